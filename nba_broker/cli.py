@@ -1,0 +1,206 @@
+"""The command ``nba-broker``: the only place that reads configuration and builds objects."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nba_broker import __version__, config, device_log, overrides, zeek_log, zeek_process
+from nba_broker.config import Config
+from nba_broker.errors import ConfigError, NBAError, ZeekError
+from nba_broker.link import Link
+from nba_broker.pipeline import Pipeline
+from nba_broker.policy import PolicySettings
+from nba_broker.pools import Database, Pools
+from nba_broker.reorder import Reorder
+from nba_broker.scorer import Scorer
+from nba_broker.worker import Worker, worker_name
+
+LOG = logging.getLogger("nba_broker")
+
+
+def build_pools(settings: Config, scheme: str) -> Pools:
+    """Pools as configured; raises ConfigError or DatabaseError."""
+    rules = overrides.read(settings.overrides) if settings.overrides else []
+    return Pools(
+        [Database(path) for path in settings.pools],
+        scheme=scheme,
+        lans=settings.lans,
+        local=settings.local,
+        overrides=rules,
+    )
+
+
+def build_pipeline(settings: Config, *, worker: str, silence: float = 2.0) -> Pipeline:
+    """Model, pools and policy put together; raises NBAError with what to do."""
+    scorer = Scorer(settings.model)
+    manifest = scorer.manifest
+    pools = build_pools(settings, manifest.pool_scheme)
+    trained = {entry.get("sha256") for entry in manifest.databases}
+    if not {database.fingerprint for database in pools.databases} & trained:
+        LOG.warning(
+            "the model was trained with another edition of the IP database; pools keep their "
+            "names, but networks that moved since then look new"
+        )
+    return Pipeline(
+        pools,
+        scorer,
+        settings=PolicySettings(identified=manifest.identified, reminder=settings.reminder),
+        reorder=Reorder(settings.reorder, silence),
+        max_hosts=settings.max_hosts,
+        worker=worker,
+    )
+
+
+def _tls(settings: Config) -> ssl.SSLContext | None:
+    if not settings.url.startswith("wss:"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.ca)
+        if settings.cert:
+            context.load_cert_chain(settings.cert, settings.key)
+    except OSError as error:
+        raise ConfigError(f"TLS files ca, cert or key: {error}") from error
+    return context
+
+
+def run(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker run``: the live worker."""
+    name = worker_name()
+    pipeline = build_pipeline(settings, worker=name)
+    LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
+    worker = Worker(
+        Link(settings.url, tls=_tls(settings)), pipeline, name=name, databases=settings.pools
+    )
+    asyncio.run(worker.run())
+    LOG.info("stopped after %d sessions", pipeline.counters.sessions)
+    return 0
+
+
+def score(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker score``: conn.log archives to nba_device.log."""
+    from nba_broker import conn_log  # pandas takes a second to load, and the live worker has none
+
+    archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
+    report = archive.report
+    for line in report.errors:
+        LOG.error("%s", line)
+    pipeline = build_pipeline(settings, worker="")
+    for lease in archive.leases:
+        pipeline.lease(lease)
+    out = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    with device_log.Writer(out / "nba_device.log", arguments.format) as writer:
+        for batch in archive.batches():
+            for verdict in pipeline.process(batch):
+                writer.write(verdict)
+    print(device_log.table(zeek_log.read(out / "nba_device.log")))
+    print(
+        f"\n{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
+        f"({report.not_hosts} of no host, {report.skipped} rows skipped) -> {out}/nba_device.log"
+    )
+    return 1 if report.errors else 0
+
+
+def pcap(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker pcap``: the real Zeek with the package and a worker over a capture."""
+    out = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    with zeek_process.uncompressed(arguments.file) as capture:
+        asyncio.run(_pcap(capture, out, settings))
+    print(device_log.table(zeek_log.read(out / "nba_device.log")))
+    return 0
+
+
+async def _pcap(capture: Path, out: Path, settings: Config) -> None:
+    name = worker_name()
+    pipeline = build_pipeline(settings, worker=name, silence=float("inf"))
+    port = zeek_process.free_port()
+    zeek = await zeek_process.start(capture, out, port)
+    worker = Worker(
+        Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05), pipeline, name=name
+    )
+    working = asyncio.create_task(worker.run())
+    talking = asyncio.create_task(zeek.communicate())
+    try:
+        await asyncio.wait([working, talking], return_when=asyncio.FIRST_COMPLETED)
+        worker.stop()
+        await working
+        if not talking.done():
+            raise ZeekError("interrupted before the capture ended")
+        _, complaint = talking.result()
+        if zeek.returncode:
+            lines = complaint.decode(errors="replace").strip().splitlines() or ["no message"]
+            raise ZeekError(f"zeek failed with status {zeek.returncode}: {lines[-1]}")
+        sys.stderr.write(complaint.decode(errors="replace"))
+    finally:
+        if zeek.returncode is None:
+            zeek.kill()
+            await talking
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nba-broker",
+        description="Passive IoT identification for Zeek: names hosts by where and when they talk.",
+    )
+    parser.add_argument("--version", action="version", version=f"nba-broker {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="F.toml", help="settings file")
+    common.add_argument("--model", metavar="DIR", help="model folder (default: the shipped one)")
+    common.add_argument(
+        "--pools",
+        action="append",
+        metavar="F.mmdb",
+        help="ASN or country database in MaxMind format; may be repeated (default: embedded)",
+    )
+    common.add_argument(
+        "--local", action="append", metavar="CIDR", help="own public network; may be repeated"
+    )
+
+    live = commands.add_parser("run", parents=[common], help="work for a running Zeek")
+    live.add_argument("--url", help=f"Zeek's WebSocket API (default {Config.url})")
+    live.add_argument("--ca", metavar="F", help="certificate authority for wss://")
+    live.add_argument("--cert", metavar="F", help="client certificate")
+    live.add_argument("--key", metavar="F", help="its key")
+    live.set_defaults(action=run)
+
+    offline = commands.add_parser("score", parents=[common], help="score conn.log archives")
+    offline.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or - for stdin")
+    offline.add_argument("--format", choices=("tsv", "json"), default="tsv")
+    offline.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
+    offline.set_defaults(action=score)
+
+    capture = commands.add_parser("pcap", parents=[common], help="run Zeek over a capture")
+    capture.add_argument("file", type=Path, metavar="FILE", help="capture, also gzipped")
+    capture.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
+    capture.set_defaults(action=pcap)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0 done, 1 a failed run with one clear line on stderr, 2 wrong usage."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        settings = config.load(arguments.config, os.environ, vars(arguments))
+        return int(arguments.action(arguments, settings))
+    except NBAError as error:
+        print(f"nba-broker: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"nba-broker: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("nba-broker: interrupted", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

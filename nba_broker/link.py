@@ -1,0 +1,436 @@
+"""The only place that knows WebSockets and Zeek's encoding: frames in, messages out, and back.
+
+Zeek's v1 JSON: an event is a vector of format, type and [name, arguments]; each value carries its
+``@data-type``. Frames are decoded with orjson, since typed decoding would cost six times as much
+per session; types of what goes to Zeek come from zeekpy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import logging
+import math
+import random
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+import zeekpy
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from nba_broker.errors import MessageError
+from nba_broker.messages import PROTOCOL_CODES, Lease, Sessions, Verdict, port_code
+
+LOG = logging.getLogger(__name__)
+
+SESSIONS_TOPIC = "zeek/nba/sessions/0/"
+HELLO_TOPIC = "zeek/nba/hello/"
+LEASE_TOPIC = "zeek/nba/lease/"
+VERDICT_TOPIC = "zeek/nba/verdict/"
+STATUS_TOPIC = "zeek/nba/status/"
+ACK_TOPIC = "zeek/nba/ack/{node}/"
+
+MAX_ROWS = 65_536  # far above any batch size that makes sense
+MAX_TEXT = 256  # bytes of a string, as the Zeek side checks it
+_LATEST = 4_102_444_800.0  # the year 2100: no session starts later
+_FAR = _LATEST + 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBatch:
+    """``NBA::sessions``: one numbered batch of one sensor node's run."""
+
+    node: str
+    run: str
+    seq: int
+    sent: int
+    skipped: int
+    now: float
+    sessions: Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """``NBA::hello``: a worker, perhaps another one, is there."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """Zeek's answer to something it could not take."""
+
+    code: str
+    context: str
+
+
+Message = SessionBatch | Hello | Lease | ErrorReply
+
+
+def decode(frame: bytes | str) -> Message:
+    """One frame as a message; raises MessageError when it does not follow the contract."""
+    try:
+        document = orjson.loads(frame)
+    except orjson.JSONDecodeError as error:
+        raise MessageError("not JSON", str(error)) from None
+    if not isinstance(document, dict):
+        raise MessageError("not an event", type(document).__name__)
+    if document.get("type") == "error":
+        return ErrorReply(
+            str(document.get("code", ""))[:MAX_TEXT], str(document.get("context", ""))[:MAX_TEXT]
+        )
+    try:
+        name = document["data"][2]["data"][0]["data"]
+        values = document["data"][2]["data"][1]["data"]
+        arguments = [(value["@data-type"], value["data"]) for value in values]
+    except (KeyError, IndexError, TypeError):
+        raise MessageError("not an event", str(document.get("type"))[:MAX_TEXT]) from None
+    decoder = _DECODERS.get(name) if isinstance(name, str) else None
+    if decoder is None:
+        raise MessageError("unexpected event", str(name)[:MAX_TEXT])
+    try:
+        return decoder(arguments)
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise MessageError(f"malformed {name}", f"{error!r}"[:MAX_TEXT]) from None
+
+
+Argument = tuple[str, Any]
+
+
+def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
+    node, run, seq, sent, skipped, now, *columns = arguments
+    ts, host, uid, mac, dst, dport = (_column(column) for column in columns)
+    if not len(ts) == len(host) == len(uid) == len(mac) == len(dst) == len(dport) <= MAX_ROWS:
+        raise ValueError("columns of unequal or excessive length")
+    times = np.array([value["data"] for value in ts], np.float64)
+    if not ((times >= 0) & (times < _LATEST)).all():
+        raise ValueError("a time out of range")
+    sessions = Sessions(
+        times,
+        [_address(value["data"]) for value in host],
+        [_uid(value["data"]) for value in uid],
+        [_mac(value["data"]) for value in mac],
+        [_address(value["data"]) for value in dst],
+        np.array([_port(value["data"]) for value in dport], np.int32),
+    )
+    return SessionBatch(
+        _text(node),
+        _text(run),
+        _count(seq),
+        _count(sent),
+        _count(skipped),
+        _time(now),
+        sessions,
+    )
+
+
+def _decode_hello(arguments: list[Argument]) -> Hello:
+    (worker,) = arguments
+    return Hello(_text(worker))
+
+
+def _decode_lease(arguments: list[Argument]) -> Lease:
+    ts, ip, mac, hostname = arguments
+    return Lease(_time(ts), _address(ip[1]), _mac(mac[1]), _text(hostname))
+
+
+_DECODERS: dict[str, Callable[[list[Argument]], Message]] = {
+    "NBA::sessions": _decode_sessions,
+    "NBA::hello": _decode_hello,
+    "NBA::lease": _decode_lease,
+}
+
+
+class _Checked(dict[str, Any]):
+    """Values that passed a check, remembered: the same few arrive again and again."""
+
+    def __init__(self, check: Any, size: int = 262_144) -> None:
+        super().__init__()
+        self._check = check
+        self._size = size
+
+    def __missing__(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise TypeError(f"{value!r} is not a string")
+        checked = self._check(value)
+        if len(self) >= self._size:
+            self.clear()
+        self[value] = checked
+        return checked
+
+
+def _check_mac(mac: str) -> str:
+    groups = mac.lower().split(":")
+    if mac and not (len(groups) == 6 and all(len(g) == 2 and int(g, 16) >= 0 for g in groups)):
+        raise ValueError(f"{mac!r} is not a MAC")
+    return mac.lower()
+
+
+def _check_port(port: str) -> int:
+    number, _, protocol = port.partition("/")
+    if protocol not in PROTOCOL_CODES or not 0 <= int(number) <= 65_535:
+        raise ValueError(f"{port!r} is not a port")
+    return port_code(int(number), protocol)
+
+
+_address = _Checked(lambda text: str(ipaddress.ip_address(text))).__getitem__
+_mac = _Checked(_check_mac).__getitem__
+_port = _Checked(_check_port).__getitem__
+
+
+def _column(argument: Argument) -> list[Any]:
+    kind, values = argument
+    if kind != "vector" or not isinstance(values, list):
+        raise TypeError(f"{kind} is not a vector")
+    return values
+
+
+def _text(argument: Argument) -> str:
+    kind, value = argument
+    if kind != "string" or not isinstance(value, str) or len(value.encode()) > MAX_TEXT:
+        raise ValueError("not a short string")
+    return value
+
+
+def _uid(value: Any) -> str:
+    if not (isinstance(value, str) and value.isascii() and len(value) <= 32):
+        raise ValueError("not a uid")
+    return value
+
+
+def _count(argument: Argument) -> int:
+    kind, value = argument
+    if kind != "count" or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError("not a count")
+    return value
+
+
+def _time(argument: Argument) -> float:
+    _, value = argument
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("not a time")
+    if not (math.isfinite(value) and 0 <= value < _FAR):
+        raise ValueError("a time out of range")
+    return float(value)
+
+
+def encode(topic: str, event: str, arguments: Sequence[Any]) -> str:
+    """An event as the frame that publishes it; counts must be ``zeekpy.count``."""
+    return json.dumps(
+        {
+            "type": "data-message",
+            "topic": topic,
+            "@data-type": "vector",
+            "data": [
+                {"@data-type": "count", "data": 1},
+                {"@data-type": "count", "data": 1},
+                {
+                    "@data-type": "vector",
+                    "data": [
+                        {"@data-type": "string", "data": event},
+                        {
+                            "@data-type": "vector",
+                            "data": [zeekpy.convert_py_to_zeek(value) for value in arguments],
+                        },
+                    ],
+                },
+            ],
+        }
+    )
+
+
+def encode_verdict(verdict: Verdict) -> str:
+    """``NBA::verdict`` with a verdict's columns in their order."""
+    values: list[Any] = []
+    for name, value in verdict.items():
+        if name == "host":
+            values.append(ipaddress.ip_address(str(value)))
+        elif name == "sessions":
+            values.append(zeekpy.count(value))
+        elif isinstance(value, tuple):
+            values.append([_short(text) for text in value])
+        else:
+            values.append(_short(value) if isinstance(value, str) else value)
+    return encode(VERDICT_TOPIC, "NBA::verdict", values)
+
+
+def encode_hello(worker: str) -> str:
+    """``NBA::hello``."""
+    return encode(HELLO_TOPIC, "NBA::hello", [worker])
+
+
+def encode_ack(node: str, run: str, seq: int) -> str:
+    """``NBA::ack``: every batch of this run up to ``seq`` was worked on."""
+    return encode(ACK_TOPIC.format(node=node), "NBA::ack", [node, run, zeekpy.count(seq)])
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """``NBA::worker_status``: the worker's row of nba_stats.log, in the event's order."""
+
+    worker: str
+    model: str
+    received: int
+    lost: int
+    skipped: int
+    late: int
+    invalid: int
+    scored: int
+    hosts: int
+    evicted: int
+    verdicts: int
+    queue: int
+    lag: float
+
+
+def encode_status(status: Status) -> str:
+    """``NBA::worker_status``."""
+    values = (getattr(status, name) for name in Status.__slots__)
+    return encode(
+        STATUS_TOPIC,
+        "NBA::worker_status",
+        [zeekpy.count(value) if isinstance(value, int) else value for value in values],
+    )
+
+
+def _short(text: str) -> str:
+    """Cut to what the manager accepts, never inside a character."""
+    return text.encode()[:MAX_TEXT].decode(errors="ignore")
+
+
+class Ledger:
+    """Accounts for every session a sensor says it saw: received, lost on the way, skipped there.
+
+    ``lost`` is what the sensors sent less what arrived, exactly, since batches carry totals.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+        self._closed_lost = 0
+        self._closed_skipped = 0
+        self.received = 0
+        self.missed = 0  # sent before this worker first heard of the run
+
+    def enter(self, batch: SessionBatch) -> bool:
+        """Account for a batch; False when it is a repetition that must not be worked on."""
+        run = self._runs.get(batch.node)
+        if run is None or run.name != batch.run:
+            if run is not None:
+                self._closed_lost += run.lost
+                self._closed_skipped += run.skipped
+            missed = batch.sent - len(batch.sessions)
+            run = self._runs[batch.node] = _Run(batch.run, missed)
+            self.missed += missed
+        if batch.seq <= run.seq:
+            return False
+        run.seq = batch.seq
+        run.sent = batch.sent
+        run.skipped = batch.skipped
+        run.received += len(batch.sessions)
+        self.received += len(batch.sessions)
+        return True
+
+    @property
+    def lost(self) -> int:
+        """Sessions that were sent while this worker listened and did not arrive."""
+        return self._closed_lost + sum(run.lost for run in self._runs.values())
+
+    @property
+    def skipped(self) -> int:
+        """Sessions that sensors saw and did not publish."""
+        return self._closed_skipped + sum(run.skipped for run in self._runs.values())
+
+
+@dataclass(slots=True)
+class _Run:
+    name: str
+    missed: int
+    seq: int = 0
+    sent: int = 0
+    skipped: int = 0
+    received: int = 0
+
+    @property
+    def lost(self) -> int:
+        return max(self.sent - self.missed - self.received, 0)
+
+
+class Link:
+    """One connection after the other to Zeek's WebSocket API.
+
+    Retries for ever, with growing pauses that are jittered so that many workers do not return at
+    once. The caller sees nothing but frames.
+    """
+
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None = None, pause: float = 0.5) -> None:
+        self.url = url
+        self._tls = tls
+        self._pause = pause
+        self._socket: ClientConnection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether Zeek is there now."""
+        return self._socket is not None
+
+    async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+        """Every frame that arrives, over as many connections as it takes; ``joined`` is awaited
+        at the start of each."""
+        pause = self._pause
+        complained = ""
+        while True:
+            try:
+                async with self._connect() as socket:
+                    LOG.info("connected to Zeek at %s", self.url)
+                    pause, complained = self._pause, ""
+                    await joined()
+                    async for frame in socket:
+                        yield frame if isinstance(frame, bytes) else frame.encode()
+                LOG.warning("Zeek closed the connection; trying again")
+            except (OSError, WebSocketException, TimeoutError, ValueError) as error:
+                # Said once per cause: a sensor may be down for hours.
+                if str(error) != complained:
+                    complained = str(error)
+                    LOG.warning("no connection to Zeek at %s (%s); trying on", self.url, error)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 2, 30.0)
+
+    @contextlib.asynccontextmanager
+    async def _connect(self) -> AsyncIterator[ClientConnection]:
+        async with connect(
+            self.url,
+            ssl=self._tls,
+            proxy=None,
+            compression=None,
+            max_size=2**25,
+            max_queue=(4096, 1024),
+            additional_headers={"X-Application-Name": "nba-broker"},
+            open_timeout=10,
+        ) as socket:
+            await socket.send(json.dumps([SESSIONS_TOPIC, HELLO_TOPIC, LEASE_TOPIC]))
+            answer = orjson.loads(await asyncio.wait_for(socket.recv(), 10))
+            if answer.get("type") != "ack":
+                raise ValueError(f"Zeek refused the subscription: {answer}")
+            self._socket = socket
+            try:
+                yield socket
+            finally:
+                self._socket = None
+
+    async def send(self, frames: Sequence[str]) -> int:
+        """Publish frames in order and return how many went out before Zeek was gone."""
+        sent = 0
+        socket = self._socket
+        if socket is not None:
+            with contextlib.suppress(WebSocketException):
+                for frame in frames:
+                    await socket.send(frame)
+                    sent += 1
+        return sent

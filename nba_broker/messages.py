@@ -1,0 +1,93 @@
+"""The data that travels between the parts: sessions and leases in, verdicts out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+PROTOCOLS = ("unknown", "tcp", "udp", "icmp")
+"""Transport names by code, as Zeek writes them behind a port's slash."""
+
+PROTOCOL_CODES = {name: code for code, name in enumerate(PROTOCOLS)} | {
+    "?": 0,
+    "unknown_transport": 0,
+}
+
+STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
+REASONS = ("new", "change", "reminder", "answer")
+
+
+def port_code(port: int, protocol: str) -> int:
+    """A port and its transport as one number, ``port + 65536 * code``; unknown is 0."""
+    return port + 65536 * PROTOCOL_CODES.get(protocol, 0)
+
+
+def port_name(code: int) -> str:
+    """The inverse of :func:`port_code`, as Zeek prints it: ``443/tcp``."""
+    return f"{code & 0xFFFF}/{PROTOCOLS[code >> 16]}"
+
+
+@dataclass(slots=True)
+class Sessions:
+    """A batch of session starts as parallel columns, all of the same length n.
+
+    ts: float64 [n], seconds since the epoch. host, dst: addresses as Zeek prints them.
+    mac: lower case with colons, "" where unknown. dport: int32 [n], see :func:`port_code`.
+    log: index into the archive's file names, int32 [n]; only archives have it.
+    """
+
+    ts: np.ndarray
+    host: Sequence[str]
+    uid: Sequence[str]
+    mac: Sequence[str]
+    dst: Sequence[str]
+    dport: np.ndarray
+    log: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address lent by DHCP: from ``ts`` on, ``ip`` belongs to ``mac``."""
+
+    ts: float
+    ip: str
+    mac: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of a host; the fields are the columns of nba_device.log in their order.
+
+    ``ts`` is the deciding session's time, ``since`` when this state began; all times are seconds
+    since the epoch. ``evidence`` is meant for an analyst, ``uids`` for a pivot into conn.log.
+    """
+
+    ts: float
+    host: str
+    mac: str
+    hostname: str
+    vendor: str
+    state: str
+    previous: str
+    device: str
+    category: str
+    confidence: float
+    alternatives: tuple[str, ...]
+    sessions: int
+    since: float
+    first_seen: float
+    reason: str
+    evidence: tuple[str, ...]
+    uids: tuple[str, ...]
+    model: str
+    worker: str = field(default="")
+
+    def items(self) -> Iterator[tuple[str, object]]:
+        """Column names with their values, in the order of the log and of the event."""
+        return ((f.name, getattr(self, f.name)) for f in fields(self))

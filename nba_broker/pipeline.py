@@ -1,0 +1,354 @@
+"""Sessions in, verdicts out: reorder, identity, pools, sequences, scorer and policy in a row.
+
+It opens no socket and reads no clock, so the live worker, the offline scorer and the training
+read the same code.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker.identity import UNSPECIFIED, Identity
+from nba_broker.messages import STATES, Lease, Sessions, Verdict, port_name
+from nba_broker.policy import LEARNING, NOTHING, Decision, Policy, PolicySettings
+from nba_broker.pools import Pools
+from nba_broker.reorder import Reorder, take
+from nba_broker.scorer import Scorer, Scores
+from nba_broker.sequences import Sequences, Windows
+
+_CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
+_NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened so far; all only ever grow."""
+
+    sessions: int = 0
+    scored: int = 0
+    verdicts: int = 0
+    evicted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """Sessions with the host slot and pool index of each: what every feature is made from."""
+
+    sessions: Sessions
+    slot: np.ndarray
+    pool: np.ndarray
+
+
+class Tracker:
+    """Assigns sessions in time order to hosts and pools, with the leases that fall between them."""
+
+    def __init__(self, pools: Pools) -> None:
+        self.pools = pools
+        self.identity = Identity()
+        self._leases: deque[Lease] = deque()
+
+    def lease(self, lease: Lease) -> None:
+        """Note a lease; it holds for sessions from its time on."""
+        self._leases.append(lease)
+        if len(self._leases) > 1 and lease.ts < self._leases[-2].ts:
+            self._leases = deque(sorted(self._leases, key=lambda one: one.ts))
+
+    def track(self, sessions: Sessions) -> Tracked:
+        """Slots and pools of sessions that are in time order."""
+        slots = []
+        at = 0
+        while self._leases and len(sessions) and self._leases[0].ts <= sessions.ts[-1]:
+            lease = self._leases.popleft()
+            stop = int(np.searchsorted(sessions.ts, lease.ts))
+            slots.append(self._slots(sessions, at, max(stop, at)))
+            at = max(stop, at)
+            self.identity.lease(lease)
+        slots.append(self._slots(sessions, at, len(sessions)))
+        return Tracked(sessions, np.concatenate(slots), self.pools.ids(sessions.host, sessions.dst))
+
+    def _slots(self, sessions: Sessions, start: int, stop: int) -> np.ndarray:
+        return self.identity.slots(sessions.host[start:stop], sessions.mac[start:stop])
+
+
+class Pipeline:
+    """The main job. Every method returns the verdicts it led to, in event-time order.
+
+    max_hosts: hosts kept at most; the longest idle leave first. worker: a name for the log.
+    """
+
+    def __init__(
+        self,
+        pools: Pools,
+        scorer: Scorer,
+        *,
+        settings: PolicySettings,
+        reorder: Reorder,
+        max_hosts: int = 1_000_000,
+        worker: str = "",
+    ) -> None:
+        manifest = scorer.manifest
+        self.pools = pools
+        self.scorer = scorer
+        self.reorder = reorder
+        self.counters = Counters()
+        self.tracker = Tracker(pools)
+        self._sequences = Sequences(manifest.window, manifest.min_sessions, manifest.stride)
+        self._policy = Policy(len(manifest.classes), settings)
+        self._max_hosts = max_hosts
+        self._worker = worker
+        self._first_seen = np.zeros(0)
+        self._announced = np.zeros(0, bool)
+        self._packed: dict[str, bytes] = {}
+
+    @property
+    def hosts(self) -> int:
+        """Hosts tracked now."""
+        return len(self.tracker.identity)
+
+    def lease(self, lease: Lease) -> None:
+        """An address was lent to a MAC."""
+        self.tracker.lease(lease)
+
+    def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
+        """Take a sensor node's batch; ``clock`` is its network time, ``now`` a monotonic time."""
+        return self.process(self.reorder.push(node, clock, sessions, now))
+
+    def flush(self, now: float) -> list[Verdict]:
+        """Go on with what silent nodes no longer hold back."""
+        return self.process(self.reorder.release(now))
+
+    def finish(self) -> list[Verdict]:
+        """Go on with everything: no session will follow."""
+        return self.process(self.reorder.flush())
+
+    def process(self, sessions: Sessions) -> list[Verdict]:
+        """Take sessions that are in order already, as an archive's are."""
+        chunk = min(_CHUNK, self._max_hosts)
+        if len(sessions) <= chunk:
+            return self._step(sessions) if len(sessions) else []
+        verdicts = []
+        for start in range(0, len(sessions), chunk):
+            verdicts += self._step(
+                take(sessions, np.arange(start, min(start + chunk, len(sessions))))
+            )
+        return verdicts
+
+    def _step(self, sessions: Sessions) -> list[Verdict]:
+        self._make_room(sessions)
+        tracked = self.tracker.track(sessions)
+        slot = tracked.slot
+        self._reserve(self.tracker.identity.capacity)
+        windows = self._sequences.push(
+            slot,
+            sessions.ts,
+            pool=tracked.pool,
+            dst=np.frombuffer(b"".join(map(self._pack, sessions.dst)), "V16"),
+            dport=sessions.dport,
+            uid=np.array(sessions.uid, "S20"),
+        )
+        verdicts = self._announce(tracked)
+        if len(windows):
+            scores = self.scorer(windows, self.pools.table)
+            decisions = self._policy.update(
+                windows.slot, sessions.ts[windows.index], scores.probability
+            )
+            verdicts += [
+                self._verdict(tracked, windows, scores, decision) for decision in decisions
+            ]
+            verdicts.sort(key=lambda verdict: verdict.ts)
+        self.counters.sessions += len(sessions)
+        self.counters.scored += len(windows)
+        self.counters.verdicts += len(verdicts)
+        return verdicts
+
+    def _pack(self, address: str) -> bytes:
+        packed = self._packed.get(address)
+        if packed is None:
+            if len(self._packed) >= _CHUNK * 16:
+                self._packed.clear()
+            packed = self._packed[address] = _packed(address)
+        return packed
+
+    def _reserve(self, slots: int) -> None:
+        have = len(self._first_seen)
+        if slots > have:
+            more = max(slots, 2 * have, 64) - have
+            self._first_seen = np.concatenate([self._first_seen, np.full(more, np.nan)])
+            self._announced = np.concatenate([self._announced, np.zeros(more, bool)])
+        self._sequences.reserve(slots)
+        self._policy.reserve(slots)
+
+    def _make_room(self, sessions: Sessions) -> None:
+        """Let the longest idle hosts go before these sessions' hosts need their slots."""
+        identity = self.tracker.identity
+        room = self._max_hosts - len(identity)
+        if room >= len(sessions):
+            return
+        excess = identity.newcomers(sessions.host, sessions.mac) - room
+        if excess <= 0:
+            return
+        # A few more than needed, so that a flood of new hosts does not make every batch search.
+        number = min(max(excess, self._max_hosts // 64), len(identity))
+        last = self._sequences.last_ts[: identity.capacity]
+        active = np.flatnonzero(np.isfinite(last))
+        idle = active[np.argpartition(last[active], number - 1)[:number]]
+        identity.release(idle.tolist())
+        self._sequences.reset(idle)
+        self._policy.reset(idle)
+        self._first_seen[idle] = np.nan
+        self._announced[idle] = False
+        self.counters.evicted += len(idle)
+
+    def _announce(self, tracked: Tracked) -> list[Verdict]:
+        """One ``learning`` line for each new host, from its first session with an address on."""
+        slot, sessions = tracked.slot, tracked.sessions
+        fresh = np.flatnonzero(~self._announced[slot])
+        lines = []
+        for row in fresh.tolist():
+            number = int(slot[row])
+            if np.isnan(self._first_seen[number]):
+                self._first_seen[number] = sessions.ts[row]
+            if self._announced[number] or sessions.host[row] in UNSPECIFIED:
+                continue
+            self._announced[number] = True
+            ts = float(sessions.ts[row])
+            self._policy.begin(slot[row : row + 1], sessions.ts[row : row + 1])
+            lines.append(
+                self._line(
+                    number,
+                    ts=ts,
+                    host=sessions.host[row],
+                    state=LEARNING,
+                    since=ts,
+                    sessions=int(
+                        self._sequences.count[number] - np.count_nonzero(slot[row + 1 :] == number)
+                    ),
+                    reason="new",
+                    uids=(sessions.uid[row],),
+                )
+            )
+        return lines
+
+    def _verdict(
+        self, tracked: Tracked, windows: Windows, scores: Scores, decision: Decision
+    ) -> Verdict:
+        row = decision.window
+        index = int(windows.index[row])
+        order = np.argsort(-decision.probability, kind="stable")
+        classes = self.scorer.manifest.classes
+        named = decision.device != NOTHING
+        others = [k for k in order.tolist() if k != decision.device][:_NAMED]
+        evidence, uids = self._evidence(windows, scores, row)
+        return self._line(
+            decision.slot,
+            ts=float(tracked.sessions.ts[index]),
+            host=self._address(tracked, index),
+            state=decision.state,
+            previous=classes[decision.previous].device if decision.previous != NOTHING else "",
+            device=classes[decision.device].device if named else "",
+            category=classes[decision.device].category if named else "",
+            confidence=_rounded(decision.probability[decision.device if named else order[0]]),
+            alternatives=tuple(
+                f"{classes[k].device}={decision.probability[k]:.2f}" for k in others
+            ),
+            since=decision.since,
+            sessions=int(windows.count[row]),
+            reason=decision.reason,
+            evidence=evidence,
+            uids=uids,
+        )
+
+    def _line(
+        self,
+        slot: int,
+        *,
+        ts: float,
+        host: str,
+        state: int,
+        since: float,
+        sessions: int,
+        reason: str,
+        uids: tuple[str, ...],
+        previous: str = "",
+        device: str = "",
+        category: str = "",
+        confidence: float = 0.0,
+        alternatives: tuple[str, ...] = (),
+        evidence: tuple[str, ...] = (),
+    ) -> Verdict:
+        identity = self.tracker.identity
+        return Verdict(
+            ts=ts,
+            host=host,
+            mac=identity.mac(slot),
+            hostname=identity.hostname(slot),
+            vendor="",
+            state=STATES[state],
+            previous=previous,
+            device=device,
+            category=category,
+            confidence=confidence,
+            alternatives=alternatives,
+            sessions=sessions,
+            since=since,
+            first_seen=float(self._first_seen[slot]),
+            reason=reason,
+            evidence=evidence,
+            uids=uids,
+            model=self.scorer.manifest.id,
+            worker=self._worker,
+        )
+
+    def _address(self, tracked: Tracked, index: int) -> str:
+        """The host's address at this session, or the one before when it asked for a lease."""
+        host = tracked.sessions.host
+        if host[index] not in UNSPECIFIED:
+            return host[index]
+        slot = tracked.slot[index]
+        for row in reversed(np.flatnonzero(tracked.slot[:index] == slot).tolist()):
+            if host[row] not in UNSPECIFIED:
+                return host[row]
+        return self.tracker.identity.address(int(slot)) or host[index]
+
+    def _evidence(
+        self, windows: Windows, scores: Scores, row: int
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The sessions the model looked at most, the latest first where it looked equally."""
+        columns = windows.columns
+        weight = np.round(scores.attention[row].astype(np.float64), 2)
+        weight[windows.pool[row] < 0] = -1
+        best = np.lexsort((np.arange(len(weight)), weight))[::-1][:_NAMED]
+        texts, uids = [], []
+        for place in best.tolist():
+            if weight[place] < 0:
+                continue
+            address = _unpacked(columns["dst"][row, place])
+            pool = self.pools.table[int(windows.pool[row, place])]
+            organisation = (
+                self.pools.place(address).organisation if pool.startswith(("as:", "cc:")) else ""
+            )
+            texts.append(
+                f"{address} {port_name(int(columns['dport'][row, place]))} {pool}"
+                f"{f' ({organisation})' if organisation else ''} weight={weight[place]:.2f}"
+            )
+            uids.append(columns["uid"][row, place].decode("ascii"))
+        return tuple(texts), tuple(uid for uid in uids if uid)
+
+
+def _rounded(probability: float) -> float:
+    """Four digits: more would be noise, and would differ between machines."""
+    return round(float(probability), 4)
+
+
+def _packed(address: str) -> bytes:
+    parsed = ipaddress.ip_address(address)
+    return parsed.packed if parsed.version == 6 else b"\0" * 10 + b"\xff\xff" + parsed.packed
+
+
+def _unpacked(packed: np.void) -> str:
+    parsed = ipaddress.IPv6Address(packed.tobytes())
+    return str(parsed.ipv4_mapped or parsed)

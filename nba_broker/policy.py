@@ -1,0 +1,166 @@
+"""From scores to verdicts: what is said of a host, and when.
+
+A host is ``learning`` until enough windows agree. Probabilities are smoothed over windows, and a
+state that was reached is left only after several windows in a row speak for another one
+(hysteresis), so that a device that does nothing new never flips. Event time drives everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker.messages import STATES
+
+LEARNING, IDENTIFIED, UNKNOWN, CHANGED = map(
+    STATES.index, ("learning", "identified", "unknown", "changed")
+)
+NOTHING = -1
+"""No class: the host is, or may be, unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """The policy's few numbers.
+
+    identified: smoothed probability from which a class is believed (from the model's manifest).
+    weight: of the newest window in the smoothed probability; 0.3 looks back over about six.
+    agree: windows in a row that must name the same thing before a host is called something.
+    leave: windows in a row before it is called something else.
+    reminder: seconds of event time after which an unchanged host is logged again; 0 for never.
+    """
+
+    identified: float = 0.7
+    weight: float = 0.3
+    agree: int = 2
+    leave: int = 6
+    reminder: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One line to be logged: which window of the batch decided what, and why."""
+
+    window: int
+    slot: int
+    state: int
+    previous: int
+    device: int
+    probability: np.ndarray
+    since: float
+    reason: str
+
+
+class Policy:
+    """The state of every host slot; ``classes`` is the number K of things a host can be."""
+
+    def __init__(self, classes: int, settings: PolicySettings) -> None:
+        self.settings = settings
+        self._state = np.zeros(0, np.int8)
+        self._device = np.zeros(0, np.int16)
+        self._previous = np.zeros(0, np.int16)
+        self._candidate = np.zeros(0, np.int16)
+        self._agreeing = np.zeros(0, np.int32)
+        self._windows = np.zeros(0, np.int32)
+        self._since = np.zeros(0)
+        self._logged = np.zeros(0)
+        self._smoothed = np.zeros((0, classes), np.float32)
+
+    def reserve(self, slots: int) -> None:
+        """Make room for slot numbers below ``slots``."""
+        have = len(self._state)
+        if slots <= have:
+            return
+        more = max(slots, 2 * have, 64) - have
+        for name in self._arrays():
+            old = getattr(self, name)
+            setattr(self, name, np.concatenate([old, np.zeros((more, *old.shape[1:]), old.dtype)]))
+        self.reset(np.arange(have, have + more))
+
+    def _arrays(self) -> list[str]:
+        return [name for name, value in vars(self).items() if isinstance(value, np.ndarray)]
+
+    def reset(self, slots: np.ndarray) -> None:
+        """These slots hold new hosts now, of which nothing is known."""
+        for name in self._arrays():
+            getattr(self, name)[slots] = 0
+        for name in ("_device", "_previous", "_candidate"):
+            getattr(self, name)[slots] = NOTHING
+
+    def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
+        """These hosts have just been logged as ``learning``, at these times."""
+        self._since[slots] = ts
+        self._logged[slots] = ts
+
+    def update(self, slot: np.ndarray, ts: np.ndarray, probability: np.ndarray) -> list[Decision]:
+        """Take B windows (slot int64 [B], ts float64 [B], probability float32 [B, K]) in time
+        order and return the lines they give rise to, in the same order."""
+        decisions: list[Decision] = []
+        order = np.argsort(slot, kind="stable")
+        first = np.append(True, slot[order][1:] != slot[order][:-1])
+        start = np.flatnonzero(first)
+        size = np.diff(np.append(start, len(order)))
+        # A host may have several windows in a batch: round r takes each host's r-th.
+        for turn in range(int(size.max(initial=0))):
+            window = order[start[size > turn] + turn]
+            decisions += self._round(window, slot[window], ts[window], probability[window])
+        return sorted(decisions, key=lambda decision: decision.window)
+
+    def _round(
+        self, window: np.ndarray, slot: np.ndarray, ts: np.ndarray, probability: np.ndarray
+    ) -> list[Decision]:
+        settings = self.settings
+        fresh = self._windows[slot] == 0
+        weight = np.where(fresh, 1.0, settings.weight).astype(np.float32)[:, None]
+        smoothed = (1 - weight) * self._smoothed[slot] + weight * probability
+        self._smoothed[slot] = smoothed
+        self._windows[slot] += 1
+
+        best = smoothed.argmax(1)
+        believed = smoothed[np.arange(len(best)), best] >= settings.identified
+        candidate = np.where(believed, best, NOTHING).astype(np.int16)
+        same = ~fresh & (candidate == self._candidate[slot])
+        self._agreeing[slot] = np.where(same, self._agreeing[slot] + 1, 1)
+        self._candidate[slot] = candidate
+
+        state, device = self._state[slot], self._device[slot]
+        # "Unknown" is a claim about all classes, so it takes as long as giving up a name.
+        needed = np.where(
+            (state == LEARNING) & (candidate != NOTHING), settings.agree, settings.leave
+        )
+        another = (state == LEARNING) | (candidate != device)
+        turned = another & (self._agreeing[slot] >= needed)
+
+        renamed = turned & (candidate != NOTHING) & (self._previous_name(slot) != NOTHING)
+        renamed &= candidate != self._previous_name(slot)
+        new_state = np.where(candidate == NOTHING, UNKNOWN, np.where(renamed, CHANGED, IDENTIFIED))
+        at = slot[turned]
+        self._previous[at] = np.where(device[turned] == NOTHING, self._previous[at], device[turned])
+        self._state[at] = new_state[turned]
+        self._device[at] = candidate[turned]
+        self._since[at] = ts[turned]
+
+        due = np.full(len(slot), settings.reminder > 0)
+        due &= ts - self._logged[slot] >= settings.reminder
+        speak = turned | due
+        self._logged[slot[speak]] = ts[speak]
+        return [
+            Decision(
+                window=int(window[row]),
+                slot=int(slot[row]),
+                state=int(self._state[slot[row]]),
+                previous=int(self._previous[slot[row]]),
+                device=int(self._device[slot[row]]),
+                probability=smoothed[row].copy(),
+                since=float(self._since[slot[row]]),
+                reason="change" if turned[row] else "reminder",
+            )
+            for row in np.flatnonzero(speak)
+        ]
+
+    def _previous_name(self, slot: np.ndarray) -> np.ndarray:
+        """The last class a host was called by, NOTHING if it never was."""
+        device = self._device[slot]
+        called: np.ndarray = np.where(device != NOTHING, device, self._previous[slot])
+        return called

@@ -1,0 +1,276 @@
+"""Destinations to pools: what an address means to its host, the same with every database edition.
+
+Pools are named by meaning (``as:16509``, ``lan``, ``gw``, ``mcast:224.0.0.251``), never by row
+number, so a model trained with one ASN database works with another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import lzma
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import maxminddb
+import numpy as np
+
+from nba_broker.errors import DatabaseError
+
+SCHEMES = ("asn", "asn+cc", "cc")
+"""What a public destination is named by: its autonomous system, its country, or both."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+PRIVATE: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+"""Space that belongs to no autonomous system: the part of Zeek's Site::private_address_space in
+which hosts live."""
+
+_LAN_PREFIX = {4: 24, 6: 64}
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an IP database says of an address; zero or "" where it says nothing."""
+
+    asn: int = 0
+    organisation: str = ""
+    country: str = ""
+
+
+def in_networks(address: Address, networks: Sequence[Network]) -> bool:
+    """Whether one of the networks holds the address."""
+    return any(address.version == net.version and address in net for net in networks)
+
+
+class Database:
+    """One MaxMind-format file: GeoLite2, DB-IP or IPinfo, ASN or country or both.
+
+    Raises DatabaseError when the file is missing, damaged or says neither ASN nor country.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            content = path.read_bytes()
+            if path.suffix == ".xz":
+                content = lzma.decompress(content)
+            # The reader maps its file, and a file that is overwritten in place would change under
+            # it: so it gets a copy without a name. The same serves a compressed database.
+            with tempfile.NamedTemporaryFile() as copy:
+                copy.write(content)
+                copy.flush()
+                self._reader = maxminddb.open_database(copy.name)
+        except FileNotFoundError:
+            raise DatabaseError(f"{path}: no such IP database; check --pools") from None
+        except (OSError, lzma.LZMAError, maxminddb.InvalidDatabaseError) as error:
+            raise DatabaseError(
+                f"{path}: not a readable MaxMind database ({error}); "
+                "fetch the file again or leave --pools out for the embedded one"
+            ) from error
+        metadata = self._reader.metadata()
+        self.kind = metadata.database_type
+        self.built = datetime.fromtimestamp(metadata.build_epoch, UTC)
+        self.fingerprint = hashlib.sha256(content).hexdigest()
+        self._check()
+
+    def _check(self) -> None:
+        """A database of cities or domains would silently make every pool ``none``: refuse it."""
+        for address in ("8.8.8.8", "1.1.1.1", "2001:4860:4860::8888"):
+            try:
+                place = self.place(address)
+            except (ValueError, maxminddb.InvalidDatabaseError) as error:
+                raise DatabaseError(f"{self.path}: damaged IP database ({error})") from error
+            if place.asn or place.country:
+                return
+        raise DatabaseError(
+            f"{self.path}: {self.kind!r} gives neither ASN nor country for well-known addresses; "
+            "use an ASN or country database in MaxMind format"
+        )
+
+    def place(self, address: str) -> Place:
+        """Look one address up; the field names of the three usual vendors are understood."""
+        record = self._reader.get(address)
+        if not isinstance(record, dict):
+            return Place()
+        number: Any = record.get("autonomous_system_number", record.get("asn", 0))
+        if isinstance(number, str):  # IPinfo writes "AS15169"
+            number = number.upper().removeprefix("AS")
+            number = int(number) if number.isdigit() else 0
+        organisation = record.get("autonomous_system_organization", record.get("as_name", ""))
+        country: Any = record.get("country_code", record.get("country", ""))
+        if isinstance(country, dict):
+            country = country.get("iso_code", "")
+        return Place(int(number or 0), str(organisation or ""), str(country or ""))
+
+    def describe(self) -> dict[str, str]:
+        """Kind, edition and SHA-256, as a manifest records them."""
+        return {
+            "file": self.path.name,
+            "type": self.kind,
+            "built": self.built.strftime("%Y-%m-%d"),
+            "sha256": self.fingerprint,
+        }
+
+
+class Pools:
+    """Maps (host, destination) to pools; ``table`` names them by index and only ever grows."""
+
+    def __init__(
+        self,
+        databases: Sequence[Database],
+        *,
+        scheme: str = "asn",
+        lans: Sequence[Network] = (),
+        local: Sequence[Network] = (),
+        overrides: Sequence[tuple[Network, str]] = (),
+        cache: int = 1_000_000,
+    ) -> None:
+        self.databases = tuple(databases)
+        self.scheme = scheme
+        self.lans = tuple(lans)
+        self.local = tuple(local)
+        # The most specific override wins, whatever the order of the file.
+        self.overrides = tuple(sorted(overrides, key=lambda rule: -rule[0].prefixlen))
+        self.table: list[str] = []
+        self._index: dict[str, int] = {}
+        self._shared: dict[str, int] = {}
+        self._private_hosts: set[str] = set()
+        self._pairs: dict[tuple[str, str], int] = {}
+        self._cache = cache
+
+    def ids(self, host: Sequence[str], dst: Sequence[str]) -> np.ndarray:
+        """Indices into ``table``, int32 [n], of n destinations as seen from n hosts."""
+        found = list(map(self._shared.get, dst))
+        # A host with a public address may have public neighbours that are elsewhere's for others.
+        if not self._private_hosts.issuperset(host):
+            for place, address in enumerate(host):
+                if not self._is_private_host(address):
+                    found[place] = None
+        for place in [place for place, pool in enumerate(found) if pool is None]:
+            found[place] = self._pair(host[place], dst[place])
+        return np.array(found, np.int32)
+
+    def _is_private_host(self, host: str) -> bool:
+        if host in self._private_hosts:
+            return True
+        address = ipaddress.ip_address(host)
+        if not (address.is_unspecified or in_networks(address, PRIVATE)):
+            return False
+        if len(self._private_hosts) >= self._cache:
+            self._private_hosts.clear()
+        self._private_hosts.add(host)
+        return True
+
+    def _pair(self, host: str, dst: str) -> int:
+        """The pool of one destination, remembered by itself where it is the same for all hosts."""
+        known = self._pairs.get((host, dst))
+        if known is not None:
+            return known
+        name, shared = self._name(host, dst)
+        pool = self._index.get(name)
+        if pool is None:
+            pool = self._index[name] = len(self.table)
+            self.table.append(name)
+        # Random scans must not grow memory: a full cache starts again, which costs only look-ups.
+        if shared and self._is_private_host(host):
+            if len(self._shared) >= self._cache:
+                self._shared.clear()
+            self._shared[dst] = pool
+        else:
+            if len(self._pairs) >= self._cache:
+                self._pairs.clear()
+            self._pairs[host, dst] = pool
+        return pool
+
+    def _name(self, host: str, dst: str) -> tuple[str, bool]:
+        """A destination's pool, and whether every host with a private address sees it so."""
+        address = ipaddress.ip_address(dst)
+        for network, name in self.overrides:
+            if address.version == network.version and address in network:
+                return name, True
+        if address.is_multicast:
+            return f"mcast:{address}", True
+        if address == _BROADCAST:
+            return "bcast", True
+        if address.is_unspecified or address.is_loopback:
+            return "none", True
+        lan = self._lan(ipaddress.ip_address(host))
+        if lan is not None and address.version == lan.version and address in lan:
+            return _name_in_lan(address, lan), False
+        if address.is_link_local:
+            return "lan", False
+        if in_networks(address, PRIVATE):
+            return "private", False
+        # A network configured as a LAN may hold public addresses and private hosts.
+        if in_networks(address, self.lans):
+            return "local", False
+        if in_networks(address, self.local):
+            return "local", True
+        return self._public_name(dst), True
+
+    def _lan(self, host: Address) -> Network | None:
+        """The host's own network: the one configured that holds it, else its /24 or /64."""
+        if host.is_unspecified:
+            return None
+        for lan in self.lans:
+            if host.version == lan.version and host in lan:
+                return lan
+        return ipaddress.ip_network((host, _LAN_PREFIX[host.version]), strict=False)
+
+    def _public_name(self, dst: str) -> str:
+        place = self.place(dst)
+        country = place.country.lower()
+        if self.scheme == "cc":
+            return f"cc:{country}" if country else "none"
+        if not place.asn:
+            return "none"
+        if self.scheme == "asn+cc":
+            return f"as:{place.asn}/{country}" if country else f"as:{place.asn}"
+        return f"as:{place.asn}"
+
+    def use(self, databases: Sequence[Database]) -> None:
+        """Go on with newer editions; pools that were named before keep their names."""
+        self.databases = tuple(databases)
+        self._shared.clear()
+        self._pairs.clear()
+
+    def place(self, dst: str) -> Place:
+        """What all databases together say of an address; the first that knows a field wins."""
+        asn, organisation, country = 0, "", ""
+        for database in self.databases:
+            place = database.place(dst)
+            if not asn:
+                asn, organisation = place.asn, place.organisation
+            country = country or place.country
+        return Place(asn, organisation, country)
+
+
+def _name_in_lan(address: Address, lan: Network) -> str:
+    """Broadcast, gateway or plain neighbour.
+
+    No session says which neighbour routes, so the gateway is taken to be the network's first or
+    last usable address, as nearly every home and office has it; an override names any other.
+    """
+    if address.version == 4 and address == lan.broadcast_address:
+        return "bcast:lan"
+    if address in (lan.network_address + 1, lan.broadcast_address - 1):
+        return "gw"
+    return "lan"

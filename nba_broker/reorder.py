@@ -1,0 +1,112 @@
+"""Puts the sessions of all sensor nodes back into time order before anything looks at them.
+
+A cluster spreads one host's sessions over its nodes, so batches arrive out of order. A session is
+released once every live node's clock has passed it by ``hold`` seconds; one that comes later than
+that is counted and kept, behind its time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nba_broker.messages import Sessions
+
+
+def concatenate(parts: list[Sessions]) -> Sessions:
+    """Several batches as one, in the given order."""
+    if len(parts) == 1:
+        return parts[0]
+    return Sessions(
+        np.concatenate([part.ts for part in parts]) if parts else np.zeros(0),
+        [host for part in parts for host in part.host],
+        [uid for part in parts for uid in part.uid],
+        [mac for part in parts for mac in part.mac],
+        [dst for part in parts for dst in part.dst],
+        np.concatenate([part.dport for part in parts]) if parts else np.zeros(0, np.int32),
+    )
+
+
+def order(sessions: Sessions) -> np.ndarray:
+    """Places int64 [n] that sort by (ts, host, dst, dport), so that every replay agrees."""
+    places = np.argsort(sessions.ts, kind="stable")
+    when = sessions.ts[places]
+    same = np.flatnonzero(when[1:] == when[:-1])
+    if len(same):
+        # Equal times are rare: only their runs are sorted by the other columns.
+        first = np.flatnonzero(np.append(True, when[1:] != when[:-1]))
+        for start in np.unique(first[np.searchsorted(first, same, side="right") - 1]):
+            stop = np.searchsorted(when, when[start], side="right")
+            run = sorted(
+                places[start:stop].tolist(),
+                key=lambda i: (sessions.host[i], sessions.dst[i], int(sessions.dport[i])),
+            )
+            places[start:stop] = run
+    return places
+
+
+def take(sessions: Sessions, places: np.ndarray) -> Sessions:
+    """The sessions at these places, in this order."""
+    rows = places.tolist()
+    return Sessions(
+        sessions.ts[places],
+        [sessions.host[row] for row in rows],
+        [sessions.uid[row] for row in rows],
+        [sessions.mac[row] for row in rows],
+        [sessions.dst[row] for row in rows],
+        sessions.dport[places],
+    )
+
+
+class Reorder:
+    """Holds sessions back until no live node can still send an earlier one.
+
+    hold: seconds a node's clock must be past a session. silence: seconds without a batch after
+    which a node no longer holds the others back.
+    """
+
+    def __init__(self, hold: float = 0.1, silence: float = 2.0) -> None:
+        self.hold = hold
+        self.silence = silence
+        self.late = 0
+        self._clock: dict[str, float] = {}
+        self._heard: dict[str, float] = {}
+        self._pending: list[Sessions] = []
+        self._released = -np.inf
+
+    def __len__(self) -> int:
+        """Sessions held back."""
+        return sum(map(len, self._pending))
+
+    def push(self, node: str, clock: float, sessions: Sessions, now: float) -> Sessions:
+        """Take one node's batch (``clock``: its network time) and return what may go on.
+
+        ``now`` is the worker's own monotonic time in seconds.
+        """
+        self._clock[node] = clock
+        self._heard[node] = now
+        if len(sessions):
+            self._pending.append(sessions)
+        return self.release(now)
+
+    def release(self, now: float) -> Sessions:
+        """What may go on at ``now``: all of it when every node has fallen silent."""
+        live = [
+            self._clock[node] for node, heard in self._heard.items() if now - heard <= self.silence
+        ]
+        return self._until(min(live) - self.hold if live else np.inf)
+
+    def flush(self) -> Sessions:
+        """Everything that is held back, in order: nothing earlier will come."""
+        return self._until(np.inf)
+
+    def _until(self, limit: float) -> Sessions:
+        if not any(sessions.ts.min() <= limit for sessions in self._pending):
+            return concatenate([])
+        waiting = concatenate(self._pending)
+        places = order(waiting)
+        ready = int(np.searchsorted(waiting.ts[places], limit, side="right"))
+        released = take(waiting, places[:ready])
+        self._pending = [take(waiting, places[ready:])] if ready < len(places) else []
+        self.late += int(np.count_nonzero(released.ts < self._released))
+        self._released = max(self._released, float(released.ts[-1]))
+        return released

@@ -1,0 +1,167 @@
+"""A model folder (ONNX file with manifest) as a function from windows to probabilities."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from nba_broker.errors import ModelError
+from nba_broker.features import FEATURE_VERSION, IntervalScale, Vocabulary
+from nba_broker.sequences import Windows
+
+MODEL_FILE = "model.onnx"
+MANIFEST_FILE = "manifest.json"
+OUTPUTS = ("probability", "attention", "context")
+
+_BATCH = 256  # windows per inference; beyond it a single thread gains nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """One thing a host can be: a device with the category it belongs to."""
+
+    device: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a worker must know of a model before it may use it; see docs/model.md."""
+
+    name: str
+    window: int
+    min_sessions: int
+    stride: int
+    pool_scheme: str
+    pools: tuple[str, ...]
+    interval: IntervalScale
+    classes: tuple[Class, ...]
+    identified: float
+    sha256: str
+    databases: tuple[dict[str, str], ...]
+    raw: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The name with the first digits of the file's hash: what the log's ``model`` says."""
+        return f"{self.name}-{self.sha256[:8]}"
+
+    @classmethod
+    def load(cls, folder: Path) -> Manifest:
+        """Read and check ``folder/manifest.json``; raises ModelError with what to do."""
+        path = folder / MANIFEST_FILE
+        try:
+            raw = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise ModelError(
+                f"{path}: not found; --model takes a folder that nba-train wrote"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path}: not readable as JSON ({error})") from error
+        if not isinstance(raw, dict):
+            raise ModelError(f"{path}: not a manifest")
+        version = raw.get("feature_version")
+        if version != FEATURE_VERSION:
+            raise ModelError(
+                f"{path}: made for feature version {version}, this nba-broker computes version "
+                f"{FEATURE_VERSION}; train the model again with this release"
+            )
+        try:
+            manifest = cls(
+                name=str(raw["name"]),
+                window=int(raw["window"]),
+                min_sessions=int(raw["min_sessions"]),
+                stride=int(raw["stride"]),
+                pool_scheme=str(raw["pool_scheme"]),
+                pools=tuple(map(str, raw["pools"])),
+                interval=IntervalScale(
+                    float(raw["interval"]["unit"]), float(raw["interval"]["cap"])
+                ),
+                classes=tuple(
+                    Class(str(one["device"]), str(one["category"])) for one in raw["classes"]
+                ),
+                identified=float(raw["thresholds"]["identified"]),
+                sha256=str(raw["onnx"]["sha256"]),
+                databases=tuple(raw["databases"]),
+                raw=raw,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{path}: incomplete or malformed ({error!r})") from error
+        if not (
+            1 <= manifest.min_sessions <= manifest.window <= 4096
+            and 1 <= manifest.stride <= manifest.window
+            and manifest.classes
+            and 0 < manifest.identified <= 1
+            and 0 < manifest.interval.unit < manifest.interval.cap < float("inf")
+        ):
+            raise ModelError(f"{path}: window, stride, classes, threshold or interval out of range")
+        return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The model's answer to B windows: probability float32 [B, K], attention float32 [B, N]
+    (each row sums to 1, exactly 0 on padding), context float32 [B, M]."""
+
+    probability: np.ndarray
+    attention: np.ndarray
+    context: np.ndarray
+
+
+class Scorer:
+    """Scores windows with one thread, in the model's own vocabulary and interval scale.
+
+    Raises ModelError when the folder's parts do not belong together.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = Manifest.load(folder)
+        self._vocabulary = Vocabulary(list(self.manifest.pools))
+        path = folder / MODEL_FILE
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror or error}") from error
+        if hashlib.sha256(content).hexdigest() != self.manifest.sha256:
+            raise ModelError(
+                f"{path}: does not match the SHA-256 in {MANIFEST_FILE}; copy it again"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            # From bytes: a file that refers to others cannot make the runtime open them.
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises classes of its own, all meaning this
+            raise ModelError(f"{path}: onnxruntime cannot load it ({error})") from error
+        names = {output.name for output in self._session.get_outputs()}
+        if not names.issuperset(OUTPUTS):
+            raise ModelError(f"{path}: outputs {sorted(names)}, expected {sorted(OUTPUTS)}")
+
+    def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The arrays that reach the model: pool int64 [B, N], interval float32 [B, N]."""
+        pool = self._vocabulary.ids(windows.pool, table)
+        return pool, np.where(windows.pool < 0, 0, self.manifest.interval(windows.interval)).astype(
+            np.float32
+        )
+
+    def __call__(self, windows: Windows, table: list[str]) -> Scores:
+        """Score B windows whose pools are indices into ``table``."""
+        pool, interval = self.inputs(windows, table)
+        parts = [
+            self._session.run(
+                OUTPUTS,
+                {"pool": pool[at : at + _BATCH], "interval": interval[at : at + _BATCH]},
+            )
+            for at in range(0, len(pool), _BATCH)
+        ]
+        return Scores(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -1,0 +1,157 @@
+"""The last N sessions of every host in flat rings, and the windows that are due for a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NO_POOL = -1
+"""Pool index in front of a window that is not full yet."""
+
+NO_INTERVAL = np.float32(np.inf)
+"""Interval of a host's very first session: nothing came before it, a silence without an end."""
+
+_COLUMNS: dict[str, np.dtype] = {
+    "pool": np.dtype(np.int32),
+    "interval": np.dtype(np.float32),
+    "ts": np.dtype(np.float64),
+    "dst": np.dtype("V16"),
+    "dport": np.dtype(np.int32),
+    "uid": np.dtype("S20"),
+}
+_FEATURES = ("pool", "interval")
+
+
+@dataclass(slots=True)
+class Windows:
+    """Windows that end at their deciding session, right-aligned, in the order of those sessions.
+
+    slot int64 [B]; index int64 [B], the deciding session's place in the pushed batch; count
+    int64 [B], sessions of the host up to then. The others are [B, N]: pool int32 (NO_POOL in
+    front), interval float32 in seconds, and, unless left out, ts, dst, dport, uid as evidence.
+    """
+
+    slot: np.ndarray
+    index: np.ndarray
+    count: np.ndarray
+    columns: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    @property
+    def pool(self) -> np.ndarray:
+        """Indices into the pool table, int32 [B, N], NO_POOL where there is no session yet."""
+        return self.columns["pool"]
+
+    @property
+    def interval(self) -> np.ndarray:
+        """Seconds since the host's previous session, float32 [B, N]."""
+        return self.columns["interval"]
+
+
+class Sequences:
+    """Rings of the last N sessions per slot; the moments of scoring depend on nothing but counts.
+
+    A window is due at a host's ``min_sessions``-th session and every ``stride`` sessions after it,
+    however the sessions were cut into batches, so that a replay gives the same windows.
+    """
+
+    def __init__(
+        self, length: int, min_sessions: int, stride: int, *, evidence: bool = True
+    ) -> None:
+        self.length = length
+        self.min_sessions = min_sessions
+        self.stride = stride
+        self.names = tuple(_COLUMNS) if evidence else _FEATURES
+        self.count = np.zeros(0, np.int64)
+        self.last_ts = np.full(0, -np.inf)
+        self._rings = {name: np.zeros((0, length), _COLUMNS[name]) for name in self.names}
+
+    def reserve(self, slots: int) -> None:
+        """Make room for slot numbers below ``slots``, doubling so that growth stays cheap."""
+        have = len(self.count)
+        if slots <= have:
+            return
+        more = max(slots, 2 * have, 64) - have
+        self.count = np.concatenate([self.count, np.zeros(more, np.int64)])
+        self.last_ts = np.concatenate([self.last_ts, np.full(more, -np.inf)])
+        for name, ring in self._rings.items():
+            self._rings[name] = np.concatenate([ring, np.zeros((more, self.length), ring.dtype)])
+
+    def reset(self, slots: np.ndarray) -> None:
+        """Forget what these slots hold; their numbers may go to other hosts."""
+        self.count[slots] = 0
+        self.last_ts[slots] = -np.inf
+
+    def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
+        """Append sessions (all columns [n], in time order) and return the windows now due.
+
+        ``columns`` are pool and, with evidence, dst, dport and uid.
+        """
+        self.reserve(int(slot.max(initial=-1)) + 1)
+        order = np.argsort(slot, kind="stable")
+        by_host = slot[order]
+        new_host = np.ones(len(order), bool)
+        new_host[1:] = by_host[1:] != by_host[:-1]
+        start = np.flatnonzero(new_host)
+        host = by_host[start]
+        size = np.diff(np.append(start, len(order)))
+        rank = np.arange(len(order)) - np.repeat(start, size)
+
+        batch = {name: columns[name][order] for name in self.names if name in columns}
+        batch["ts"] = when = ts[order]
+        before = np.empty(len(order))
+        before[1:] = when[:-1]
+        before[start] = self.last_ts[host]
+        # A late session lies before its predecessor: no time has passed between them.
+        batch["interval"] = np.maximum(when - before, 0.0).astype(np.float32)
+
+        count = self.count[by_host] + rank + 1
+        due = np.flatnonzero(
+            (count >= self.min_sessions) & ((count - self.min_sessions) % self.stride == 0)
+        )
+        due = due[np.argsort(order[due], kind="stable")]
+        windows = Windows(
+            by_host[due], order[due], count[due], self._gather(batch, by_host, rank, count, due)
+        )
+
+        self._append(batch, by_host, rank, np.repeat(size, size))
+        self.count[host] += size
+        self.last_ts[host] = np.maximum(self.last_ts[host], when[start + size - 1])
+        return windows
+
+    def _gather(
+        self,
+        batch: dict[str, np.ndarray],
+        slot: np.ndarray,
+        rank: np.ndarray,
+        count: np.ndarray,
+        due: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        """The last N sessions before and with each due one, from the batch and from the rings."""
+        back = np.arange(self.length - 1, -1, -1)
+        in_batch = rank[due, None] >= back
+        batch_place = np.where(in_batch, due[:, None] - back, 0)
+        number = count[due, None] - 1 - back  # 0-based number of the session in its host's life
+        exists = number >= 0
+        ring_place = np.where(exists, number % self.length, 0)
+        from_ring = self._rings
+        gathered = {}
+        for name in self.names:
+            old = from_ring[name][slot[due, None], ring_place]
+            value = np.where(in_batch, batch[name][batch_place], old)
+            if name == "pool":
+                value[~exists] = NO_POOL
+            gathered[name] = value
+        return gathered
+
+    def _append(
+        self, batch: dict[str, np.ndarray], slot: np.ndarray, rank: np.ndarray, size: np.ndarray
+    ) -> None:
+        """Write the batch into the rings; of more than N sessions of a host only the last N."""
+        kept = np.flatnonzero(size - rank <= self.length)
+        place = (self.count[slot[kept]] + rank[kept]) % self.length
+        for name in self.names:
+            self._rings[name][slot[kept], place] = batch[name][kept]

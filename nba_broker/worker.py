@@ -1,0 +1,275 @@
+"""The live process: an event loop that feeds frames to the pipeline and its verdicts to Zeek.
+
+The loop only reads, decodes and writes; the pipeline runs on one thread of its own, so that
+hellos, acknowledgements and the socket's pings do not wait for an inference. A batch is
+acknowledged when it has been worked on: what is in flight is bounded by the sensors, and so is
+the memory here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from nba_broker.errors import DatabaseError, LinkError, MessageError
+from nba_broker.link import (
+    ErrorReply,
+    Hello,
+    Ledger,
+    Link,
+    SessionBatch,
+    Status,
+    decode,
+    encode_ack,
+    encode_hello,
+    encode_status,
+    encode_verdict,
+)
+from nba_broker.messages import Lease, Verdict
+from nba_broker.pipeline import Pipeline
+from nba_broker.pools import Database
+
+LOG = logging.getLogger(__name__)
+
+HELLO_PERIOD = 5.0  # sensors take a worker for gone after three of them
+STATUS_PERIOD = 10.0
+ACK_PERIOD = 0.05
+FLUSH_PERIOD = 0.25
+WATCH_PERIOD = 10.0
+GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
+OUTBOX = 10_000  # verdicts kept while Zeek is away
+INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
+
+
+def worker_name() -> str:
+    """A name that no other worker has: host, process and a random part."""
+    host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())
+    return f"{host[:64]}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+class Worker:
+    """Feeds one pipeline from one link; ``databases`` are the files watched for new editions."""
+
+    def __init__(
+        self,
+        link: Link,
+        pipeline: Pipeline,
+        *,
+        name: str,
+        databases: Sequence[Path] = (),
+    ) -> None:
+        self.link = link
+        self.pipeline = pipeline
+        self.name = name
+        self.ledger = Ledger()
+        self.invalid: Counter[str] = Counter()
+        self._databases = {path: _edition(path) for path in databases}
+        self._inbox: asyncio.Queue[tuple[float, SessionBatch | Lease | None]] = asyncio.Queue(INBOX)
+        self._rivals: dict[str, float] = {}
+        self._outbox: deque[str] = deque(maxlen=OUTBOX)
+        self._acks: dict[str, tuple[str, int]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
+        self._joined = 0.0
+        self._lag = 0.0
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End :meth:`run` soon."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until stopped; raises LinkError when another worker was there before."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        tasks = [
+            asyncio.create_task(work())
+            for work in (
+                self._stop.wait,
+                self._receive,
+                self._work,
+                self._tick,
+                self._hello,
+                self._acknowledge,
+                self._report,
+                self._watch,
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._thread.shutdown()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def _receive(self) -> None:
+        async for frame in self.link.frames(self._join):
+            try:
+                message = decode(frame)
+            except MessageError as error:
+                self._invalid(error.kind, str(error))
+                continue
+            if isinstance(message, Hello):
+                await self._meet(message.worker)
+            elif isinstance(message, ErrorReply):
+                self._invalid("error reply", f"{message.code}: {message.context}")
+            elif isinstance(message, Lease) or self._account(message):
+                await self._inbox.put((time.monotonic(), message))
+
+    def _invalid(self, kind: str, detail: str) -> None:
+        self.invalid[kind] += 1
+        if self.invalid[kind] == 1:
+            LOG.warning("dropped a message (%s); more of this kind are only counted", detail)
+
+    def _account(self, batch: SessionBatch) -> bool:
+        before = self.ledger.missed
+        lost = self.ledger.lost
+        if not self.ledger.enter(batch):
+            self._invalid("repeated batch", f"batch {batch.seq} of {batch.node} came again")
+            return False
+        if self.ledger.missed > before:
+            LOG.warning(
+                "%s had sent %d sessions before this worker joined",
+                batch.node,
+                self.ledger.missed - before,
+            )
+        if self.ledger.lost > lost:
+            LOG.warning(
+                "%d sessions of %s were lost on the way", self.ledger.lost - lost, batch.node
+            )
+        return True
+
+    async def _join(self) -> None:
+        """Called on every new connection: sensors start publishing at the first hello."""
+        self._joined = time.monotonic()
+        await self.link.send([encode_hello(self.name)])
+
+    async def _meet(self, other: str) -> None:
+        """Two workers would both be acknowledged, and log everything twice: the later one goes."""
+        if other == self.name:
+            return
+        now = time.monotonic()
+        met = self._rivals.setdefault(other, now)
+        # Past both graces two workers can only meet when one of them was stopped for a while.
+        if now - self._joined < GRACE or (now - met > 2 * HELLO_PERIOD and self.name > other):
+            raise LinkError(
+                f"another worker ({other}) is connected to this Zeek already; stop it first"
+            )
+        if met == now:
+            LOG.warning("a second worker (%s) joined; it is told that this one works here", other)
+            await self.link.send([encode_hello(self.name)])
+
+    async def _work(self) -> None:
+        """Hand everything that waits to the pipeline, publish what it says, then acknowledge."""
+        loop = asyncio.get_running_loop()
+        while True:
+            waiting = [await self._inbox.get()]
+            while not self._inbox.empty():
+                waiting.append(self._inbox.get_nowait())
+            messages = [message for _, message in waiting if message is not None]
+            verdicts = await loop.run_in_executor(self._thread, self._push, messages)
+            self._lag = time.monotonic() - waiting[0][0]
+            await self._publish(verdicts)
+            for message in messages:
+                if isinstance(message, SessionBatch):
+                    self._acks[message.node] = (message.run, message.seq)
+
+    def _push(self, messages: Sequence[SessionBatch | Lease]) -> list[Verdict]:
+        now = time.monotonic()
+        verdicts: list[Verdict] = []
+        for message in messages:
+            if isinstance(message, Lease):
+                self.pipeline.lease(message)
+            else:
+                verdicts += self.pipeline.push(message.node, message.now, message.sessions, now)
+        return verdicts + self.pipeline.flush(time.monotonic())
+
+    async def _tick(self) -> None:
+        """Wake the pipeline in a silence, so that what silent nodes held back goes on."""
+        while True:
+            await asyncio.sleep(FLUSH_PERIOD)
+            if self._inbox.empty():
+                self._inbox.put_nowait((time.monotonic(), None))
+
+    async def _publish(self, verdicts: Sequence[Verdict]) -> None:
+        excess = len(self._outbox) + len(verdicts) - OUTBOX
+        if excess > 0:
+            LOG.warning("Zeek is away: the oldest %d of its verdicts are given up", excess)
+        self._outbox.extend(map(encode_verdict, verdicts))
+        for _ in range(await self.link.send(list(self._outbox))):
+            self._outbox.popleft()
+
+    async def _acknowledge(self) -> None:
+        while True:
+            await asyncio.sleep(ACK_PERIOD)
+            acks, self._acks = self._acks, {}
+            await self.link.send([encode_ack(node, *ack) for node, ack in acks.items()])
+
+    async def _hello(self) -> None:
+        while True:
+            await asyncio.sleep(HELLO_PERIOD)
+            await self.link.send([encode_hello(self.name)])
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_PERIOD)
+            await self.link.send([encode_status(self.status())])
+
+    def status(self) -> Status:
+        """The counters as they stand."""
+        counters = self.pipeline.counters
+        return Status(
+            worker=self.name,
+            model=self.pipeline.scorer.manifest.id,
+            received=self.ledger.received,
+            lost=self.ledger.lost,
+            skipped=self.ledger.skipped,
+            late=self.pipeline.reorder.late,
+            invalid=self.invalid.total(),
+            scored=counters.scored,
+            hosts=self.pipeline.hosts,
+            evicted=counters.evicted,
+            verdicts=counters.verdicts,
+            queue=self._inbox.qsize(),
+            lag=self._lag,
+        )
+
+    async def _watch(self) -> None:
+        """Take over an IP database that was replaced; keep the old one when the new one is bad."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(WATCH_PERIOD)
+            editions = {path: _edition(path) for path in self._databases}
+            if editions == self._databases:
+                continue
+            self._databases = editions
+            try:
+                databases = [await asyncio.to_thread(Database, path) for path in editions]
+            except DatabaseError as error:
+                LOG.error("%s; the old one stays in use", error)
+                continue
+            await loop.run_in_executor(self._thread, self.pipeline.pools.use, databases)
+            LOG.info("took over %s", ", ".join(map(str, editions)))
+
+
+def _edition(path: Path) -> tuple[int, int, int] | None:
+    """What tells that a file was replaced or rewritten; None while it is missing."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,215 @@
+"""Zeek's log file format, whichever log it is: TSV with its header, JSON lines, gzip."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from nba_broker.errors import ArchiveError
+
+_BLOCK = 16 << 20
+_ESCAPED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(\\))")
+_CAPTURES = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\n\r\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the ``#`` lines above a log's rows say; without ``fields`` the rows are JSON.
+
+    The defaults are Zeek's own, for logs whose header says nothing else.
+    """
+
+    separator: bytes = b"\t"
+    set_separator: bytes = b","
+    empty_field: bytes = b"(empty)"
+    unset_field: bytes = b"-"
+    path: str = ""
+    fields: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+    def after(self, line: bytes) -> Header:
+        """The header after one more ``#`` line; ``#separator`` begins a new one."""
+        line = line.rstrip(b"\r\n")
+        if line.startswith(b"#separator "):
+            return Header(separator=unescape(line.removeprefix(b"#separator ")) or b"\t")
+        key, _, value = line[1:].partition(self.separator)
+        changed: Any
+        if key in (b"set_separator", b"empty_field", b"unset_field"):
+            changed = unescape(value)
+        elif key == b"path":
+            changed = _text(value)
+        elif key in (b"fields", b"types"):
+            changed = tuple(_text(part) for part in value.split(self.separator))
+        else:
+            return self
+        return replace(self, **{key.decode(): changed})
+
+
+def unescape(value: bytes) -> bytes:
+    r"""Undo Zeek's escapes: ``\x09`` and a doubled backslash."""
+    if b"\\" not in value:
+        return value
+    return _ESCAPED.sub(lambda m: bytes([int(m[1], 16)]) if m[1] else b"\\", value)
+
+
+def _text(value: bytes) -> str:
+    return unescape(value).decode("utf-8", "replace")
+
+
+def open_log(path: str | Path) -> BinaryIO:
+    """Open a log for reading bytes, unpacked where it is gzip; ``-`` is standard input.
+
+    The content decides, not the name. Raises OSError.
+    """
+    raw = sys.stdin.buffer if str(path) == "-" else open(path, "rb")  # noqa: SIM115
+    if not isinstance(raw, io.BufferedReader):
+        raw = io.BufferedReader(raw)
+    if raw.peek(2)[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+    return raw
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Blocks of whole lines, each ending in a newline.
+
+    Raises ArchiveError at damaged gzip data, after everything before the damage was handed out.
+    """
+    parts: list[bytes] = []
+    size = 0
+    damage = ""
+    while True:
+        try:
+            # read1 and not read: what was unpacked before the damage is not lost with it.
+            part = stream.read1(_BLOCK)  # type: ignore[attr-defined]
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            part, damage = b"", str(error).rstrip(".")
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+        if size >= _BLOCK and b"\n" in part:
+            block, _, rest = b"".join(parts).rpartition(b"\n")
+            yield block + b"\n"
+            parts, size = [rest], len(rest)
+    if last := b"".join(parts):
+        yield last if last.endswith(b"\n") else last + b"\n"
+    if damage:
+        raise ArchiveError(f"damaged gzip data, only the rows before the damage count ({damage})")
+
+
+def segments(stream: BinaryIO) -> Iterator[tuple[Header, bytes]]:
+    """The log's rows in blocks of whole lines, each with the header that holds for it.
+
+    A file may hold several headers, as concatenated logs do. A header without ``fields`` means
+    JSON lines. A log without rows gives one empty block. Raises ArchiveError where the content
+    is no Zeek log, or damaged.
+    """
+    header = Header()
+    rows = False
+    for block in _blocks(stream):
+        at = 0
+        while at < len(block):
+            if block.startswith(b"#", at):
+                end = block.index(b"\n", at) + 1
+                header = header.after(block[at:end])
+                at = end
+                continue
+            end = block.find(b"\n#", at) + 1 or len(block)
+            body = block[at:end]
+            at = end
+            if not header.fields and not body.lstrip().startswith(b"{"):
+                if not body.strip():
+                    continue
+                header, body = _bare_header(header, body)
+            rows = True
+            yield header, body
+    if not rows:
+        if not header.fields:
+            raise ArchiveError("empty, not even a Zeek header")
+        yield header, b""
+
+
+def _bare_header(header: Header, body: bytes) -> tuple[Header, bytes]:
+    """The header of a log written with LogAscii's ``tsv`` option: one line of column names."""
+    line, _, rest = body.lstrip(b"\r\n").partition(b"\n")
+    fields = tuple(_text(part) for part in line.rstrip(b"\r").split(b"\t"))
+    if "ts" in fields:
+        return replace(header, fields=fields), rest
+    if body.startswith(_CAPTURES):
+        raise ArchiveError("a packet capture, not a log: use nba-broker pcap")
+    if fields[0].replace(".", "", 1).isdigit() and len(fields) > 1:
+        raise ArchiveError("no Zeek header (#fields) above its rows: put it back")
+    raise ArchiveError("not a Zeek log: neither a #fields header nor JSON lines")
+
+
+def json_rows(body: bytes) -> Iterator[dict[str, Any] | None]:
+    """The objects of a block of JSON lines, None for each line that is none."""
+    for line in body.split(b"\n"):
+        if line.strip():
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                row = None
+            yield row if isinstance(row, dict) else None
+
+
+def read(path: str | Path) -> list[dict[str, Any]]:
+    """A whole log as dictionaries, TSV and JSON alike: unset fields are left out.
+
+    Numbers, booleans, sets and vectors have their Python types, times are seconds since the
+    epoch, everything else is text. A row that does not fit its header is left out. Raises
+    ArchiveError or OSError. For logs that fit in memory; conn logs have a reader of their own.
+    """
+    rows: list[dict[str, Any]] = []
+    with open_log(path) as stream:
+        for header, body in segments(stream):
+            if header.fields:
+                rows += _tsv_rows(header, body)
+            else:
+                rows += [
+                    {k: v for k, v in row.items() if v is not None}
+                    for row in json_rows(body)
+                    if row is not None
+                ]
+    return rows
+
+
+def _tsv_rows(header: Header, body: bytes) -> Iterator[dict[str, Any]]:
+    types = header.types if len(header.types) == len(header.fields) else ()
+    types = types or ("string",) * len(header.fields)
+    for line in body.split(b"\n"):
+        values = line.rstrip(b"\r").split(header.separator)
+        if len(values) != len(header.fields):
+            continue
+        try:
+            yield {
+                name: _value(header, kind, value)
+                for name, kind, value in zip(header.fields, types, values, strict=True)
+                if value != header.unset_field
+            }
+        except ValueError:
+            continue
+
+
+def _value(header: Header, kind: str, value: bytes) -> Any:
+    if kind.startswith(("vector[", "set[")):
+        if value == header.empty_field:
+            return []
+        inner = kind[kind.index("[") + 1 : -1]
+        return [_value(header, inner, part) for part in value.split(header.set_separator)]
+    if kind in ("time", "interval", "double"):
+        return float(value)
+    if kind in ("count", "int", "port"):
+        return int(value)
+    if kind == "bool":
+        return value == b"T"
+    return "" if value == header.empty_field else _text(value)

@@ -1,0 +1,92 @@
+"""The real Zeek as a child process: finds it, and runs it over a capture with the package."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nba_broker.errors import ZeekError
+
+_USUAL = (Path("/opt/zeek/bin/zeek"), Path("/usr/local/zeek/bin/zeek"))
+
+
+def find_zeek() -> Path | None:
+    """Zeek on PATH or where its own packages put it."""
+    found = shutil.which("zeek")
+    if found:
+        return Path(found)
+    return next((path for path in _USUAL if os.access(path, os.X_OK)), None)
+
+
+def find_scripts() -> Path:
+    """The Zeek package's scripts: this checkout's, else as ``zkg`` installed them.
+
+    Raises ZeekError when they are in neither place.
+    """
+    checkout = Path(__file__).resolve().parent.parent / "zeek-scripts"
+    if (checkout / "__load__.zeek").exists():
+        return checkout
+    zeek = find_zeek()
+    installed = zeek.parent.parent / "share/zeek/site/packages/zeek-nba" if zeek else None
+    if installed and (installed / "__load__.zeek").exists():
+        return installed
+    raise ZeekError("the Zeek package is not installed; run: zkg install zeek-nba")
+
+
+def free_port() -> int:
+    """A TCP port on the loopback that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def uncompressed(capture: Path) -> Iterator[Path]:
+    """The capture as a file that libpcap reads: itself, or unpacked for as long as it is needed."""
+    try:
+        with capture.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+            if not packed:
+                yield capture
+                return
+        with tempfile.TemporaryDirectory(prefix="nba-") as folder:
+            plain = Path(folder) / "capture.pcap"
+            with gzip.open(capture) as source, plain.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            yield plain
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise ZeekError(f"{capture}: damaged gzip file ({error})") from error
+    except FileNotFoundError:
+        raise ZeekError(f"{capture}: no such capture") from None
+
+
+async def start(capture: Path, out: Path, port: int) -> asyncio.subprocess.Process:
+    """Start Zeek over a capture in ``out``; it waits for a worker at ``port`` and then ends itself.
+
+    Raises ZeekError when there is no Zeek.
+    """
+    zeek = find_zeek()
+    if zeek is None:
+        raise ZeekError(
+            "no zeek on PATH or in /opt/zeek/bin; without one, score its conn.log with: "
+            "nba-broker score PATH"
+        )
+    return await asyncio.create_subprocess_exec(
+        str(zeek),
+        "-C",
+        "-r",
+        str(capture.resolve()),
+        str(find_scripts()),
+        str(find_scripts() / "standalone.zeek"),
+        "NBA::pcap_mode=T",
+        f"NBA::listen_port={port}/tcp",
+        cwd=out,
+        stderr=asyncio.subprocess.PIPE,
+    )

@@ -1,0 +1,17 @@
+"""What all tests share: the real traffic, where it is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real traffic, from NBA_DATA or beside the checkout."""
+    folder = Path(os.environ.get("NBA_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "README.md").exists():
+        pytest.skip("no real traffic here (set NBA_DATA)")
+    return folder

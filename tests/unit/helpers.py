@@ -1,0 +1,59 @@
+"""Sessions, databases and pipelines for the unit tests."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nba_broker.messages import Sessions, port_code
+from nba_broker.pipeline import Pipeline
+from nba_broker.policy import PolicySettings
+from nba_broker.pools import Place, Pools
+from nba_broker.reorder import Reorder
+from nba_broker.scorer import Scorer
+
+LAMP_CLOUD = "1.0.0.7"
+LENS_CLOUD = "2.0.0.7"
+MAC = "02:00:00:00:00:{:02x}"
+
+
+class FixedDatabase:
+    """1.0.0.0/8 is AS 1, 2.0.0.0/8 is AS 2, nothing else is known."""
+
+    fingerprint = "fixed"
+
+    def place(self, address: str) -> Place:
+        parsed = ipaddress.ip_address(address)
+        first = parsed.packed[0]
+        if parsed.version == 4 and first in (1, 2):
+            return Place(first, f"Organisation {first}", "IS")
+        return Place()
+
+
+def pools(**settings: Any) -> Pools:
+    return Pools([FixedDatabase()], **settings)  # type: ignore[list-item]
+
+
+def sessions(rows: Sequence[tuple[float, str, str, str]]) -> Sessions:
+    """Rows of (ts, host, mac, dst), all to 443/tcp."""
+    return Sessions(
+        np.array([row[0] for row in rows], np.float64),
+        [row[1] for row in rows],
+        [f"C{number}" for number in range(len(rows))],
+        [row[2] for row in rows],
+        [row[3] for row in rows],
+        np.full(len(rows), port_code(443, "tcp"), np.int32),
+    )
+
+
+def host(number: int, *, times: Sequence[float], dst: str) -> list[tuple[float, str, str, str]]:
+    return [(ts, f"192.168.1.{number}", MAC.format(number), dst) for ts in times]
+
+
+def pipeline(folder: Path, **changes: Any) -> Pipeline:
+    settings = {"settings": PolicySettings(), "reorder": Reorder(), "worker": "w"} | changes
+    return Pipeline(pools(), Scorer(folder), **settings)

@@ -1,0 +1,146 @@
+"""Sessions in, verdicts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nba_broker.messages import Lease, Verdict
+from nba_broker.pipeline import Pipeline
+from nba_broker.policy import PolicySettings
+from nba_broker.reorder import take
+from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
+
+ModelFolder = Callable[..., Path]
+
+
+def process(made: Pipeline, rows: list[tuple[float, str, str, str]]) -> list[Verdict]:
+    return made.process(sessions(sorted(rows)))
+
+
+def test_a_new_host_is_one_learning_line_with_its_first_session(model_folder: ModelFolder) -> None:
+    (verdict,) = process(pipeline(model_folder()), host(7, times=[10.0, 11.0], dst=LAMP_CLOUD))
+    assert (verdict.state, verdict.reason) == ("learning", "new")
+    assert (verdict.ts, verdict.since, verdict.first_seen) == (10.0, 10.0, 10.0)
+    assert (verdict.host, verdict.mac, verdict.sessions) == ("192.168.1.7", MAC.format(7), 1)
+    assert verdict.uids == ("C0",)
+
+
+def test_a_host_that_only_asks_for_a_lease_is_announced_when_it_has_an_address(
+    model_folder: ModelFolder,
+) -> None:
+    rows = [(1.0, "0.0.0.0", MAC.format(7), "255.255.255.255")]
+    made = pipeline(model_folder())
+    assert process(made, rows) == []
+    (verdict,) = process(made, host(7, times=[2.0], dst=LAMP_CLOUD))
+    assert (verdict.ts, verdict.first_seen, verdict.sessions) == (2.0, 1.0, 2)
+
+
+def test_an_identified_host_says_what_it_is_how_sure_and_why(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    verdicts = process(made, host(7, times=list(range(10)), dst=LAMP_CLOUD))
+    (verdict,) = [v for v in verdicts if v.state == "identified"]
+    assert (verdict.device, verdict.category, verdict.reason) == ("Lamp", "bulb", "change")
+    assert verdict.confidence > 0.9
+    assert verdict.alternatives[0].startswith("Lens=0.0")
+    assert verdict.sessions == 6  # min_sessions 4, stride 2, two windows must agree
+    assert verdict.ts == 5.0
+    assert verdict.evidence[0] == f"{LAMP_CLOUD} 443/tcp as:1 (Organisation 1) weight=0.17"
+    assert verdict.uids == ("C5", "C4", "C3")
+    assert verdict.model.startswith("votes-")
+    assert verdict.worker == "w"
+
+
+def test_verdicts_do_not_depend_on_how_sessions_were_cut_into_batches(
+    model_folder: ModelFolder,
+) -> None:
+    rng = np.random.default_rng(1)
+    times = np.sort(rng.uniform(0, 1e5, 400))
+    rows = [
+        (float(ts), f"192.168.1.{n}", MAC.format(n) if rng.random() < 0.8 else "", dst)
+        for ts, n, dst in zip(
+            times,
+            rng.integers(1, 5, 400).tolist(),
+            rng.choice([LAMP_CLOUD, LENS_CLOUD, "192.168.1.1"], 400, p=[0.5, 0.3, 0.2]).tolist(),
+            strict=True,
+        )
+    ]
+    table = sessions(rows)
+    whole = pipeline(model_folder()).process(table)
+    made = pipeline(model_folder())
+    parts: list[Verdict] = []
+    for start in range(0, 400, 7):
+        parts += made.process(take(table, np.arange(start, min(start + 7, 400))))
+    assert parts == whole
+    assert {v.state for v in whole} >= {"learning", "identified"}
+
+
+def test_a_batch_that_is_larger_than_a_step_gives_the_same_verdicts(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = sorted(
+        host(1, times=list(range(50)), dst=LAMP_CLOUD)
+        + host(2, times=[t + 0.5 for t in range(50)], dst=LENS_CLOUD)
+    )
+    whole = process(pipeline(model_folder()), rows)
+    monkeypatch.setattr("nba_broker.pipeline._CHUNK", 16)
+    assert process(pipeline(model_folder()), rows) == whole
+
+
+def test_a_lease_gives_rows_without_mac_to_its_host_from_its_time_on(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder())
+    process(made, host(7, times=[1.0], dst=LAMP_CLOUD))
+    made.lease(Lease(5.0, "192.168.1.50", MAC.format(7), "lamp"))
+    rows = [(4.0, "192.168.1.50", "", LAMP_CLOUD), (6.0, "192.168.1.50", "", LAMP_CLOUD)]
+    process(made, rows)
+    # The stranger of second 4 had the address first and keeps what it did.
+    assert made.hosts == 2
+
+
+def test_the_longest_idle_hosts_leave_when_there_is_no_more_room(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder(), max_hosts=16)
+    for number in range(20):
+        process(made, host(number + 1, times=[float(number)], dst=LAMP_CLOUD))
+    assert made.hosts <= 16
+    assert made.counters.evicted == 20 - made.hosts
+    (again,) = process(made, host(1, times=[100.0], dst=LAMP_CLOUD))
+    assert (again.reason, again.sessions, again.first_seen) == ("new", 1, 100.0)
+    assert process(made, host(20, times=[101.0], dst=LAMP_CLOUD)) == []
+
+
+def test_counters_add_up(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    verdicts = process(made, host(7, times=list(range(10)), dst=LAMP_CLOUD))
+    assert made.counters.sessions == 10
+    assert made.counters.scored == 4  # at sessions 4, 6, 8 and 10
+    assert made.counters.verdicts == len(verdicts) == 2
+
+
+def test_nodes_that_share_a_hosts_sessions_give_one_history(model_folder: ModelFolder) -> None:
+    rows = host(7, times=list(range(10)), dst=LAMP_CLOUD)
+    alone = process(pipeline(model_folder()), rows)
+    made = pipeline(model_folder())
+    split: list[Verdict] = []
+    for number, row in enumerate(rows):
+        # The second node is always a batch behind the first.
+        node, clock = ("one", row[0]) if number % 2 == 0 else ("two", row[0] - 0.5)
+        batch = sessions([row])
+        batch.uid = [f"C{number}"]
+        split += made.push(node, clock, batch, now=0.0)
+    split += made.finish()
+    assert split == alone
+
+
+def test_reminders_follow_event_time(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder(), settings=PolicySettings(reminder=3600))
+    verdicts = process(made, host(7, times=[n * 600.0 for n in range(30)], dst=LAMP_CLOUD))
+    reminders = [v for v in verdicts if v.reason == "reminder"]
+    assert len(reminders) >= 3
+    assert np.diff([v.ts for v in reminders]).min() >= 3600

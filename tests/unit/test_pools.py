@@ -1,0 +1,131 @@
+"""Destinations to pools."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from nba_broker import config, overrides
+from nba_broker.errors import ConfigError, DatabaseError
+from nba_broker.pools import Database
+from tests.unit.helpers import pools
+
+HOST = "192.168.1.20"
+
+
+def name(dst: str, host: str = HOST, **settings: object) -> str:
+    mapped = pools(**settings)
+    return mapped.table[mapped.ids([host], [dst])[0]]
+
+
+@pytest.mark.parametrize(
+    ("dst", "pool"),
+    [
+        ("1.2.3.4", "as:1"),
+        ("9.9.9.9", "none"),
+        ("255.255.255.255", "bcast"),
+        ("192.168.1.255", "bcast:lan"),
+        ("239.255.255.250", "mcast:239.255.255.250"),
+        ("ff02::fb", "mcast:ff02::fb"),
+        ("192.168.1.1", "gw"),
+        ("192.168.1.254", "gw"),
+        ("192.168.1.77", "lan"),
+        ("fe80::1234", "lan"),
+        ("192.168.2.1", "private"),
+        ("10.0.0.1", "private"),
+        ("0.0.0.0", "none"),
+    ],
+)
+def test_a_destination_is_named_by_what_it_means_to_its_host(dst: str, pool: str) -> None:
+    assert name(dst) == pool
+
+
+def test_a_configured_lan_replaces_the_24_around_the_host() -> None:
+    lans = (ipaddress.ip_network("192.168.0.0/16"),)
+    assert name("192.168.2.9", lans=lans) == "lan"
+    assert name("192.168.0.1", lans=lans) == "gw"
+
+
+def test_the_sites_own_public_network_is_local_but_lan_to_its_neighbours() -> None:
+    local = (ipaddress.ip_network("1.2.0.0/16"),)
+    mapped = pools(local=local)
+    hosts = [HOST, "1.2.3.9", HOST, "1.2.9.9"]
+    assert [mapped.table[i] for i in mapped.ids(hosts, ["1.2.3.4"] * 4)] == [
+        "local",
+        "lan",
+        "local",
+        "local",
+    ]
+
+
+@pytest.mark.parametrize("order", [(HOST, "1.2.3.9"), ("1.2.3.9", HOST)])
+def test_a_public_neighbour_is_lan_to_one_host_and_an_asn_to_another(
+    order: tuple[str, str],
+) -> None:
+    mapped = pools()
+    names = {host: mapped.table[mapped.ids([host], ["1.2.3.4"])[0]] for host in order}
+    assert names == {HOST: "as:1", "1.2.3.9": "lan"}
+
+
+def test_the_scheme_says_what_a_public_destination_is_named_by() -> None:
+    assert name("1.2.3.4", scheme="asn+cc") == "as:1/is"
+    assert name("1.2.3.4", scheme="cc") == "cc:is"
+
+
+def test_the_most_specific_override_comes_before_everything() -> None:
+    rules = [
+        (ipaddress.ip_network("192.168.1.0/24"), "office"),
+        (ipaddress.ip_network("192.168.1.1/32"), "router"),
+    ]
+    assert name("192.168.1.1", overrides=rules) == "router"
+    assert name("192.168.1.9", overrides=rules) == "office"
+
+
+def test_a_full_cache_costs_lookups_and_no_answers() -> None:
+    mapped = pools(cache=2)
+    dst = ["1.0.0.1", "2.0.0.1", "1.0.0.2", "192.168.1.7", "192.168.1.1", "1.0.0.1"]
+    names = [mapped.table[i] for i in mapped.ids([HOST] * 6, dst)]
+    assert names == ["as:1", "as:2", "as:1", "lan", "gw", "as:1"]
+
+
+def test_the_embedded_database_knows_well_known_addresses() -> None:
+    database = Database(config.default_database())
+    assert database.place("8.8.8.8").asn == 15169
+    assert database.place("2606:4700::1111").asn == 13335
+
+
+def test_a_missing_database_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match=r"nowhere\.mmdb: no such IP database"):
+        Database(tmp_path / "nowhere.mmdb")
+
+
+def test_a_corrupt_database_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "bad.mmdb"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(DatabaseError, match=r"bad\.mmdb: not a readable MaxMind database"):
+        Database(path)
+
+
+def test_overrides_are_read_from_a_csv_file(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.csv"
+    path.write_text("cidr,pool\n10.1.0.0/16,cameras\n")
+    assert overrides.read(path) == [(ipaddress.ip_network("10.1.0.0/16"), "cameras")]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("network,name\n", "first line must be cidr,pool"),
+        ("cidr,pool\n10.0.0.300/8,x\n", r"overrides\.csv:2"),
+        ("cidr,pool\n10.0.0.0/8,\n", "no pool name"),
+    ],
+)
+def test_a_bad_override_names_its_file_and_line(
+    tmp_path: Path, content: str, complaint: str
+) -> None:
+    path = tmp_path / "overrides.csv"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=complaint):
+        overrides.read(path)

@@ -1,0 +1,83 @@
+"""Time order out of batches of several nodes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nba_broker.messages import Sessions
+from nba_broker.reorder import Reorder
+from tests.unit.helpers import sessions
+
+
+def rows(part: Sessions) -> list[tuple[float, str, str]]:
+    return list(zip(part.ts.tolist(), part.host, part.dst, strict=True))
+
+
+def one(ts: float, host: str = "192.168.1.1", dst: str = "1.1.1.1") -> Sessions:
+    return sessions([(ts, host, "", dst)])
+
+
+def test_a_session_waits_until_every_live_node_has_passed_it() -> None:
+    reorder = Reorder(hold=0.1, silence=2)
+    assert len(reorder.push("a", 10.0, one(9.95), now=0)) == 0
+    assert len(reorder.push("b", 9.0, one(8.9), now=0)) == 1  # b's clock still holds a's session
+    assert rows(reorder.push("b", 10.2, sessions([]), now=0.1)) == []
+    assert rows(reorder.push("a", 10.2, sessions([]), now=0.1)) == [
+        (9.95, "192.168.1.1", "1.1.1.1")
+    ]
+
+
+def test_a_silent_node_no_longer_holds_the_others_back() -> None:
+    reorder = Reorder(hold=0.1, silence=2)
+    reorder.push("slow", 5.0, sessions([]), now=0)
+    assert len(reorder.push("fast", 10.0, one(9.0), now=1)) == 0
+    assert len(reorder.push("fast", 11.0, sessions([]), now=2.5)) == 1
+
+
+def test_everything_goes_on_when_all_nodes_are_silent() -> None:
+    reorder = Reorder(hold=0.1, silence=2)
+    reorder.push("a", 10.0, one(10.0), now=0)
+    assert len(reorder.release(now=1)) == 0
+    assert len(reorder.release(now=2.5)) == 1
+
+
+def test_a_late_session_is_counted_and_kept() -> None:
+    reorder = Reorder(hold=0.1, silence=2)
+    assert len(reorder.push("a", 10.0, one(9.0), now=0)) == 1
+    assert rows(reorder.push("a", 11.0, one(8.0), now=0))[0][0] == 8.0
+    assert reorder.late == 1
+
+
+TIMES = st.integers(0, 20).map(lambda n: n / 4)
+ROWS = st.lists(
+    st.tuples(
+        TIMES,
+        st.sampled_from(["192.168.1.2", "192.168.1.3"]),
+        st.just(""),
+        st.sampled_from(["1.1.1.1", "2.2.2.2"]),
+    ),
+    max_size=40,
+)
+
+
+@given(ROWS, st.lists(st.integers(0, 40), max_size=6))
+def test_the_order_is_that_of_the_whole_however_it_was_cut(
+    table: list[tuple[float, str, str, str]], cuts: list[int]
+) -> None:
+    edges = [0, *sorted(min(cut, len(table)) for cut in cuts), len(table)]
+    reorder = Reorder(hold=100, silence=2)
+    out = []
+    for number, (a, b) in enumerate(itertools.pairwise(edges)):
+        out += rows(reorder.push(f"node{number % 3}", 0.0, sessions(table[a:b]), now=0))
+    out += rows(reorder.flush())
+    assert out == sorted((ts, host, dst) for ts, host, _, dst in table)
+    assert reorder.late == 0
+
+
+def test_an_empty_reorder_releases_nothing() -> None:
+    assert len(Reorder().flush()) == 0
+    assert np.array_equal(Reorder().release(1.0).ts, np.zeros(0))

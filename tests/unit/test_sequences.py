@@ -1,0 +1,102 @@
+"""Rings and windows."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nba_broker.sequences import NO_POOL, Sequences, Windows
+
+LENGTH, MIN_SESSIONS, STRIDE = 6, 3, 2
+
+
+def push(sequences: Sequences, rows: list[tuple[int, float, int]]) -> Windows:
+    slot = np.array([row[0] for row in rows], np.int64)
+    number = np.array([row[2] for row in rows], np.int32)
+    return sequences.push(
+        slot,
+        np.array([row[1] for row in rows], np.float64),
+        pool=number,
+        dst=np.array([bytes([n % 256]) * 16 for n in number], "V16"),
+        dport=number,
+        uid=np.array([f"C{n}" for n in number], "S20"),
+    )
+
+
+def as_rows(windows: Windows) -> list[tuple[object, ...]]:
+    return [
+        (
+            int(windows.slot[i]),
+            int(windows.count[i]),
+            windows.pool[i].tolist(),
+            windows.interval[i][windows.pool[i] >= 0].tolist(),
+            windows.columns["uid"][i][windows.pool[i] >= 0].tolist(),
+        )
+        for i in range(len(windows))
+    ]
+
+
+def expected(rows: list[tuple[int, float, int]]) -> list[tuple[object, ...]]:
+    """The same, written without rings or batches."""
+    history: dict[int, list[tuple[int, float]]] = {}
+    last: dict[int, float] = {}
+    due = []
+    for slot, ts, number in rows:
+        interval = np.float32(ts - last[slot]) if slot in last else np.float32(np.inf)
+        last[slot] = ts
+        sessions = history.setdefault(slot, [])
+        sessions.append((number, float(interval)))
+        count = len(sessions)
+        if count >= MIN_SESSIONS and (count - MIN_SESSIONS) % STRIDE == 0:
+            window = sessions[-LENGTH:]
+            due.append(
+                (
+                    slot,
+                    count,
+                    [NO_POOL] * (LENGTH - len(window)) + [n for n, _ in window],
+                    [i for _, i in window],
+                    [f"C{n}".encode() for n, _ in window],
+                )
+            )
+    return due
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[list[tuple[int, float, int]]]:
+    slots = draw(st.lists(st.integers(0, 3), max_size=60))
+    gaps = draw(st.lists(st.floats(0, 1e4), min_size=len(slots), max_size=len(slots)))
+    times = np.cumsum(gaps).tolist()
+    rows = [(slot, ts, n) for n, (slot, ts) in enumerate(zip(slots, times, strict=True))]
+    cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=5)))
+    edges = [0, *cuts, len(rows)]
+    return [rows[a:b] for a, b in itertools.pairwise(edges)]
+
+
+@given(batches())
+def test_windows_do_not_depend_on_how_sessions_were_cut_into_batches(
+    parts: list[list[tuple[int, float, int]]],
+) -> None:
+    sequences = Sequences(LENGTH, MIN_SESSIONS, STRIDE)
+    found = [row for part in parts if part for row in as_rows(push(sequences, part))]
+    assert found == expected([row for part in parts for row in part])
+
+
+def test_a_late_session_has_no_interval_and_moves_no_clock() -> None:
+    sequences = Sequences(LENGTH, 1, 1)
+    push(sequences, [(0, 100.0, 0)])
+    late = push(sequences, [(0, 90.0, 1)])
+    after = push(sequences, [(0, 103.0, 2)])
+    assert late.interval[0, -1] == 0
+    assert after.interval[0, -1] == 3
+
+
+def test_a_forgotten_slot_starts_empty() -> None:
+    sequences = Sequences(LENGTH, 2, 1)
+    push(sequences, [(0, 1.0, 7), (0, 2.0, 8)])
+    sequences.reset(np.array([0]))
+    assert len(push(sequences, [(0, 3.0, 9)])) == 0
+    (window,) = as_rows(push(sequences, [(0, 4.0, 10)]))
+    assert window[1:3] == (2, [NO_POOL] * 4 + [9, 10])
