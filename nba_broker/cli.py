@@ -8,6 +8,7 @@ import logging
 import os
 import ssl
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def build_pools(settings: Config, scheme: str) -> Pools:
     )
 
 
-def build_pipeline(settings: Config, *, worker: str, silence: float = 2.0) -> Pipeline:
+def build_pipeline(settings: Config, *, worker: str, reorder: Reorder | None = None) -> Pipeline:
     """Model, pools and policy put together; raises NBAError with what to do."""
     scorer = Scorer(settings.model)
     manifest = scorer.manifest
@@ -52,7 +53,7 @@ def build_pipeline(settings: Config, *, worker: str, silence: float = 2.0) -> Pi
         pools,
         scorer,
         settings=PolicySettings(identified=manifest.identified, reminder=settings.reminder),
-        reorder=Reorder(settings.reorder, silence),
+        reorder=reorder or Reorder(settings.reorder),
         max_hosts=settings.max_hosts,
         worker=worker,
     )
@@ -120,29 +121,35 @@ def pcap(arguments: argparse.Namespace, settings: Config) -> int:
 
 async def _pcap(capture: Path, out: Path, settings: Config) -> None:
     name = worker_name()
-    pipeline = build_pipeline(settings, worker=name, silence=float("inf"))
+    # A single node that may pause for as long as it likes: there is nobody to wait for.
+    reorder = Reorder(settings.reorder, silence=float("inf"), settle=0)
+    pipeline = build_pipeline(settings, worker=name, reorder=reorder)
     port = zeek_process.free_port()
-    zeek = await zeek_process.start(capture, out, port)
-    worker = Worker(
-        Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05), pipeline, name=name
-    )
-    working = asyncio.create_task(worker.run())
-    talking = asyncio.create_task(zeek.communicate())
-    try:
-        await asyncio.wait([working, talking], return_when=asyncio.FIRST_COMPLETED)
-        worker.stop()
-        await working
-        if not talking.done():
-            raise ZeekError("interrupted before the capture ended")
-        _, complaint = talking.result()
+    # A file, not a pipe: nothing here has to read it for Zeek to go on.
+    with tempfile.TemporaryFile() as messages:
+        zeek = await zeek_process.start(capture, out, port, messages)
+        worker = Worker(
+            Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05), pipeline, name=name
+        )
+        working = asyncio.create_task(worker.run())
+        ending = asyncio.create_task(zeek.wait())
+        try:
+            await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
+            worker.stop()
+            await working
+            if not ending.done():
+                raise ZeekError("interrupted before the capture ended")
+        finally:
+            if zeek.returncode is None:
+                zeek.kill()
+                await ending
+        messages.seek(0)
+        said = messages.read().decode(errors="replace").strip().splitlines()
         if zeek.returncode:
-            lines = complaint.decode(errors="replace").strip().splitlines() or ["no message"]
-            raise ZeekError(f"zeek failed with status {zeek.returncode}: {lines[-1]}")
-        sys.stderr.write(complaint.decode(errors="replace"))
-    finally:
-        if zeek.returncode is None:
-            zeek.kill()
-            await talking
+            last = said[-1] if said else "it said nothing"
+            raise ZeekError(f"zeek failed with status {zeek.returncode}: {last}")
+        for line in said:
+            LOG.info("zeek: %s", line)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -65,7 +65,8 @@ class Verdict:
     """What is thought of a host; the fields are the columns of nba_device.log in their order.
 
     ``ts`` is the deciding session's time, ``since`` when this state began; all times are seconds
-    since the epoch. ``evidence`` is meant for an analyst, ``uids`` for a pivot into conn.log.
+    since the epoch. ``previous`` is what the host was before: a device's name, else a state's.
+    ``evidence`` is meant for an analyst, ``uids`` for a pivot into conn.log.
     """
 
     ts: float

@@ -248,7 +248,11 @@ class Pipeline:
             ts=float(tracked.sessions.ts[index]),
             host=self._address(tracked, index),
             state=decision.state,
-            previous=classes[decision.previous].device if decision.previous != NOTHING else "",
+            previous=(
+                classes[decision.was_device].device
+                if decision.was_device != NOTHING
+                else STATES[decision.was_state]
+            ),
             device=classes[decision.device].device if named else "",
             category=classes[decision.device].category if named else "",
             confidence=_rounded(decision.probability[decision.device if named else order[0]]),

@@ -40,13 +40,17 @@ class PolicySettings:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One line to be logged: which window of the batch decided what, and why."""
+    """One line to be logged: which window of the batch decided what, and why.
+
+    ``was_state`` and ``was_device`` are what the host was before ``since``.
+    """
 
     window: int
     slot: int
     state: int
-    previous: int
     device: int
+    was_state: int
+    was_device: int
     probability: np.ndarray
     since: float
     reason: str
@@ -59,7 +63,9 @@ class Policy:
         self.settings = settings
         self._state = np.zeros(0, np.int8)
         self._device = np.zeros(0, np.int16)
-        self._previous = np.zeros(0, np.int16)
+        self._was_state = np.zeros(0, np.int8)
+        self._was_device = np.zeros(0, np.int16)
+        self._name = np.zeros(0, np.int16)  # the last class it was called by, if any
         self._candidate = np.zeros(0, np.int16)
         self._agreeing = np.zeros(0, np.int32)
         self._windows = np.zeros(0, np.int32)
@@ -85,7 +91,7 @@ class Policy:
         """These slots hold new hosts now, of which nothing is known."""
         for name in self._arrays():
             getattr(self, name)[slots] = 0
-        for name in ("_device", "_previous", "_candidate"):
+        for name in ("_device", "_was_device", "_name", "_candidate"):
             getattr(self, name)[slots] = NOTHING
 
     def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
@@ -132,13 +138,15 @@ class Policy:
         another = (state == LEARNING) | (candidate != device)
         turned = another & (self._agreeing[slot] >= needed)
 
-        renamed = turned & (candidate != NOTHING) & (self._previous_name(slot) != NOTHING)
-        renamed &= candidate != self._previous_name(slot)
+        name = self._name[slot]
+        renamed = (name != NOTHING) & (name != candidate)
         new_state = np.where(candidate == NOTHING, UNKNOWN, np.where(renamed, CHANGED, IDENTIFIED))
         at = slot[turned]
-        self._previous[at] = np.where(device[turned] == NOTHING, self._previous[at], device[turned])
+        self._was_state[at] = state[turned]
+        self._was_device[at] = device[turned]
         self._state[at] = new_state[turned]
         self._device[at] = candidate[turned]
+        self._name[at] = np.where(candidate == NOTHING, name, candidate)[turned]
         self._since[at] = ts[turned]
 
         due = np.full(len(slot), settings.reminder > 0)
@@ -150,17 +158,12 @@ class Policy:
                 window=int(window[row]),
                 slot=int(slot[row]),
                 state=int(self._state[slot[row]]),
-                previous=int(self._previous[slot[row]]),
                 device=int(self._device[slot[row]]),
+                was_state=int(self._was_state[slot[row]]),
+                was_device=int(self._was_device[slot[row]]),
                 probability=smoothed[row].copy(),
                 since=float(self._since[slot[row]]),
                 reason="change" if turned[row] else "reminder",
             )
             for row in np.flatnonzero(speak)
         ]
-
-    def _previous_name(self, slot: np.ndarray) -> np.ndarray:
-        """The last class a host was called by, NOTHING if it never was."""
-        device = self._device[slot]
-        called: np.ndarray = np.where(device != NOTHING, device, self._previous[slot])
-        return called

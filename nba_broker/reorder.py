@@ -61,12 +61,15 @@ class Reorder:
     """Holds sessions back until no live node can still send an earlier one.
 
     hold: seconds a node's clock must be past a session. silence: seconds without a batch after
-    which a node no longer holds the others back.
+    which a node no longer holds the others back. settle: seconds after the first batch in which
+    nothing is released, since not all nodes have been heard of; twice their heartbeat.
     """
 
-    def __init__(self, hold: float = 0.1, silence: float = 2.0) -> None:
+    def __init__(self, hold: float = 0.1, silence: float = 2.0, settle: float = 0.5) -> None:
         self.hold = hold
         self.silence = silence
+        self.settle = settle
+        self._settled = np.inf
         self.late = 0
         self._clock: dict[str, float] = {}
         self._heard: dict[str, float] = {}
@@ -84,12 +87,15 @@ class Reorder:
         """
         self._clock[node] = clock
         self._heard[node] = now
+        self._settled = min(self._settled, now + self.settle)
         if len(sessions):
             self._pending.append(sessions)
         return self.release(now)
 
     def release(self, now: float) -> Sessions:
         """What may go on at ``now``: all of it when every node has fallen silent."""
+        if now < self._settled:
+            return concatenate([])
         live = [
             self._clock[node] for node, heard in self._heard.items() if now - heard <= self.silence
         ]

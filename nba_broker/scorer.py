@@ -19,7 +19,7 @@ MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 OUTPUTS = ("probability", "attention", "context")
 
-_BATCH = 256  # windows per inference; beyond it a single thread gains nothing
+_BATCH = 32  # windows per inference: a single thread is fastest around there
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from nba_broker.errors import ZeekError
 
@@ -67,10 +68,12 @@ def uncompressed(capture: Path) -> Iterator[Path]:
         raise ZeekError(f"{capture}: no such capture") from None
 
 
-async def start(capture: Path, out: Path, port: int) -> asyncio.subprocess.Process:
-    """Start Zeek over a capture in ``out``; it waits for a worker at ``port`` and then ends itself.
+async def start(
+    capture: Path, out: Path, port: int, messages: IO[bytes]
+) -> asyncio.subprocess.Process:
+    """Start Zeek over a capture in ``out``; it waits for a worker at ``port`` and ends by itself.
 
-    Raises ZeekError when there is no Zeek.
+    What it has to say goes to ``messages``. Raises ZeekError when there is no Zeek.
     """
     zeek = find_zeek()
     if zeek is None:
@@ -88,5 +91,6 @@ async def start(capture: Path, out: Path, port: int) -> asyncio.subprocess.Proce
         "NBA::pcap_mode=T",
         f"NBA::listen_port={port}/tcp",
         cwd=out,
-        stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=messages,
     )

@@ -20,8 +20,10 @@ from nba_broker.errors import ArchiveError
 from nba_broker.messages import Sessions, port_code, port_name
 
 MAC = "02:00:00:00:00:01"
-FIELDS = ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto")
-FIELDS += ("conn_state", "local_orig", "orig_l2_addr")
+FIELDS = (
+    *("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"),
+    *("conn_state", "local_orig", "orig_l2_addr"),
+)
 
 
 def row(ts: float | str = 1.5, host: str = "10.0.0.2", **more: Any) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def test_gzip_members_one_after_another_are_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize("content", [tsv([row()]), jsonl([row()])])
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes, pack: Any) -> None:
-    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(pack(content))))  # type: ignore[type-var]
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(pack(content))))
     monkeypatch.setattr(sys, "stdin", stdin)
     assert sessions("-") == ONE
 

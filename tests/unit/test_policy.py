@@ -57,7 +57,13 @@ def test_a_short_disagreement_changes_nothing() -> None:
 def test_a_host_that_keeps_behaving_as_another_has_changed_and_says_from_what() -> None:
     decisions = feed(policy(), [LAMP] * 4 + [LENS] * 9)
     assert said(decisions)[1:] == [("changed", 1, "change", 8.0)]
-    assert decisions[1].previous == 0
+    assert (STATES[decisions[1].was_state], decisions[1].was_device) == ("identified", 0)
+
+
+def test_a_host_that_was_lost_and_found_again_is_identified_not_changed() -> None:
+    decisions = feed(policy(), [LAMP] * 4 + [NEITHER] * 6 + [LAMP] * 9)
+    assert [STATES[d.state] for d in decisions] == ["identified", "unknown", "identified"]
+    assert STATES[decisions[2].was_state] == "unknown"
 
 
 def test_an_unchanged_host_is_logged_again_after_the_reminder_interval() -> None:

@@ -91,7 +91,7 @@ def test_a_full_cache_costs_lookups_and_no_answers() -> None:
 
 
 def test_the_embedded_database_knows_well_known_addresses() -> None:
-    database = Database(config.default_database())
+    database = Database(config.shipped("asn.mmdb.xz"))
     assert database.place("8.8.8.8").asn == 15169
     assert database.place("2606:4700::1111").asn == 13335
 

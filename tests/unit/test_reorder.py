@@ -22,7 +22,7 @@ def one(ts: float, host: str = "192.168.1.1", dst: str = "1.1.1.1") -> Sessions:
 
 
 def test_a_session_waits_until_every_live_node_has_passed_it() -> None:
-    reorder = Reorder(hold=0.1, silence=2)
+    reorder = Reorder(hold=0.1, silence=2, settle=0)
     assert len(reorder.push("a", 10.0, one(9.95), now=0)) == 0
     assert len(reorder.push("b", 9.0, one(8.9), now=0)) == 1  # b's clock still holds a's session
     assert rows(reorder.push("b", 10.2, sessions([]), now=0.1)) == []
@@ -32,21 +32,28 @@ def test_a_session_waits_until_every_live_node_has_passed_it() -> None:
 
 
 def test_a_silent_node_no_longer_holds_the_others_back() -> None:
-    reorder = Reorder(hold=0.1, silence=2)
+    reorder = Reorder(hold=0.1, silence=2, settle=0)
     reorder.push("slow", 5.0, sessions([]), now=0)
     assert len(reorder.push("fast", 10.0, one(9.0), now=1)) == 0
     assert len(reorder.push("fast", 11.0, sessions([]), now=2.5)) == 1
 
 
+def test_nothing_goes_on_before_all_nodes_can_have_been_heard_of() -> None:
+    reorder = Reorder(hold=0.1, silence=2, settle=0.5)
+    assert len(reorder.push("first", 10.0, one(9.0), now=0)) == 0
+    passed = rows(reorder.push("second", 10.0, one(8.0), now=0.6))
+    assert [row[0] for row in passed] == [8.0, 9.0]
+
+
 def test_everything_goes_on_when_all_nodes_are_silent() -> None:
-    reorder = Reorder(hold=0.1, silence=2)
+    reorder = Reorder(hold=0.1, silence=2, settle=0)
     reorder.push("a", 10.0, one(10.0), now=0)
     assert len(reorder.release(now=1)) == 0
     assert len(reorder.release(now=2.5)) == 1
 
 
 def test_a_late_session_is_counted_and_kept() -> None:
-    reorder = Reorder(hold=0.1, silence=2)
+    reorder = Reorder(hold=0.1, silence=2, settle=0)
     assert len(reorder.push("a", 10.0, one(9.0), now=0)) == 1
     assert rows(reorder.push("a", 11.0, one(8.0), now=0))[0][0] == 8.0
     assert reorder.late == 1

@@ -1,0 +1,52 @@
+"""Temperature and threshold, chosen where the right choice is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nba_broker.policy import PolicySettings
+from training.calibrate import (
+    CANDIDATES,
+    class_weights,
+    identified_threshold,
+    smooth,
+    softmax,
+    temperature_of,
+)
+
+
+def test_every_class_weighs_the_same_however_often_it_occurs() -> None:
+    weights = class_weights(np.array([0, 0, 0, 2]))
+    assert weights == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2])
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_a_factor_on_honest_logits(factor: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 3))
+    truth = (softmax(logits).cumsum(1) > rng.random((20_000, 1))).argmax(1)
+    assert temperature_of(factor * logits, truth) == pytest.approx(factor, rel=0.1)
+
+
+def test_smoothing_is_the_policys_and_keeps_hosts_apart() -> None:
+    weight = PolicySettings().weight
+    probability = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    smoothed = smooth(probability, np.array([0, 1, 0]))
+    assert smoothed == pytest.approx(np.array([[1, 0], [0, 1], [1 - weight, weight]]))
+
+
+def test_the_threshold_is_the_lowest_at_which_names_are_right() -> None:
+    confidence = np.array([0.52, 0.58, 0.72, 0.9])
+    probability = np.stack([confidence, 1 - confidence], 1)
+    truth = np.array([1, 1, 0, 0])
+    threshold, precision, named = identified_threshold(probability, truth, np.arange(4))
+    assert threshold == pytest.approx(0.6)
+    assert (precision, named) == (1.0, 0.5)
+
+
+def test_the_highest_threshold_is_taken_when_none_is_good_enough() -> None:
+    probability = np.tile([0.99, 0.01], (4, 1))
+    threshold, precision, _ = identified_threshold(probability, np.array([0, 0, 1, 1]), np.arange(4))
+    assert threshold == CANDIDATES[-1]
+    assert precision == pytest.approx(0.5)

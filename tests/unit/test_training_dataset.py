@@ -1,0 +1,155 @@
+"""Labelled sessions come out of an archive by the runtime's own code, one series per label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nba_broker.errors import ArchiveError
+from nba_broker.scorer import Class, Scorer
+from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, pools
+from training import dataset
+from training.labels import Label
+
+LAMP = "02:00:00:00:00:01"
+LENS = "02:00:00:00:00:02"
+
+Row = tuple[float, str, str, str]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Callable[..., Path]:
+    """Writes rows of (ts, host, mac, dst) as a conn log, by default called conn.log."""
+
+    def write(rows: Sequence[Row], name: str = "conn.log") -> Path:
+        fields = ["ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "orig_l2_addr"]
+        lines = ["#separator \\x09", "#path\tconn", "\t".join(["#fields", *fields])]
+        lines += [
+            f"{ts:.6f}\tC1\t{host}\t{dst}\t443\ttcp\t{mac or '-'}" for ts, host, mac, dst in rows
+        ]
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        return tmp_path
+
+    return write
+
+
+def lamp(times: Sequence[float], address: str = "10.0.0.1", mac: str = LAMP) -> list[Row]:
+    return [(float(ts), address, mac, LAMP_CLOUD) for ts in times]
+
+
+def test_only_sessions_of_labelled_hosts_are_kept_and_the_others_counted(archive) -> None:
+    folder = archive([*lamp(range(5)), (9.0, "10.0.0.2", LENS, LENS_CLOUD)])
+    sessions, origin = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
+    assert sessions.ts.tolist() == [0, 1, 2, 3, 4]
+    assert [sessions.table[pool] for pool in sessions.pool] == ["as:1"] * 5
+    assert (origin.unlabelled_sessions, origin.unlabelled_hosts) == (1, 1)
+    assert origin.warnings == ()
+
+
+def test_a_label_by_address_means_the_sessions_from_that_address(archive) -> None:
+    folder = archive([*lamp(range(3)), *lamp(range(3, 5), "10.0.0.9")])
+    sessions, _ = dataset.load([folder], [Label("10.0.0.9", "Lamp", "bulb")], pools())
+    assert sessions.ts.tolist() == [3, 4]
+
+
+def test_a_row_without_mac_belongs_to_the_labelled_mac_that_has_its_address(archive) -> None:
+    folder = archive([*lamp([0, 1]), *lamp([2], mac="")])
+    sessions, _ = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
+    assert len(sessions) == 3
+
+
+def test_since_and_until_of_a_label_limit_it_to_that_time(archive) -> None:
+    folder = archive(lamp(range(10)))
+    labels = [Label(LAMP, "Lamp", "bulb", 2.0, 4.0), Label(LAMP, "Lens", "camera", 7.0)]
+    sessions, _ = dataset.load([folder], labels, pools())
+    assert sessions.ts.tolist() == [2, 3, 7, 8, 9]
+    assert sessions.series.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_a_label_with_a_log_means_only_that_file(archive) -> None:
+    archive(lamp([0, 2]), "a.conn.log")
+    folder = archive(lamp([1, 3]), "b.conn.log")
+    labels = [
+        Label(LAMP, "Lamp", "bulb", log="a.conn.log"),
+        Label(LAMP, "Lens", "camera", log="b.conn.log"),
+    ]
+    sessions, _ = dataset.load([folder], labels, pools())
+    assert sessions.series.tolist() == [0, 1, 0, 1]
+
+
+def test_labels_that_name_nothing_are_warned_of_by_name(archive) -> None:
+    folder = archive(lamp(range(3)))
+    labels = [Label(LAMP, "Lamp", "bulb"), Label(LENS, "Lens", "camera")]
+    _, origin = dataset.load([folder], labels, pools())
+    assert origin.warnings == (f"no sessions here of {LENS} (Lens), which labels name",)
+
+
+def test_an_archive_without_labelled_hosts_is_one_clear_error(archive) -> None:
+    with pytest.raises(ArchiveError, match="no session of a labelled host"):
+        dataset.load([archive(lamp(range(3)))], [Label(LENS, "Lens", "camera")], pools())
+
+
+def test_nothing_from_outside_since_and_until_is_used(archive) -> None:
+    folder = archive(lamp(range(10)))
+    label = [Label(LAMP, "Lamp", "bulb")]
+    sessions, _ = dataset.load([folder], label, pools(), since=3.0, until=6.0)
+    assert sessions.ts.tolist() == [3, 4, 5]
+    assert np.isinf(sessions.windows(4, 1).interval[0, -1])
+
+
+def test_the_fingerprint_does_not_change_with_the_files_the_sessions_lie_in(
+    archive, tmp_path: Path
+) -> None:
+    label = [Label(LAMP, "Lamp", "bulb")]
+    _, whole = dataset.load([archive(lamp(range(6)))], label, pools())
+    archive(lamp(range(3)))
+    folder = archive(lamp(range(3, 6)), "conn.2.log")
+    _, parts = dataset.load([folder], label, pools())
+    _, other = dataset.load([folder], label, pools(), since=1.0)
+    assert parts.fingerprint == whole.fingerprint != other.fingerprint
+
+
+def test_windows_of_disjoint_selections_share_no_session(archive) -> None:
+    folder = archive(lamp(range(20)))
+    sessions, _ = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
+    later = sessions.select(sessions.ts >= 10).windows(length=8, min_sessions=3)
+    assert len(later) == 8
+    assert (later.pool[0] >= 0).sum() == 3
+    assert np.isinf(later.interval[0, -3])
+
+
+def test_classes_are_the_devices_that_occur_ordered_by_name(archive) -> None:
+    folder = archive([*lamp(range(3)), (9.0, "10.0.0.2", LENS, LENS_CLOUD)])
+    labels = [
+        Label(LENS, "Lens", "camera"),
+        Label(LAMP, "Lamp", "bulb"),
+        Label("10.9.9.9", "Absent", "hub"),
+    ]
+    sessions, _ = dataset.load([folder], labels, pools())
+    assert sessions.classes() == (Class("Lamp", "bulb"), Class("Lens", "camera"))
+    assert sessions.class_of_series(sessions.classes()).tolist() == [1, 0, -1]
+
+
+def test_windows_equal_those_of_the_runtime(archive, model_folder) -> None:
+    """The same sessions through the live pipeline reach the model as the same arrays."""
+    from nba_broker import conn_log
+    from tests.unit.helpers import pipeline
+
+    rows = lamp(np.cumsum(np.random.default_rng(1).exponential(9, 30)))
+    folder = archive(rows)
+    sessions, _ = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
+    scorer = Scorer(model_folder())
+    windows = sessions.windows(scorer.manifest.window, scorer.manifest.min_sessions, 2)
+    offline = scorer.inputs(windows, sessions.table)
+
+    live = pipeline(model_folder())
+    seen = []
+    ask = live.scorer.inputs
+    live.scorer.inputs = lambda *given: seen.append(ask(*given)) or seen[-1]  # type: ignore
+    for batch in conn_log.read([folder]).batches(7):
+        live.process(batch)
+    for column, expected in zip(zip(*seen, strict=True), offline, strict=True):
+        assert np.array_equal(np.concatenate(column), expected)

@@ -1,0 +1,134 @@
+"""Labels say which host is which device; what cannot be used is named by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nba_broker.errors import NBAError
+from training import labels
+from training.labels import Label, LabelsError, parse_time
+
+
+@pytest.fixture
+def file(tmp_path: Path):
+    def write(text: str | bytes, name: str = "labels.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def test_a_row_needs_no_more_than_host_device_and_category(file) -> None:
+    path = file("host,device,category\n02:00:00:00:00:0A,Lamp,bulb\n2001:DB8::1,Lens,camera\n")
+    assert labels.read([path]) == [
+        Label("02:00:00:00:00:0a", "Lamp", "bulb"),
+        Label("2001:db8::1", "Lens", "camera"),
+    ]
+
+
+def test_columns_may_stand_in_any_order_with_others_between_them(file) -> None:
+    path = file(
+        "\ufeffunit,log,until,remark,since,category,device,host\n"
+        "kitchen,a.log.gz,1970-01-02,new,10.5,bulb,Lamp,10.0.0.1\n"
+    )
+    assert labels.read([path]) == [
+        Label("10.0.0.1", "Lamp", "bulb", 10.5, 86400.0, "a.log.gz", "kitchen")
+    ]
+
+
+def test_several_files_are_read_as_one(file) -> None:
+    first = file("host,device,category\n10.0.0.1,Lamp,bulb\n", "a.csv")
+    second = file("category,host,device\ncamera,10.0.0.2,Lens\n", "b.csv")
+    assert [label.device for label in labels.read([first, second])] == ["Lamp", "Lens"]
+
+
+def test_a_host_may_be_two_devices_at_different_times_or_in_different_logs(file) -> None:
+    path = file(
+        "host,device,category,until,since,log\n"
+        "10.0.0.1,Lamp,bulb,2019-07-01,,\n10.0.0.1,Lens,camera,,2019-07-01,\n"
+        "10.0.0.2,Lamp,bulb,,,a.log\n10.0.0.2,Lens,camera,,,b.log\n"
+    )
+    assert len(labels.read([path])) == 4
+
+
+HEADER = "host,device,category,since,until,log\n"
+ROW = "10.0.0.1,Lamp,bulb,,,\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("", 1, "no column host, device, category"),
+        ("host,category\n10.0.0.1,bulb\n", 1, "no column device"),
+        (HEADER, 1, "no labels"),
+        (HEADER + ROW + "10.0.0.2,Lamp\n", 3, "fields"),
+        (HEADER + ROW + "10.0.0.2,Lamp,bulb,,,,,\n", 3, "fields"),
+        (HEADER + "10.0.0.300,Lamp,bulb,,,\n", 2, "neither a MAC nor an IP"),
+        (HEADER + "10.0.0.1,,bulb,,,\n", 2, "device"),
+        (HEADER + f"10.0.0.1,{'x' * 300},bulb,,,\n", 2, "device"),
+        (HEADER + "10.0.0.1,Lamp,,,,\n", 2, "category"),
+        (HEADER + "10.0.0.1,Lamp,bulb,yesterday,,\n", 2, "since 'yesterday'"),
+        (HEADER + "10.0.0.1,Lamp,bulb,,nan,\n", 2, "until 'nan'"),
+        (HEADER + "10.0.0.1,Lamp,bulb,20,10,\n", 2, "since is not before until"),
+        (HEADER + ROW + "10.0.0.1,Lamp,bulb,,,a.log\n", 3, "again, after"),
+        (HEADER + ROW + "10.0.0.1,Lens,camera,99,,\n", 3, "as another device, after"),
+        (HEADER + ROW + "10.0.0.2,Lamp,lamp,,,\n", 3, "category 'lamp', but 'bulb' at"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_and_line(file, text: str, line: int, says: str) -> None:
+    path = file(text)
+    with pytest.raises(LabelsError) as error:
+        labels.read([path])
+    assert str(error.value).startswith(f"{path}:{line}: ")
+    assert says in str(error.value)
+
+
+def test_a_contradiction_between_two_files_names_both(file) -> None:
+    first, second = file(HEADER + ROW, "a.csv"), file(HEADER + ROW, "b.csv")
+    with pytest.raises(LabelsError, match=rf"b\.csv:2: .* after .*a\.csv:2"):
+        labels.read([first, second])
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b'host,device,category\n"10.0.0.1,Lamp'])
+def test_what_is_no_csv_file_is_one_clear_error(file, content: bytes) -> None:
+    with pytest.raises(LabelsError, match="not a CSV file in UTF-8"):
+        labels.read([file(content)])
+
+
+def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(LabelsError, match=r"gone\.csv: No such file"):
+        labels.read([tmp_path / "gone.csv"])
+
+
+@given(st.binary(max_size=200))
+def test_no_content_raises_anything_but_a_labels_error(tmp_path_factory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(b"host,device,category\n" + content)
+    try:
+        labels.read([path])
+    except NBAError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-02", 86400.0),
+        ("1970-01-01T01:00", 3600.0),
+        ("1970-01-01T01:00+01:00", 0.0),
+        ("12.5", 12.5),
+    ],
+)
+def test_a_time_is_a_date_in_utc_or_an_epoch(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "inf", "2019-13-01"])
+def test_anything_else_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="time|isoformat|month"):
+        parse_time(text)
