@@ -53,7 +53,7 @@ def build_pipeline(settings: Config, *, worker: str, reorder: Reorder | None = N
         pools,
         scorer,
         settings=PolicySettings(identified=manifest.identified, reminder=settings.reminder),
-        reorder=reorder or Reorder(settings.reorder),
+        reorder=Reorder(settings.reorder) if reorder is None else reorder,
         max_hosts=settings.max_hosts,
         worker=worker,
     )
@@ -113,9 +113,12 @@ def pcap(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker pcap``: the real Zeek with the package and a worker over a capture."""
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
+    log = out / "nba_device.log"
+    # Zeek writes over it, but only when it has something to write.
+    log.unlink(missing_ok=True)
     with zeek_process.uncompressed(arguments.file) as capture:
         asyncio.run(_pcap(capture, out, settings))
-    print(device_log.table(zeek_log.read(out / "nba_device.log")))
+    print(device_log.table(zeek_log.read(log)) if log.exists() else "no host in this capture")
     return 0
 
 

@@ -39,7 +39,8 @@ class Identity:
         return len(self._key)
 
     def slots(self, host: Sequence[str], mac: Sequence[str]) -> np.ndarray:
-        """Slots int64 [n] of n sessions in time order."""
+        """Slots int64 of sessions in time order: all n, or those before one that tells the MAC of
+        a host that had none, so that what is said of a host rests on nothing later."""
         pairs = list(zip(mac, host, strict=True))
         found = list(map(self._settled.get, pairs))
         if None in found:
@@ -47,8 +48,21 @@ class Identity:
             # again, in order.
             for place in range(found.index(None), len(pairs)):
                 slot = self._settled.get(pairs[place])
-                found[place] = self._settle(*pairs[place]) if slot is None else slot
+                if slot is None:
+                    if place and self._names(*pairs[place]):
+                        return np.array(found[:place], np.int64)
+                    slot = self._settle(*pairs[place])
+                found[place] = slot
         return np.array(found, np.int64)
+
+    def _names(self, mac: str, address: str) -> bool:
+        """Whether this MAC is the first one for a host that was known by its address."""
+        return (
+            mac != ""
+            and address in self._slot_of
+            and address not in self._mac_of_address
+            and mac not in self._slot_of
+        )
 
     def _settle(self, mac: str, address: str) -> int:
         unspecified = address in UNSPECIFIED
@@ -71,13 +85,13 @@ class Identity:
         before = self._mac_of_address.get(address)
         if before == mac:
             return
+        if self._names(mac, address):
+            slot = self._slot_of[mac] = self._slot_of.pop(address)
+            self._key[slot] = mac
         self._mac_of_address[address] = mac
         self._settled.pop(("", address), None)
         if before is not None:
             self._settled.pop((before, address), None)
-        elif address in self._slot_of and mac not in self._slot_of:
-            slot = self._slot_of[mac] = self._slot_of.pop(address)
-            self._key[slot] = mac
 
     def lease(self, lease: Lease) -> None:
         """From here on, sessions of ``lease.ip`` without a MAC belong to ``lease.mac``."""

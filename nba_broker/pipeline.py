@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,13 @@ from nba_broker.identity import UNSPECIFIED, Identity
 from nba_broker.messages import STATES, Lease, Sessions, Verdict, port_name
 from nba_broker.policy import LEARNING, NOTHING, Decision, Policy, PolicySettings
 from nba_broker.pools import Pools
-from nba_broker.reorder import Reorder, take
+from nba_broker.reorder import Reorder, part_of
 from nba_broker.scorer import Scorer, Scores
 from nba_broker.sequences import Sequences, Windows
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
 _NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
+_MENTIONED = 0.01  # a less probable alternative is none
 
 
 @dataclass(slots=True)
@@ -57,21 +59,23 @@ class Tracker:
         if len(self._leases) > 1 and lease.ts < self._leases[-2].ts:
             self._leases = deque(sorted(self._leases, key=lambda one: one.ts))
 
-    def track(self, sessions: Sessions) -> Tracked:
-        """Slots and pools of sessions that are in time order."""
-        slots = []
-        at = 0
-        while self._leases and len(sessions) and self._leases[0].ts <= sessions.ts[-1]:
-            lease = self._leases.popleft()
-            stop = int(np.searchsorted(sessions.ts, lease.ts))
-            slots.append(self._slots(sessions, at, max(stop, at)))
-            at = max(stop, at)
-            self.identity.lease(lease)
-        slots.append(self._slots(sessions, at, len(sessions)))
-        return Tracked(sessions, np.concatenate(slots), self.pools.ids(sessions.host, sessions.dst))
+    def track(self, sessions: Sessions) -> Iterator[Tracked]:
+        """Slots and pools of sessions that are in time order, in one or more parts.
 
-    def _slots(self, sessions: Sessions, start: int, stop: int) -> np.ndarray:
-        return self.identity.slots(sessions.host[start:stop], sessions.mac[start:stop])
+        A part ends where a lease or a MAC says more of a host, so that what is said of it while
+        the part is worked on is what was known at that time.
+        """
+        at = 0
+        while at < len(sessions):
+            while self._leases and self._leases[0].ts <= sessions.ts[at]:
+                self.identity.lease(self._leases.popleft())
+            stop = len(sessions)
+            if self._leases:
+                stop = int(np.searchsorted(sessions.ts, self._leases[0].ts))
+            slot = self.identity.slots(sessions.host[at:stop], sessions.mac[at:stop])
+            part = part_of(sessions, at, at + len(slot))
+            yield Tracked(part, slot, self.pools.ids(part.host, part.dst))
+            at += len(slot)
 
 
 class Pipeline:
@@ -127,20 +131,17 @@ class Pipeline:
 
     def process(self, sessions: Sessions) -> list[Verdict]:
         """Take sessions that are in order already, as an archive's are."""
-        chunk = min(_CHUNK, self._max_hosts)
-        if len(sessions) <= chunk:
-            return self._step(sessions) if len(sessions) else []
         verdicts = []
+        chunk = min(_CHUNK, self._max_hosts)
         for start in range(0, len(sessions), chunk):
-            verdicts += self._step(
-                take(sessions, np.arange(start, min(start + chunk, len(sessions))))
-            )
+            part = part_of(sessions, start, start + chunk)
+            self._make_room(part)
+            for tracked in self.tracker.track(part):
+                verdicts += self._step(tracked)
         return verdicts
 
-    def _step(self, sessions: Sessions) -> list[Verdict]:
-        self._make_room(sessions)
-        tracked = self.tracker.track(sessions)
-        slot = tracked.slot
+    def _step(self, tracked: Tracked) -> list[Verdict]:
+        sessions, slot = tracked.sessions, tracked.slot
         self._reserve(self.tracker.identity.capacity)
         windows = self._sequences.push(
             slot,
@@ -257,7 +258,9 @@ class Pipeline:
             category=classes[decision.device].category if named else "",
             confidence=_rounded(decision.probability[decision.device if named else order[0]]),
             alternatives=tuple(
-                f"{classes[k].device}={decision.probability[k]:.2f}" for k in others
+                f"{classes[k].device}={decision.probability[k]:.2f}"
+                for k in others
+                if decision.probability[k] >= _MENTIONED
             ),
             since=decision.since,
             sessions=int(windows.count[row]),
@@ -321,25 +324,34 @@ class Pipeline:
     def _evidence(
         self, windows: Windows, scores: Scores, row: int
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The sessions the model looked at most, the latest first where it looked equally."""
-        columns = windows.columns
-        weight = np.round(scores.attention[row].astype(np.float64), 2)
-        weight[windows.pool[row] < 0] = -1
-        best = np.lexsort((np.arange(len(weight)), weight))[::-1][:_NAMED]
+        """Where the model looked most: destinations with the weight of all their sessions, and
+        the uid of the weightiest, the latest first where weights are equal."""
+        columns, attention = windows.columns, scores.attention[row]
+        there = np.flatnonzero(windows.pool[row] >= 0)[::-1]
+        groups: dict[tuple[bytes, int, int], list[int]] = {}
+        for place in there.tolist():
+            key = (
+                columns["dst"][row, place].tobytes(),
+                int(columns["dport"][row, place]),
+                int(windows.pool[row, place]),
+            )
+            groups.setdefault(key, []).append(place)
+        # Rounded before they are compared: digits beyond these are noise.
+        weights = {key: _rounded(attention[places].sum()) for key, places in groups.items()}
         texts, uids = [], []
-        for place in best.tolist():
-            if weight[place] < 0:
-                continue
-            address = _unpacked(columns["dst"][row, place])
-            pool = self.pools.table[int(windows.pool[row, place])]
+        for key in sorted(groups, key=lambda key: -weights[key])[:_NAMED]:
+            destination, port, pool = key
+            address, name = _unpacked(destination), self.pools.table[pool]
             organisation = (
-                self.pools.place(address).organisation if pool.startswith(("as:", "cc:")) else ""
+                self.pools.place(address).organisation if name.startswith(("as:", "cc:")) else ""
             )
             texts.append(
-                f"{address} {port_name(int(columns['dport'][row, place]))} {pool}"
-                f"{f' ({organisation})' if organisation else ''} weight={weight[place]:.2f}"
+                f"{address} {port_name(port)} {name}"
+                f"{f' ({organisation})' if organisation else ''} "
+                f"sessions={len(groups[key])} weight={weights[key]:.2f}"
             )
-            uids.append(columns["uid"][row, place].decode("ascii"))
+            best = max(groups[key], key=lambda place: _rounded(attention[place]))
+            uids.append(columns["uid"][row, best].decode("ascii"))
         return tuple(texts), tuple(uid for uid in uids if uid)
 
 
@@ -353,6 +365,6 @@ def _packed(address: str) -> bytes:
     return parsed.packed if parsed.version == 6 else b"\0" * 10 + b"\xff\xff" + parsed.packed
 
 
-def _unpacked(packed: np.void) -> str:
-    parsed = ipaddress.IPv6Address(packed.tobytes())
+def _unpacked(packed: bytes) -> str:
+    parsed = ipaddress.IPv6Address(packed)
     return str(parsed.ipv4_mapped or parsed)

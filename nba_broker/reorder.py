@@ -57,6 +57,21 @@ def take(sessions: Sessions, places: np.ndarray) -> Sessions:
     )
 
 
+def part_of(sessions: Sessions, start: int, stop: int) -> Sessions:
+    """The sessions from ``start`` up to ``stop``; the same object when that is all of them."""
+    if start == 0 and stop >= len(sessions):
+        return sessions
+    return Sessions(
+        sessions.ts[start:stop],
+        sessions.host[start:stop],
+        sessions.uid[start:stop],
+        sessions.mac[start:stop],
+        sessions.dst[start:stop],
+        sessions.dport[start:stop],
+        None if sessions.log is None else sessions.log[start:stop],
+    )
+
+
 class Reorder:
     """Holds sessions back until no live node can still send an earlier one.
 

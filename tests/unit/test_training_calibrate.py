@@ -47,6 +47,8 @@ def test_the_threshold_is_the_lowest_at_which_names_are_right() -> None:
 
 def test_the_highest_threshold_is_taken_when_none_is_good_enough() -> None:
     probability = np.tile([0.99, 0.01], (4, 1))
-    threshold, precision, _ = identified_threshold(probability, np.array([0, 0, 1, 1]), np.arange(4))
+    threshold, precision, _ = identified_threshold(
+        probability, np.array([0, 0, 1, 1]), np.arange(4)
+    )
     assert threshold == CANDIDATES[-1]
     assert precision == pytest.approx(0.5)

@@ -1,0 +1,88 @@
+"""Records the frames that a real Zeek sends over its WebSocket, for the contract tests.
+
+Run ``python -m tests.contract.record`` in the root of a checkout; each file in ``frames`` holds one
+frame as it came, but for names of the machine and the process, which would differ in each run.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from tests.zeek.client import Client, decode
+from tests.zeek.zeek_process import Standalone, read
+
+FRAMES = Path(__file__).parent / "frames"
+TRACES = Path(__file__).parents[1] / "zeek" / "btest" / "Traces"
+EVERYTHING = ("zeek/nba/",)
+
+
+def keep(name: str, frame: str) -> None:
+    """Write one frame."""
+    frame = re.sub(r"zeromq__[^\"]*", "zeromq__host_1_N1-websocket-1", frame)
+    frame = re.sub(r"\"R[0-9A-Za-z]+-\d+-[\d.]+\"", '"Rrun-1-1700000000.000000"', frame)
+    (FRAMES / f"{name}.json").write_text(frame + "\n")
+    print(f"{name}: {len(frame)} bytes")
+
+
+def record_capture(names: dict[str, str], capture: str) -> None:
+    """Read a capture with Zeek and keep, by event and whether it has sessions, the first frame."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Standalone(Path(folder), read(TRACES / capture)) as zeek,
+        Client(zeek.url, EVERYTHING) as client,
+    ):
+        client.hello()
+        while zeek.zeek.running and names:
+            frame = client.receive()
+            event, arguments = decode(frame)
+            kind = event
+            if event == "NBA::sessions":
+                client.ack(*arguments[:3])
+                kind += "" if arguments[6] else " empty"
+            if kind in names:
+                keep(names.pop(kind), frame)
+
+
+def record_conversation() -> None:
+    """Keep what Zeek says first, what it says of nonsense, and one client's events at another."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Standalone(Path(folder)) as zeek,
+        Client(zeek.url, ()) as worker,
+        Client(zeek.url, EVERYTHING) as other,
+    ):
+        keep("handshake_ack", worker.greeting)
+
+        worker.send_text("no JSON")
+        keep("error_no_json", worker.receive())
+        worker.send("zeek/nba/hello/", "NBA::no_such_event")
+        keep("error_no_such_event", worker.receive())
+        worker.send("zeek/nba/ack/a/", "NBA::ack", ("string", "a"))
+        keep("error_arguments", worker.receive())
+
+        worker.hello()
+        keep("hello", other.receive())
+        other.receive()  # the sensor answers a hello with an empty batch
+        worker.verdict("10.0.0.1", "acme-camera")
+        worker.status()
+        worker.ack("worker-1", "Rrun-1-1700000000.000000", 7)
+        wanted = {"NBA::verdict": "verdict", "NBA::worker_status": "status", "NBA::ack": "ack"}
+        while wanted:
+            frame = other.receive()
+            name = wanted.pop(decode(frame)[0], None)
+            if name:
+                keep(name, frame)
+
+
+def main() -> None:
+    """Record all frames."""
+    FRAMES.mkdir(exist_ok=True)
+    record_capture({"NBA::sessions": "sessions", "NBA::sessions empty": "heartbeat"}, "kinds.pcap")
+    record_capture({"NBA::lease": "lease"}, "lease.pcap")
+    record_conversation()
+
+
+if __name__ == "__main__":
+    main()

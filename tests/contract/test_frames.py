@@ -1,0 +1,110 @@
+"""Frames that a real Zeek sent are understood, and ours look like those it understood."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nba_broker import link
+from nba_broker.errors import MessageError
+from nba_broker.link import ErrorReply, Hello, SessionBatch, Status
+from nba_broker.messages import Lease, Verdict, port_name
+
+FRAMES = Path(__file__).parent / "frames"
+
+
+def recorded(name: str) -> str:
+    return (FRAMES / f"{name}.json").read_text()
+
+
+def arguments(frame: str) -> list[Any]:
+    return list(json.loads(frame)["data"][2]["data"][1]["data"])
+
+
+def types(values: list[Any]) -> list[Any]:
+    """Every value's type, a vector's with its items'."""
+    return [
+        [value["@data-type"], *types(value["data"])]
+        if value["@data-type"] == "vector"
+        else value["@data-type"]
+        for value in values
+    ]
+
+
+def test_a_batch_of_all_kinds_of_sessions_is_understood() -> None:
+    batch = link.decode(recorded("sessions"))
+    assert isinstance(batch, SessionBatch)
+    assert (batch.node, batch.seq, batch.sent, batch.skipped) == ("standalone", 2, 6, 0)
+    assert batch.run == "Rrun-1-1700000000.000000"
+    rows = batch.sessions
+    assert len(rows) == 6
+    assert rows.ts.tolist() == [1700000000.0 + n / 100 for n in range(6)]
+    raw = [
+        [one["data"] for one in column["data"]] for column in arguments(recorded("sessions"))[6:]
+    ]
+    assert list(rows.host) == raw[1]
+    assert list(rows.uid) == raw[2]
+    assert list(rows.mac) == raw[3]
+    assert list(rows.dst) == raw[4]
+    assert [port_name(int(code)) for code in rows.dport] == [
+        port.replace("/?", "/unknown") for port in raw[5]
+    ]
+    assert any(":" in host for host in rows.host)
+    assert "" in rows.mac
+    assert any(port.endswith("/icmp") for port in raw[5])
+
+
+def test_a_heartbeat_is_a_batch_without_sessions() -> None:
+    batch = link.decode(recorded("heartbeat"))
+    assert isinstance(batch, SessionBatch)
+    assert (len(batch.sessions), batch.seq, batch.sent) == (0, 1, 0)
+
+
+def test_a_lease_is_understood() -> None:
+    assert link.decode(recorded("lease")) == Lease(
+        1700000000.0, "10.0.0.1", "02:00:00:00:00:01", "camera"
+    )
+
+
+def test_another_workers_hello_is_understood() -> None:
+    assert link.decode(recorded("hello")) == Hello("test")
+
+
+@pytest.mark.parametrize("name", ["error_arguments", "error_no_json", "error_no_such_event"])
+def test_an_error_reply_is_no_surprise(name: str) -> None:
+    reply = link.decode(recorded(name))
+    assert isinstance(reply, ErrorReply)
+    assert reply.code == "deserialization_failed"
+
+
+@pytest.mark.parametrize("name", ["verdict", "status", "ack"])
+def test_an_event_that_is_for_zeek_is_refused_by_name(name: str) -> None:
+    with pytest.raises(MessageError, match="unexpected event"):
+        link.decode(recorded(name))
+
+
+def test_our_verdict_has_the_types_of_one_that_zeek_took() -> None:
+    values = [value["data"] for value in arguments(recorded("verdict"))]
+    columns = {
+        one.name: tuple(item["data"] for item in value) if isinstance(value, list) else value
+        for one, value in zip(fields(Verdict), values, strict=True)
+    }
+    ours = link.encode_verdict(Verdict(**columns))
+    assert types(arguments(ours)) == types(arguments(recorded("verdict")))
+    assert arguments(ours) == arguments(recorded("verdict"))
+    assert json.loads(ours)["topic"] == json.loads(recorded("verdict"))["topic"]
+
+
+def test_our_status_hello_and_ack_are_those_that_zeek_took() -> None:
+    values = [value["data"] for value in arguments(recorded("status"))]
+    pairs = [
+        (link.encode_status(Status(*values)), recorded("status")),
+        (link.encode_hello("test"), recorded("hello")),
+        (link.encode_ack("worker-1", "Rrun-1-1700000000.000000", 7), recorded("ack")),
+    ]
+    for ours, theirs in pairs:
+        assert json.loads(ours) == json.loads(theirs)

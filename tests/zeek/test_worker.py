@@ -1,0 +1,281 @@
+"""The real worker with the real Zeek: the same verdicts live, from a capture and from conn.log."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nba_broker import cli, conn_log, zeek_log
+from nba_broker.scorer import Scorer
+from nba_broker.sequences import Windows
+from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until, zeek_path
+from tools import capture
+
+pytestmark = pytest.mark.usefixtures("zeek")
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+SAMPLE = Path(__file__).parents[2] / "models" / "sample" / "conn.log.gz"
+APART = ("uids", "worker")  # what a second look at the same traffic may see differently
+
+
+def broker(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nba_broker.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+
+
+def verdicts(log: Path) -> list[dict[str, Any]]:
+    """The log's rows without what may differ, ordered as event time has them."""
+    rows = [{k: v for k, v in row.items() if k not in APART} for row in zeek_log.read(log)]
+    return sorted(rows, key=lambda row: (row["ts"], row["host"], row["state"]))
+
+
+@contextmanager
+def running_worker(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nba_broker.cli", "run", "--url", url, *arguments],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def zeek_logs(pcap: Path, folder: Path) -> Path:
+    """conn.log and dhcp.log of a capture, as a plain Zeek writes them."""
+    folder.mkdir()
+    zeek = zeek_path()
+    assert zeek is not None
+    subprocess.run(
+        [zeek, "-C", "-r", pcap, "policy/protocols/conn/mac-logging"], cwd=folder, check=True
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lsif_day(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole day of seven devices, as a plain pcap file."""
+    packed = next((data / "lsif" / "pcap").glob("*.pcap.gz"))
+    plain = tmp_path_factory.mktemp("lsif") / "day.pcap"
+    with gzip.open(packed) as source, plain.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return plain
+
+
+@pytest.fixture(scope="session")
+def sample_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded sample as a capture."""
+    archive = conn_log.read([SAMPLE])
+    (sessions,) = archive.batches(len(archive))
+    path = tmp_path_factory.mktemp("sample") / "sample.pcap"
+    capture.write(path, sessions)
+    return path
+
+
+class Recorder(Scorer):
+    """A scorer that remembers the arrays that reach the model."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.seen: list[tuple[np.ndarray, ...]] = []
+
+    def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        pool, interval = super().inputs(windows, table)
+        self.seen.append(
+            (pool, interval, windows.columns["ts"], windows.columns["dport"], windows.count)
+        )
+        return pool, interval
+
+    def arrays(self) -> list[np.ndarray]:
+        return [np.concatenate(column) for column in zip(*self.seen, strict=True)]
+
+
+CAPTURES = ["HueBridge", "WeMoLink", "D-LinkHomeHub", "lsif"]
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_the_arrays_that_reach_the_model_live_and_from_conn_log_are_equal(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data: Path = request.getfixturevalue("data")
+    pcap = (
+        request.getfixturevalue("lsif_day")
+        if name == "lsif"
+        else data / "sentinel" / "pcap" / f"{name}.pcap"
+    )
+    recorders: list[Recorder] = []
+
+    def recorder(folder: Path) -> Recorder:
+        recorders.append(Recorder(folder))
+        return recorders[-1]
+
+    monkeypatch.setattr(cli, "Scorer", recorder)
+    assert cli.main(["pcap", str(pcap), "--out", str(tmp_path / "live")]) == 0
+    logs = zeek_logs(pcap, tmp_path / "zeek")
+    assert cli.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
+    live, offline = (one.arrays() for one in recorders)
+    assert len(live[0]) > 0
+    for a, b in zip(live, offline, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_capture_and_its_conn_log_give_the_same_verdicts(lsif_day: Path, tmp_path: Path) -> None:
+    assert broker("pcap", lsif_day, "--out", tmp_path / "live").returncode == 0
+    logs = zeek_logs(lsif_day, tmp_path / "zeek")
+    assert broker("score", logs, "--out", tmp_path / "offline").returncode == 0
+    live = verdicts(tmp_path / "live" / "nba_device.log")
+    assert live == verdicts(tmp_path / "offline" / "nba_device.log")
+    assert {row["state"] for row in live} >= {"learning", "identified"}
+
+
+def test_two_runs_over_a_capture_give_the_same_log(sample_capture: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert broker("pcap", sample_capture, "--out", tmp_path / name).returncode == 0
+    one, two = (verdicts(tmp_path / name / "nba_device.log") for name in ("one", "two"))
+    assert one == two
+
+
+def split_flows(pcap: Path, parts: int, folder: Path) -> list[Path]:
+    """The capture's packets dealt out one by one: one packet is one flow in it."""
+    content = pcap.read_bytes()
+    outputs = [bytearray(content[:24]) for _ in range(parts)]
+    at, number = 24, 0
+    while at < len(content):
+        size = 16 + int.from_bytes(content[at + 8 : at + 12], "little")
+        outputs[number % parts] += content[at : at + size]
+        at, number = at + size, number + 1
+    folder.mkdir()
+    paths = []
+    for number, output in enumerate(outputs):
+        paths.append(folder / f"{number}.pcap")
+        paths[-1].write_bytes(output)
+    return paths
+
+
+def test_a_cluster_gives_the_verdicts_of_a_single_zeek_once(
+    sample_capture: Path, tmp_path: Path
+) -> None:
+    assert broker("pcap", sample_capture, "--out", tmp_path / "single").returncode == 0
+    halves = split_flows(sample_capture, 2, tmp_path / "halves")
+    single = verdicts(tmp_path / "single" / "nba_device.log")
+    with Cluster(tmp_path / "cluster", [read(half) for half in halves]) as zeek:
+        with running_worker(zeek.url):
+            for name in zeek.sensors:
+                assert zeek.nodes[name].wait(120) == 0
+            wait_until(lambda: len(zeek.rows("nba_device")) >= len(single), 30)
+            wait_until(lambda: received(zeek) == seen(zeek), 30)
+    assert verdicts(zeek.logs / "nba_device.log") == single
+    worker = [row for row in zeek.rows("nba_stats") if row["kind"] == "worker"][-1]
+    assert (worker["lost"], worker["late"], worker["invalid"]) == ("0", "0", "0")
+
+
+def seen(zeek: Cluster) -> int:
+    """Sessions that all sensors together say they saw."""
+    last = {row["node"]: row["seen"] for row in zeek.rows("nba_stats") if row["kind"] == "sensor"}
+    assert set(last) == set(zeek.sensors)
+    return sum(map(int, last.values()))
+
+
+def received(zeek: Cluster) -> int:
+    """Sessions that the worker says it got."""
+    rows = [row for row in zeek.rows("nba_stats") if row["kind"] == "worker"]
+    return int(rows[-1]["received"]) if rows else 0
+
+
+def speed(pcap: Path, seconds: float) -> float:
+    """How much faster to replay a capture so that it takes this long."""
+    archive = conn_log.read([SAMPLE])
+    return float(archive.ts[-1] - archive.ts[0]) / seconds
+
+
+@pytest.mark.parametrize("first", ["zeek", "worker"])
+def test_live_traffic_is_identified_whoever_starts_first(
+    first: str, sample_capture: Path, tmp_path: Path
+) -> None:
+    zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 20)))
+    if first == "zeek":
+        with zeek, running_worker(zeek.url):
+            wait_until(lambda: identified(zeek), 60)
+    else:
+        with running_worker(zeek.url):
+            time.sleep(2)
+            with zeek:
+                wait_until(lambda: identified(zeek), 60)
+
+
+def identified(zeek: Standalone | Cluster) -> set[str]:
+    return {row["host"] for row in zeek.rows("nba_device") if row["state"] == "identified"}
+
+
+def test_a_killed_worker_is_followed_by_another_that_says_what_it_missed(
+    sample_capture: Path, tmp_path: Path
+) -> None:
+    with Standalone(tmp_path, replay(sample_capture, speed(sample_capture, 40))) as zeek:
+        with running_worker(zeek.url) as first:
+            wait_until(lambda: identified(zeek), 60)
+            first.send_signal(signal.SIGKILL)
+        with running_worker(zeek.url) as second:
+            lines = len(zeek.rows("nba_device"))
+            wait_until(lambda: len(zeek.rows("nba_device")) > lines, 60)
+        assert second.stderr is not None
+        assert "before this worker joined" in second.stderr.read()
+
+
+def test_a_restarted_zeek_is_found_again_and_no_host_is_forgotten(
+    sample_capture: Path, tmp_path: Path
+) -> None:
+    zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 30)))
+    with running_worker(zeek.url) as worker:
+        with zeek:
+            wait_until(lambda: len(identified(zeek)) >= 2, 60)
+            zeek.zeek.kill()
+        before = {row["host"] for row in zeek.rows("nba_device")}
+        again = Standalone(
+            tmp_path / "again", replay(sample_capture, speed(sample_capture, 30)), zeek.port
+        )
+        with again:
+            time.sleep(20)
+            new = {r["host"] for r in again.rows("nba_device") if r["state"] == "learning"}
+        assert worker.poll() is None
+    assert new.isdisjoint(before)
+
+
+def test_a_second_worker_gives_way_with_one_clear_line(tmp_path: Path) -> None:
+    with Standalone(tmp_path) as zeek, running_worker(zeek.url) as first:
+        wait_until(lambda: any(r["kind"] == "worker" for r in zeek.rows("nba_stats")), 30)
+        second = broker("run", "--url", zeek.url)
+        assert second.returncode == 1
+        assert "another worker" in second.stderr.splitlines()[-1]
+        assert first.poll() is None
+
+
+def test_a_capture_that_is_none_is_one_clear_error(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pcap"
+    bad.write_bytes(b"no capture" * 10)
+    result = broker("pcap", bad, "--out", tmp_path / "out")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("nba-broker: zeek failed")
