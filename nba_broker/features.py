@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from nba_broker.sequences import Windows
+
 FEATURE_VERSION = 1
 """Raised when the same sessions would give a model other inputs; a worker refuses other models."""
 
@@ -69,3 +71,12 @@ class Vocabulary:
             self._lookup = np.concatenate([self._lookup, np.array(ids, np.int64)])
         found: np.ndarray = self._lookup[pools + 1]
         return found
+
+
+def inputs(
+    windows: Windows, table: list[str], vocabulary: Vocabulary, scale: IntervalScale
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the model is given for B windows: pool int64 [B, N] and interval float32 [B, N], in
+    [0, 1] and 0 on padding. ``table`` names the windows' pools."""
+    interval = np.where(windows.pool < 0, np.float32(0), scale(windows.interval))
+    return vocabulary.ids(windows.pool, table), interval

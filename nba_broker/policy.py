@@ -28,6 +28,8 @@ class PolicySettings:
     weight: of the newest window in the smoothed probability; 0.3 looks back over about six.
     agree: windows in a row that must name the same thing before a host is called something.
     leave: windows in a row before it is called something else.
+    settled: seconds for which a host must have had a name before another one means that it has
+        changed, and not that the first was a mistake.
     reminder: seconds of event time after which an unchanged host is logged again; 0 for never.
     """
 
@@ -35,6 +37,7 @@ class PolicySettings:
     weight: float = 0.3
     agree: int = 2
     leave: int = 6
+    settled: float = 86_400.0
     reminder: float = 86_400.0
 
 
@@ -66,6 +69,7 @@ class Policy:
         self._was_state = np.zeros(0, np.int8)
         self._was_device = np.zeros(0, np.int16)
         self._name = np.zeros(0, np.int16)  # the last class it was called by, if any
+        self._named = np.zeros(0)  # since when
         self._candidate = np.zeros(0, np.int16)
         self._agreeing = np.zeros(0, np.int32)
         self._windows = np.zeros(0, np.int32)
@@ -140,13 +144,16 @@ class Policy:
 
         name = self._name[slot]
         renamed = (name != NOTHING) & (name != candidate)
+        renamed &= ts - self._named[slot] >= settings.settled
         new_state = np.where(candidate == NOTHING, UNKNOWN, np.where(renamed, CHANGED, IDENTIFIED))
         at = slot[turned]
         self._was_state[at] = state[turned]
         self._was_device[at] = device[turned]
         self._state[at] = new_state[turned]
         self._device[at] = candidate[turned]
-        self._name[at] = np.where(candidate == NOTHING, name, candidate)[turned]
+        new_name = turned & (candidate != NOTHING) & (candidate != name)
+        self._name[slot[new_name]] = candidate[new_name]
+        self._named[slot[new_name]] = ts[new_name]
         self._since[at] = ts[turned]
 
         due = np.full(len(slot), settings.reminder > 0)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from nba_broker import features
 from nba_broker.errors import ModelError
 from nba_broker.features import FEATURE_VERSION, IntervalScale, Vocabulary
 from nba_broker.sequences import Windows
@@ -149,10 +150,7 @@ class Scorer:
 
     def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """The arrays that reach the model: pool int64 [B, N], interval float32 [B, N]."""
-        pool = self._vocabulary.ids(windows.pool, table)
-        return pool, np.where(windows.pool < 0, 0, self.manifest.interval(windows.interval)).astype(
-            np.float32
-        )
+        return features.inputs(windows, table, self._vocabulary, self.manifest.interval)
 
     def __call__(self, windows: Windows, table: list[str]) -> Scores:
         """Score B windows whose pools are indices into ``table``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from nba_broker.messages import STATES
 from nba_broker.policy import Decision, Policy, PolicySettings
 
-SETTINGS = PolicySettings(identified=0.7, weight=0.5, agree=2, leave=3, reminder=1000)
+SETTINGS = PolicySettings(identified=0.7, weight=0.5, agree=2, leave=3, settled=0, reminder=1000)
 LAMP, LENS = [1.0, 0.0], [0.0, 1.0]
 NEITHER = [0.5, 0.5]
 
@@ -58,6 +59,14 @@ def test_a_host_that_keeps_behaving_as_another_has_changed_and_says_from_what() 
     decisions = feed(policy(), [LAMP] * 4 + [LENS] * 9)
     assert said(decisions)[1:] == [("changed", 1, "change", 8.0)]
     assert (STATES[decisions[1].was_state], decisions[1].was_device) == ("identified", 0)
+
+
+def test_a_name_that_was_wrong_at_first_is_corrected_without_alarm() -> None:
+    made = policy(replace(SETTINGS, settled=100))
+    decisions = feed(made, [LAMP] * 4 + [LENS] * 9)
+    assert said(decisions)[1:] == [("identified", 1, "change", 8.0)]
+    assert decisions[1].was_device == 0
+    assert said(feed(made, [LAMP] * 9, start=200.0)) == [("changed", 0, "change", 203.0)]
 
 
 def test_a_host_that_was_lost_and_found_again_is_identified_not_changed() -> None:

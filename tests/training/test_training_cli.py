@@ -1,0 +1,155 @@
+"""nba-train from a conn log to a model folder and its figures, or one line of why not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import training.export
+import training.fit
+from nba_broker.scorer import Scorer
+from training.cli import main
+
+QUICK = replace(training.fit.DEFAULT, window=16, hidden=16, epochs=2, per_epoch=2048, batch=64)
+HOSTS = {"10.0.0.1": ("Lamp", 1.0, "10.0.0.254"), "10.0.0.2": ("Lens", 60.0, "224.0.0.251")}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conn log of two hosts, their labels, and a model fitted to them."""
+    folder = tmp_path_factory.mktemp("site")
+    rng = np.random.default_rng(0)
+    lines = ["#separator \\x09", "#path\tconn", "#fields\tts\tid.orig_h\tid.resp_h"]
+    for host, (_, period, dst) in HOSTS.items():
+        times = 1000 + np.cumsum(rng.exponential(period, 200))
+        lines += [f"{ts:.6f}\t{host}\t{dst}" for ts in times]
+    (folder / "conn.log").write_text("\n".join(lines) + "\n")
+    rows = [f"{host},{device},thing" for host, (device, _, _) in HOSTS.items()]
+    (folder / "labels.csv").write_text("\n".join(["host,device,category", *rows]) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        quick(patch)
+        assert main(arguments(folder, "--out", str(folder / "model"))) == 0
+    return folder
+
+
+def quick(patch: pytest.MonkeyPatch) -> None:
+    real = training.fit.fit
+    patch.setattr(training.fit, "fit", lambda sessions, **more: real(sessions, QUICK, **more))
+    patch.setenv("SOURCE_DATE_EPOCH", "0")
+
+
+def arguments(site: Path, *more: str, command: str = "fit") -> list[str]:
+    return [command, str(site / "conn.log"), "--labels", str(site / "labels.csv"), *more]
+
+
+def test_a_fitted_folder_is_one_that_a_worker_takes(site: Path) -> None:
+    scorer = Scorer(site / "model")
+    assert [one.device for one in scorer.manifest.classes] == ["Lamp", "Lens"]
+    assert scorer.manifest.window == 16
+    assert set(scorer.manifest.pools) == {"gw", "mcast:224.0.0.251"}
+
+
+def test_the_manifest_says_how_the_model_came_about(site: Path) -> None:
+    raw = json.loads((site / "model" / "manifest.json").read_text())
+    assert raw["created"] == "1970-01-01T00:00:00+00:00"
+    assert raw["training"]["sessions"] == 400
+    assert [host["device"] for host in raw["training"]["hosts"]] == ["Lamp", "Lens"]
+    assert raw["onnx"]["deviation"] <= training.export.TOLERANCE
+    assert raw["databases"][0]["sha256"]
+    assert "10.0.0.1" not in json.dumps(raw)
+
+
+def test_the_onnx_file_holds_no_path_of_the_machine_it_was_made_on(site: Path) -> None:
+    content = (site / "model" / "model.onnx").read_bytes()
+    assert b".py" not in content
+    assert str(Path(training.fit.__file__).parent).encode() not in content
+
+
+def test_the_same_fit_gives_the_same_folder(site: Path, monkeypatch, tmp_path: Path) -> None:
+    quick(monkeypatch)
+    assert main(arguments(site, "--out", str(tmp_path / "model"))) == 0
+    for name in ("model.onnx", "manifest.json", "README.md"):
+        assert (tmp_path / "model" / name).read_bytes() == (site / "model" / name).read_bytes()
+
+
+def test_an_evaluation_writes_the_agreed_figures_and_adds_to_the_card(
+    site: Path, tmp_path: Path, capsys
+) -> None:
+    card = tmp_path / "card.md"
+    card.write_text((site / "model" / "README.md").read_text())
+    out = tmp_path / "figures.json"
+    line = arguments(site, "--model", str(site / "model"), "--json", str(out), command="evaluate")
+    assert main([*line, "--card", str(card)]) == 0
+    figures = json.loads(out.read_text())
+    assert figures["windows"] == 2 * (200 - 7)
+    assert figures["macro_f1"] > 0.98
+    assert figures["host_day_accuracy"] == 1.0
+    assert set(figures["classes"]["Lamp"]) == {"precision", "recall", "f1", "support"}
+    assert "macro-F1" in capsys.readouterr().out
+    later, _, limits = card.read_text().partition("## What it must not")
+    assert f"nba-train evaluate {site / 'conn.log'}" in later
+    assert limits
+
+
+def test_an_evaluation_since_a_time_starts_with_empty_sequences(site: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    line = arguments(site, "--model", str(site / "model"), "--json", str(out), command="evaluate")
+    assert main([*line, "--since", "1300"]) == 0
+    lens = json.loads(out.read_text())["classes"]
+    assert set(lens) == {"Lens"}
+    assert 180 < lens["Lens"]["support"] < 193
+
+
+def test_bad_labels_leave_one_line_and_no_folder(site: Path, tmp_path: Path, capsys) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("host,device\n")
+    assert main(arguments(site, "--labels", str(bad), "--out", str(tmp_path / "out"))) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"nba-train: {bad}:1: ")
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_an_onnx_file_that_deviates_is_refused_and_the_old_model_stays(
+    site: Path, monkeypatch, capsys
+) -> None:
+    quick(monkeypatch)
+    monkeypatch.setattr(training.export, "TOLERANCE", -1.0)
+    before = sorted(site.rglob("*"))
+    old = (site / "model" / "manifest.json").read_bytes()
+    assert main(arguments(site, "--seed", "9", "--out", str(site / "model"))) == 1
+    assert "deviates from PyTorch" in capsys.readouterr().err
+    assert sorted(site.rglob("*")) == before
+    assert (site / "model" / "manifest.json").read_bytes() == old
+
+
+def test_a_new_model_takes_the_place_of_the_old_one(site: Path, monkeypatch, tmp_path) -> None:
+    quick(monkeypatch)
+    out = tmp_path / "model"
+    for seed in ("1", "2"):
+        assert main(arguments(site, "--seed", seed, "--out", str(out))) == 0
+    assert json.loads((out / "manifest.json").read_text())["training"]["seed"] == 2
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_that_is_no_model_is_not_overwritten(site: Path, monkeypatch, capsys) -> None:
+    quick(monkeypatch)
+    assert main(arguments(site, "--out", str(site))) == 1
+    assert "no model folder" in capsys.readouterr().err
+    assert (site / "conn.log").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["fit"], ["fit", "x", "--labels", "l", "--out", "o", "--since", "soon"], ["nonsense"]],
+)
+def test_wrong_usage_exits_with_2(words: list[str], capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2

@@ -1,0 +1,125 @@
+"""A fit learns what is there to learn, repeatably, and says clearly what it cannot learn from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from nba_broker.errors import ArchiveError  # noqa: E402
+from nba_broker.features import NEVER_SEEN, PADDING  # noqa: E402
+from training.dataset import LabelledSessions  # noqa: E402
+from training.fit import DEFAULT, augment, balanced, examples, fit, split  # noqa: E402
+from training.labels import Label  # noqa: E402
+
+QUICK = replace(DEFAULT, window=16, hidden=16, epochs=3, per_epoch=2048, batch=64)
+TABLE = ["as:1", "as:2", "lan"]
+
+
+def sessions(*periods: float, number: int = 150, seed: int = 0) -> LabelledSessions:
+    """One host per period in seconds, with jitter; all visit the same pools."""
+    rng = np.random.default_rng(seed)
+    ts = [np.cumsum(rng.normal(period, period / 20, number)) for period in periods]
+    order = np.argsort(np.concatenate(ts), kind="stable")
+    series = np.repeat(np.arange(len(periods)), number)[order]
+    pool = rng.integers(0, len(TABLE), len(order)).astype(np.int32)
+    labels = tuple(Label(f"10.0.0.{n}", f"Every_{n}", "timer") for n in range(len(periods)))
+    return LabelledSessions(np.concatenate(ts)[order], series, pool, labels, TABLE)
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def test_devices_that_differ_in_their_intervals_alone_are_told_apart() -> None:
+    assert fit(sessions(1.0, 60.0), QUICK, say=quiet).metrics["macro_f1"] > 0.98
+
+
+def test_a_seed_makes_the_same_model_bit_by_bit_and_another_one_another() -> None:
+    runs = [fit(sessions(1.0, 60.0), QUICK, seed=seed, say=quiet) for seed in (3, 3, 4)]
+    same, again, other = (
+        torch.cat([value.flatten() for value in run.model.state_dict().values()]) for run in runs
+    )
+    assert torch.equal(same, again)
+    assert not torch.equal(same, other)
+
+
+def test_progress_is_told_at_every_epoch() -> None:
+    lines: list[str] = []
+    fit(sessions(1.0, 60.0), QUICK, say=lines.append)
+    assert [line[:8] for line in lines if line.startswith("epoch")] == [
+        f"epoch {number:2d}" for number in (1, 2, 3)
+    ]
+
+
+def test_the_held_out_sessions_are_each_hosts_last_and_in_no_other_window() -> None:
+    whole = sessions(1.0, 60.0)
+    early, late = split(whole, 0.2)
+    assert len(early) + len(late) == len(whole)
+    for number in (0, 1):
+        assert early.ts[early.series == number].max() < late.ts[late.series == number].min()
+        assert (late.series == number).sum() == 30
+
+
+def test_shuffled_labels_teach_nothing_that_holds_later() -> None:
+    whole = sessions(1.0, 60.0, number=300)
+    shuffled = np.random.default_rng(1).permutation(whole.series)
+    figures = fit(replace(whole, series=shuffled), QUICK, say=quiet).metrics
+    assert figures["accuracy"] < 0.65
+
+
+def test_classes_and_hosts_in_a_class_are_drawn_equally_often() -> None:
+    whole = sessions(1.0, 2.0, 3.0)
+    labels = (whole.labels[0], replace(whole.labels[1], device="Every_0"), whole.labels[2])
+    few = replace(whole, labels=labels).select((whole.series != 2) | (whole.ts < 60))
+    part = examples(few, few.classes(), _vocabulary(), QUICK)
+    chance = balanced(part)
+    assert chance.sum() == pytest.approx(1)
+    assert [chance[part.series == number].sum() for number in range(3)] == pytest.approx(
+        [0.25, 0.25, 0.5]
+    )
+
+
+def test_a_window_cut_short_looks_like_one_of_a_host_just_met() -> None:
+    settings = replace(QUICK, shortened=1.0, pool_dropout=0.0)
+    pool = np.full((500, 16), 3)
+    interval = np.full((500, 16), 0.4, np.float32)
+    cut, scaled = augment(pool, interval, settings, np.random.default_rng(0))
+    kept = (cut != PADDING).sum(1)
+    assert set(kept) == set(range(QUICK.min_sessions, 17))
+    for row, number in enumerate(kept):
+        assert (cut[row, : 16 - number] == PADDING).all()
+        assert scaled[row, 16 - number] == 1.0  # a first session: nothing before it
+        assert (scaled[row, : 16 - number] == 0).all()
+        assert (scaled[row, 17 - number :] == interval[row, 17 - number :]).all()
+
+
+def test_a_dropped_pool_goes_from_the_whole_window() -> None:
+    settings = replace(QUICK, shortened=0.0, pool_dropout=0.5)
+    pool = np.tile([2, 3], (200, 8))
+    dropped, _ = augment(pool, np.zeros((200, 16), np.float32), settings, np.random.default_rng(0))
+    gone = dropped == NEVER_SEEN
+    assert (gone[:, ::2] == gone[:, :1]).all()
+    assert 0.4 < gone.mean() < 0.6
+    assert (pool >= 2).all()
+
+
+def test_one_device_alone_is_one_clear_error() -> None:
+    with pytest.raises(ArchiveError, match="at least two devices"):
+        fit(sessions(1.0), QUICK, say=quiet)
+
+
+def test_a_device_with_too_few_sessions_is_named() -> None:
+    whole = sessions(1.0, 60.0)
+    few = whole.select((whole.series == 0) | (whole.ts < 600))
+    with pytest.raises(ArchiveError, match=r"too few .* sessions of Every_1"):
+        fit(few, QUICK, say=quiet)
+
+
+def _vocabulary():
+    from nba_broker.features import Vocabulary
+
+    return Vocabulary(TABLE)

@@ -1,0 +1,1 @@
+"""Offline: from labelled archives to a model folder, and what that model is worth."""

@@ -1,0 +1,122 @@
+"""The model card: what a model was made of, how it did, and what it must not be trusted for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nba_broker.errors import ModelError
+
+CARD_FILE = "README.md"
+
+LIMITS = """\
+## What it must not be trusted for
+
+- Devices that are not in the table: it can only choose among its classes. A host that is none of
+  them is called `unknown` at best, and by a wrong name at worst.
+- Other sites, countries and years. Clouds move, firmware changes, and where several data sets were
+  mixed, the site alone tells their devices apart. Train on traffic of your own network.
+- Proof of anything. It names what a host behaves like; whoever imitates a device's destinations
+  and rhythm is named like the device.
+- Twins: devices of one maker with the same clouds and timers. Where the tables show them below
+  the others, take either name for "one of the two".
+- Hosts with few sessions, and the first ones after a change of behaviour.
+"""
+
+
+def render(manifest: dict[str, Any]) -> str:
+    """The card of a model that was just fitted, as Markdown."""
+    training, metrics = manifest["training"], manifest["metrics"]
+    thresholds = manifest["thresholds"]
+    lines = [
+        f"# Model `{manifest['name']}`",
+        "",
+        "Tells IoT devices apart by where their sessions go and how long apart they are "
+        '(Chen et al., "IoT Devices Classification Base on Network Behavior Analysis"). '
+        "It sees no payload and no packet sizes.",
+        "",
+        f"- made {manifest['created']} by nba-broker {manifest['versions']['nba_broker']}, "
+        f"feature version {manifest['feature_version']}",
+        f"- windows of the last {manifest['window']} sessions of a host, from its "
+        f"{manifest['min_sessions']}th on, every {manifest['stride']} sessions",
+        f"- pools by `{manifest['pool_scheme']}`, {len(manifest['pools'])} of them, named with "
+        + ", ".join(f"{one['type']} of {one['built']}" for one in manifest["databases"]),
+        f"- a name is given from a smoothed probability of {thresholds['identified']:.2f} on: "
+        f"{thresholds['calibration']}",
+        "",
+        "## What it was trained on",
+        "",
+        f"{training['sessions']} sessions of {len(training['hosts'])} hosts, seed "
+        f"{training['seed']}, kept after epoch {training['epoch']}.",
+        "",
+        "| device | category | hosts | sessions | from | to |",
+        "| --- | --- | ---: | ---: | --- | --- |",
+    ]
+    for one in manifest["classes"]:
+        hosts = [host for host in training["hosts"] if host["device"] == one["device"]]
+        lines.append(
+            f"| {one['device']} | {one['category']} | {len(hosts)} "
+            f"| {sum(host['sessions'] for host in hosts)} "
+            f"| {_date(min(host['first'] for host in hosts))} "
+            f"| {_date(max(host['last'] for host in hosts))} |"
+        )
+    lines += [
+        "",
+        "## How it did on later days",
+        "",
+        f"The last {training['settings']['held_out']:.0%} of each host's sessions taught it "
+        "nothing, but chose the epoch, the temperature and the threshold, so these figures flatter "
+        "it a little:",
+        "",
+        *table(metrics),
+        "",
+        LIMITS,
+    ]
+    return "\n".join(lines)
+
+
+def table(metrics: dict[str, Any]) -> list[str]:
+    """An evaluation's figures as lines of Markdown, also readable as they are."""
+    width = max(len("device"), *(len(name) for name in metrics["classes"]))
+    lines = [
+        f"| {'device':{width}} | precision | recall |    F1 | decisions |",
+        f"| {'-' * width} | --------: | -----: | ----: | --------: |",
+    ]
+    for name, one in metrics["classes"].items():
+        lines.append(
+            f"| {name:{width}} | {one['precision']:9.3f} | {one['recall']:6.3f} "
+            f"| {one['f1']:5.3f} | {one['support']:9d} |"
+        )
+    lines += [
+        "",
+        f"Accuracy {metrics['accuracy']:.4f}, macro-F1 {metrics['macro_f1']:.4f} over "
+        f"{metrics['windows']} decisions; decided once per host and day "
+        f"{metrics['host_day_accuracy']:.4f} of {metrics['host_days']} right.",
+    ]
+    return lines
+
+
+def add(path: Path, command: str, metrics: dict[str, Any]) -> None:
+    """Add an evaluation to a card's later days; raises ModelError when there is no such card."""
+    try:
+        text = path.read_text("utf-8")
+        before, found, after = text.partition(LIMITS)
+        if not found:
+            raise ModelError(f"{path}: not a model card that nba-train wrote")
+        section = [
+            f"Model `{metrics['model']}`:",
+            "",
+            f"    {command}",
+            "",
+            *table(metrics),
+            "",
+            "",
+        ]
+        path.write_text(before + "\n".join(section) + found + after, "utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not a readable model card ({error})") from error
+
+
+def _date(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,214 @@
+"""A fitted model as a folder that a worker takes: ONNX file, manifest and model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+import nba_broker
+from nba_broker.errors import ModelError
+from nba_broker.features import FEATURE_VERSION
+from nba_broker.pools import Pools
+from nba_broker.scorer import MANIFEST_FILE, MODEL_FILE, OUTPUTS
+from training import calibrate, card
+from training.dataset import LabelledSessions, Origin
+from training.fit import Examples, Fitted
+from training.model import NBA
+
+FORMAT = 1
+"""Version of the manifest's layout."""
+
+TOLERANCE = 1e-5
+"""How far ONNX Runtime may be from PyTorch, in any output."""
+
+_OPSET = 20
+_CHECKED = 2048  # windows that both compute
+
+
+def write(
+    out: Path, fitted: Fitted, sessions: LabelledSessions, origin: Origin, pools: Pools
+) -> dict[str, Any]:
+    """Write the model folder ``out`` as a whole and return its manifest.
+
+    An older model there is replaced at the very end; a failure leaves everything as it was.
+    Raises ModelError when ``out`` cannot be written or the ONNX file does not answer as PyTorch.
+    """
+    require_replaceable(out)
+    with _replacing(out) as work:
+        content = to_onnx(fitted.model, fitted.held_out)
+        deviation = check(content, fitted.model, fitted.held_out)
+        manifest = _manifest(out.name, fitted, sessions, origin, pools)
+        manifest["onnx"] = {
+            "file": MODEL_FILE,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "opset": _OPSET,
+            "deviation": deviation,
+        }
+        (work / MODEL_FILE).write_bytes(content)
+        (work / MANIFEST_FILE).write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
+        (work / card.CARD_FILE).write_text(card.render(manifest), "utf-8")
+    return manifest
+
+
+def to_onnx(model: NBA, examples: Examples) -> bytes:
+    """The model as an ONNX file for any number of windows at once."""
+    windows = torch.export.Dim("windows")
+    # The exporter talks about its own insides; whether it did well is for check() to say.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(action="ignore"):
+        program = torch.onnx.export(
+            model.eval(),
+            # Two at least: of one the exporter would conclude that it is always one.
+            (torch.from_numpy(examples.pool[:2]), torch.from_numpy(examples.interval[:2])),
+            input_names=["pool", "interval"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes={"pool": {0: windows}, "interval": {0: windows}},
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # it is only with dynamo off
+    proto = program.model_proto
+    # Stack traces of the exporting machine: nobody's business, and no two would be alike.
+    graph = proto.graph
+    values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    for item in (proto, graph, *graph.node, *values):
+        item.ClearField("metadata_props")
+    content: bytes = proto.SerializeToString(deterministic=True)
+    return content
+
+
+def check(content: bytes, model: NBA, examples: Examples) -> float:
+    """The largest deviation of ONNX Runtime from PyTorch on real windows.
+
+    Raises ModelError when it is over TOLERANCE, or the file is not valid ONNX.
+    """
+    onnx.checker.check_model(content)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    pool, interval = examples.pool[-_CHECKED:], examples.interval[-_CHECKED:]
+    answers = session.run(OUTPUTS, {"pool": pool, "interval": interval})
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(pool), torch.from_numpy(interval))
+    deviation = max(
+        float(np.abs(answer - want.numpy()).max())
+        for answer, want in zip(answers, wanted, strict=True)
+    )
+    if not deviation <= TOLERANCE:
+        raise ModelError(
+            f"the ONNX file deviates from PyTorch by {deviation:.2g} (allowed {TOLERANCE:g}); "
+            "this is a fault of the library versions in use, see the extra 'train'"
+        )
+    return deviation
+
+
+def require_replaceable(out: Path) -> None:
+    """Raise ModelError when ``out`` holds anything but a model: better asked before the fit."""
+    if out.exists() and not (out / MANIFEST_FILE).is_file():
+        if out.is_dir() and not any(out.iterdir()):
+            return
+        raise ModelError(f"{out}: exists and is no model folder; name another --out")
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A folder beside ``out`` that takes its place when the block ends without an error."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+            work = Path(name, "new")
+            work.mkdir()
+            yield work
+            if out.exists():
+                out.rename(Path(name, "old"))
+            work.rename(out)
+    except OSError as error:
+        raise ModelError(f"{out}: {error.strerror or error}") from error
+
+
+def created() -> datetime:
+    """Now, or what SOURCE_DATE_EPOCH says, for a folder that is the same each time it is made."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+
+
+def _manifest(
+    name: str, fitted: Fitted, sessions: LabelledSessions, origin: Origin, pools: Pools
+) -> dict[str, Any]:
+    settings = fitted.settings
+    return {
+        "format": FORMAT,
+        "name": name,
+        "created": created().isoformat(timespec="seconds"),
+        "feature_version": FEATURE_VERSION,
+        "window": settings.window,
+        "min_sessions": settings.min_sessions,
+        "stride": settings.stride,
+        "interval": settings.scale.as_dict(),
+        "pool_scheme": pools.scheme,
+        "classes": [asdict(one) for one in fitted.classes],
+        "thresholds": {
+            "identified": fitted.identified,
+            "precision": fitted.precision,
+            "named": fitted.named,
+            "temperature": fitted.temperature,
+            "calibration": calibrate.DESCRIPTION,
+        },
+        "metrics": fitted.metrics,
+        "training": {
+            "since": origin.since,
+            "until": origin.until,
+            "logs": origin.logs,
+            "fingerprint": origin.fingerprint,
+            "sessions": len(sessions),
+            "hosts": _hosts(sessions),
+            "seed": fitted.seed,
+            "epoch": fitted.epoch,
+            "settings": asdict(settings),
+        },
+        "databases": [database.describe() for database in pools.databases],
+        "versions": {
+            "nba_broker": nba_broker.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+        },
+        "pools": list(fitted.pools),
+    }
+
+
+def _hosts(sessions: LabelledSessions) -> list[dict[str, Any]]:
+    """What was learned from, without the addresses: they are nobody's business where it goes."""
+    hosts = []
+    for number in np.unique(sessions.series):
+        label = sessions.labels[number]
+        ts = sessions.ts[sessions.series == number]
+        hosts.append(
+            {
+                "device": label.device,
+                "unit": label.unit,
+                "sessions": len(ts),
+                "first": float(ts[0]),
+                "last": float(ts[-1]),
+            }
+        )
+    return hosts

@@ -1,0 +1,158 @@
+"""Labels: which host is which device, from a CSV file that a person wrote."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import socket
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nba_broker.errors import NBAError
+
+REQUIRED = ("host", "device", "category")
+OPTIONAL = ("since", "until", "log", "unit")
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+# A name has to fit into a log line's 256 bytes, "=0.12" included.
+_LONGEST = 200
+
+
+class LabelsError(NBAError):
+    """Labels that cannot be used; the message names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One row: ``host`` (MAC or IP) is ``device`` from ``since`` until before ``until``.
+
+    ``log`` limits the row to conn logs of that file name, "" means all; ``unit`` tells several
+    units of one device apart. Times are seconds since the epoch.
+    """
+
+    host: str
+    device: str
+    category: str
+    since: float = -math.inf
+    until: float = math.inf
+    log: str = ""
+    unit: str = ""
+
+    def overlaps(self, other: Label) -> bool:
+        """Whether some session could be meant by both rows."""
+        return (
+            self.host == other.host
+            and self.since < other.until
+            and other.since < self.until
+            and (not self.log or not other.log or self.log == other.log)
+        )
+
+
+def parse_time(text: str) -> float:
+    """Seconds since the epoch of a date (UTC), an ISO 8601 time, or an epoch.
+
+    Raises ValueError, also for infinities and NaN.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
+    if not math.isfinite(seconds):
+        raise ValueError(f"not a time: {text!r}")
+    return seconds
+
+
+def read(paths: Iterable[Path]) -> list[Label]:
+    """All rows of the files, in their order; raises LabelsError at the first that is no use."""
+    labels: list[Label] = []
+    where: list[str] = []
+    of_host: dict[str, list[int]] = defaultdict(list)
+    category_of: dict[str, tuple[str, str]] = {}
+    for path in paths:
+        for line, row in _rows(path):
+            place = f"{path}:{line}"
+            label = _label(row, place)
+            for known in of_host[label.host]:
+                if label.overlaps(labels[known]):
+                    kind = "again" if label.device == labels[known].device else "as another device"
+                    raise LabelsError(f"{place}: labels {label.host} {kind}, after {where[known]}")
+            category, first = category_of.setdefault(label.device, (label.category, place))
+            if category != label.category:
+                raise LabelsError(
+                    f"{place}: {label.device} has category {label.category!r}, "
+                    f"but {category!r} at {first}"
+                )
+            of_host[label.host].append(len(labels))
+            labels.append(label)
+            where.append(place)
+    return labels
+
+
+def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
+    """Each row with its line number; the file has at least one."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            missing = [name for name in REQUIRED if name not in reader.fieldnames]
+            if missing:
+                raise LabelsError(
+                    f"{path}:1: no column {', '.join(missing)}; the first line must name "
+                    f"{','.join(REQUIRED)}[,{',][,'.join(OPTIONAL)}]"
+                )
+            empty = True
+            for row in reader:
+                if None in row or None in row.values():
+                    raise LabelsError(
+                        f"{path}:{reader.line_num}: not as many fields as the first line names"
+                    )
+                empty = False
+                yield reader.line_num, {name: value.strip() for name, value in row.items()}
+            if empty:
+                raise LabelsError(f"{path}:1: no labels below the first line")
+    except OSError as error:
+        raise LabelsError(f"{path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabelsError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+
+
+def _label(row: Mapping[str, str], place: str) -> Label:
+    for name in ("device", "category"):
+        text = row[name]
+        if not text or not text.isprintable() or len(text.encode()) > _LONGEST:
+            raise LabelsError(f"{place}: {name} {text!r} is empty, too long or not printable")
+    times = {"since": -math.inf, "until": math.inf}
+    for name in times:
+        if text := row.get(name, ""):
+            try:
+                times[name] = parse_time(text)
+            except ValueError:
+                raise LabelsError(
+                    f"{place}: {name} {text!r} is neither a date nor an epoch"
+                ) from None
+    if times["since"] >= times["until"]:
+        raise LabelsError(f"{place}: since is not before until")
+    return Label(
+        host=_host(row["host"], place),
+        device=row["device"],
+        category=row["category"],
+        log=row.get("log", ""),
+        unit=row.get("unit", ""),
+        **times,
+    )
+
+
+def _host(text: str, place: str) -> str:
+    """A MAC in lower case or an address as Zeek prints it."""
+    if _MAC.fullmatch(text.lower()):
+        return text.lower()
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    try:
+        return socket.inet_ntop(family, socket.inet_pton(family, text))
+    except (OSError, ValueError):
+        raise LabelsError(f"{place}: host {text!r} is neither a MAC nor an IP address") from None

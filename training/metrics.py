@@ -1,0 +1,87 @@
+"""What a column of answers is worth: accuracy, F1 per class and their mean, host-days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_DAY = 86_400.0
+
+
+def confusion(truth: np.ndarray, answer: np.ndarray, classes: int) -> np.ndarray:
+    """How often class ``row`` was called ``column``: int64 [K, K] from two int columns [n]."""
+    matrix: np.ndarray = np.bincount(truth * classes + answer, minlength=classes * classes)
+    return matrix.reshape(classes, classes)
+
+
+def precision_recall_f1(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each float64 [K], from a confusion matrix; 0 where there is nothing to divide by."""
+    hits = np.diag(matrix).astype(np.float64)
+    called, support = matrix.sum(0), matrix.sum(1)
+    return (
+        hits / np.maximum(called, 1),
+        hits / np.maximum(support, 1),
+        2 * hits / np.maximum(called + support, 1),
+    )
+
+
+def macro_f1(matrix: np.ndarray) -> float:
+    """The mean F1 of the classes that occur."""
+    return float(precision_recall_f1(matrix)[2][matrix.sum(1) > 0].mean())
+
+
+def host_days(
+    probability: np.ndarray, truth: np.ndarray, series: np.ndarray, ts: np.ndarray
+) -> np.ndarray:
+    """Whether each host was named correctly on each UTC day, bool [D], by its mean probability."""
+    day = (ts // _DAY).astype(np.int64)
+    _, first, place = np.unique(
+        np.stack([series, day]), axis=1, return_index=True, return_inverse=True
+    )
+    total = np.zeros((len(first), probability.shape[1]))
+    np.add.at(total, place.ravel(), probability)
+    right: np.ndarray = total.argmax(1) == truth[first]
+    return right
+
+
+def summary(
+    names: Sequence[str],
+    probability: np.ndarray,
+    truth: np.ndarray,
+    series: np.ndarray,
+    ts: np.ndarray,
+) -> dict[str, Any]:
+    """All figures of B decisions as an evaluation's JSON holds them.
+
+    names: the K classes of ``probability`` [B, K], then those that the model does not know but
+    ``truth`` int64 [B] has. series int64 [B], ts float64 [B]: whose decision it was, and when.
+    Only classes that occur are listed and averaged.
+    """
+    matrix = confusion(truth, probability.argmax(1), len(names))
+    precision, recall, f1 = precision_recall_f1(matrix)
+    support = matrix.sum(1)
+    days = host_days(probability, truth, series, ts)
+    return {
+        "accuracy": float(np.trace(matrix) / matrix.sum()),
+        "macro_f1": macro_f1(matrix),
+        "windows": int(matrix.sum()),
+        "host_day_accuracy": float(days.mean()),
+        "host_days": len(days),
+        "classes": {
+            name: {
+                "precision": float(precision[k]),
+                "recall": float(recall[k]),
+                "f1": float(f1[k]),
+                "support": int(support[k]),
+            }
+            for k, name in enumerate(names)
+            if support[k]
+        },
+        "confusion": {
+            name: {other: int(matrix[k, j]) for j, other in enumerate(names) if matrix[k, j]}
+            for k, name in enumerate(names)
+            if support[k]
+        },
+    }
