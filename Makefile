@@ -9,7 +9,16 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 .PHONY: demo test lint clean
 
 demo: $(VENV)/runtime
-	$(BIN)/nba-broker demo --out demo
+	@echo "A day of a home that does not exist (models/sample), scored from its conn.log:"
+	@$(BIN)/nba-broker score models/sample --out demo
+	@if PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
+		echo; echo "Zeek is here: the same day as a capture, through Zeek and a live worker:"; \
+		mkdir -p demo/live && \
+		$(BIN)/python -m tools.capture models/sample --out demo/live/sample.pcap && \
+		$(BIN)/nba-broker pcap demo/live/sample.pcap --out demo/live; \
+	else \
+		echo "No Zeek here: the live part of the demonstration is left out."; \
+	fi
 
 test: $(VENV)/dev
 	$(BIN)/pytest
@@ -18,7 +27,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/zeek-script format --check --recursive zeek-scripts
+	@for script in zeek-scripts/*.zeek; do \
+		$(BIN)/zeek-format < $$script | diff -u $$script - || exit 1; \
+	done
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'

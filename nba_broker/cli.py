@@ -123,6 +123,8 @@ def pcap(arguments: argparse.Namespace, settings: Config) -> int:
 
 
 async def _pcap(capture: Path, out: Path, settings: Config) -> None:
+    # Here Zeek comes and goes as it should.
+    logging.getLogger("nba_broker.link").setLevel(logging.ERROR)
     name = worker_name()
     # A single node that may pause for as long as it likes: there is nobody to wait for.
     reorder = Reorder(settings.reorder, silence=float("inf"), settle=0)
@@ -152,7 +154,9 @@ async def _pcap(capture: Path, out: Path, settings: Config) -> None:
             last = said[-1] if said else "it said nothing"
             raise ZeekError(f"zeek failed with status {zeek.returncode}: {last}")
         for line in said:
-            LOG.info("zeek: %s", line)
+            # It also tells of every pause that the worker asked for.
+            if "warning" in line or "error" in line:
+                LOG.warning("zeek: %s", line)
 
 
 def _parser() -> argparse.ArgumentParser:

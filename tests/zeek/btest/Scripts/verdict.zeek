@@ -1,0 +1,45 @@
+##! Raises verdict events as the worker would send them, each value plausible unless said otherwise.
+
+module Test;
+
+export {
+	type Verdict: record {
+		ts: double &default=1700000060.5;
+		host: addr &default=10.0.0.1;
+		mac: string &default="02:00:00:00:00:01";
+		hostname: string &default="camera";
+		vendor: string &default="Acme";
+		state: string &default="identified";
+		previous: string &default="learning";
+		device: string &default="acme-camera";
+		category: string &default="camera";
+		confidence: double &default=0.93;
+		alternatives: vector of string &default=vector("acme-plug=0.05");
+		sessions: count &default=8;
+		since: double &default=1700000060.5;
+		first_seen: double &default=1700000000.0;
+		reason: string &default="change";
+		evidence: vector of string &default=vector("as:64500 each 30 s", "gw udp/53");
+		uids: vector of string &default=vector("Cabc", "Cdef");
+		model: string &default="default";
+		worker: string &default="btest";
+	};
+
+	global give: function(v: Verdict);
+
+	## Ends Zeek once all that was raised before has been handled.
+	global done: event();
+}
+
+function give(v: Verdict)
+	{
+	event NBA::verdict(v$ts, v$host, v$mac, v$hostname, v$vendor, v$state,
+	    v$previous, v$device, v$category, v$confidence, v$alternatives,
+	    v$sessions, v$since, v$first_seen, v$reason, v$evidence, v$uids,
+	    v$model, v$worker);
+	}
+
+event Test::done()
+	{
+	terminate();
+	}

@@ -1,0 +1,63 @@
+##! Stands in for the worker: joins a Zeek that reads a capture, prints what arrives, acknowledges it.
+
+@load ./sockets
+@load base/utils/numbers
+
+module Worker;
+
+export {
+	## How long to think about each batch.
+	const delay = 0secs &redef;
+
+	## What of a batch to print beside its numbers.
+	const print_sessions = T &redef;
+}
+
+event Worker::join()
+	{
+	Cluster::publish(NBA::hello_topic, NBA::hello, "btest");
+	schedule 100msecs { Worker::join() };
+	}
+
+event Worker::acknowledge(node: string, run: string, seq: count, last: bool)
+	{
+	Cluster::publish(NBA::ack_topic_prefix + node + "/", NBA::ack, node, run, seq);
+
+	if ( last )
+		terminate();
+	}
+
+event zeek_init()
+	{
+	Cluster::subscribe(NBA::sessions_topic);
+	Cluster::subscribe(NBA::lease_topic);
+	event Worker::join();
+	}
+
+event NBA::sessions(node: string, run: string, seq: count, sent: count,
+    skipped: count, now: double, ts: vector of double, host: vector of addr,
+    uid: vector of string, mac: vector of string, dst: vector of addr,
+    dport: vector of port)
+	{
+	print fmt("%s batch %d: %d sessions, sent %d, skipped %d", node, seq, |ts|,
+	    sent, skipped);
+
+	if ( print_sessions )
+		for ( i in ts )
+			print fmt("  %.6f %s %s %s %s %s", ts[i], host[i], mac[i] == "" ? "-" :
+			    mac[i], dst[i], dport[i], uid[i] ==
+			    /C[0-9A-Za-z]+/);
+
+	# A batch without sessions begins a capture, and another ends it.
+	local last = seq > 1 && |ts| == 0;
+
+	if ( delay == 0secs )
+		event Worker::acknowledge(node, run, seq, last);
+	else
+		schedule delay { Worker::acknowledge(node, run, seq, last) };
+	}
+
+event NBA::lease(ts: double, ip: addr, mac: string, hostname: string)
+	{
+	print fmt("lease %.6f %s %s %s", ts, ip, mac, hostname);
+	}

@@ -1,0 +1,160 @@
+"""Makes the captures that the tests read: a few hand-built packets each, always the same bytes.
+
+Run it in any folder; it overwrites the ``.pcap`` files beside itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from pathlib import Path
+
+START = 1_700_000_000.0
+# Public by anyone's list: Zeek takes the networks for documentation for local ones.
+CLOUD = "8.8.8.8"
+CAMERA = "02:00:00:00:00:01"
+PLUG = "02:00:00:00:00:02"
+GATEWAY = "02:00:00:00:00:fe"
+TCP, UDP, ICMP, IPIP = 6, 17, 1, 4
+
+Packet = tuple[float, bytes]
+
+
+def ones_complement(data: bytes) -> int:
+    """The Internet checksum of ``data``."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def ip(src: str, dst: str, protocol: int, payload: bytes) -> bytes:
+    """An IPv4 or IPv6 packet, with the checksum of a TCP, UDP or ICMP payload filled in."""
+    a, b = ipaddress.ip_address(src), ipaddress.ip_address(dst)
+    at = {TCP: 16, UDP: 6, ICMP: 2}.get(protocol)
+    if at is not None:
+        pseudo = b"" if protocol == ICMP else a.packed + b.packed
+        pseudo += b"" if protocol == ICMP else struct.pack("!II", len(payload), protocol)
+        checksum = struct.pack("!H", ones_complement(pseudo + payload))
+        payload = payload[:at] + checksum + payload[at + 2 :]
+    if a.version == 6:
+        return (
+            struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64)
+            + a.packed
+            + b.packed
+            + payload
+        )
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0)
+    checksum = struct.pack("!H", ones_complement(head + a.packed + b.packed))
+    return head[:10] + checksum + a.packed + b.packed + payload
+
+
+def syn(src: str, dst: str, sport: int, dport: int) -> bytes:
+    """The first packet of a TCP connection."""
+    return ip(src, dst, TCP, struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, 2, 8192, 0, 0))
+
+
+def datagram(src: str, dst: str, sport: int, dport: int, data: bytes = b"\0" * 8) -> bytes:
+    """A UDP packet."""
+    return ip(src, dst, UDP, struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data)
+
+
+def ping(src: str, dst: str) -> bytes:
+    """An ICMP echo request."""
+    return ip(src, dst, ICMP, struct.pack("!BBHHH", 8, 0, 0, 7, 1))
+
+
+def frame(src: str, packet: bytes, dst: str = GATEWAY) -> bytes:
+    """An Ethernet frame."""
+    kind = 0x86DD if packet[0] >> 4 == 6 else 0x0800
+    return bytes.fromhex((dst + src).replace(":", "")) + struct.pack("!H", kind) + packet
+
+
+def dhcp(kind: int, yiaddr: str = "0.0.0.0") -> bytes:
+    """The payload of a DHCP message from or to the camera, which calls itself ``camera``."""
+    reply = kind in (2, 5)
+    head = struct.pack("!BBBBIHH", 2 if reply else 1, 1, 6, 0, 0x1234, 0, 0)
+    addresses = b"\0" * 4 + ipaddress.ip_address(yiaddr).packed + b"\0" * 8
+    hardware = bytes.fromhex(CAMERA.replace(":", "")).ljust(16, b"\0")
+    options = b"\x63\x82\x53\x63" + bytes((53, 1, kind))
+    options += b"" if reply else bytes((12, 6)) + b"camera"
+    options += bytes((51, 4, 0, 0, 14, 16)) if reply else b""
+    return head + addresses + hardware + b"\0" * 192 + options + b"\xff"
+
+
+def write(name: str, packets: list[Packet]) -> None:
+    """Write a pcap file with microsecond times, Ethernet."""
+    data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    for offset, packet in packets:
+        micros = round(offset * 1_000_000)
+        head = (int(START) + micros // 1_000_000, micros % 1_000_000, len(packet), len(packet))
+        data += struct.pack("<IIII", *head) + packet
+    (Path(__file__).parent / name).write_bytes(data)
+
+
+def main() -> None:
+    """Write all captures."""
+    # One session of every kind that the wire contract tells apart.
+    write(
+        "kinds.pcap",
+        [
+            (0.00, frame(CAMERA, syn("10.0.0.1", CLOUD, 40000, 443))),
+            (0.01, frame(PLUG, datagram("fd00::2", "2001:4860:4860::8888", 40001, 443))),
+            (0.02, frame(CAMERA, ping("10.0.0.1", "10.0.0.254"))),
+            (0.03, frame(PLUG, datagram("0.0.0.0", "255.255.255.255", 40002, 9999))),
+            # Nothing is known of whoever sits behind a tunnel.
+            (
+                0.04,
+                frame(
+                    GATEWAY,
+                    ip("10.0.0.254", "10.0.0.253", IPIP, syn("10.0.1.9", CLOUD, 40003, 80)),
+                ),
+            ),
+            (0.05, frame(PLUG, datagram("10.0.0.2", "239.255.255.250", 40004, 1900))),
+        ],
+    )
+    # Of these only the last, and the first where its MAC counts, come from a host.
+    write(
+        "not_hosts.pcap",
+        [
+            (0.00, frame(PLUG, datagram("0.0.0.0", "255.255.255.255", 40000, 9999))),
+            (
+                0.01,
+                frame(
+                    GATEWAY,
+                    ip("10.0.0.254", "10.0.0.253", IPIP, syn("0.0.0.0", CLOUD, 40001, 80)),
+                ),
+            ),
+            (0.02, frame(PLUG, datagram("239.1.2.3", "10.0.0.2", 40002, 9999))),
+            (0.03, frame(PLUG, datagram("255.255.255.255", "10.0.0.2", 40003, 9999))),
+            (0.04, frame(PLUG, datagram("127.0.0.1", "127.0.0.2", 40004, 9999))),
+            (0.05, frame(PLUG, datagram("ff02::1", "fd00::2", 40005, 9999))),
+            (0.06, frame(GATEWAY, syn(CLOUD, "10.0.0.2", 40006, 22))),
+            (0.07, frame(PLUG, syn("10.0.0.2", CLOUD, 40007, 443))),
+        ],
+    )
+    # Eight sessions within half a second.
+    write(
+        "eight.pcap",
+        [(0.06 * i, frame(CAMERA, syn("10.0.0.1", CLOUD, 40000 + i, 443))) for i in range(8)],
+    )
+    # The last packet comes late enough for Zeek to have logged the lease.
+    everyone = "ff:ff:ff:ff:ff:ff"
+    asks = ("0.0.0.0", "255.255.255.255", 68, 67)
+    answers = ("10.0.0.254", "10.0.0.1", 67, 68)
+    write(
+        "lease.pcap",
+        [
+            (0.0, frame(CAMERA, datagram(*asks, dhcp(1)), everyone)),
+            (0.1, frame(GATEWAY, datagram(*answers, dhcp(2, "10.0.0.1")), CAMERA)),
+            (0.2, frame(CAMERA, datagram(*asks, dhcp(3)), everyone)),
+            (0.3, frame(GATEWAY, datagram(*answers, dhcp(5, "10.0.0.1")), CAMERA)),
+            (60.0, frame(CAMERA, syn("10.0.0.1", CLOUD, 40000, 443))),
+            (90.0, frame(CAMERA, syn("10.0.0.1", CLOUD, 40001, 443))),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

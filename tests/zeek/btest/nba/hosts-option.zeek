@@ -1,0 +1,6 @@
+# @TEST-DOC: NBA::hosts replaces the local networks as the networks of hosts.
+#
+# @TEST-EXEC: with-worker not_hosts.pcap %INPUT
+# @TEST-EXEC: btest-diff worker/.stdout
+
+redef NBA::hosts = {8.8.8.0/24};

@@ -1,0 +1,4 @@
+# @TEST-DOC: Sessions count that come from a local host, or from no address but a known MAC.
+#
+# @TEST-EXEC: with-worker not_hosts.pcap
+# @TEST-EXEC: btest-diff worker/.stdout

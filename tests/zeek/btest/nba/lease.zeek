@@ -1,0 +1,5 @@
+# @TEST-DOC: An address that DHCP has lent is told to the worker.
+#
+# @TEST-EXEC: with-worker lease.pcap
+# @TEST-EXEC: grep lease worker/.stdout >lease
+# @TEST-EXEC: btest-diff lease

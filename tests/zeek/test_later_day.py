@@ -1,0 +1,43 @@
+"""A model that learned earlier days only names every device of a later day, on a real Zeek."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from nba_broker import cli, zeek_log
+
+pytestmark = pytest.mark.usefixtures("zeek")
+pytest.importorskip("torch")
+
+DAY = "2019-07-12"
+
+
+@pytest.fixture(scope="module")
+def earlier_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the days before the captured one."""
+    from training import cli as training_cli
+
+    out = tmp_path_factory.mktemp("models") / "earlier"
+    lsif = data / "lsif"
+    days = [str(day) for day in sorted(lsif.glob("2019-*")) if day.name < DAY]
+    labels = ["--labels", str(lsif / "labels.csv")]
+    arguments = ["fit", *days, *labels, "--until", DAY, "--out", str(out)]
+    assert training_cli.main(arguments) == 0
+    return out
+
+
+def test_all_seven_devices_are_named_rightly_at_the_end_of_the_day(
+    data: Path, earlier_model: Path, tmp_path: Path
+) -> None:
+    capture = data / "lsif" / "pcap" / f"{DAY}.pcap.gz"
+    arguments = ["pcap", str(capture), "--model", str(earlier_model), "--out", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    with (data / "lsif" / "labels.csv").open(newline="") as stream:
+        truth = {row["host"]: row["device"] for row in csv.DictReader(stream)}
+    last = {row["mac"]: row for row in zeek_log.read(tmp_path / "nba_device.log")}
+    named = {mac: last[mac]["device"] for mac in truth}
+    assert named == truth
+    assert {last[mac]["state"] for mac in truth} <= {"identified", "changed"}

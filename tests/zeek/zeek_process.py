@@ -1,0 +1,280 @@
+"""Starts real Zeek processes with the package: a single one, or a cluster on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PACKAGE = Path(__file__).parents[2] / "zeek-scripts"
+PREFIXES = (Path("/usr/local/zeek"), Path("/opt/zeek"))
+
+Argument = str | Path
+
+
+def zeek_path() -> Path | None:
+    """The zeek executable: on the PATH, else below Zeek's default prefixes, else None."""
+    found = shutil.which("zeek")
+    if found:
+        return Path(found)
+    return next((p / "bin/zeek" for p in PREFIXES if (p / "bin/zeek").exists()), None)
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nothing listens on just now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
+    """Return as soon as ``condition()`` holds; raise TimeoutError after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what or getattr(condition, "__name__", "condition"))
+        time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on this port of loopback."""
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def read_rows(log: Path) -> list[dict[str, str]]:
+    """The complete lines of a log in Zeek's TSV format, by column; none if it is not there."""
+    if not log.exists():
+        return []
+    rows, columns = [], []
+    for line in log.read_text().splitlines(keepends=True):
+        if line.startswith("#fields\t"):
+            columns = line.rstrip("\n").split("\t")[1:]
+        elif not line.startswith("#") and line.endswith("\n"):
+            rows.append(dict(zip(columns, line.rstrip("\n").split("\t"), strict=True)))
+    return rows
+
+
+def replay(capture: Path, speed: float = 1.0) -> tuple[Argument, ...]:
+    """Arguments that make Zeek see a capture as live traffic and stay when it is over.
+
+    Times are shifted to now. At a higher speed Zeek's clock runs ahead of the wall's.
+    """
+    return (f"--pseudo-realtime={speed}", "-r", capture, "exit_only_after_terminate=T")
+
+
+def read(capture: Path) -> tuple[Argument, ...]:
+    """Arguments that make Zeek wait for a worker, read a capture without loss, and end."""
+    return ("-r", capture, "NBA::pcap_mode=T")
+
+
+class ZeekProcess:
+    """One Zeek in its own folder; what it prints lands there in ``output``."""
+
+    def __init__(
+        self, folder: Path, arguments: Sequence[Argument], environment: dict[str, str] | None = None
+    ) -> None:
+        path = zeek_path()
+        if path is None:
+            raise FileNotFoundError("zeek")
+        self.folder = folder
+        # Without -C a capture of the machine's own traffic has bad checksums.
+        self.command = [str(path), "-C", *map(str, arguments)]
+        self.environment = os.environ | (environment or {})
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, once more if it has ended."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not ended since."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return (self.folder / "output").read_text()
+
+    def wait(self, timeout: float = 30.0) -> int:
+        """Its exit status, once it has ended by itself; raises TimeoutExpired after ``timeout``."""
+        assert self.process is not None
+        return self.process.wait(timeout)
+
+    def kill(self) -> None:
+        """End it without letting it clean up."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self, timeout: float = 15.0) -> None:
+        """Ask it to end, which writes its last rows; kill it after ``timeout`` seconds."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class _Listening:
+    """What a single Zeek and a cluster have in common: a port for the worker, and logs."""
+
+    port: int
+    logs: Path
+
+    @property
+    def url(self) -> str:
+        """Where the worker joins."""
+        return f"ws://127.0.0.1:{self.port}/v1/messages/json"
+
+    def rows(self, log: str) -> list[dict[str, str]]:
+        """The rows of a log such as ``nba_device`` so far, each by column."""
+        return read_rows(self.logs / f"{log}.log")
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class Standalone(_Listening):
+    """A single Zeek with the package, listening for a worker.
+
+    ``arguments`` go to Zeek, see :func:`replay` and :func:`read`; without any it sees no traffic.
+    """
+
+    def __init__(
+        self, folder: Path, arguments: Sequence[Argument] = (), port: int | None = None
+    ) -> None:
+        self.port = port or free_port()
+        self.logs = folder
+        package = (PACKAGE / "standalone.zeek", f"NBA::listen_port={self.port}/tcp")
+        self.zeek = ZeekProcess(folder, (*package, *arguments))
+
+    def start(self) -> None:
+        """Start it; returns when it listens or has ended."""
+        self.zeek.start()
+        wait_until(lambda: listens(self.port) or not self.zeek.running, what="Zeek to listen")
+
+    def stop(self) -> None:
+        """End it, letting it write its last rows."""
+        self.zeek.stop()
+
+
+class Cluster(_Listening):
+    """Manager, logger, proxy and workers with the package, over ZeroMQ; each in its own folder.
+
+    There is a worker (a sensor, named worker-1, worker-2, ...) for each element of ``sensors``:
+    its arguments to Zeek, see :func:`replay` and :func:`read`; ``()`` sees no traffic.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sensors: Sequence[Sequence[Argument]] = ((), ()),
+        port: int | None = None,
+    ) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.logs = folder / "logger"
+        # One endpoint for logs only: a second would be given half of all lines.
+        self.log_port = free_port()
+        self.sensors = [f"worker-{i}" for i in range(1, len(sensors) + 1)]
+        self.nodes = {
+            name: self._node(name, arguments)
+            for name, arguments in (
+                ("manager", ()),
+                ("logger", ()),
+                ("proxy", ()),
+                *zip(self.sensors, sensors, strict=True),
+            )
+        }
+
+    def _node(self, name: str, arguments: Sequence[Argument]) -> ZeekProcess:
+        path = zeek_path()
+        assert path is not None
+        zeekpath = subprocess.run(
+            [path.parent / "zeek-config", "--zeekpath"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        return ZeekProcess(
+            self.folder / name,
+            (
+                "policy/frameworks/cluster/backend/zeromq",
+                "policy/frameworks/cluster/experimental",
+                PACKAGE,
+                "test-cluster",
+                *arguments,
+            ),
+            {"CLUSTER_NODE": name, "ZEEKPATH": f"{self.folder}:{zeekpath}"},
+        )
+
+    def _write_layout(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kinds = {"manager": "MANAGER", "logger": "LOGGER", "proxy": "PROXY"}
+        layout = ["redef Cluster::manager_is_logger = F;", "redef Cluster::nodes = {"]
+        for name in self.nodes:
+            kind = kinds.get(name, "WORKER")
+            port = f"{self.log_port}/tcp" if name == "logger" else "0/unknown"
+            manager = "" if name == "manager" else ', $manager="manager"'
+            layout.append(
+                f'["{name}"] = [$node_type=Cluster::{kind}, $ip=127.0.0.1, $p={port}{manager}],'
+            )
+        (self.folder / "cluster-layout.zeek").write_text("\n".join([*layout, "};", ""]))
+        # Sockets in the common folder, relative as their names must be short.
+        (self.folder / "test-cluster.zeek").write_text(
+            f"""\
+redef NBA::listen_port = {self.port}/tcp;
+redef Log::default_rotation_interval = 0secs;
+redef Cluster::Backend::ZeroMQ::listen_xpub_endpoint = "ipc://../xpub";
+redef Cluster::Backend::ZeroMQ::listen_xsub_endpoint = "ipc://../xsub";
+redef Cluster::Backend::ZeroMQ::connect_xpub_endpoint = "ipc://../xsub";
+redef Cluster::Backend::ZeroMQ::connect_xsub_endpoint = "ipc://../xpub";
+"""
+        )
+
+    def start(self) -> None:
+        """Start all nodes; returns when they know each other and the manager listens."""
+        self._write_layout()
+        for node in self.nodes.values():
+            node.start()
+        wait_until(lambda: listens(self.port), what="the manager to listen")
+        wait_until(
+            lambda: any(row["message"] == "cluster connected" for row in self.rows("cluster")),
+            what="the cluster to connect",
+        )
+
+    def stop(self) -> None:
+        """End all nodes, sensors first, so that their last rows still reach the logger."""
+        for name in (*self.sensors, "proxy", "manager", "logger"):
+            self.nodes[name].stop()

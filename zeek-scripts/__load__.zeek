@@ -1,0 +1,10 @@
+##! The package. Every node loads all of it, so that every option exists everywhere.
+
+@load ./main
+@load ./sessions
+@load ./lease
+@load ./device-log
+@load ./stats-log
+@load ./notice
+@load ./pcap
+@load ./listen

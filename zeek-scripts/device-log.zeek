@@ -1,0 +1,236 @@
+##! Writes nba_device.log: the worker's verdicts, once they have been checked.
+
+@load base/frameworks/reporter
+@load ./main
+
+module NBA;
+
+export {
+	redef enum Log::ID += {
+		## What each host is, and whether it behaves like that.
+		DEVICE_LOG,
+	};
+
+	## A default logging policy hook for the stream.
+	global log_policy: Log::PolicyHook;
+
+	## The columns of nba_device.log.
+	type DeviceInfo: record {
+		## The start of the session that decided.
+		ts: time &log;
+		## The host's last unicast address.
+		host: addr &log;
+		## The host's MAC address, if known.
+		mac: string &log &optional;
+		## The host's name, if known.
+		hostname: string &log &optional;
+		## The maker of the network interface, after the MAC address, if known.
+		vendor: string &log &optional;
+		## learning, identified, unknown, changed, misbehaving or impostor.
+		state: string &log;
+		## What the host was before this state: a device's name, else a state's.
+		previous: string &log &optional;
+		## The device, if known.
+		device: string &log &optional;
+		## What kind of device that is.
+		category: string &log &optional;
+		## How sure the worker is of the device, from 0 to 1.
+		confidence: double &log;
+		## Runners-up, as ``name=0.12``.
+		alternatives: vector of string &log;
+		## How many of the host's sessions have been seen.
+		sessions: count &log;
+		## Since when this is the host's state.
+		since: time &log;
+		## The host's first session.
+		first_seen: time &log;
+		## Why this line is written: new, change, reminder or answer.
+		reason: string &log;
+		## What speaks for the verdict, for an analyst to read.
+		evidence: vector of string &log;
+		## Some of the sessions that decided, for a pivot into conn.log.
+		uids: vector of string &log;
+		## The model that decided.
+		model: string &log &optional;
+		## The worker that decided.
+		worker: string &log &optional;
+	};
+
+	## Event that can be handled to access the :zeek:type:`NBA::DeviceInfo` record as it is sent
+	## on to the logging framework.
+	global log_device: event(rec: DeviceInfo);
+
+	## Verdicts beyond this rate are refused and counted. Not applied while reading a capture,
+	## where they come as fast as the worker can compute.
+	option max_verdicts_per_second = 1000;
+
+	## For how many hosts :zeek:see:`NBA::device_of` remembers the device.
+	option max_devices = 100000;
+
+	## For how long after its last verdict :zeek:see:`NBA::device_of` remembers a host.
+	const device_timeout = 7days &redef;
+
+	## Which device a host is. Works on every node.
+	##
+	## host: The host's address.
+	##
+	## Returns: The name of the device, or an empty string if it is not known.
+	global device_of: function(host: addr): string;
+}
+
+const states = set("learning", "identified", "unknown", "changed",
+    "misbehaving", "impostor");
+const reasons = set("new", "change", "reminder", "answer");
+const end_of_time = 4102444800.0; # the year 2100
+const max_text = 256;
+const max_items = 16;
+const max_uids = 5;
+const report_interval = 10secs;
+
+global devices: table[addr] of string &write_expire=device_timeout;
+
+global accepted_verdicts = 0;
+global refused_verdicts = 0;
+global reported_refusals = 0;
+global last_report = double_to_time(0.0);
+global second_began = double_to_time(0.0);
+global verdicts_this_second = 0;
+
+function device_of(host: addr): string
+	{
+	return host in devices ? devices[host] : "";
+	}
+
+function remember_device(host: addr, device: string)
+	{
+	if ( host !in devices && |devices| >= max_devices )
+		for ( forgotten in devices )
+			{
+			delete devices[forgotten];
+			break;
+			}
+
+	devices[host] = device;
+	}
+
+# The comparisons are such that NaN fails them.
+function is_plausible_time(t: double): bool
+	{
+	return t >= 0.0 && t < end_of_time;
+	}
+
+function is_short(texts: vector of string): bool
+	{
+	for ( i in texts )
+		if ( |texts[i]| > max_text )
+			return F;
+
+	return T;
+	}
+
+function too_many_verdicts(): bool
+	{
+	local now = current_time();
+
+	if ( now - second_began >= 1sec )
+		{
+		second_began = now;
+		verdicts_this_second = 0;
+		}
+
+	return ++verdicts_this_second > max_verdicts_per_second && ! offline;
+	}
+
+function refuse_verdict(why: string)
+	{
+	++refused_verdicts;
+
+	if ( current_time() - last_report < report_interval )
+		return;
+
+	Reporter::warning(fmt("NBA refused %d verdict(s), the last for %s",
+	    refused_verdicts - reported_refusals, why));
+	last_report = current_time();
+	reported_refusals = refused_verdicts;
+	}
+
+event zeek_init() &priority=5
+	{
+	Log::create_stream(DEVICE_LOG, Log::Stream($columns=DeviceInfo, $ev=log_device,
+	    $path="nba_device", $policy=log_policy));
+
+	if ( active )
+		Cluster::subscribe(verdict_topic);
+	}
+
+event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
+    vendor: string, state: string, previous: string, device: string,
+    category: string, confidence: double, alternatives: vector of string,
+    sessions: count, since: double, first_seen: double, reason: string,
+    evidence: vector of string, uids: vector of string, model: string,
+    worker: string)
+	{
+	local why = "";
+
+	if ( ! is_plausible_time(ts)
+	    || ! is_plausible_time(since)
+	    || ! is_plausible_time(first_seen) )
+		why = "an impossible time";
+	else if ( ! ( confidence >= 0.0 && confidence <= 1.0 ) )
+		why = "an impossible confidence";
+	else if ( state !in states )
+		why = "an unknown state";
+	else if ( reason !in reasons )
+		why = "an unknown reason";
+	else if ( |alternatives| > max_items
+	    || |evidence| > max_items
+	    || |uids| > max_uids )
+		why = "too long a list";
+	else if ( ! is_short(vector(mac, hostname, vendor, previous, device, category,
+	    model, worker))
+	    || ! is_short(alternatives)
+	    || ! is_short(evidence)
+	    || ! is_short(uids) )
+		why = "too long a text";
+	else if ( is_manager && too_many_verdicts() )
+		why = fmt("being more than %d in a second", max_verdicts_per_second);
+
+	if ( why != "" )
+		{
+		if ( is_manager )
+			refuse_verdict(why);
+		return;
+		}
+
+	remember_device(host, device);
+
+	if ( ! is_manager )
+		return;
+
+	++accepted_verdicts;
+
+	local info = DeviceInfo($ts=double_to_time(ts), $host=host, $state=state,
+	    $confidence=confidence, $alternatives=alternatives,
+	    $sessions=sessions, $since=double_to_time(since),
+	    $first_seen=double_to_time(first_seen), $reason=reason,
+	    $evidence=evidence, $uids=uids);
+
+	if ( mac != "" )
+		info$mac = mac;
+	if ( hostname != "" )
+		info$hostname = hostname;
+	if ( vendor != "" )
+		info$vendor = vendor;
+	if ( previous != "" )
+		info$previous = previous;
+	if ( device != "" )
+		info$device = device;
+	if ( category != "" )
+		info$category = category;
+	if ( model != "" )
+		info$model = model;
+	if ( worker != "" )
+		info$worker = worker;
+
+	Log::write(DEVICE_LOG, info);
+	}

@@ -1,0 +1,31 @@
+##! Tells the worker which MAC address DHCP has lent an address to.
+
+@load base/protocols/dhcp
+@load ./main
+
+module NBA;
+
+# Printable text in UTF-8.
+const printable_utf8 = /([\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*/;
+
+function client_name(rec: DHCP::Info): string
+	{
+	local name = rec?$host_name ? rec$host_name : ( rec?$client_fqdn ?
+	    rec$client_fqdn : "" );
+
+	# Any byte may come from the network, and Zeek's JSON passes it on as it is: a control
+	# character there makes a message unreadable, invalid UTF-8 makes a client leave.
+	return name == printable_utf8 ? name : escape_string(name);
+	}
+
+event DHCP::log_dhcp(rec: DHCP::Info)
+	{
+	if ( ! active || ! worker_lives() )
+		return;
+
+	if ( ! rec?$assigned_addr || ! rec?$mac || rec$mac == "" )
+		return;
+
+	Cluster::publish(lease_topic, NBA::lease, time_to_double(rec$ts),
+	    rec$assigned_addr, rec$mac, client_name(rec));
+	}

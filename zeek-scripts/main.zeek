@@ -1,0 +1,188 @@
+##! The contract with the worker: the events that cross the wire, their topics, and who is there.
+##!
+##! Events carry flat arguments and parallel vectors, because a record would cross by position.
+##! The order of the arguments is the ABI: it changes only together with an event's name.
+
+@load base/frameworks/cluster
+
+module NBA;
+
+export {
+	## Sensor to worker: the starts of some sessions, oldest batch first.
+	##
+	## node: The name of the sensor.
+	##
+	## run: Unique to the sensor's process.
+	##
+	## seq: The number of this batch; a run starts at 1.
+	##
+	## sent: How many sessions this run has published, this batch included.
+	##
+	## skipped: How many sessions this run has seen but not published.
+	##
+	## now: The sensor's network time.
+	##
+	## ts: When each session began.
+	##
+	## host: Each session's originator.
+	##
+	## uid: Each session's uid, as in conn.log.
+	##
+	## mac: The originator's MAC address, lower case; empty if unknown.
+	##
+	## dst: Each session's responder.
+	##
+	## dport: The responder's port; for ICMP the code, as in conn.log.
+	global sessions: event(node: string, run: string, seq: count, sent: count,
+	    skipped: count, now: double, ts: vector of double, host: vector of
+	    addr, uid: vector of string, mac: vector of string, dst: vector of
+	    addr, dport: vector of port);
+
+	## Worker to all: it lives. Sent when it joins and every few seconds.
+	##
+	## worker: The worker's name.
+	global hello: event(worker: string);
+
+	## Worker to sensor: it has processed all batches up to this one.
+	##
+	## node: The sensor's name.
+	##
+	## run: The sensor's run.
+	##
+	## seq: The last processed batch.
+	global ack: event(node: string, run: string, seq: count);
+
+	## Worker to all: what it thinks of a host. :zeek:see:`NBA::DeviceInfo` explains the arguments.
+	global verdict: event(ts: double, host: addr, mac: string, hostname: string,
+	    vendor: string, state: string, previous: string, device: string,
+	    category: string, confidence: double, alternatives: vector of
+	    string, sessions: count, since: double, first_seen: double,
+	    reason: string, evidence: vector of string, uids: vector of string,
+	    model: string, worker: string);
+
+	## Manager to worker: DHCP has lent an address.
+	##
+	## ts: Since when.
+	##
+	## ip: The address.
+	##
+	## mac: To whom.
+	##
+	## hostname: The name the client gave; empty if none.
+	global lease: event(ts: double, ip: addr, mac: string, hostname: string);
+
+	## Worker to manager: how it fares. :zeek:see:`NBA::StatsInfo` explains the arguments.
+	global worker_status: event(worker: string, model: string, received: count,
+	    lost: count, skipped: count, late: count, invalid: count,
+	    scored: count, hosts: count, evicted: count, verdicts: count,
+	    queue: count, lag: double);
+
+	## Where :zeek:see:`NBA::sessions` goes. The last part is a partition, by now always 0.
+	const sessions_topic = "zeek/nba/sessions/0/";
+
+	## Where :zeek:see:`NBA::hello` comes from.
+	const hello_topic = "zeek/nba/hello/";
+
+	## Where :zeek:see:`NBA::ack` comes from, followed by the sensor's name and a slash.
+	const ack_topic_prefix = "zeek/nba/ack/";
+
+	## Where :zeek:see:`NBA::verdict` comes from.
+	const verdict_topic = "zeek/nba/verdict/";
+
+	## Where :zeek:see:`NBA::lease` goes.
+	const lease_topic = "zeek/nba/lease/";
+
+	## Where :zeek:see:`NBA::worker_status` comes from.
+	const status_topic = "zeek/nba/status/";
+
+	## Whether a worker is to be fed from a capture read with ``zeek -r``. Without it the package
+	## does nothing there. Needs standalone.zeek.
+	const pcap_mode = F &redef;
+
+	## How long after its last :zeek:see:`NBA::hello` a worker counts as gone.
+	option worker_timeout = 15secs;
+
+	## The name of this node on the wire and in nba_stats.log.
+	const this_node = Cluster::is_enabled() ? Cluster::node : "standalone";
+
+	## Names this process. Time and process id are in it because a fixed random seed
+	## gives every process the same unique_id().
+	const this_run = fmt("%s-%d-%.6f", unique_id("R"), getpid(), time_to_double(
+	    current_time()));
+
+	## Whether this node sees traffic.
+	const is_sensor = ! Cluster::is_enabled()
+	    || Cluster::local_node_type() == Cluster::WORKER;
+
+	## Whether this node writes the logs, raises the notices and knows the leases.
+	const is_manager = ! Cluster::is_enabled()
+	    || Cluster::local_node_type() == Cluster::MANAGER;
+
+	## Whether the package takes part in this run: not without traffic, and not while a capture
+	## is read, unless :zeek:see:`NBA::pcap_mode` is set or Zeek replays it in pseudo-realtime.
+	## Valid from zeek_init() on.
+	global active = F;
+
+	## Whether a capture is read at its own speed, so that packets can wait. Valid from
+	## zeek_init() on.
+	global offline = F;
+
+	## Whether a worker is there to talk to.
+	##
+	## Returns: True from its first :zeek:see:`NBA::hello` on, until it has been silent for
+	##          :zeek:see:`NBA::worker_timeout`; with a capture, until it closes its WebSocket.
+	global worker_lives: function(): bool;
+
+	## Called on every node when a worker joins, or comes back.
+	##
+	## worker: The worker's name.
+	global worker_joined: hook(worker: string);
+}
+
+# Whether this node opens the port for the worker; standalone.zeek makes a single Zeek do so.
+const listening = Cluster::is_enabled() && is_manager &redef;
+
+global current_worker = "";
+global last_hello = double_to_time(0.0);
+
+function worker_lives(): bool
+	{
+	if ( current_worker == "" )
+		return F;
+
+	# A capture has a clock of its own, which stands still or jumps; there the worker's
+	# WebSocket tells whether it lives.
+	return reading_traces() || current_time() - last_hello < worker_timeout;
+	}
+
+event zeek_init() &priority=10
+	{
+	offline = reading_traces() && ! reading_live_traffic();
+
+	local traffic = Cluster::is_enabled()
+	    || reading_live_traffic()
+	    || reading_traces();
+	active = ( traffic || listening ) && ( ! offline || pcap_mode ) && getenv(
+	    "ZEEKCTL_CHECK_CONFIG") == "";
+
+	if ( active )
+		Cluster::subscribe(hello_topic);
+	}
+
+event NBA::hello(worker: string)
+	{
+	local joined = worker != current_worker || ! worker_lives();
+
+	current_worker = worker;
+	last_hello = current_time();
+
+	if ( joined )
+		hook worker_joined(worker);
+	}
+
+event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,
+    code: count, reason: string)
+	{
+	if ( reading_traces() )
+		current_worker = "";
+	}

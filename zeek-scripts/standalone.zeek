@@ -1,0 +1,34 @@
+##! Lets a worker join a single Zeek: picks a cluster backend if there is none, and listens.
+
+@load ./__load__
+
+module NBA;
+
+@if ( ! Cluster::is_enabled() )
+
+redef listening = T;
+
+@if ( Cluster::backend == Cluster::CLUSTER_BACKEND_NONE )
+
+@load policy/frameworks/cluster/backend/zeromq
+
+# Sockets in the working directory, named after the process: two of them never meet, and
+# nobody else may connect, as with the logs beside them.
+const own_xpub = fmt(".nba-%d-xpub", getpid());
+const own_xsub = fmt(".nba-%d-xsub", getpid());
+
+redef Cluster::Backend::ZeroMQ::run_proxy_thread = T;
+redef Cluster::Backend::ZeroMQ::listen_xpub_endpoint = "ipc://" + own_xpub;
+redef Cluster::Backend::ZeroMQ::listen_xsub_endpoint = "ipc://" + own_xsub;
+redef Cluster::Backend::ZeroMQ::connect_xpub_endpoint = "ipc://" + own_xsub;
+redef Cluster::Backend::ZeroMQ::connect_xsub_endpoint = "ipc://" + own_xpub;
+
+# Last of all, as whoever is connected stays so.
+event zeek_done() &priority=-100
+	{
+	unlink(own_xpub);
+	unlink(own_xsub);
+	}
+
+@endif
+@endif

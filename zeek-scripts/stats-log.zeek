@@ -1,0 +1,129 @@
+##! Writes nba_stats.log: what sensors, manager and worker have done and missed so far.
+
+@load ./main
+@load ./sessions
+@load ./device-log
+
+module NBA;
+
+export {
+	redef enum Log::ID += {
+		## What sensors, manager and worker have done and missed so far.
+		STATS_LOG,
+	};
+
+	## A default logging policy hook for the stream.
+	global log_policy_stats: Log::PolicyHook;
+
+	## The columns of nba_stats.log. All counters run from the start of the process.
+	type StatsInfo: record {
+		## When the row was written.
+		ts: time &log;
+		## The sensor, the manager or the worker that it speaks of.
+		node: string &log;
+		## Which of these: sensor, manager or worker.
+		kind: string &log;
+		## The process of a sensor or manager; a restart gives a new one.
+		run: string &log &optional;
+		## Sessions of hosts that a sensor has seen.
+		seen: count &log &optional;
+		## Sessions that a sensor has published.
+		sent: count &log &optional;
+		## Sessions not published, for want of a worker that lives and keeps up; the sensor's
+		## own figure, or what the sensors have told the worker.
+		skipped: count &log &optional;
+		## Batches that wait for the worker's acknowledgement.
+		unacked: count &log &optional;
+		## Sessions that the worker has received.
+		received: count &log &optional;
+		## Sessions published but not received.
+		lost: count &log &optional;
+		## Sessions that came too late to be put in order.
+		late: count &log &optional;
+		## Messages that did not follow the contract.
+		invalid: count &log &optional;
+		## Windows that the model has scored.
+		scored: count &log &optional;
+		## Hosts that the worker remembers.
+		hosts: count &log &optional;
+		## Hosts that it has forgotten for want of memory.
+		evicted: count &log &optional;
+		## Verdicts given by the worker, or accepted by the manager.
+		verdicts: count &log &optional;
+		## Verdicts that the manager has refused.
+		refused: count &log &optional;
+		## Sessions that wait in the worker.
+		queue: count &log &optional;
+		## How far the worker is behind the sensors.
+		lag: interval &log &optional;
+		## The worker's model.
+		model: string &log &optional;
+	};
+
+	## Event that can be handled to access the :zeek:type:`NBA::StatsInfo` record as it is sent
+	## on to the logging framework.
+	global log_stats: event(rec: StatsInfo);
+
+	## How often sensors and manager write a row.
+	option stats_interval = 10secs;
+}
+
+function write_stats()
+	{
+	if ( is_sensor )
+		Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,
+		    $kind="sensor", $run=this_run, $seen=seen_sessions,
+		    $sent=sent_sessions, $skipped=skipped_sessions,
+		    $unacked=unacked_batches()));
+
+	if ( is_manager )
+		Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,
+		    $kind="manager", $run=this_run, $verdicts=accepted_verdicts,
+		    $refused=refused_verdicts));
+	}
+
+event NBA::stats_due()
+	{
+	write_stats();
+	schedule stats_interval { NBA::stats_due() };
+	}
+
+event zeek_init() &priority=5
+	{
+	Log::create_stream(STATS_LOG, Log::Stream($columns=StatsInfo, $ev=log_stats,
+	    $path="nba_stats", $policy=log_policy_stats));
+
+	if ( ! active )
+		return;
+
+	if ( is_manager )
+		Cluster::subscribe(status_topic);
+
+	if ( is_manager || is_sensor )
+		schedule stats_interval { NBA::stats_due() };
+	}
+
+# After the last batch has gone out.
+event zeek_done() &priority=-5
+	{
+	if ( active )
+		write_stats();
+	}
+
+event NBA::worker_status(worker: string, model: string, received: count,
+    lost: count, skipped: count, late: count, invalid: count, scored: count,
+    hosts: count, evicted: count, verdicts: count, queue: count, lag: double)
+	{
+	if ( ! is_manager || ! is_short(vector(worker, model)) )
+		return;
+
+	local info = StatsInfo($ts=network_time(), $node=worker, $kind="worker",
+	    $skipped=skipped, $received=received, $lost=lost, $late=late,
+	    $invalid=invalid, $scored=scored, $hosts=hosts, $evicted=evicted,
+	    $verdicts=verdicts, $queue=queue, $model=model);
+
+	if ( is_plausible_time(lag) )
+		info$lag = double_to_interval(lag);
+
+	Log::write(STATS_LOG, info);
+	}
