@@ -1,0 +1,77 @@
+"""The documentation speaks of what there is, and of all of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from nba_broker.config import Config
+from nba_broker.messages import Verdict
+
+ROOT = Path(__file__).parents[2]
+
+
+def scripts() -> str:
+    return "\n".join(path.read_text() for path in sorted((ROOT / "zeek-scripts").glob("*.zeek")))
+
+
+def exported(text: str) -> str:
+    return "\n".join(re.findall(r"^export \{$(.*?)^\t?\}$", text, re.MULTILINE | re.DOTALL))
+
+
+def table(document: str, *, after: str) -> dict[str, str]:
+    """The first two cells of a section's table, by each name in the first."""
+    section = (ROOT / document).read_text().split(after, 1)[1].split("\n## ", 1)[0]
+    rows = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) > 1 and cells[0].startswith("`"):
+            rows |= dict.fromkeys(re.findall(r"`([^`]+)`", cells[0]), cells[1])
+    return rows
+
+
+def test_every_option_of_the_package_is_documented_with_its_default() -> None:
+    text = exported(scripts())
+    found = re.findall(r"^\t(option|const) (\w+)(?:: [\w\[\] ]+)? = (.*?)(?: &redef)?;", text, re.M)
+    options = {
+        f"NBA::{name}": (kind, default)
+        for kind, name, default in found
+        if kind == "option" or (f"const {name}" in text and "&redef" in _line(text, name))
+    }
+    documented = table("docs/options.md", after="## The Zeek package")
+    assert set(documented) == set(options)
+    for name, (kind, default) in options.items():
+        if name != "NBA::tls_options":
+            assert documented[name] == f"{kind}, `{default}`"
+
+
+def _line(text: str, name: str) -> str:
+    return next(line for line in text.splitlines() if re.match(rf"\tconst {name}\b", line))
+
+
+def test_every_setting_of_the_worker_is_documented() -> None:
+    documented = table("docs/options.md", after="## The worker")
+    assert set(documented) == {field.name for field in dataclasses.fields(Config)}
+
+
+def test_every_column_of_the_device_log_is_documented_in_its_order() -> None:
+    columns = [field.name for field in dataclasses.fields(Verdict)]
+    assert list(table("docs/logs.md", after="## nba_device.log")) == columns
+    assert _fields("DeviceInfo") == columns
+
+
+def test_every_column_of_the_stats_log_is_documented() -> None:
+    assert set(table("docs/logs.md", after="## nba_stats.log")) == set(_fields("StatsInfo"))
+
+
+def _fields(record: str) -> list[str]:
+    body = re.search(rf"type {record}: record \{{(.*?)^\t\}};", scripts(), re.M | re.S)
+    assert body is not None
+    return re.findall(r"^\t\t(\w+): .*&log", body[1], re.MULTILINE)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
