@@ -25,15 +25,16 @@ event zeek_init()
 	# ever happen. Whoever starts Zeek has to: nba-broker pcap does.
 	}
 
-hook worker_joined(worker: string) &priority=-5
+event NBA::hello(worker: string) &priority=-5
 	{
-	if ( ! active || ! offline || joined )
+	if ( ! active || ! offline || acked_seq > 0 )
 		return;
 
 	joined = T;
 
-	# Tells the worker of this sensor before any has sent sessions: it sorts those of all
-	# sensors that it knows.
+	# An empty batch first, so that the worker knows of this sensor before any has sent
+	# sessions: it sorts those of all sensors that it knows. With every hello until it is
+	# acknowledged, as a hello may be faster than the worker's subscription.
 	send_batch(network_time());
 	}
 

@@ -26,8 +26,9 @@ redef Cluster::Backend::ZeroMQ::connect_xsub_endpoint = "ipc://" + own_xpub;
 # Last of all, as whoever is connected stays so.
 event zeek_done() &priority=-100
 	{
-	unlink(own_xpub);
-	unlink(own_xsub);
+	for ( own in set(own_xpub, own_xsub) )
+		if ( file_size(own) >= 0.0 )
+			unlink(own);
 	}
 
 @endif

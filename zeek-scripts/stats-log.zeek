@@ -84,6 +84,10 @@ function write_stats()
 
 event NBA::stats_due()
 	{
+	# At the end Zeek lets all timers go off, and zeek_done() writes the last row.
+	if ( zeek_is_terminating() )
+		return;
+
 	write_stats();
 	schedule stats_interval { NBA::stats_due() };
 	}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ EIGHT = Path(__file__).parent / "btest/Traces/eight.pcap"
 TOPICS = ("zeek/nba/sessions/", "zeek/nba/lease/")
 
 
-def batches(events: list[Event]) -> list[list[object]]:
+def batches(events: list[Event]) -> list[list[Any]]:
     """The arguments of the sessions events."""
     return [arguments for name, arguments in events if name == "NBA::sessions"]
 

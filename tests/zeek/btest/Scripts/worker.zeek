@@ -16,7 +16,7 @@ export {
 event Worker::join()
 	{
 	Cluster::publish(NBA::hello_topic, NBA::hello, "btest");
-	schedule 100msecs { Worker::join() };
+	schedule 1sec { Worker::join() };
 	}
 
 event Worker::acknowledge(node: string, run: string, seq: count, last: bool)
@@ -31,7 +31,8 @@ event zeek_init()
 	{
 	Cluster::subscribe(NBA::sessions_topic);
 	Cluster::subscribe(NBA::lease_topic);
-	event Worker::join();
+	# Not at once: a hello may be faster than the subscriptions.
+	schedule 500msecs { Worker::join() };
 	}
 
 event NBA::sessions(node: string, run: string, seq: count, sent: count,

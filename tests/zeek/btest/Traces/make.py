@@ -23,7 +23,7 @@ Packet = tuple[float, bytes]
 def ones_complement(data: bytes) -> int:
     """The Internet checksum of ``data``."""
     data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
