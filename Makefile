@@ -1,12 +1,13 @@
 # demo: install the runtime and run the main job on the embedded sample.
 # test: install everything and run the tests. lint: what CI checks besides.
+# bench: measure; one JSON line per figure. BENCH="pipeline decode" measures only these.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/runtime
 	@echo "A day of a home that does not exist (models/sample), scored from its conn.log:"
@@ -30,6 +31,9 @@ lint: $(VENV)/dev
 	@for script in zeek-scripts/*.zeek; do \
 		$(BIN)/zeek-format < $$script | diff -u $$script - || exit 1; \
 	done
+
+bench: $(VENV)/runtime
+	$(BIN)/python -m benchmarks $(BENCH)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'

@@ -12,10 +12,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from nba_broker import __version__, config, device_log, overrides, zeek_log, zeek_process
+from nba_broker import (
+    __version__,
+    config,
+    device_log,
+    doctor,
+    metrics,
+    overrides,
+    snapshot,
+    zeek_log,
+    zeek_process,
+)
 from nba_broker.config import Config
-from nba_broker.errors import ConfigError, NBAError, ZeekError
-from nba_broker.link import Link
+from nba_broker.errors import ConfigError, NBAError, SnapshotError, ZeekError
+from nba_broker.link import Link, Position
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
 from nba_broker.pools import Database, Pools
@@ -38,9 +48,15 @@ def build_pools(settings: Config, scheme: str) -> Pools:
     )
 
 
-def build_pipeline(settings: Config, *, worker: str, reorder: Reorder | None = None) -> Pipeline:
+def build_pipeline(
+    settings: Config,
+    *,
+    worker: str,
+    reorder: Reorder | None = None,
+    scorer: Scorer | None = None,
+) -> Pipeline:
     """Model, pools and policy put together; raises NBAError with what to do."""
-    scorer = Scorer(settings.model)
+    scorer = scorer or Scorer(settings.model)
     manifest = scorer.manifest
     pools = build_pools(settings, manifest.pool_scheme)
     trained = {entry.get("sha256") for entry in manifest.databases}
@@ -52,7 +68,9 @@ def build_pipeline(settings: Config, *, worker: str, reorder: Reorder | None = N
     return Pipeline(
         pools,
         scorer,
-        settings=PolicySettings(identified=manifest.identified, reminder=settings.reminder),
+        settings=PolicySettings(
+            identified=manifest.identified, known=manifest.known, reminder=settings.reminder
+        ),
         reorder=Reorder(settings.reorder) if reorder is None else reorder,
         max_hosts=settings.max_hosts,
         worker=worker,
@@ -74,11 +92,30 @@ def _tls(settings: Config) -> ssl.SSLContext | None:
 def run(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker run``: the live worker."""
     name = worker_name()
-    pipeline = build_pipeline(settings, worker=name)
+    state = snapshot.path_in(settings.state) if settings.state else None
+    scorer = metrics.TimedScorer(settings.model)
+    pipeline = build_pipeline(settings, worker=name, scorer=scorer)
+    positions: dict[str, Position] = {}
     LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
+    if state is not None and state.exists():
+        try:
+            positions = snapshot.restore(state, pipeline)
+            LOG.info("%d hosts taken up from %s", pipeline.hosts, state)
+        except SnapshotError as error:
+            LOG.error("%s; moved to %s, starting empty", error, snapshot.set_aside(state))
+            pipeline = build_pipeline(settings, worker=name, scorer=scorer)
     worker = Worker(
-        Link(settings.url, tls=_tls(settings)), pipeline, name=name, databases=settings.pools
+        Link(settings.url, tls=_tls(settings)),
+        pipeline,
+        name=name,
+        databases=settings.pools,
+        state=state,
+        snapshot_interval=settings.snapshot_interval,
+        positions=positions,
     )
+    if settings.metrics:
+        metrics.serve(settings.metrics, worker, scorer)
+        LOG.info("metrics at http://%s/metrics", settings.metrics)
     asyncio.run(worker.run())
     LOG.info("stopped after %d sessions", pipeline.counters.sessions)
     return 0
@@ -134,7 +171,10 @@ async def _pcap(capture: Path, out: Path, settings: Config) -> None:
     with tempfile.TemporaryFile() as messages:
         zeek = await zeek_process.start(capture, out, port, messages)
         worker = Worker(
-            Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05), pipeline, name=name
+            Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05),
+            pipeline,
+            name=name,
+            verdict_rate=1e9,  # the manager limits live traffic only
         )
         working = asyncio.create_task(worker.run())
         ending = asyncio.create_task(zeek.wait())
@@ -159,6 +199,16 @@ async def _pcap(capture: Path, out: Path, settings: Config) -> None:
                 LOG.warning("zeek: %s", line)
 
 
+def examine(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker doctor``: exit status 1 when there is something to do."""
+    link = Link(settings.url, tls=_tls(settings))
+    status = 0
+    for finding in doctor.examine(settings, link):
+        print(finding, flush=True)
+        status |= bool(finding.advice)
+    return status
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nba-broker",
@@ -180,12 +230,21 @@ def _parser() -> argparse.ArgumentParser:
         "--local", action="append", metavar="CIDR", help="own public network; may be repeated"
     )
 
-    live = commands.add_parser("run", parents=[common], help="work for a running Zeek")
-    live.add_argument("--url", help=f"Zeek's WebSocket API (default {Config.url})")
-    live.add_argument("--ca", metavar="F", help="certificate authority for wss://")
-    live.add_argument("--cert", metavar="F", help="client certificate")
-    live.add_argument("--key", metavar="F", help="its key")
+    zeek = argparse.ArgumentParser(add_help=False)
+    zeek.add_argument("--url", help=f"Zeek's WebSocket API (default {Config.url})")
+    zeek.add_argument("--ca", metavar="F", help="certificate authority for wss://")
+    zeek.add_argument("--cert", metavar="F", help="client certificate")
+    zeek.add_argument("--key", metavar="F", help="its key")
+    zeek.add_argument("--state", metavar="DIR", help="keep the hosts' state over restarts here")
+
+    live = commands.add_parser("run", parents=[common, zeek], help="work for a running Zeek")
+    live.add_argument("--metrics", metavar="HOST:PORT", help="answer Prometheus there")
     live.set_defaults(action=run)
+
+    check = commands.add_parser(
+        "doctor", parents=[common, zeek], help="look for what is wrong, and say what to do"
+    )
+    check.set_defaults(action=examine)
 
     offline = commands.add_parser("score", parents=[common], help="score conn.log archives")
     offline.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or - for stdin")

@@ -47,6 +47,15 @@ class Config:
 
     key: Path | None = None
 
+    state: Path | None = None
+    """A folder for snapshots of the hosts' state; without one a restart knows nothing."""
+
+    snapshot_interval: float = 60.0
+    """Seconds between two snapshots: what a crash costs at most, beside what came meanwhile."""
+
+    metrics: str | None = None
+    """Where to answer Prometheus, as ``HOST:PORT``; nowhere by default."""
+
     reorder: float = 0.1
     """Seconds that a session waits for earlier ones of other nodes; a sensor's flush interval."""
 
@@ -61,6 +70,8 @@ class Config:
             raise ConfigError("cert and key go together: set both or none")
         if self.max_hosts < 16 or self.reorder < 0 or self.reminder < 0:
             raise ConfigError("max_hosts must be at least 16, reorder and reminder at least 0")
+        if not self.snapshot_interval >= 1:
+            raise ConfigError("snapshot_interval must be at least 1 second")
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
@@ -110,6 +121,7 @@ def _parsed(name: str, value: Any, where: str) -> Any:
 
 _PARSERS: dict[str, Any] = {
     "str": str,
+    "str | None": str,
     "int": int,
     "float": float,
     "Path": Path,

@@ -33,6 +33,7 @@ _CONN_ONLY = {"conn_state", "history", "orig_pkts", "resp_pkts", "orig_bytes", "
 
 _CONN_NAME = re.compile(r"conn\..*|.*\.conn\.log.*")
 _DHCP_NAME = re.compile(r"dhcp\..*|.*\.dhcp\.log.*")
+_DNS_NAME = re.compile(r"dns\..*|.*\.dns\.log.*")
 _NOT_A_LOG = re.compile(r".*\.(pcap|pcapng|cap|csv)(\.gz)?", re.IGNORECASE)
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -130,7 +131,7 @@ def read(
     the others are still read; raises ArchiveError where nothing at all can be read.
     """
     report = Report()
-    conn_logs, dhcp_logs = _find(paths, report.errors)
+    conn_logs, dhcp_logs, _ = find(paths, report.errors)
     columns = _Columns(local, since, until, report)
     for number, path in enumerate(conn_logs):
         skipped = report.skipped
@@ -169,12 +170,16 @@ def _error(path: str | Path, error: Exception) -> str:
     return f"{'standard input' if str(path) == '-' else path}: {text}"
 
 
-def _find(
+def find(
     paths: Iterable[str | Path], errors: list[str]
-) -> tuple[list[str | Path], list[str | Path]]:
-    """The conn logs and the dhcp logs that the paths stand for, each file once."""
+) -> tuple[list[str | Path], list[str | Path], list[str | Path]]:
+    """The conn logs that the paths stand for, and the dhcp and dns logs beside them, each once.
+
+    ``errors`` gets a line for each path that is not there.
+    """
     conn: dict[str, str | Path] = {}
     dhcp: dict[str, str | Path] = {}
+    dns: dict[str, str | Path] = {}
 
     def add(found: dict[str, str | Path], path: Path) -> None:
         found.setdefault(os.path.realpath(path), path)
@@ -191,16 +196,19 @@ def _find(
                     add(conn, file)
                 elif _DHCP_NAME.fullmatch(file.name):
                     add(dhcp, file)
+                elif _DNS_NAME.fullmatch(file.name):
+                    add(dns, file)
         elif not path.exists():
             errors.append(f"{given}: no such file or folder")
         elif _DHCP_NAME.fullmatch(path.name):
             add(dhcp, path)
         else:
             add(conn, path)
-            beside = path.with_name(re.sub(r"(^|\.)conn\.", r"\1dhcp.", path.name, count=1))
-            if beside != path and beside.is_file():
-                add(dhcp, beside)
-    return list(conn.values()), list(dhcp.values())
+            for kind, found in (("dhcp", dhcp), ("dns", dns)):
+                name = re.sub(r"(^|\.)conn\.", rf"\1{kind}.", path.name, count=1)
+                if name != path.name and path.with_name(name).is_file():
+                    add(found, path.with_name(name))
+    return list(conn.values()), list(dhcp.values()), list(dns.values())
 
 
 def _walk(top: Path) -> Iterator[Path]:

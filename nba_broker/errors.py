@@ -33,5 +33,9 @@ class LinkError(NBAError):
     """The connection to Zeek cannot be used and a retry would not help."""
 
 
+class SnapshotError(NBAError):
+    """A snapshot that is damaged or was not written for this worker; it is set aside."""
+
+
 class ZeekError(NBAError):
     """A Zeek process that cannot be found or failed."""

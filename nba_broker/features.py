@@ -1,30 +1,38 @@
 """The model's inputs from a window of sessions: the one definition that training and serving share.
 
-The features are those of the NBA scheme (Chen et al., "IoT Devices Classification Base on Network
-Behavior Analysis"): the pool of each session's destination, and the interval since the host's
-previous session. Only what is known at ``new_connection`` can be a feature.
+The first two features are those of the NBA scheme (Chen et al., "IoT Devices Classification Base on
+Network Behavior Analysis"): the pool of each session's destination, and the interval since the
+host's previous session. The third is the service, its destination port with the transport: it says
+which of a device's intervals is which. Only what is known at ``new_connection`` can be a feature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from nba_broker.messages import PROTOCOL_CODES, PROTOCOLS, port_code, port_name
 from nba_broker.sequences import Windows
 
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 """Raised when the same sessions would give a model other inputs; a worker refuses other models."""
 
 PADDING = 0
 """The pool id in front of a window that is not full: masked, its attention is exactly 0."""
 
 NEVER_SEEN = 1
-"""The pool id of a destination that was in no training session."""
+"""The id of a pool or service that was in no training session."""
 
-FIRST_POOL = 2
-"""The first id of the vocabulary."""
+FIRST_ID = 2
+"""The first id of a vocabulary."""
+
+HIGH = 32_768
+"""Ports from here on are taken for one: systems choose them at random."""
+
+INPUTS = ("pool", "interval", "service")
+"""What :func:`inputs` returns, by the names of the model's inputs; a model may leave some out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +62,12 @@ class Vocabulary:
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
-        self._ids: Mapping[str, int] = {
-            name: number for number, name in enumerate(names, FIRST_POOL)
-        }
+        self._ids: Mapping[str, int] = {name: number for number, name in enumerate(names, FIRST_ID)}
         self._lookup = np.array([PADDING], np.int64)  # shifted by one: pool index -1 is padding
 
     def __len__(self) -> int:
         """The number of ids, padding and never seen included."""
-        return len(self.names) + FIRST_POOL
+        return len(self.names) + FIRST_ID
 
     def ids(self, pools: np.ndarray, table: list[str]) -> np.ndarray:
         """Vocabulary ids int64 of indices into ``table``, which only ever grows; -1 is padding."""
@@ -73,10 +79,53 @@ class Vocabulary:
         return found
 
 
+class Services:
+    """Service names of the training data, ``443/tcp`` or ``high/udp``, by id; every other service
+    is :data:`NEVER_SEEN`. Raises ValueError at a name that is none."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._lookup = np.full(len(PROTOCOLS) << 16, NEVER_SEEN, np.int64)
+        for number, name in enumerate(self.names, FIRST_ID):
+            port, _, protocol = name.partition("/")
+            if protocol not in PROTOCOL_CODES:
+                raise ValueError(f"not a service: {name!r}")
+            if port == "high":
+                start = port_code(HIGH, protocol)
+                self._lookup[start : start + 65_536 - HIGH] = number
+            else:
+                self._lookup[port_code(int(port), protocol)] = number
+
+    def __len__(self) -> int:
+        """The number of ids, padding and never seen included."""
+        return len(self.names) + FIRST_ID
+
+    @classmethod
+    def of(cls, dport: Iterable[int]) -> Services:
+        """The services of these sessions' port codes."""
+        return cls(sorted({_service(int(code)) for code in dport}))
+
+    def ids(self, dport: np.ndarray) -> np.ndarray:
+        """Ids int64 of port codes (see messages.port_code) of any shape."""
+        found: np.ndarray = self._lookup[dport]
+        return found
+
+
+def _service(code: int) -> str:
+    port, _, protocol = port_name(code).partition("/")
+    return f"{'high' if int(port) >= HIGH else port}/{protocol}"
+
+
 def inputs(
-    windows: Windows, table: list[str], vocabulary: Vocabulary, scale: IntervalScale
-) -> tuple[np.ndarray, np.ndarray]:
-    """What the model is given for B windows: pool int64 [B, N] and interval float32 [B, N], in
-    [0, 1] and 0 on padding. ``table`` names the windows' pools."""
-    interval = np.where(windows.pool < 0, np.float32(0), scale(windows.interval))
-    return vocabulary.ids(windows.pool, table), interval
+    windows: Windows,
+    table: list[str],
+    vocabulary: Vocabulary,
+    scale: IntervalScale,
+    services: Services,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the model is given for B windows, in the order of INPUTS, each [B, N]: pool int64;
+    interval float32 in [0, 1]; service int64. All are 0 on padding. ``table`` names the pools."""
+    padding = windows.pool < 0
+    interval = np.where(padding, np.float32(0), scale(windows.interval))
+    service = np.where(padding, PADDING, services.ids(windows.dport))
+    return vocabulary.ids(windows.pool, table), interval, service

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from nba_broker.messages import Lease
 
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 """Originators that have no address yet; only their MAC says who they are."""
+
+_ADDRESSES = 4  # remembered per host at most, on average: privacy addresses come anew every day
 
 
 class Identity:
@@ -21,13 +23,11 @@ class Identity:
 
     def __init__(self) -> None:
         self._slot_of: dict[str, int] = {}
-        self._mac_of_address: dict[str, str] = {}
+        self._owner: dict[str, str] = {}  # address -> its host's name: a MAC, or itself
         self._hostname_of_mac: dict[str, str] = {}
-        self._address: dict[int, str] = {}
-        self._key: list[str] = []
+        self._key: list[str] = []  # by slot; "" where it is free
+        self._address: list[str] = []  # by slot: the latest one
         self._free: list[int] = []
-        # (mac, address) pairs that change nothing: most sessions end here.
-        self._settled: dict[tuple[str, str], int] = {}
 
     def __len__(self) -> int:
         """Hosts that hold a slot."""
@@ -41,62 +41,65 @@ class Identity:
     def slots(self, host: Sequence[str], mac: Sequence[str]) -> np.ndarray:
         """Slots int64 of sessions in time order: all n, or those before one that tells the MAC of
         a host that had none, so that what is said of a host rests on nothing later."""
-        pairs = list(zip(mac, host, strict=True))
-        found = list(map(self._settled.get, pairs))
-        if None in found:
-            # An address may change hands within the batch, so all after a change is looked up
-            # again, in order.
-            for place in range(found.index(None), len(pairs)):
-                slot = self._settled.get(pairs[place])
-                if slot is None:
-                    if place and self._names(*pairs[place]):
-                        return np.array(found[:place], np.int64)
-                    slot = self._settle(*pairs[place])
-                found[place] = slot
+        key = list(map(self._owner.get, host))
+        found = list(map(self._slot_of.get, key))  # type: ignore[arg-type]  # None has no slot
+        # Nearly always every row has its MAC and nothing is new: then no row is looked at here.
+        if None in found or key != mac:
+            moved: set[str] = set()  # addresses with another owner than ``key`` says
+            for place, (owner, told) in enumerate(zip(key, mac, strict=True)):
+                known = found[place] is not None and host[place] not in moved
+                if known and (told == owner or not told):
+                    continue
+                if place and self._names(told, host[place]):
+                    return np.array(found[:place], np.int64)
+                if owner is not None and told:
+                    moved.add(host[place])
+                found[place] = self._settle(told, host[place])
         return np.array(found, np.int64)
 
     def _names(self, mac: str, address: str) -> bool:
         """Whether this MAC is the first one for a host that was known by its address."""
         return (
             mac != ""
-            and address in self._slot_of
-            and address not in self._mac_of_address
             and mac not in self._slot_of
+            and address in self._slot_of
+            and self._owner.get(address) == address
         )
 
     def _settle(self, mac: str, address: str) -> int:
-        unspecified = address in UNSPECIFIED
-        if mac and not unspecified:
+        if address in UNSPECIFIED:
+            key = mac or address
+            return self._slot_of[key] if key in self._slot_of else self._new(key)
+        owner = self._owner.get(address)
+        if mac:
             self._take_over(mac, address)
-        key = self._owner(mac, address)
+        key = self._owner.setdefault(address, address)
         slot = self._slot_of.get(key)
         if slot is None:
             slot = self._new(key)
-        self._settled[mac, address] = slot
-        if not unspecified:
+        if key != owner or not self._address[slot]:
             self._address[slot] = address
         return slot
 
-    def _owner(self, mac: str, address: str) -> str:
-        return mac or self._mac_of_address.get(address, address)
-
     def _take_over(self, mac: str, address: str) -> None:
         """From now on the address belongs to this MAC; nobody else's history goes with it."""
-        before = self._mac_of_address.get(address)
-        if before == mac:
+        if self._owner.get(address) == mac:
             return
         if self._names(mac, address):
             slot = self._slot_of[mac] = self._slot_of.pop(address)
             self._key[slot] = mac
-        self._mac_of_address[address] = mac
-        self._settled.pop(("", address), None)
-        if before is not None:
-            self._settled.pop((before, address), None)
+        if len(self._owner) >= _ADDRESSES * max(len(self), 1024):
+            self._owner = {a: self._owner[a] for a in self._address if a in self._owner}
+        self._owner[address] = mac
 
     def lease(self, lease: Lease) -> None:
         """From here on, sessions of ``lease.ip`` without a MAC belong to ``lease.mac``."""
         self._take_over(lease.mac, lease.ip)
         if lease.hostname:
+            if len(self._hostname_of_mac) >= _ADDRESSES * max(len(self), 1024):
+                self._hostname_of_mac = {
+                    mac: name for mac, name in self._hostname_of_mac.items() if mac in self._slot_of
+                }
             self._hostname_of_mac[lease.mac] = lease.hostname
 
     def _new(self, key: str) -> int:
@@ -106,25 +109,66 @@ class Identity:
         else:
             slot = len(self._key)
             self._key.append(key)
+            self._address.append("")
         self._slot_of[key] = slot
         return slot
 
     def newcomers(self, host: Sequence[str], mac: Sequence[str]) -> int:
         """At most how many of these sessions' hosts have no slot yet."""
-        unsettled = set(zip(mac, host, strict=True)) - self._settled.keys()
-        return len({self._owner(*pair) for pair in unsettled} - self._slot_of.keys())
+        keys = self._keys(host, mac)
+        return len(keys) - len(keys & self._slot_of.keys())
 
-    def release(self, slots: Sequence[int]) -> None:
+    def present(self, host: Sequence[str], mac: Sequence[str]) -> np.ndarray:
+        """Slots int64 of those of these sessions' hosts that have one, in no order."""
+        known = self._keys(host, mac) & self._slot_of.keys()
+        return np.array([self._slot_of[key] for key in known], np.int64)
+
+    def _keys(self, host: Sequence[str], mac: Sequence[str]) -> set[str]:
+        keys = set(mac)
+        if "" in keys:
+            owners = map(self._owner.get, host, host)
+            keys = {told or owner for told, owner in zip(mac, owners, strict=True)}
+        return keys
+
+    def release(self, slots: Iterable[int]) -> None:
         """Give up these hosts and what is known of their addresses."""
-        gone = set(slots)
-        keys = {self._key[slot] for slot in gone}
-        for slot in gone:
-            del self._slot_of[self._key[slot]]
-            self._address.pop(slot, None)
+        gone = {self._key[slot] for slot in slots}
+        for key in gone:
+            slot = self._slot_of.pop(key)
+            self._key[slot] = self._address[slot] = ""
             self._free.append(slot)
-        self._settled = {pair: s for pair, s in self._settled.items() if s not in gone}
-        self._mac_of_address = {a: m for a, m in self._mac_of_address.items() if m not in keys}
-        self._hostname_of_mac = {m: n for m, n in self._hostname_of_mac.items() if m not in keys}
+            self._hostname_of_mac.pop(key, None)
+        for address in [a for a, key in self._owner.items() if key in gone]:
+            del self._owner[address]
+
+    def names(self, start: int, stop: int) -> dict[int, tuple[str, str]]:
+        """Name and latest address of the hosts in these slots."""
+        pairs = zip(self._key[start:stop], self._address[start:stop], strict=True)
+        return {slot: pair for slot, pair in enumerate(pairs, start) if pair[0]}
+
+    def addresses(self) -> dict[str, str]:
+        """Every address that is known, with the name of its host: the state itself."""
+        return self._owner
+
+    def hostnames(self) -> dict[str, str]:
+        """Every MAC's name that is known: the state itself."""
+        return self._hostname_of_mac
+
+    def admit(self, key: str, address: str) -> int:
+        """The slot of a host that a snapshot tells of."""
+        slot = self._slot_of.get(key)
+        if slot is None:
+            slot = self._new(key)
+        self._address[slot] = address
+        return slot
+
+    def learn(self, addresses: Mapping[str, str], hostnames: Mapping[str, str]) -> None:
+        """What a snapshot tells of addresses, once its hosts are admitted."""
+        for address, key in addresses.items():
+            # A MAC that became known while the snapshot was written came too late for its host.
+            if key in self._slot_of or address not in self._slot_of:
+                self._owner[address] = key
+        self._hostname_of_mac.update(hostnames)
 
     def mac(self, slot: int) -> str:
         """The host's MAC, "" when only its address is known."""
@@ -132,8 +176,8 @@ class Identity:
         return key if _is_mac(key) else ""
 
     def address(self, slot: int) -> str:
-        """An address the host was seen with, "" when none was."""
-        return self._address.get(slot, "")
+        """The address the host got last, "" when it was seen with none."""
+        return self._address[slot]
 
     def hostname(self, slot: int) -> str:
         """The name the host asked a lease with, "" when none is known."""

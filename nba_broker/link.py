@@ -15,9 +15,9 @@ import logging
 import math
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -25,7 +25,7 @@ import zeekpy
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from nba_broker.errors import MessageError
+from nba_broker.errors import LinkError, MessageError
 from nba_broker.messages import PROTOCOL_CODES, Lease, Sessions, Verdict, port_code
 
 LOG = logging.getLogger(__name__)
@@ -305,61 +305,91 @@ def _short(text: str) -> str:
     return text.encode()[:MAX_TEXT].decode(errors="ignore")
 
 
+class Position(NamedTuple):
+    """How far a node's sessions are accounted for: so many of that run."""
+
+    run: str
+    sent: int
+
+
+@dataclass(slots=True)
+class Account:
+    """What became of one node's sessions, over all of its runs that this worker heard of."""
+
+    run: str = ""
+    seq: int = 0
+    sent: int = 0
+    received: int = 0
+    missed: int = 0  # sent before this worker joined, and by no snapshot known
+    lost: int = 0
+    skipped: int = 0
+    _unheard: int = 0  # of this run: sent before its first batch here
+    _arrived: int = 0  # of this run
+    _lost_before: int = 0  # in earlier runs
+    _skipped_before: int = 0
+
+    def begin(self, batch: SessionBatch, known: int) -> None:
+        """A run's first batch; ``known`` of its sessions are part of the state already."""
+        self.run, self.seq, self._arrived = batch.run, 0, 0
+        self._lost_before, self._skipped_before = self.lost, self.skipped
+        self._unheard = batch.sent - len(batch.sessions)
+        self.missed += max(self._unheard - known, 0)
+
+    def add(self, batch: SessionBatch) -> None:
+        """A batch of this run, later than those before."""
+        self.seq, self.sent = batch.seq, batch.sent
+        self.received += len(batch.sessions)
+        self._arrived += len(batch.sessions)
+        self.lost = self._lost_before + max(batch.sent - self._unheard - self._arrived, 0)
+        self.skipped = self._skipped_before + batch.skipped
+
+
 class Ledger:
     """Accounts for every session a sensor says it saw: received, lost on the way, skipped there.
 
     ``lost`` is what the sensors sent less what arrived, exactly, since batches carry totals.
+    ``positions`` are those of the snapshot that this worker began with.
     """
 
-    def __init__(self) -> None:
-        self._runs: dict[str, _Run] = {}
-        self._closed_lost = 0
-        self._closed_skipped = 0
-        self.received = 0
-        self.missed = 0  # sent before this worker first heard of the run
+    def __init__(self, positions: Mapping[str, Position] | None = None) -> None:
+        self.accounts: dict[str, Account] = {}
+        self._known = dict(positions or {})
 
     def enter(self, batch: SessionBatch) -> bool:
         """Account for a batch; False when it is a repetition that must not be worked on."""
-        run = self._runs.get(batch.node)
-        if run is None or run.name != batch.run:
-            if run is not None:
-                self._closed_lost += run.lost
-                self._closed_skipped += run.skipped
-            missed = batch.sent - len(batch.sessions)
-            run = self._runs[batch.node] = _Run(batch.run, missed)
-            self.missed += missed
-        if batch.seq <= run.seq:
+        account = self.accounts.setdefault(batch.node, Account())
+        if account.run != batch.run:
+            known = self._known.pop(batch.node, None)
+            account.begin(batch, known.sent if known and known.run == batch.run else 0)
+        if batch.seq <= account.seq:
             return False
-        run.seq = batch.seq
-        run.sent = batch.sent
-        run.skipped = batch.skipped
-        run.received += len(batch.sessions)
-        self.received += len(batch.sessions)
+        account.add(batch)
         return True
+
+    def positions(self) -> dict[str, Position]:
+        """How far every node's sessions are accounted for, as a snapshot keeps it."""
+        heard = {node: Position(one.run, one.sent) for node, one in self.accounts.items()}
+        return self._known | heard
+
+    @property
+    def received(self) -> int:
+        """Sessions that arrived."""
+        return sum(account.received for account in self.accounts.values())
 
     @property
     def lost(self) -> int:
         """Sessions that were sent while this worker listened and did not arrive."""
-        return self._closed_lost + sum(run.lost for run in self._runs.values())
+        return sum(account.lost for account in self.accounts.values())
 
     @property
     def skipped(self) -> int:
         """Sessions that sensors saw and did not publish."""
-        return self._closed_skipped + sum(run.skipped for run in self._runs.values())
-
-
-@dataclass(slots=True)
-class _Run:
-    name: str
-    missed: int
-    seq: int = 0
-    sent: int = 0
-    skipped: int = 0
-    received: int = 0
+        return sum(account.skipped for account in self.accounts.values())
 
     @property
-    def lost(self) -> int:
-        return max(self.sent - self.missed - self.received, 0)
+    def missed(self) -> int:
+        """Sessions sent before this worker joined, which its snapshot does not hold either."""
+        return sum(account.missed for account in self.accounts.values())
 
 
 class Link:
@@ -374,6 +404,8 @@ class Link:
         self._tls = tls
         self._pause = pause
         self._socket: ClientConnection | None = None
+        self.version = ""  # of the Zeek that answered last
+        self.endpoint = ""  # its name for this connection, which begins with its cluster backend's
 
     @property
     def connected(self) -> bool:
@@ -402,6 +434,18 @@ class Link:
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, 30.0)
 
+    async def listen(self, seconds: float, hear: Callable[[bytes], None]) -> None:
+        """Give ``hear`` every frame for so long, saying nothing; raises LinkError when Zeek is
+        not there."""
+        try:
+            async with self._connect() as socket:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        async for frame in socket:
+                            hear(frame if isinstance(frame, bytes) else frame.encode())
+        except (OSError, WebSocketException, TimeoutError, ValueError) as error:
+            raise LinkError(f"no connection to Zeek at {self.url} ({error})") from error
+
     @contextlib.asynccontextmanager
     async def _connect(self) -> AsyncIterator[ClientConnection]:
         async with connect(
@@ -418,6 +462,8 @@ class Link:
             answer = orjson.loads(await asyncio.wait_for(socket.recv(), 10))
             if answer.get("type") != "ack":
                 raise ValueError(f"Zeek refused the subscription: {answer}")
+            self.version = str(answer.get("version", ""))
+            self.endpoint = str(answer.get("endpoint", ""))
             self._socket = socket
             try:
                 yield socket

@@ -22,6 +22,7 @@ from nba_broker.scorer import Scorer, Scores
 from nba_broker.sequences import Sequences, Windows
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
+_IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 _NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
 _MENTIONED = 0.01  # a less probable alternative is none
 
@@ -51,13 +52,13 @@ class Tracker:
     def __init__(self, pools: Pools) -> None:
         self.pools = pools
         self.identity = Identity()
-        self._leases: deque[Lease] = deque()
+        self.leases: deque[Lease] = deque()  # those whose time has not come
 
     def lease(self, lease: Lease) -> None:
         """Note a lease; it holds for sessions from its time on."""
-        self._leases.append(lease)
-        if len(self._leases) > 1 and lease.ts < self._leases[-2].ts:
-            self._leases = deque(sorted(self._leases, key=lambda one: one.ts))
+        self.leases.append(lease)
+        if len(self.leases) > 1 and lease.ts < self.leases[-2].ts:
+            self.leases = deque(sorted(self.leases, key=lambda one: one.ts))
 
     def track(self, sessions: Sessions) -> Iterator[Tracked]:
         """Slots and pools of sessions that are in time order, in one or more parts.
@@ -67,11 +68,11 @@ class Tracker:
         """
         at = 0
         while at < len(sessions):
-            while self._leases and self._leases[0].ts <= sessions.ts[at]:
-                self.identity.lease(self._leases.popleft())
+            while self.leases and self.leases[0].ts <= sessions.ts[at]:
+                self.identity.lease(self.leases.popleft())
             stop = len(sessions)
-            if self._leases:
-                stop = int(np.searchsorted(sessions.ts, self._leases[0].ts))
+            if self.leases:
+                stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
             slot = self.identity.slots(sessions.host[at:stop], sessions.mac[at:stop])
             part = part_of(sessions, at, at + len(slot))
             yield Tracked(part, slot, self.pools.ids(part.host, part.dst))
@@ -100,22 +101,35 @@ class Pipeline:
         self.reorder = reorder
         self.counters = Counters()
         self.tracker = Tracker(pools)
-        self._sequences = Sequences(manifest.window, manifest.min_sessions, manifest.stride)
-        self._policy = Policy(len(manifest.classes), settings)
+        self.sequences = Sequences(manifest.window, manifest.min_sessions, manifest.stride)
+        self.policy = Policy(len(manifest.classes), settings)
         self._max_hosts = max_hosts
         self._worker = worker
         self._first_seen = np.zeros(0)
         self._announced = np.zeros(0, bool)
-        self._packed: dict[str, bytes] = {}
+        self._packed = _Packed()
+        # All at once: growing later would stop the work and need the memory twice.
+        self.reserve(max_hosts)
 
     @property
     def hosts(self) -> int:
         """Hosts tracked now."""
         return len(self.tracker.identity)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """What is known of every host, whatever the model: the state itself, by slot."""
+        return self.sequences.columns() | {
+            "first_seen": self._first_seen,
+            "announced": self._announced,
+        }
+
     def lease(self, lease: Lease) -> None:
         """An address was lent to a MAC."""
         self.tracker.lease(lease)
+
+    def add(self, node: str, clock: float, sessions: Sessions, now: float) -> None:
+        """Take a batch as :meth:`push` does, but work on it at the next :meth:`flush`."""
+        self.reorder.add(node, clock, sessions, now)
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
         """Take a sensor node's batch; ``clock`` is its network time, ``now`` a monotonic time."""
@@ -142,20 +156,19 @@ class Pipeline:
 
     def _step(self, tracked: Tracked) -> list[Verdict]:
         sessions, slot = tracked.sessions, tracked.slot
-        self._reserve(self.tracker.identity.capacity)
-        windows = self._sequences.push(
+        windows = self.sequences.push(
             slot,
             sessions.ts,
             pool=tracked.pool,
-            dst=np.frombuffer(b"".join(map(self._pack, sessions.dst)), "V16"),
+            dst=np.frombuffer(b"".join(map(self._packed.__getitem__, sessions.dst)), "V16"),
             dport=sessions.dport,
             uid=np.array(sessions.uid, "S20"),
         )
         verdicts = self._announce(tracked)
         if len(windows):
             scores = self.scorer(windows, self.pools.table)
-            decisions = self._policy.update(
-                windows.slot, sessions.ts[windows.index], scores.probability
+            decisions = self.policy.update(
+                windows.slot, sessions.ts[windows.index], scores.probability, scores.known
             )
             verdicts += [
                 self._verdict(tracked, windows, scores, decision) for decision in decisions
@@ -166,22 +179,15 @@ class Pipeline:
         self.counters.verdicts += len(verdicts)
         return verdicts
 
-    def _pack(self, address: str) -> bytes:
-        packed = self._packed.get(address)
-        if packed is None:
-            if len(self._packed) >= _CHUNK * 16:
-                self._packed.clear()
-            packed = self._packed[address] = _packed(address)
-        return packed
-
-    def _reserve(self, slots: int) -> None:
+    def reserve(self, slots: int) -> None:
+        """Make room for slot numbers below ``slots``."""
         have = len(self._first_seen)
         if slots > have:
             more = max(slots, 2 * have, 64) - have
             self._first_seen = np.concatenate([self._first_seen, np.full(more, np.nan)])
             self._announced = np.concatenate([self._announced, np.zeros(more, bool)])
-        self._sequences.reserve(slots)
-        self._policy.reserve(slots)
+        self.sequences.reserve(slots)
+        self.policy.reserve(slots)
 
     def _make_room(self, sessions: Sessions) -> None:
         """Let the longest idle hosts go before these sessions' hosts need their slots."""
@@ -192,14 +198,15 @@ class Pipeline:
         excess = identity.newcomers(sessions.host, sessions.mac) - room
         if excess <= 0:
             return
-        # A few more than needed, so that a flood of new hosts does not make every batch search.
-        number = min(max(excess, self._max_hosts // 64), len(identity))
-        last = self._sequences.last_ts[: identity.capacity]
+        last = self.sequences.last_ts[: identity.capacity].copy()
+        last[identity.present(sessions.host, sessions.mac)] = np.inf
         active = np.flatnonzero(np.isfinite(last))
+        # A few more than needed, so that a flood of new hosts does not make every batch search.
+        number = min(max(excess, self._max_hosts // 64), len(active))
         idle = active[np.argpartition(last[active], number - 1)[:number]]
         identity.release(idle.tolist())
-        self._sequences.reset(idle)
-        self._policy.reset(idle)
+        self.sequences.reset(idle)
+        self.policy.reset(idle)
         self._first_seen[idle] = np.nan
         self._announced[idle] = False
         self.counters.evicted += len(idle)
@@ -208,16 +215,17 @@ class Pipeline:
         """One ``learning`` line for each new host, from its first session with an address on."""
         slot, sessions = tracked.slot, tracked.sessions
         fresh = np.flatnonzero(~self._announced[slot])
-        lines = []
-        for row in fresh.tolist():
-            number = int(slot[row])
-            if np.isnan(self._first_seen[number]):
-                self._first_seen[number] = sessions.ts[row]
+        lines, rows = [], []
+        for row, number in zip(fresh.tolist(), slot[fresh].tolist(), strict=True):
+            ts = float(sessions.ts[row])
+            first = np.isnan(self._first_seen[number])
+            if first:
+                self._first_seen[number] = ts
             if self._announced[number] or sessions.host[row] in UNSPECIFIED:
                 continue
             self._announced[number] = True
-            ts = float(sessions.ts[row])
-            self._policy.begin(slot[row : row + 1], sessions.ts[row : row + 1])
+            rows.append(row)
+            later = 0 if first else int(np.count_nonzero(slot[row + 1 :] == number))
             lines.append(
                 self._line(
                     number,
@@ -225,13 +233,12 @@ class Pipeline:
                     host=sessions.host[row],
                     state=LEARNING,
                     since=ts,
-                    sessions=int(
-                        self._sequences.count[number] - np.count_nonzero(slot[row + 1 :] == number)
-                    ),
+                    sessions=1 if first else int(self.sequences.count[number]) - later,
                     reason="new",
                     uids=(sessions.uid[row],),
                 )
             )
+        self.policy.begin(slot[rows], sessions.ts[rows])
         return lines
 
     def _verdict(
@@ -326,18 +333,19 @@ class Pipeline:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Where the model looked most: destinations with the weight of all their sessions, and
         the uid of the weightiest, the latest first where weights are equal."""
-        columns, attention = windows.columns, scores.attention[row]
-        there = np.flatnonzero(windows.pool[row] >= 0)[::-1]
+        columns, attention = windows.columns, scores.attention[row].tolist()
+        pools = columns["pool"][row].tolist()
+        destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
+        keys = list(zip(destinations, ports, pools, strict=True))
         groups: dict[tuple[bytes, int, int], list[int]] = {}
-        for place in there.tolist():
-            key = (
-                columns["dst"][row, place].tobytes(),
-                int(columns["dport"][row, place]),
-                int(windows.pool[row, place]),
-            )
-            groups.setdefault(key, []).append(place)
+        for place in range(len(pools) - 1, -1, -1):
+            if pools[place] >= 0:
+                groups.setdefault(keys[place], []).append(place)
         # Rounded before they are compared: digits beyond these are noise.
-        weights = {key: _rounded(attention[places].sum()) for key, places in groups.items()}
+        weights = {
+            key: _rounded(sum(attention[place] for place in places))
+            for key, places in groups.items()
+        }
         texts, uids = [], []
         for key in sorted(groups, key=lambda key: -weights[key])[:_NAMED]:
             destination, port, pool = key
@@ -360,9 +368,16 @@ def _rounded(probability: float) -> float:
     return round(float(probability), 4)
 
 
-def _packed(address: str) -> bytes:
-    parsed = ipaddress.ip_address(address)
-    return parsed.packed if parsed.version == 6 else b"\0" * 10 + b"\xff\xff" + parsed.packed
+class _Packed(dict[str, bytes]):
+    """Addresses as the 16 bytes of an IPv6 address, remembered: destinations come again."""
+
+    def __missing__(self, address: str) -> bytes:
+        if len(self) >= 16 * _CHUNK:
+            self.clear()
+        parsed = ipaddress.ip_address(address)
+        packed = parsed.packed if parsed.version == 6 else _IPV4_IN_IPV6 + parsed.packed
+        self[address] = packed
+        return packed
 
 
 def _unpacked(packed: bytes) -> str:

@@ -1,8 +1,10 @@
 """From scores to verdicts: what is said of a host, and when.
 
-A host is ``learning`` until enough windows agree. Probabilities are smoothed over windows, and a
-state that was reached is left only after several windows in a row speak for another one
-(hysteresis), so that a device that does nothing new never flips. Event time drives everything.
+A host is ``learning`` until enough windows agree. It is believed to be the class with the highest
+probability if that is high enough and the windows are of a kind that the model was trained on;
+else it is unknown. Both are smoothed over windows, and a state that was reached is left only after
+several windows in a row speak for another one (hysteresis), so that a device that does nothing new
+never flips. Event time drives everything.
 """
 
 from __future__ import annotations
@@ -19,23 +21,29 @@ LEARNING, IDENTIFIED, UNKNOWN, CHANGED = map(
 NOTHING = -1
 """No class: the host is, or may be, unknown."""
 
+_CLASSES = ("device", "was_device", "name", "candidate")  # columns that hold a class, or NOTHING
+
 
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """The policy's few numbers.
 
-    identified: smoothed probability from which a class is believed (from the model's manifest).
-    weight: of the newest window in the smoothed probability; 0.3 looks back over about six.
+    identified, known: the smoothed probability and familiarity from which a class is believed
+        (from the model's manifest).
+    weight: of the newest window in what is smoothed; 0.3 looks back over about six.
     agree: windows in a row that must name the same thing before a host is called something.
-    leave: windows in a row before it is called something else.
+    doubt: windows in a row that no class explains before a host that never had a name is unknown.
+    leave: windows in a row before a host is called something else than it was.
     settled: seconds for which a host must have had a name before another one means that it has
         changed, and not that the first was a mistake.
     reminder: seconds of event time after which an unchanged host is logged again; 0 for never.
     """
 
     identified: float = 0.7
+    known: float = -np.inf
     weight: float = 0.3
     agree: int = 2
+    doubt: int = 3
     leave: int = 6
     settled: float = 86_400.0
     reminder: float = 86_400.0
@@ -76,36 +84,45 @@ class Policy:
         self._since = np.zeros(0)
         self._logged = np.zeros(0)
         self._smoothed = np.zeros((0, classes), np.float32)
+        self._known = np.zeros(0, np.float32)
 
     def reserve(self, slots: int) -> None:
         """Make room for slot numbers below ``slots``."""
         have = len(self._state)
         if slots <= have:
             return
-        more = max(slots, 2 * have, 64) - have
-        for name in self._arrays():
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate([old, np.zeros((more, *old.shape[1:]), old.dtype)]))
-        self.reset(np.arange(have, have + more))
+        size = max(slots, 2 * have, 64)
+        for name, old in self.columns().items():
+            # Zeros that are never written take no memory, so nobody pays for hosts to come.
+            grown = np.zeros((size, *old.shape[1:]), old.dtype)
+            grown[:have] = old
+            setattr(self, f"_{name}", grown)
+        for name in _CLASSES:
+            getattr(self, f"_{name}")[have:] = NOTHING
 
-    def _arrays(self) -> list[str]:
-        return [name for name, value in vars(self).items() if isinstance(value, np.ndarray)]
+    def columns(self) -> dict[str, np.ndarray]:
+        """The state itself by name; the first axis is the slot."""
+        return {
+            name.removeprefix("_"): value
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
 
     def reset(self, slots: np.ndarray) -> None:
         """These slots hold new hosts now, of which nothing is known."""
-        for name in self._arrays():
-            getattr(self, name)[slots] = 0
-        for name in ("_device", "_was_device", "_name", "_candidate"):
-            getattr(self, name)[slots] = NOTHING
+        for name, column in self.columns().items():
+            column[slots] = NOTHING if name in _CLASSES else 0
 
     def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
         """These hosts have just been logged as ``learning``, at these times."""
         self._since[slots] = ts
         self._logged[slots] = ts
 
-    def update(self, slot: np.ndarray, ts: np.ndarray, probability: np.ndarray) -> list[Decision]:
-        """Take B windows (slot int64 [B], ts float64 [B], probability float32 [B, K]) in time
-        order and return the lines they give rise to, in the same order."""
+    def update(
+        self, slot: np.ndarray, ts: np.ndarray, probability: np.ndarray, known: np.ndarray
+    ) -> list[Decision]:
+        """Take B windows (slot int64 [B], ts float64 [B], probability float32 [B, K], known
+        float32 [B]) in time order and return the lines they give rise to, in the same order."""
         decisions: list[Decision] = []
         order = np.argsort(slot, kind="stable")
         first = np.append(True, slot[order][1:] != slot[order][:-1])
@@ -114,31 +131,40 @@ class Policy:
         # A host may have several windows in a batch: round r takes each host's r-th.
         for turn in range(int(size.max(initial=0))):
             window = order[start[size > turn] + turn]
-            decisions += self._round(window, slot[window], ts[window], probability[window])
+            decisions += self._round(
+                window, slot[window], ts[window], probability[window], known[window]
+            )
         return sorted(decisions, key=lambda decision: decision.window)
 
     def _round(
-        self, window: np.ndarray, slot: np.ndarray, ts: np.ndarray, probability: np.ndarray
+        self,
+        window: np.ndarray,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        probability: np.ndarray,
+        known: np.ndarray,
     ) -> list[Decision]:
         settings = self.settings
         fresh = self._windows[slot] == 0
-        weight = np.where(fresh, 1.0, settings.weight).astype(np.float32)[:, None]
+        weight = np.where(fresh, 1.0, settings.weight).astype(np.float32)
+        known = (1 - weight) * self._known[slot] + weight * known
+        self._known[slot] = known
+        weight = weight[:, None]
         smoothed = (1 - weight) * self._smoothed[slot] + weight * probability
         self._smoothed[slot] = smoothed
         self._windows[slot] += 1
 
         best = smoothed.argmax(1)
         believed = smoothed[np.arange(len(best)), best] >= settings.identified
+        believed &= known >= settings.known
         candidate = np.where(believed, best, NOTHING).astype(np.int16)
         same = ~fresh & (candidate == self._candidate[slot])
         self._agreeing[slot] = np.where(same, self._agreeing[slot] + 1, 1)
         self._candidate[slot] = candidate
 
         state, device = self._state[slot], self._device[slot]
-        # "Unknown" is a claim about all classes, so it takes as long as giving up a name.
-        needed = np.where(
-            (state == LEARNING) & (candidate != NOTHING), settings.agree, settings.leave
-        )
+        first = np.where(candidate != NOTHING, settings.agree, settings.doubt)
+        needed = np.where(state == LEARNING, first, settings.leave)
         another = (state == LEARNING) | (candidate != device)
         turned = another & (self._agreeing[slot] >= needed)
 

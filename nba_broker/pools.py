@@ -164,8 +164,9 @@ class Pools:
             for place, address in enumerate(host):
                 if not self._is_private_host(address):
                     found[place] = None
-        for place in [place for place, pool in enumerate(found) if pool is None]:
-            found[place] = self._pair(host[place], dst[place])
+        if None in found:
+            for place in [place for place, pool in enumerate(found) if pool is None]:
+                found[place] = self._pair(host[place], dst[place])
         return np.array(found, np.int32)
 
     def _is_private_host(self, host: str) -> bool:
@@ -251,6 +252,11 @@ class Pools:
         self.databases = tuple(databases)
         self._shared.clear()
         self._pairs.clear()
+
+    def restore(self, table: Sequence[str]) -> None:
+        """Begin with the names that a snapshot's indices refer to."""
+        self.table = list(table)
+        self._index = {name: index for index, name in enumerate(table)}
 
     def place(self, dst: str) -> Place:
         """What all databases together say of an address; the first that knows a field wins."""

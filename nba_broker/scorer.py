@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import onnxruntime
 
 from nba_broker import features
 from nba_broker.errors import ModelError
-from nba_broker.features import FEATURE_VERSION, IntervalScale, Vocabulary
+from nba_broker.features import FEATURE_VERSION, INPUTS, IntervalScale, Services, Vocabulary
 from nba_broker.sequences import Windows
 
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
-OUTPUTS = ("probability", "attention", "context")
+OUTPUTS = ("probability", "attention", "context", "known")
 
 _BATCH = 32  # windows per inference: a single thread is fastest around there
 
@@ -41,9 +42,11 @@ class Manifest:
     stride: int
     pool_scheme: str
     pools: tuple[str, ...]
+    services: tuple[str, ...]
     interval: IntervalScale
     classes: tuple[Class, ...]
     identified: float
+    known: float
     sha256: str
     databases: tuple[dict[str, str], ...]
     raw: dict[str, Any]
@@ -52,6 +55,15 @@ class Manifest:
     def id(self) -> str:
         """The name with the first digits of the file's hash: what the log's ``model`` says."""
         return f"{self.name}-{self.sha256[:8]}"
+
+    @property
+    def created(self) -> datetime | None:
+        """When the model was made, where the manifest says it."""
+        try:
+            created = datetime.fromisoformat(str(self.raw.get("created")))
+        except ValueError:
+            return None
+        return created if created.tzinfo else created.replace(tzinfo=UTC)
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:
@@ -81,6 +93,7 @@ class Manifest:
                 stride=int(raw["stride"]),
                 pool_scheme=str(raw["pool_scheme"]),
                 pools=tuple(map(str, raw["pools"])),
+                services=tuple(map(str, raw["services"])),
                 interval=IntervalScale(
                     float(raw["interval"]["unit"]), float(raw["interval"]["cap"])
                 ),
@@ -88,6 +101,7 @@ class Manifest:
                     Class(str(one["device"]), str(one["category"])) for one in raw["classes"]
                 ),
                 identified=float(raw["thresholds"]["identified"]),
+                known=float(raw["thresholds"]["known"]),
                 sha256=str(raw["onnx"]["sha256"]),
                 databases=tuple(raw["databases"]),
                 raw=raw,
@@ -99,6 +113,7 @@ class Manifest:
             and 1 <= manifest.stride <= manifest.window
             and manifest.classes
             and 0 < manifest.identified <= 1
+            and abs(manifest.known) < float("inf")
             and 0 < manifest.interval.unit < manifest.interval.cap < float("inf")
         ):
             raise ModelError(f"{path}: window, stride, classes, threshold or interval out of range")
@@ -108,11 +123,13 @@ class Manifest:
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The model's answer to B windows: probability float32 [B, K], attention float32 [B, N]
-    (each row sums to 1, exactly 0 on padding), context float32 [B, M]."""
+    (each row sums to 1, exactly 0 on padding), context float32 [B, M], and known float32 [B]: the
+    higher, the more a window is like those the model was trained on."""
 
     probability: np.ndarray
     attention: np.ndarray
     context: np.ndarray
+    known: np.ndarray
 
 
 class Scorer:
@@ -124,6 +141,10 @@ class Scorer:
     def __init__(self, folder: Path) -> None:
         self.manifest = Manifest.load(folder)
         self._vocabulary = Vocabulary(list(self.manifest.pools))
+        try:
+            self._services = Services(self.manifest.services)
+        except ValueError as error:
+            raise ModelError(f"{folder / MANIFEST_FILE}: {error}") from error
         path = folder / MODEL_FILE
         try:
             content = path.read_bytes()
@@ -147,19 +168,23 @@ class Scorer:
         names = {output.name for output in self._session.get_outputs()}
         if not names.issuperset(OUTPUTS):
             raise ModelError(f"{path}: outputs {sorted(names)}, expected {sorted(OUTPUTS)}")
+        self._inputs = [feature.name for feature in self._session.get_inputs()]
+        if not set(self._inputs).issubset(INPUTS):
+            raise ModelError(f"{path}: inputs {self._inputs}, expected some of {list(INPUTS)}")
 
-    def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """The arrays that reach the model: pool int64 [B, N], interval float32 [B, N]."""
-        return features.inputs(windows, table, self._vocabulary, self.manifest.interval)
+    def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, ...]:
+        """The arrays that can reach the model, each [B, N], in the order of features.INPUTS."""
+        return features.inputs(
+            windows, table, self._vocabulary, self.manifest.interval, self._services
+        )
 
     def __call__(self, windows: Windows, table: list[str]) -> Scores:
         """Score B windows whose pools are indices into ``table``."""
-        pool, interval = self.inputs(windows, table)
+        arrays = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
         parts = [
             self._session.run(
-                OUTPUTS,
-                {"pool": pool[at : at + _BATCH], "interval": interval[at : at + _BATCH]},
+                OUTPUTS, {name: arrays[name][at : at + _BATCH] for name in self._inputs}
             )
-            for at in range(0, len(pool), _BATCH)
+            for at in range(0, len(windows), _BATCH)
         ]
         return Scores(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -20,7 +20,7 @@ _COLUMNS: dict[str, np.dtype] = {
     "dport": np.dtype(np.int32),
     "uid": np.dtype("S20"),
 }
-_FEATURES = ("pool", "interval")
+_FEATURES = ("pool", "interval", "dport")
 
 
 @dataclass(slots=True)
@@ -29,7 +29,8 @@ class Windows:
 
     slot int64 [B]; index int64 [B], the deciding session's place in the pushed batch; count
     int64 [B], sessions of the host up to then. The others are [B, N]: pool int32 (NO_POOL in
-    front), interval float32 in seconds, and, unless left out, ts, dst, dport, uid as evidence.
+    front), interval float32 in seconds, dport int32, and, unless left out, ts, dst, uid as
+    evidence.
     """
 
     slot: np.ndarray
@@ -49,6 +50,11 @@ class Windows:
     def interval(self) -> np.ndarray:
         """Seconds since the host's previous session, float32 [B, N]."""
         return self.columns["interval"]
+
+    @property
+    def dport(self) -> np.ndarray:
+        """Destination ports with their transport (see messages.port_code), int32 [B, N]."""
+        return self.columns["dport"]
 
 
 class Sequences:
@@ -78,7 +84,13 @@ class Sequences:
         self.count = np.concatenate([self.count, np.zeros(more, np.int64)])
         self.last_ts = np.concatenate([self.last_ts, np.full(more, -np.inf)])
         for name, ring in self._rings.items():
-            self._rings[name] = np.concatenate([ring, np.zeros((more, self.length), ring.dtype)])
+            # Zeros that are never written take no memory, so nobody pays for hosts to come.
+            self._rings[name] = np.zeros((have + more, self.length), ring.dtype)
+            self._rings[name][:have] = ring
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The state itself by name; the first axis is the slot."""
+        return {"count": self.count, "last_ts": self.last_ts, **self._rings}
 
     def reset(self, slots: np.ndarray) -> None:
         """Forget what these slots hold; their numbers may go to other hosts."""
@@ -88,10 +100,10 @@ class Sequences:
     def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
         """Append sessions (all columns [n], in time order) and return the windows now due.
 
-        ``columns`` are pool and, with evidence, dst, dport and uid.
+        ``columns`` are pool, dport and, with evidence, dst and uid.
         """
         self.reserve(int(slot.max(initial=-1)) + 1)
-        order = np.argsort(slot, kind="stable")
+        order = _order(slot)
         by_host = slot[order]
         new_host = np.ones(len(order), bool)
         new_host[1:] = by_host[1:] != by_host[:-1]
@@ -133,18 +145,16 @@ class Sequences:
         """The last N sessions before and with each due one, from the batch and from the rings."""
         back = np.arange(self.length - 1, -1, -1)
         in_batch = rank[due, None] >= back
-        batch_place = np.where(in_batch, due[:, None] - back, 0)
+        from_batch = (due[:, None] - back)[in_batch]
         number = count[due, None] - 1 - back  # 0-based number of the session in its host's life
-        exists = number >= 0
-        ring_place = np.where(exists, number % self.length, 0)
-        from_ring = self._rings
+        from_ring = slot[due, None] * self.length + number % self.length
         gathered = {}
         for name in self.names:
-            old = from_ring[name][slot[due, None], ring_place]
-            value = np.where(in_batch, batch[name][batch_place], old)
-            if name == "pool":
-                value[~exists] = NO_POOL
+            # take() on the flat ring: half the time of an index per axis.
+            value = self._rings[name].reshape(-1).take(from_ring)
+            value[in_batch] = batch[name].take(from_batch)
             gathered[name] = value
+        gathered["pool"][number < 0] = NO_POOL
         return gathered
 
     def _append(
@@ -155,3 +165,11 @@ class Sequences:
         place = (self.count[slot[kept]] + rank[kept]) % self.length
         for name in self.names:
             self._rings[name][slot[kept], place] = batch[name][kept]
+
+
+def _order(slot: np.ndarray) -> np.ndarray:
+    """The stable order of slot numbers: numpy sorts 16 bits at a time ten times as fast."""
+    order = np.argsort(slot.astype(np.uint16), kind="stable")
+    if slot.max(initial=0) > 0xFFFF:
+        order = order[np.argsort((slot >> 16).astype(np.uint16)[order], kind="stable")]
+    return order

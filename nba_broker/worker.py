@@ -3,12 +3,14 @@
 The loop only reads, decodes and writes; the pipeline runs on one thread of its own, so that
 hellos, acknowledgements and the socket's pings do not wait for an inference. A batch is
 acknowledged when it has been worked on: what is in flight is bounded by the sensors, and so is
-the memory here.
+the memory here. Snapshots are written by a third thread, which asks the pipeline's for one part
+after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -16,16 +18,19 @@ import signal
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
+from nba_broker import snapshot
 from nba_broker.errors import DatabaseError, LinkError, MessageError
 from nba_broker.link import (
     ErrorReply,
     Hello,
     Ledger,
     Link,
+    Position,
     SessionBatch,
     Status,
     decode,
@@ -45,9 +50,12 @@ STATUS_PERIOD = 10.0
 ACK_PERIOD = 0.05
 FLUSH_PERIOD = 0.25
 WATCH_PERIOD = 10.0
+SETTLE = 0.5  # the first hello may be faster than this worker's own subscriptions
+VERDICT_RATE = 800.0  # a second, below what the manager takes: a large site's first minute waits
 GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
-OUTBOX = 10_000  # verdicts kept while Zeek is away
+OUTBOX = 100_000  # verdicts kept while Zeek is away or behind
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
+PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
 
 
 def worker_name() -> str:
@@ -57,7 +65,11 @@ def worker_name() -> str:
 
 
 class Worker:
-    """Feeds one pipeline from one link; ``databases`` are the files watched for new editions."""
+    """Feeds one pipeline from one link; ``databases`` are the files watched for new editions.
+
+    state: the snapshot's file, written every ``snapshot_interval`` seconds and at the end.
+    positions: how far the snapshot that the pipeline began with had accounted for every node.
+    """
 
     def __init__(
         self,
@@ -66,21 +78,39 @@ class Worker:
         *,
         name: str,
         databases: Sequence[Path] = (),
+        state: Path | None = None,
+        snapshot_interval: float = 60.0,
+        positions: Mapping[str, Position] | None = None,
+        verdict_rate: float = VERDICT_RATE,
     ) -> None:
         self.link = link
         self.pipeline = pipeline
         self.name = name
-        self.ledger = Ledger()
+        self.ledger = Ledger(positions)
         self.invalid: Counter[str] = Counter()
+        self.lag = 0.0
         self._databases = {path: _edition(path) for path in databases}
+        self._state = state
+        self._snapshot_interval = snapshot_interval
         self._inbox: asyncio.Queue[tuple[float, SessionBatch | Lease | None]] = asyncio.Queue(INBOX)
         self._rivals: dict[str, float] = {}
         self._outbox: deque[str] = deque(maxlen=OUTBOX)
         self._acks: dict[str, tuple[str, int]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         self._joined = 0.0
-        self._lag = 0.0
+        self._fresh = asyncio.Event()
+        self._rate = verdict_rate
+        self._allowed = verdict_rate  # verdicts that may go out now
+        self._allowed_at = time.monotonic()
+        self._explained: dict[str, tuple[int, int]] = {}  # lost and skipped, as last logged
+        self._explained_at = 0.0
+        self._saving = asyncio.Lock()
         self._stop = asyncio.Event()
+
+    @property
+    def queue(self) -> int:
+        """Messages that wait for the pipeline."""
+        return self._inbox.qsize()
 
     def stop(self) -> None:
         """End :meth:`run` soon."""
@@ -91,33 +121,48 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        work = asyncio.create_task(self._work())
         tasks = [
-            asyncio.create_task(work())
-            for work in (
+            asyncio.create_task(task())
+            for task in (
                 self._stop.wait,
                 self._receive,
-                self._work,
                 self._tick,
                 self._hello,
                 self._acknowledge,
                 self._report,
                 self._watch,
+                self._save_regularly,
             )
         ]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([work, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            await self._drain(work)
         finally:
-            for task in tasks:
+            for task in (work, *tasks):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(work, *tasks, return_exceptions=True)
             self._thread.shutdown()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 
+    async def _drain(self, work: asyncio.Task[None]) -> None:
+        """Finish what has arrived, say it, and keep it; what comes now is for the next worker."""
+        if self._inbox.empty():
+            self._inbox.put_nowait((time.monotonic(), None))
+        try:
+            await asyncio.wait_for(work, PATIENCE)
+        except TimeoutError:
+            LOG.warning("not done after %.0f s; stopping all the same", PATIENCE)
+        self._explain()
+        await self._save()
+
     async def _receive(self) -> None:
         async for frame in self.link.frames(self._join):
+            if self._stop.is_set():
+                continue
             try:
                 message = decode(frame)
             except MessageError as error:
@@ -137,7 +182,6 @@ class Worker:
 
     def _account(self, batch: SessionBatch) -> bool:
         before = self.ledger.missed
-        lost = self.ledger.lost
         if not self.ledger.enter(batch):
             self._invalid("repeated batch", f"batch {batch.seq} of {batch.node} came again")
             return False
@@ -147,15 +191,12 @@ class Worker:
                 batch.node,
                 self.ledger.missed - before,
             )
-        if self.ledger.lost > lost:
-            LOG.warning(
-                "%d sessions of %s were lost on the way", self.ledger.lost - lost, batch.node
-            )
         return True
 
     async def _join(self) -> None:
         """Called on every new connection: sensors start publishing at the first hello."""
         self._joined = time.monotonic()
+        self._fresh.set()
         await self.link.send([encode_hello(self.name)])
 
     async def _meet(self, other: str) -> None:
@@ -174,29 +215,35 @@ class Worker:
             await self.link.send([encode_hello(self.name)])
 
     async def _work(self) -> None:
-        """Hand everything that waits to the pipeline, publish what it says, then acknowledge."""
+        """Hand everything that waits to the pipeline, publish what it says, then acknowledge.
+
+        Ends when stopped and nothing waits, with what the pipeline held back."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not (self._stop.is_set() and self._inbox.empty()):
             waiting = [await self._inbox.get()]
             while not self._inbox.empty():
                 waiting.append(self._inbox.get_nowait())
             messages = [message for _, message in waiting if message is not None]
             verdicts = await loop.run_in_executor(self._thread, self._push, messages)
-            self._lag = time.monotonic() - waiting[0][0]
+            self.lag = time.monotonic() - waiting[0][0]
             await self._publish(verdicts)
             for message in messages:
                 if isinstance(message, SessionBatch):
                     self._acks[message.node] = (message.run, message.seq)
+        await self._publish(await loop.run_in_executor(self._thread, self.pipeline.finish))
+        while self._outbox and self.link.connected:
+            await asyncio.sleep(ACK_PERIOD)
+            await self._publish([])
+        await self._send_acks()
 
     def _push(self, messages: Sequence[SessionBatch | Lease]) -> list[Verdict]:
-        now = time.monotonic()
-        verdicts: list[Verdict] = []
         for message in messages:
             if isinstance(message, Lease):
                 self.pipeline.lease(message)
             else:
-                verdicts += self.pipeline.push(message.node, message.now, message.sessions, now)
-        return verdicts + self.pipeline.flush(time.monotonic())
+                now = time.monotonic()
+                self.pipeline.add(message.node, message.now, message.sessions, now)
+        return self.pipeline.flush(time.monotonic())
 
     async def _tick(self) -> None:
         """Wake the pipeline in a silence, so that what silent nodes held back goes on."""
@@ -208,26 +255,85 @@ class Worker:
     async def _publish(self, verdicts: Sequence[Verdict]) -> None:
         excess = len(self._outbox) + len(verdicts) - OUTBOX
         if excess > 0:
-            LOG.warning("Zeek is away: the oldest %d of its verdicts are given up", excess)
+            LOG.warning("Zeek is away or behind: the oldest %d verdicts are given up", excess)
         self._outbox.extend(map(encode_verdict, verdicts))
-        for _ in range(await self.link.send(list(self._outbox))):
+        now = time.monotonic()
+        self._allowed = min(self._allowed + (now - self._allowed_at) * self._rate, self._rate)
+        self._allowed_at = now
+        ready = list(islice(self._outbox, int(min(self._allowed, OUTBOX))))
+        sent = await self.link.send(ready)
+        self._allowed -= sent
+        for _ in range(sent):
             self._outbox.popleft()
 
     async def _acknowledge(self) -> None:
         while True:
             await asyncio.sleep(ACK_PERIOD)
-            acks, self._acks = self._acks, {}
-            await self.link.send([encode_ack(node, *ack) for node, ack in acks.items()])
+            await self._send_acks()
+
+    async def _send_acks(self) -> None:
+        acks, self._acks = self._acks, {}
+        await self.link.send([encode_ack(node, *ack) for node, ack in acks.items()])
 
     async def _hello(self) -> None:
         while True:
-            await asyncio.sleep(HELLO_PERIOD)
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for(): before Python 3.12 it may swallow the cancellation at the end.
+                async with asyncio.timeout(HELLO_PERIOD):
+                    await self._fresh.wait()
+                self._fresh.clear()
+                await asyncio.sleep(SETTLE)
             await self.link.send([encode_hello(self.name)])
 
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(STATUS_PERIOD)
+            self._explain()
             await self.link.send([encode_status(self.status())])
+
+    def _explain(self) -> None:
+        """Say which sensors' sessions did not come since the last time, and why."""
+        rejoined = self._joined >= self._explained_at
+        self._explained_at = time.monotonic()
+        for node, account in self.ledger.accounts.items():
+            lost, skipped = self._explained.get(node, (0, 0))
+            self._explained[node] = account.lost, account.skipped
+            if account.lost > lost:
+                LOG.warning(
+                    "%d sessions of %s were lost on the way: %s",
+                    account.lost - lost,
+                    node,
+                    "the connection was cut"
+                    if rejoined
+                    else "Zeek's cluster backend dropped them; raise its high-water marks",
+                )
+            if account.skipped > skipped:
+                LOG.warning(
+                    "%s skipped %d sessions: %s",
+                    node,
+                    account.skipped - skipped,
+                    "no worker was there"
+                    if rejoined
+                    else f"this worker does not keep up ({self.queue} messages wait, {self.lag:.1f}"
+                    " s behind); see the capacity planning in docs/operations.md",
+                )
+
+    async def _save_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._snapshot_interval)
+            await self._save()
+
+    async def _save(self) -> None:
+        if self._state is None:
+            return
+        async with self._saving:
+            parts = snapshot.parts(self.pipeline, self.ledger.positions())
+            # Each part is one more piece of work in the pipeline's queue.
+            pulled = iter(lambda: self._thread.submit(next, parts, b"").result(), b"")
+            try:
+                await asyncio.to_thread(snapshot.write, self._state, pulled)
+            except OSError as error:
+                LOG.error("no snapshot this time (%s); the last one stays", error)
 
     def status(self) -> Status:
         """The counters as they stand."""
@@ -244,8 +350,8 @@ class Worker:
             hosts=self.pipeline.hosts,
             evicted=counters.evicted,
             verdicts=counters.verdicts,
-            queue=self._inbox.qsize(),
-            lag=self._lag,
+            queue=self.queue,
+            lag=self.lag,
         )
 
     async def _watch(self) -> None:

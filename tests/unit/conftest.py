@@ -21,7 +21,8 @@ VOTES = np.array([[0, 0], [0, 0], [1, 0], [0, 1], [0, 0], [0, 0]], np.float32)
 
 
 def voting_model() -> bytes:
-    """probability = softmax of the votes; attention = equal shares of the sessions there are."""
+    """probability = softmax of the votes; attention = equal shares of the sessions there are;
+    known = whether any of them is to a place that speaks for a class."""
     nodes = [
         helper.make_node("Gather", ["votes", "pool"], ["vote"]),
         helper.make_node("ReduceSum", ["vote", "axis"], ["context"], keepdims=0),
@@ -32,6 +33,7 @@ def voting_model() -> bytes:
         helper.make_node("Mul", ["interval", "nought"], ["nothing"]),
         helper.make_node("Add", ["mask", "nothing"], ["masked"]),
         helper.make_node("Div", ["masked", "number"], ["attention"]),
+        helper.make_node("ReduceMax", ["vote"], ["known"], axes=[1, 2], keepdims=0),
     ]
     initializers = [
         numpy_helper.from_array(VOTES, "votes"),
@@ -50,6 +52,7 @@ def voting_model() -> bytes:
             helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["B", len(CLASSES)]),
             helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["B", "N"]),
             helper.make_tensor_value_info("context", TensorProto.FLOAT, ["B", len(CLASSES)]),
+            helper.make_tensor_value_info("known", TensorProto.FLOAT, ["B"]),
         ],
         initializers,
     )
@@ -75,9 +78,10 @@ def model_folder(tmp_path: Path) -> Callable[..., Path]:
             "stride": 2,
             "pool_scheme": "asn",
             "pools": POOLS,
+            "services": ["443/tcp"],
             "interval": {"unit": 1e-3, "cap": 86400.0},
             "classes": [{"device": d, "category": c} for d, c in CLASSES],
-            "thresholds": {"identified": 0.7},
+            "thresholds": {"identified": 0.7, "known": 0.0},
             "databases": [],
             "onnx": {"sha256": hashlib.sha256(content).hexdigest()},
         } | changes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ class FixedDatabase:
     """1.0.0.0/8 is AS 1, 2.0.0.0/8 is AS 2, nothing else is known."""
 
     fingerprint = "fixed"
+    path = Path("fixed.mmdb")
+    built = datetime(2026, 1, 1, tzinfo=UTC)
 
     def place(self, address: str) -> Place:
         parsed = ipaddress.ip_address(address)

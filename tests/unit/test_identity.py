@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nba_broker.identity import Identity
 from nba_broker.messages import Lease
@@ -65,6 +67,29 @@ def test_released_slots_are_given_again_and_nothing_of_the_old_host_stays() -> N
     assert identity.newcomers([IP], [""]) == 1
     assert slots(identity, (IP, "")) == [a]
     assert identity.mac(a) == ""
+
+
+PAIRS = st.tuples(st.sampled_from([IP, OTHER, "0.0.0.0"]), st.sampled_from([A, B, ""]))
+
+
+@given(st.lists(PAIRS, max_size=20))
+def test_slots_do_not_depend_on_how_sessions_were_cut_into_batches(
+    pairs: list[tuple[str, str]],
+) -> None:
+    whole, single = Identity(), Identity()
+    found: list[int] = []
+    while len(found) < len(pairs):  # it may give fewer than asked for
+        found += slots(whole, *pairs[len(found) :])
+    assert found == [slots(single, pair)[0] for pair in pairs]
+    assert whole.names(0, 9) == single.names(0, 9)
+
+
+def test_addresses_that_come_anew_for_ever_take_no_memory_for_ever() -> None:
+    identity = Identity()
+    for number in range(20_000):
+        slots(identity, (f"fd00::{number:x}", A))
+    assert len(identity.addresses()) < 10_000
+    assert slots(identity, ("fd00::4e1f", "")) == slots(identity, (IP, A))
 
 
 @pytest.mark.parametrize("address", ["fd00:aaaa:bb:c::1", "2001:db8:1:2:3::"])

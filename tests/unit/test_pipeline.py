@@ -117,6 +117,19 @@ def test_the_longest_idle_hosts_leave_when_there_is_no_more_room(
     assert process(made, host(20, times=[101.0], dst=LAMP_CLOUD)) == []
 
 
+def test_a_host_that_is_active_does_not_leave_for_a_new_one(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder(), max_hosts=16)
+    for number in range(16):
+        process(made, host(number + 1, times=[float(number)], dst=LAMP_CLOUD))
+    # The longest idle host comes back together with two new ones.
+    rows = [row for n in (1, 30, 31) for row in host(n, times=[100.0], dst=LAMP_CLOUD)]
+    assert [(v.host, v.sessions) for v in process(made, rows)] == [
+        ("192.168.1.30", 1),
+        ("192.168.1.31", 1),
+    ]
+    assert made.hosts == 16
+
+
 def test_counters_add_up(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder())
     verdicts = process(made, host(7, times=list(range(10)), dst=LAMP_CLOUD))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 from nba_broker.messages import STATES
 from nba_broker.policy import Decision, Policy, PolicySettings
 
-SETTINGS = PolicySettings(identified=0.7, weight=0.5, agree=2, leave=3, settled=0, reminder=1000)
+SETTINGS = PolicySettings(
+    identified=0.7, known=0.0, weight=0.5, agree=2, doubt=3, leave=3, settled=0, reminder=1000
+)
 LAMP, LENS = [1.0, 0.0], [0.0, 1.0]
 NEITHER = [0.5, 0.5]
+FAMILIAR, STRANGE = 1.0, -1.0
 
 
 def policy(settings: PolicySettings = SETTINGS) -> Policy:
@@ -25,11 +29,19 @@ def policy(settings: PolicySettings = SETTINGS) -> Policy:
 
 
 def feed(
-    made: Policy, windows: list[list[float]], *, start: float = 1.0, slot: int = 0
+    made: Policy,
+    windows: list[list[float]],
+    *,
+    start: float = 1.0,
+    slot: int = 0,
+    known: Sequence[float] | float = FAMILIAR,
 ) -> list[Decision]:
     times = start + np.arange(len(windows), dtype=float)
     return made.update(
-        np.full(len(windows), slot), times, np.array(windows, np.float32).reshape(-1, 2)
+        np.full(len(windows), slot),
+        times,
+        np.array(windows, np.float32).reshape(-1, 2),
+        np.broadcast_to(np.array(known, np.float32), len(windows)),
     )
 
 
@@ -47,6 +59,24 @@ def test_a_single_window_identifies_nothing() -> None:
 
 def test_a_host_that_no_class_explains_becomes_unknown() -> None:
     assert said(feed(policy(), [NEITHER] * 3)) == [("unknown", -1, "change", 3.0)]
+
+
+def test_a_host_unlike_all_that_was_trained_on_is_unknown_however_sure_the_name() -> None:
+    assert said(feed(policy(), [LAMP] * 5, known=STRANGE)) == [("unknown", -1, "change", 3.0)]
+
+
+def test_a_known_host_is_not_unknown_for_one_strange_window() -> None:
+    known = [FAMILIAR] * 3 + [STRANGE] + [FAMILIAR] * 5
+    assert said(feed(policy(), [LAMP] * 9, known=known)) == [("identified", 0, "change", 2.0)]
+
+
+def test_a_named_host_that_stays_strange_becomes_unknown_after_more_windows_than_a_new_one() -> (
+    None
+):
+    made = policy(replace(SETTINGS, leave=5))
+    known = [FAMILIAR] * 2 + [STRANGE] * 9
+    decisions = feed(made, [LAMP] * 11, known=known)
+    assert said(decisions)[1:] == [("unknown", -1, "change", 8.0)]
 
 
 def test_a_short_disagreement_changes_nothing() -> None:
@@ -97,23 +127,29 @@ def test_a_slot_given_to_another_host_remembers_nothing() -> None:
 
 
 WINDOWS = st.lists(
-    st.tuples(st.integers(0, 3), st.sampled_from([LAMP, LENS, NEITHER])), max_size=60
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from([LAMP, LENS, NEITHER]),
+        st.sampled_from([FAMILIAR, STRANGE]),
+    ),
+    max_size=60,
 )
 
 
 @given(WINDOWS, st.lists(st.integers(0, 60), max_size=4))
 def test_decisions_do_not_depend_on_how_windows_were_cut_into_batches(
-    windows: list[tuple[int, list[float]]], cuts: list[int]
+    windows: list[tuple[int, list[float], float]], cuts: list[int]
 ) -> None:
     slot = np.array([window[0] for window in windows], np.int64)
     ts = np.arange(len(windows), dtype=float)
     probability = np.array([window[1] for window in windows], np.float32).reshape(-1, 2)
-    whole = said(policy().update(slot, ts, probability))
+    known = np.array([window[2] for window in windows], np.float32)
+    whole = said(policy().update(slot, ts, probability, known))
     edges = [0, *sorted(min(cut, len(windows)) for cut in cuts), len(windows)]
     made = policy()
     parts = [
         decision
         for a, b in itertools.pairwise(edges)
-        for decision in made.update(slot[a:b], ts[a:b], probability[a:b])
+        for decision in made.update(slot[a:b], ts[a:b], probability[a:b], known[a:b])
     ]
     assert said(parts) == whole

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from nba_broker.errors import ModelError
-from nba_broker.features import IntervalScale, Vocabulary
+from nba_broker.features import HIGH, NEVER_SEEN, IntervalScale, Services, Vocabulary
+from nba_broker.messages import port_code
 from nba_broker.scorer import Manifest, Scorer
 from nba_broker.sequences import Sequences
 
@@ -25,6 +26,18 @@ def test_padding_never_seen_and_known_pools_keep_apart() -> None:
     assert vocabulary.ids(np.array([2, 0]), table).tolist() == [2, 3]
 
 
+def test_services_keep_port_and_transport_apart_but_not_random_ports() -> None:
+    codes = [
+        port_code(port, protocol)
+        for port, protocol in ((53, "udp"), (53, "tcp"), (HIGH, "udp"), (65535, "udp"))
+    ]
+    services = Services.of(codes)
+    assert set(services.names) == {"53/udp", "53/tcp", "high/udp"}
+    assert Services(services.names).ids(np.array(codes)).tolist() == [3, 2, 4, 4]
+    unknown = [port_code(HIGH, "tcp"), port_code(HIGH - 1, "udp"), port_code(443, "tcp")]
+    assert (services.ids(np.array(unknown)) == NEVER_SEEN).all()
+
+
 def test_the_interval_scale_keeps_milliseconds_apart_from_seconds() -> None:
     scaled = IntervalScale()(np.array([-1, 0, 0.01, 0.1, 1, 10, 86400, np.inf]))
     assert scaled[:2].tolist() == [0, 0]
@@ -35,7 +48,8 @@ def test_the_interval_scale_keeps_milliseconds_apart_from_seconds() -> None:
 def test_attention_is_zero_on_padding_and_sums_to_one(model_folder: ModelFolder) -> None:
     scorer = Scorer(model_folder())
     sequences = Sequences(8, 4, 1, evidence=False)
-    windows = sequences.push(np.zeros(5, np.int64), np.arange(5.0), pool=np.zeros(5, np.int32))
+    zeros = np.zeros(5, np.int32)
+    windows = sequences.push(zeros, np.arange(5.0), pool=zeros, dport=zeros)
     scores = scorer(windows, ["as:1"])
     assert scores.probability.shape == (2, 2)
     assert scores.attention.sum(1) == pytest.approx([1, 1])
@@ -52,7 +66,10 @@ def test_attention_is_zero_on_padding_and_sums_to_one(model_folder: ModelFolder)
         ({"pools": None}, "incomplete or malformed"),
         ({"classes": [{"device": "x"}]}, "incomplete or malformed"),
         ({"onnx": {"sha256": "0" * 64}}, "does not match the SHA-256"),
-        ({"thresholds": {"identified": 2}}, "out of range"),
+        ({"thresholds": {"identified": 2, "known": 0}}, "out of range"),
+        ({"thresholds": {"identified": 0.7, "known": float("nan")}}, "out of range"),
+        ({"thresholds": {"identified": 0.7}}, "incomplete or malformed"),
+        ({"services": ["443/tls"]}, "not a service"),
     ],
 )
 def test_a_manifest_that_does_not_fit_stops_the_start(

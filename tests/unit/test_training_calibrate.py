@@ -8,8 +8,10 @@ import pytest
 from nba_broker.policy import PolicySettings
 from training.calibrate import (
     CANDIDATES,
+    calibrate,
     class_weights,
     identified_threshold,
+    quantile,
     smooth,
     softmax,
     temperature_of,
@@ -52,3 +54,26 @@ def test_the_highest_threshold_is_taken_when_none_is_good_enough() -> None:
     )
     assert threshold == CANDIDATES[-1]
     assert precision == pytest.approx(0.5)
+
+
+def test_familiarity_is_smoothed_like_probabilities() -> None:
+    weight = PolicySettings().weight
+    assert smooth(np.array([1.0, 0.0]), np.array([0, 0])) == pytest.approx([1, 1 - weight])
+
+
+def test_at_most_the_given_share_of_the_weight_lies_below_a_quantile() -> None:
+    value = np.arange(100.0)[::-1]
+    assert quantile(value, np.ones(100), 0.01) == 1.0
+    assert quantile(value, np.ones(100), 0.0) == 0.0
+    assert quantile(np.array([5.0, 1.0]), np.array([1.0, 99.0]), 0.01) == 1.0
+
+
+def test_a_class_that_has_changed_takes_no_part_in_the_calibration() -> None:
+    truth = np.repeat([0, 1, 2], 200)
+    logits = 4 * np.eye(3)[np.where(truth == 2, 0, truth)]  # 2 is taken for 0 now
+    known = np.where(truth == 2, -9.0, 1.0)
+    chosen = calibrate(logits, truth, logits, known, truth, truth, kept=0.99)
+    assert chosen.left_out == (2,)
+    assert chosen.known == 1.0
+    assert chosen.temperature < 1
+    assert chosen.precision == 1.0

@@ -153,3 +153,14 @@ def test_windows_equal_those_of_the_runtime(archive, model_folder) -> None:
         live.process(batch)
     for column, expected in zip(zip(*seen, strict=True), offline, strict=True):
         assert np.array_equal(np.concatenate(column), expected)
+
+
+def test_lives_are_the_same_sessions_as_of_hosts_met_anew(archive) -> None:
+    folder = archive([*lamp(range(7)), (3.5, "10.0.0.2", LENS, LENS_CLOUD)])
+    labels = [Label(LAMP, "Lamp", "bulb"), Label(LENS, "Lens", "camera")]
+    sessions, _ = dataset.load([folder], labels, pools())
+    lives = sessions.lives(3)
+    assert [one.device for one in lives.labels] == ["Lamp", "Lamp", "Lamp", "Lens"]
+    assert sorted(np.bincount(lives.series)) == [1, 1, 3, 3]
+    assert lives.ts.tolist() == sessions.ts.tolist()
+    assert lives.windows(3, 3).slot.tolist() == [0, 1]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nba_broker.errors import ArchiveError
+from nba_broker.messages import port_code
 from nba_broker.scorer import Scorer
 from training.dataset import LabelledSessions
 from training.evaluate import evaluate
@@ -23,6 +24,7 @@ def sessions(pools: list[int], series: list[int]) -> LabelledSessions:
         np.arange(len(pools), dtype=np.float64),
         np.array(series),
         np.array(pools, np.int32),
+        np.full(len(pools), port_code(443, "tcp"), np.int32),
         LABELS,
         ["as:1", "as:2", "as:3"],
     )

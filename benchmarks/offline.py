@@ -1,0 +1,182 @@
+"""Figures that need no Zeek: the pipeline, its memory, decoding, and archives."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import traffic
+from benchmarks.traffic import Traffic
+from nba_broker import config, snapshot
+from nba_broker.cli import build_pipeline
+from nba_broker.link import decode
+from nba_broker.messages import Sessions
+from nba_broker.pipeline import Pipeline
+from nba_broker.reorder import Reorder
+from nba_broker.scorer import Scorer, Scores
+from nba_broker.sequences import Windows
+
+Figure = tuple[str, float, str]
+"""Name, value and unit."""
+
+STEP = 32  # batches that a busy worker finds waiting, and hands to the pipeline at once
+SESSIONS = 500_000
+ROWS = 2_000_000
+
+
+class Stopwatch(Scorer):
+    """A scorer that knows how much processor time it took."""
+
+    seconds = 0.0
+    windows = 0
+
+    def __call__(self, windows: Windows, table: list[str]) -> Scores:
+        """As :class:`Scorer`."""
+        began = time.process_time()
+        scores = super().__call__(windows, table)
+        self.seconds += time.process_time() - began
+        self.windows += len(windows)
+        return scores
+
+
+def make(max_hosts: int) -> tuple[Pipeline, Stopwatch]:
+    """The pipeline as ``nba-broker run`` builds it, with the shipped model and database."""
+    settings = replace(config.load(None, os.environ, {}), max_hosts=max_hosts)
+    scorer = Stopwatch(settings.model)
+    reorder = Reorder(settings.reorder, settle=0)
+    return build_pipeline(settings, worker="bench", reorder=reorder, scorer=scorer), scorer
+
+
+def feed(pipeline: Pipeline, batches: Iterable[Sessions]) -> tuple[int, float]:
+    """Hand batches over as a busy worker does; returns sessions and processor seconds."""
+    batches = iter(batches)
+    sessions, seconds = 0, 0.0
+    while step := list(islice(batches, STEP)):
+        began = time.process_time()
+        for batch in step:
+            pipeline.add("bench", float(batch.ts[-1]), batch, 0.0)
+        pipeline.flush(0.0)
+        seconds += time.process_time() - began
+        sessions += sum(map(len, step))
+    return sessions, seconds
+
+
+def pipeline() -> Iterator[Figure]:
+    """Decoded batches to verdicts: hosts that are known already, and hosts that are new."""
+    rates = []
+    for hosts in (1_000, 100_000):
+        made, scorer = make(2 * hosts + 10_000)
+        source = Traffic(hosts)
+        sessions, seconds = feed(made, source.each_once())
+        if hosts == 100_000:
+            yield "pipeline.new_hosts", sessions / seconds, "hosts/cpu-s"
+        # Until nearly every host has been decided upon: a first decision is dear, and is one line.
+        feed(made, source.random(40 * hosts))
+        scorer.seconds, scorer.windows = 0.0, 0
+        sessions, seconds = feed(made, source.random(SESSIONS))
+        rates.append(sessions / seconds)
+        yield f"pipeline.sessions.{hosts}_hosts", rates[-1], "sessions/cpu-s"
+        yield f"pipeline.scoring_share.{hosts}_hosts", scorer.seconds / seconds, "of cpu time"
+        rest = sessions / (seconds - scorer.seconds)
+        yield f"pipeline.without_scoring.{hosts}_hosts", rest, "sessions/cpu-s"
+        yield f"scorer.windows.{hosts}_hosts", scorer.windows / scorer.seconds, "windows/cpu-s"
+    yield "pipeline.100000_against_1000_hosts", rates[1] / rates[0], "ratio"
+
+
+def memory(hosts: int) -> Iterator[Figure]:
+    """Resident bytes per host, at rest and at the most while a snapshot is written."""
+    made, _ = make(hosts)
+    # What is there once, whatever the number of hosts: caches of destinations, the model.
+    feed(made, Traffic(100).random(50_000))
+    before = _status("VmRSS")
+    feed(made, Traffic(hosts).each_once())
+    # A score writes the policy's columns, which are untouched, so not resident, until then.
+    made.policy.reset(np.arange(hosts))
+    at_rest = _status("VmRSS")
+    with tempfile.TemporaryDirectory() as folder:
+        Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far
+        began = time.process_time()
+        longest = 0.0
+
+        def parts() -> Iterator[bytes]:
+            nonlocal longest
+            content = snapshot.parts(made, {})
+            while True:
+                start = time.perf_counter()
+                part = next(content, None)
+                longest = max(longest, time.perf_counter() - start)
+                if part is None:
+                    return
+                yield part
+
+        path = Path(folder) / "s"
+        snapshot.write(path, parts())
+        highest = _status("VmHWM")
+        yield f"snapshot.seconds.{hosts}_hosts", time.process_time() - began, "cpu-s"
+        yield f"snapshot.longest_pause.{hosts}_hosts", longest * 1e3, "ms"
+        yield f"snapshot.bytes.{hosts}_hosts", path.stat().st_size / hosts, "B/host"
+    window = made.sequences.length
+    goal = 60 * window + 300
+    yield f"memory.{hosts}_hosts", (at_rest - before) / hosts, "B/host"
+    yield f"memory.snapshot.{hosts}_hosts", (highest - before) / hosts, "B/host"
+    yield f"memory.{hosts}_hosts_against_goal", (at_rest - before) / hosts / goal, "ratio"
+
+
+def _status(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)
+
+
+def decoding() -> Iterator[Figure]:
+    """Frames to columns, on the event loop's thread."""
+    batches = list(Traffic(1_000).random(200_000))
+    frames = [traffic.frame(batch, seq) for seq, batch in enumerate(batches, 1)]
+    sessions = sum(map(len, batches))
+    for frame in frames[:50]:
+        decode(frame)
+    began = time.process_time()
+    for frame in frames:
+        decode(frame)
+    seconds = time.process_time() - began
+    yield "decode.sessions", sessions / seconds, "sessions/cpu-s"
+    yield "decode.bytes", sum(map(len, frames)) / sessions, "B/session"
+
+
+def archive() -> Iterator[Figure]:
+    """``nba-broker score`` over one big conn.log, beside pandas.read_csv of the same columns."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "conn.log"
+        traffic.conn_log(log, ROWS, 1_000)
+        read = (
+            "import pandas, sys; pandas.read_csv(sys.argv[1], sep='\\t', comment='#', header=None,"
+            f"usecols={[traffic.COLUMNS.index(name) for name in _READ]})"
+        )
+        pandas_seconds = _child("-c", read, str(log))
+        score = ("-m", "nba_broker.cli", "score", str(log), "--out", folder)
+        score_seconds = _child(*score)
+    yield "read_csv.rows", ROWS / pandas_seconds, "rows/cpu-s"
+    yield "score.rows", ROWS / score_seconds, "rows/cpu-s"
+    yield "score.against_read_csv", pandas_seconds / score_seconds, "ratio"
+
+
+_READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
+
+
+def _child(*arguments: str) -> float:
+    """Processor seconds of a Python of its own."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -1,0 +1,275 @@
+"""What an operator should know before asking anybody: each finding one line, with what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from nba_broker import snapshot, zeek_process
+from nba_broker.config import Config
+from nba_broker.errors import ConfigError, LinkError, MessageError, NBAError
+from nba_broker.link import Hello, Link, SessionBatch, decode
+from nba_broker.pools import Database
+from nba_broker.scorer import Manifest, Scorer
+
+LISTEN = 6.0  # seconds: a worker says hello every five, a sensor speaks four times a second
+OLD = 90  # days after which an IP database names too many networks wrongly
+SKEW = 5.0  # seconds between a sensor's clock and this machine's that need no explanation
+_BYTES_PER_SESSION, _BYTES_PER_HOST = 60, 300  # of the state, see docs/operations.md
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line; without ``advice`` all is well."""
+
+    text: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"TO DO  {self.text}: {self.advice}" if self.advice else f"ok     {self.text}"
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a few seconds of listening told."""
+
+    workers: set[str] = field(default_factory=set)
+    clocks: dict[str, float] = field(default_factory=dict)  # node -> its clock less this one's
+    skipped: dict[str, list[int]] = field(default_factory=dict)  # node -> first and last count
+
+    def hear(self, frame: bytes) -> None:
+        """Take note of one frame."""
+        try:
+            message = decode(frame)
+        except MessageError:
+            return
+        if isinstance(message, Hello):
+            self.workers.add(message.worker)
+        elif isinstance(message, SessionBatch):
+            self.clocks[message.node] = message.now - time.time()
+            counts = self.skipped.setdefault(message.node, [message.skipped, message.skipped])
+            counts[1] = message.skipped
+
+
+def examine(settings: Config, link: Link) -> Iterator[Finding]:
+    """Every finding, the live ones after some seconds of listening; it never speaks itself."""
+    yield from model_and_databases(settings)
+    yield from state(settings)
+    yield from port(settings.url, settings.ca is not None)
+    heard = Heard()
+    try:
+        asyncio.run(link.listen(LISTEN, heard.hear))
+    except LinkError as error:
+        yield from installed_zeek()
+        yield Finding(
+            str(error), "start Zeek with the package loaded, or give its address with --url"
+        )
+        return
+    yield version(link.version)
+    yield backend(link.endpoint)
+    yield from sensors(heard, expected_sensors())
+
+
+def model_and_databases(settings: Config) -> Iterator[Finding]:
+    """Whether the worker could start, and with what."""
+    try:
+        manifest = Scorer(settings.model).manifest
+        yield Finding(_model(manifest))
+    except NBAError as error:
+        yield Finding("the model cannot be used", str(error))
+    for path in settings.pools:
+        try:
+            database = Database(path)
+        except NBAError as error:
+            yield Finding("an IP database cannot be used", str(error))
+            continue
+        days = (time.time() - database.built.timestamp()) / 86400
+        text = f"{path.name}: {database.kind} of {database.built:%Y-%m-%d}, {days:.0f} days old"
+        yield Finding(text, "fetch a newer edition; it is taken over live" if days > OLD else "")
+
+
+def _model(manifest: Manifest) -> str:
+    made = f", made {manifest.created:%Y-%m-%d}" if manifest.created else ""
+    return (
+        f"model {manifest.id}{made}: {len(manifest.classes)} devices, window {manifest.window}, "
+        f"feature version {manifest.raw['feature_version']}"
+    )
+
+
+def state(settings: Config) -> Iterator[Finding]:
+    """Whether a restart would know anything, and whether there is room for it."""
+    if settings.state is None:
+        yield Finding("a restart forgets all hosts", "give run a folder with --state")
+        return
+    try:
+        path = snapshot.path_in(settings.state)
+    except ConfigError as error:
+        yield Finding("no snapshots", str(error))
+        return
+    text = f"state in {settings.state}"
+    if path.exists():
+        text += f", last written {time.time() - path.stat().st_mtime:.0f} s ago"
+    yield Finding(text)
+    for bad in sorted(settings.state.glob(f"{snapshot.FILE}.bad-*")):
+        yield Finding(f"{bad.name} could not be read at a start", "delete it, or report it")
+    try:
+        window = Manifest.load(settings.model).window
+    except NBAError:
+        return
+    # The old one stays until the new one is complete.
+    need = 2 * settings.max_hosts * (_BYTES_PER_SESSION * window + _BYTES_PER_HOST)
+    free = shutil.disk_usage(settings.state).free
+    text = (
+        f"{free / 1e9:.1f} GB free there, {need / 1e9:.1f} GB needed for {settings.max_hosts} hosts"
+    )
+    yield Finding(text, "make room, or lower max_hosts" if free < need else "")
+
+
+def port(url: str, authority: bool) -> Iterator[Finding]:
+    """Who may reach Zeek's port: whoever does is trusted by it."""
+    parts = urlsplit(url)
+    host, number = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    if parts.scheme == "wss":
+        yield Finding(
+            f"{url} is encrypted",
+            "" if authority else "set --ca, so that nobody else can pass for this Zeek",
+        )
+    elif _is_loopback(host):
+        yield Finding(f"{url} stays on this machine")
+    else:
+        yield Finding(
+            f"{url} crosses the network in the clear",
+            "use TLS with client certificates (NBA::tls_options; wss:// with --ca, --cert, --key)",
+        )
+    if parts.scheme != "wss":
+        for address in listening(number):
+            if _is_loopback(host) and not _is_loopback(address):
+                yield Finding(
+                    f"port {number} is open at {address} without TLS",
+                    "set NBA::listen_addr to 127.0.0.1, or NBA::tls_options",
+                )
+
+
+def listening(number: int) -> list[str]:
+    """Addresses at which this machine listens on a TCP port; none where it does not tell."""
+    found = []
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        try:
+            rows = table.read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for row in rows:
+            local, _, status = row.split()[1:4]
+            address, _, port = local.partition(":")
+            if status == "0A" and int(port, 16) == number:  # 0A: listening
+                words = bytes.fromhex(address)
+                # Each group of four bytes is in the machine's order.
+                packed = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
+                found.append(str(ipaddress.ip_address(packed)))
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def installed_zeek() -> Iterator[Finding]:
+    """What can be said of a Zeek that does not answer."""
+    zeek = zeek_process.find_zeek()
+    if zeek is None:
+        yield Finding("no zeek on PATH or in /opt/zeek/bin", "look on the machine that runs it")
+        return
+    said = subprocess.run([zeek, "--version"], capture_output=True, text=True, check=False).stdout
+    yield version(said.split()[-1] if said.split() else "")
+    try:
+        yield Finding(f"package in {zeek_process.find_scripts()}")
+    except NBAError as error:
+        yield Finding("the package is not here", str(error))
+
+
+def version(text: str) -> Finding:
+    """Whether one stuck client can stall the others on its port in this version of Zeek."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    if found is None:
+        return Finding(f"Zeek's version is not known ({text!r})", "check that it is 8.0 or later")
+    number = tuple(int(part or 0) for part in found.groups())
+    if number < (8, 0, 0):
+        return Finding(f"Zeek {text} is too old", "install Zeek 8.1 or later")
+    if number < (8, 0, 9) or (8, 1, 0) <= number < (8, 2, 1):
+        return Finding(
+            f"Zeek {text} waits without limit for a WebSocket client that stops reading",
+            "keep NBA::listen_port for the worker alone until Zeek is 8.0.9, 8.2.1 or later",
+        )
+    return Finding(f"Zeek {text}")
+
+
+def backend(endpoint: str) -> Finding:
+    """Whether Zeek's nodes, and so its worker, hear each other at all."""
+    name = endpoint.partition("_")[0].lower()
+    if name.startswith("none"):
+        return Finding(
+            "Zeek has no cluster backend, so nothing is delivered",
+            "load zeek-nba/standalone, or policy/frameworks/cluster/backend/zeromq",
+        )
+    return Finding(f"cluster backend: {name or 'not told'}")
+
+
+def sensors(heard: Heard, expected: set[str]) -> Iterator[Finding]:
+    """Whether the package runs on every sensor, told by its heartbeats."""
+    if not heard.workers:
+        yield Finding(
+            "no worker is running, so sensors are silent",
+            "start nba-broker run, then ask the doctor again",
+        )
+        return
+    yield Finding(f"worker {', '.join(sorted(heard.workers))}")
+    if len(heard.workers) > 1:
+        yield Finding("more than one worker", "stop all but one")
+    if not heard.clocks:
+        yield Finding(
+            "no sensor is heard",
+            "load the package on all nodes (@load zeek-nba in local.zeek, then deploy)",
+        )
+        return
+    yield Finding(f"heard {len(heard.clocks)} sensors: {', '.join(sorted(heard.clocks))}")
+    for node in sorted(expected - heard.clocks.keys()):
+        yield Finding(
+            f"{node} is not heard", "see whether it runs, and has the package (deploy it again)"
+        )
+    for node, skew in sorted(heard.clocks.items()):
+        if abs(skew) > SKEW:
+            yield Finding(
+                f"the clock of {node} differs from this machine's by {skew:.1f} s",
+                "set both by NTP; a sensor that reads a capture may be left alone",
+            )
+    for node, (first, last) in sorted(heard.skipped.items()):
+        if last > first:
+            yield Finding(
+                f"{node} skipped {last - first} sessions meanwhile",
+                "the worker does not keep up: see the capacity planning in docs/operations.md",
+            )
+
+
+def expected_sensors() -> set[str]:
+    """The workers of the cluster layout that zeekctl or systemd's generator made, if any."""
+    zeek = zeek_process.find_zeek()
+    if zeek is None:
+        return set()
+    names: set[str] = set()
+    for top in ("spool", "var"):
+        for layout in (zeek.parent.parent / top).glob("**/cluster-layout.zeek"):
+            names.update(
+                re.findall(r'\["([^"]+)"\]\s*=\s*\[\$node_type=Cluster::WORKER', layout.read_text())
+            )
+    return names

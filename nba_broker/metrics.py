@@ -1,0 +1,110 @@
+"""What Prometheus is told: the counters as they stand when it asks, and how long scoring takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from nba_broker.errors import ConfigError
+from nba_broker.scorer import Scorer, Scores
+from nba_broker.sequences import Windows
+from nba_broker.worker import Worker
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class TimedScorer(Scorer):
+    """A scorer that keeps a histogram of how long it takes for the windows of one step."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.seconds = Histogram(
+            "nba_scoring_seconds",
+            "Time to score the windows of one step",
+            registry=None,
+            buckets=_SECONDS,
+        )
+
+    def __call__(self, windows: Windows, table: list[str]) -> Scores:
+        """As :class:`Scorer`."""
+        with self.seconds.time():
+            return super().__call__(windows, table)
+
+
+class WorkerCollector(Collector):
+    """Reads a worker's counters at the moment of a scrape, so that nothing is counted twice."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric but the histogram; docs/operations.md lists them."""
+        worker, pipeline = self._worker, self._worker.pipeline
+        # A copy, since the event loop adds nodes while this thread reads.
+        accounts = list(worker.ledger.accounts.items())
+        for name, text in (
+            ("received", "Sessions that arrived"),
+            ("lost", "Sessions that were sent and did not arrive"),
+            ("skipped", "Sessions that sensors saw and did not publish"),
+            ("missed", "Sessions sent before this worker joined"),
+        ):
+            family = CounterMetricFamily(f"nba_{name}_sessions", text, labels=["node"])
+            for node, account in accounts:
+                family.add_metric([node], getattr(account, name))
+            yield family
+        invalid = CounterMetricFamily(
+            "nba_invalid_messages", "Messages that broke the contract", labels=["kind"]
+        )
+        for kind, number in list(worker.invalid.items()):
+            invalid.add_metric([kind], number)
+        yield invalid
+        counters = pipeline.counters
+        for name, text, number in (
+            ("nba_late_sessions", "Sessions that came after later ones", pipeline.reorder.late),
+            ("nba_processed_sessions", "Sessions that the pipeline took", counters.sessions),
+            ("nba_scored_windows", "Windows that the model scored", counters.scored),
+            ("nba_evicted_hosts", "Hosts forgotten for want of room", counters.evicted),
+            ("nba_verdicts", "Verdicts given", counters.verdicts),
+        ):
+            yield CounterMetricFamily(name, text, value=number)
+        manifest = pipeline.scorer.manifest
+        for name, text, value in (
+            ("nba_hosts", "Hosts tracked", pipeline.hosts),
+            ("nba_queue_messages", "Messages that wait for the pipeline", worker.queue),
+            ("nba_lag_seconds", "How long the last step's oldest message waited", worker.lag),
+            ("nba_connected", "Whether Zeek is connected", worker.link.connected),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
+        now = time.time()
+        ages = GaugeMetricFamily(
+            "nba_database_age_seconds", "Age of an IP database's edition", labels=["file"]
+        )
+        for database in pipeline.pools.databases:
+            ages.add_metric([database.path.name], now - database.built.timestamp())
+        yield ages
+        model = GaugeMetricFamily("nba_model_info", "The model in use", labels=["model"])
+        model.add_metric([manifest.id], 1)
+        yield model
+        if manifest.created is not None:
+            yield GaugeMetricFamily(
+                "nba_model_age_seconds",
+                "Time since the model was made",
+                now - manifest.created.timestamp(),
+            )
+
+
+def serve(where: str, worker: Worker, scorer: TimedScorer) -> None:
+    """Answer at ``HOST:PORT`` on a thread of its own; raises ConfigError."""
+    registry = CollectorRegistry()
+    registry.register(WorkerCollector(worker))
+    registry.register(scorer.seconds)
+    host, _, port = where.rpartition(":")
+    try:
+        start_http_server(int(port), host.strip("[]") or "127.0.0.1", registry)
+    except (OSError, ValueError, OverflowError) as error:
+        raise ConfigError(f"metrics: cannot listen at {where!r} ({error})") from error

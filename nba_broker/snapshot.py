@@ -1,0 +1,274 @@
+"""The hosts' state in a file, so that a worker that starts again knows what the last one knew.
+
+A snapshot is written in parts between the pipeline's work, a few thousand hosts each: every host
+is consistent in itself, and no second copy of the state is ever held. The file is lines of JSON,
+each followed by the bytes of the arrays it announces, and ends in the SHA-256 of all before;
+nothing in it is code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
+
+from nba_broker.errors import ConfigError, SnapshotError
+from nba_broker.features import FEATURE_VERSION
+from nba_broker.link import Position
+from nba_broker.messages import PROTOCOLS, STATES, Lease
+from nba_broker.pipeline import Pipeline
+
+FORMAT = 1
+FILE = "hosts.snapshot"
+
+_PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
+_LINE = 1 << 26  # bytes of the longest line that makes sense
+_DIGEST = hashlib.sha256().digest_size
+
+
+def path_in(folder: Path) -> Path:
+    """Where the snapshot of a state folder is; makes the folder. Raises ConfigError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"state: cannot write to {folder} ({error.strerror}); give the worker's user a folder"
+        ) from error
+    return folder / FILE
+
+
+def parts(pipeline: Pipeline, positions: dict[str, Position]) -> Iterator[bytes]:
+    """The state as it stands at each step; between steps the pipeline may go on.
+
+    ``positions``: how far each node's sessions are accounted for.
+    """
+    identity, pools = pipeline.tracker.identity, pipeline.pools
+    yield _line(_header(pipeline) | {"positions": {n: tuple(p) for n, p in positions.items()}})
+    start = 0
+    while start < identity.capacity:
+        names = identity.names(start, start + _PART)
+        start += _PART
+        slots = np.array(list(names), np.int64)
+        yield _line({"hosts": list(names.values())}) + b"".join(
+            _records(columns, slots).tobytes()
+            for columns in (pipeline.columns(), pipeline.policy.columns())
+        )
+    for kind, state in (("addresses", identity.addresses()), ("hostnames", identity.hostnames())):
+        keys = iter(list(state))
+        while some := list(islice(keys, 8 * _PART)):
+            yield _line({kind: {key: state[key] for key in some if key in state}})
+    leases = [dataclasses.astuple(lease) for lease in pipeline.tracker.leases]
+    # Last, since the table of pools only grows: it names every index above.
+    yield _line({"pools": pools.table, "leases": leases})
+
+
+def write(path: Path, content: Iterable[bytes]) -> None:
+    """Replace the file as a whole, or leave it as it was; raises OSError."""
+    part = path.with_name(f"{path.name}.part")
+    digest = hashlib.sha256()
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        for block in content:
+            digest.update(block)
+            file.write(block)
+        file.write(digest.digest())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, too, has to outlive a power cut
+    finally:
+        os.close(folder)
+
+
+def restore(path: Path, pipeline: Pipeline) -> dict[str, Position]:
+    """Fill a new pipeline and return the positions; slots are given anew, without gaps.
+
+    A snapshot of another model keeps what hosts did and forgets what was thought of it. Raises
+    SnapshotError, after which the pipeline is not to be used, and OSError.
+    """
+    with path.open("rb") as file:
+        end = _verified(path, file)
+        try:
+            return _restore(file, end, pipeline)
+        except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+            raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a snapshot that cannot be used; returns where it is now."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
+        number += 1
+    os.replace(path, aside)
+    return aside
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(document) + b"\n"
+
+
+def _header(pipeline: Pipeline) -> dict[str, Any]:
+    manifest = pipeline.scorer.manifest
+    return {
+        "format": FORMAT,
+        "feature_version": FEATURE_VERSION,
+        "window": manifest.window,
+        "layout": str(_layout(pipeline.columns())),
+        "model": manifest.sha256,
+        "policy": str(_layout(pipeline.policy.columns())),
+        "policy_bytes": _layout(pipeline.policy.columns()).itemsize,
+    }
+
+
+def _layout(columns: dict[str, np.ndarray]) -> np.dtype:
+    """One host's state as a record."""
+    return np.dtype([(name, column.dtype, column.shape[1:]) for name, column in columns.items()])
+
+
+def _records(columns: dict[str, np.ndarray], slots: np.ndarray) -> np.ndarray:
+    records = np.empty(len(slots), _layout(columns))
+    for name, column in columns.items():
+        records[name] = column[slots]
+    return records
+
+
+def _verified(path: Path, file: BinaryIO) -> int:
+    """The number of bytes before the digest, which fits them."""
+    end = os.fstat(file.fileno()).st_size - _DIGEST
+    digest = hashlib.sha256()
+    left = end
+    while left > 0 and (block := file.read(min(left, 1 << 20))):
+        digest.update(block)
+        left -= len(block)
+    if end <= 0 or file.read() != digest.digest():
+        raise SnapshotError(f"{path}: damaged or cut short (its SHA-256 does not fit)")
+    file.seek(0)
+    return end
+
+
+def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position]:
+    identity = pipeline.tracker.identity
+    header, ours = _read_line(file), _header(pipeline)
+    for name in ("format", "feature_version", "window", "layout"):
+        if header[name] != ours[name]:
+            raise ValueError(f"its {name} is {header[name]}, here it is {ours[name]}")
+    same_model = all(header[name] == ours[name] for name in ("model", "policy"))
+    policy_bytes = int(header["policy_bytes"])
+    highest_pool = -1
+    line: dict[str, Any] = {}
+    while file.tell() < end:
+        line = _read_line(file)
+        if hosts := line.get("hosts"):
+            records = _read_records(file, end, len(hosts), _layout(pipeline.columns()))
+            _check_hosts(hosts, records)
+            highest_pool = max(highest_pool, int(records["pool"].max()))
+            slots = np.array([identity.admit(*host) for host in hosts], np.int64)
+            pipeline.reserve(identity.capacity)
+            _fill(pipeline.columns(), slots, records)
+            if same_model:
+                layout = _layout(pipeline.policy.columns())
+                records = _read_records(file, end, len(hosts), layout)
+                _check_policy(records)
+                _fill(pipeline.policy.columns(), slots, records)
+            else:
+                file.seek(policy_bytes * len(hosts), os.SEEK_CUR)
+                pipeline.policy.begin(slots, records["last_ts"])
+        addresses, hostnames = line.get("addresses", {}), line.get("hostnames", {})
+        for address in addresses:
+            _check_address(address)
+        identity.learn(_texts(addresses), _texts(hostnames))
+    table = line["pools"]
+    if len(set(table)) < len(table) or not all(isinstance(name, str) for name in table):
+        raise ValueError("pools that are no names")
+    if highest_pool >= len(table):
+        raise ValueError("a pool without a name")
+    pipeline.pools.restore(table)
+    for ts, ip, mac, hostname in line["leases"]:
+        _check_address(ip)
+        pipeline.lease(Lease(float(ts), ip, str(mac), str(hostname)))
+    return {
+        str(node): Position(str(run), int(sent))
+        for node, (run, sent) in header["positions"].items()
+    }
+
+
+def _read_line(file: BinaryIO) -> dict[str, Any]:
+    document = orjson.loads(file.readline(_LINE))
+    if not isinstance(document, dict):
+        raise TypeError("a line that is no object")
+    return document
+
+
+def _read_records(file: BinaryIO, end: int, number: int, layout: np.dtype) -> np.ndarray:
+    size = number * layout.itemsize
+    if file.tell() + size > end:
+        raise ValueError("fewer hosts than announced")
+    return np.frombuffer(file.read(size), layout)
+
+
+def _fill(columns: dict[str, np.ndarray], slots: np.ndarray, records: np.ndarray) -> None:
+    for name, column in columns.items():
+        column[slots] = records[name]
+
+
+def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray) -> None:
+    """Refuse what would stop the worker later."""
+    for key, address in hosts:
+        if len(key) != 17 or key[2::3] != ":::::":
+            _check_address(key)
+        if address:
+            _check_address(address)
+    if not (
+        (records["count"] > 0).all()
+        and np.isfinite(records["last_ts"]).all()
+        and np.isfinite(records["first_seen"]).all()
+        and (records["interval"] >= 0).all()
+        and (records["pool"] >= 0).all()
+        and (records["dport"] >= 0).all()
+        and (records["dport"] < len(PROTOCOLS) << 16).all()
+        and (np.ascontiguousarray(records["uid"]).view(np.uint8) < 128).all()
+    ):
+        raise ValueError("a host's sessions are out of range")
+
+
+def _check_policy(records: np.ndarray) -> None:
+    classes = records["smoothed"].shape[1]
+    if not (
+        all(
+            ((records[name] >= low) & (records[name] < high)).all()
+            for name, low, high in (
+                ("state", 0, len(STATES)),
+                ("was_state", 0, len(STATES)),
+                ("device", -1, classes),
+                ("was_device", -1, classes),
+                ("name", -1, classes),
+                ("candidate", -1, classes),
+            )
+        )
+        and np.isfinite(records["since"]).all()
+        and np.isfinite(records["logged"]).all()
+        and ((records["smoothed"] >= 0) & (records["smoothed"] <= 1.001)).all()
+    ):
+        raise ValueError("what was thought of a host is out of range")
+
+
+def _check_address(text: str) -> None:
+    socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
+def _texts(table: dict[str, str]) -> dict[str, str]:
+    if not all(isinstance(value, str) for value in table.values()):
+        raise TypeError("a name that is no text")
+    return table

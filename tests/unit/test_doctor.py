@@ -1,0 +1,186 @@
+"""What the doctor finds, and what it says to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from nba_broker import cli, doctor
+from nba_broker.config import Config
+from nba_broker.doctor import Finding, Heard
+from nba_broker.link import Link, encode_hello
+from tests.unit.test_worker import frame
+
+ModelFolder = Callable[..., Path]
+
+
+def texts(findings: list[Finding]) -> str:
+    return "\n".join(map(str, findings))
+
+
+def advised(findings: list[Finding]) -> list[str]:
+    return [finding.text for finding in findings if finding.advice]
+
+
+@pytest.mark.parametrize(
+    ("version", "well"),
+    [
+        ("8.0.0", False),
+        ("8.0.8", False),
+        ("8.0.9", True),
+        ("8.1.0-rc2", False),
+        ("8.1.3", False),
+        ("8.2.0", False),
+        ("8.2.1", True),
+        ("9.1.0-dev", True),
+        ("7.2.1", False),
+        ("", False),
+    ],
+)
+def test_a_zeek_that_can_be_stalled_by_a_client_is_named(version: str, well: bool) -> None:
+    assert (doctor.version(version).advice == "") is well
+
+
+def test_a_zeek_without_a_cluster_backend_is_named() -> None:
+    assert doctor.backend("none_host_1").advice
+    assert not doctor.backend("zeromq__host_1_N1-websocket-1").advice
+
+
+@pytest.mark.parametrize(
+    ("url", "authority", "well"),
+    [
+        ("ws://127.0.0.1:1/v1/messages/json", False, True),
+        ("ws://localhost:1/v1/messages/json", False, True),
+        ("ws://[::1]:1/v1/messages/json", False, True),
+        ("ws://192.0.2.7:1/v1/messages/json", False, False),
+        ("ws://zeek.example:1/v1/messages/json", False, False),
+        ("wss://192.0.2.7:1/v1/messages/json", True, True),
+        ("wss://192.0.2.7:1/v1/messages/json", False, False),
+    ],
+)
+def test_anything_but_loopback_and_tls_is_warned_of(url: str, authority: bool, well: bool) -> None:
+    assert (advised(list(doctor.port(url, authority))) == []) is well
+
+
+def test_a_port_that_is_open_to_others_is_found() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        number = server.getsockname()[1]
+        found = list(doctor.port(f"ws://127.0.0.1:{number}/", False))
+    assert advised(found) == [f"port {number} is open at 0.0.0.0 without TLS"]
+
+
+def test_addresses_that_listen_are_read_in_both_families() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert doctor.listening(server.getsockname()[1]) == ["127.0.0.1"]
+    if socket.has_dualstack_ipv6():
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+            assert doctor.listening(server.getsockname()[1]) == ["::1"]
+
+
+def heard(*frames: bytes | str) -> Heard:
+    found = Heard()
+    for one in frames:
+        found.hear(one if isinstance(one, bytes) else one.encode())
+    return found
+
+
+HELLO = encode_hello("worker")
+
+
+def test_without_a_worker_nothing_is_said_of_sensors() -> None:
+    assert advised(list(doctor.sensors(heard(), {"worker-1"}))) == [
+        "no worker is running, so sensors are silent"
+    ]
+
+
+def test_a_sensor_of_the_layout_that_is_not_heard_is_named() -> None:
+    found = heard(HELLO, frame(1, [], 0, node="worker-1"), b"garbage")
+    found.clocks["worker-1"] = 0.1
+    assert advised(list(doctor.sensors(found, {"worker-1", "worker-2"}))) == [
+        "worker-2 is not heard"
+    ]
+
+
+def test_a_clock_that_is_wrong_and_a_worker_that_is_too_slow_are_named() -> None:
+    found = heard(HELLO, frame(1, [], 0), frame(2, [], 0, skipped=9))
+    assert advised(list(doctor.sensors(found, set()))) == [
+        f"the clock of worker-1 differs from this machine's by {found.clocks['worker-1']:.1f} s",
+        "worker-1 skipped 9 sessions meanwhile",
+    ]
+
+
+def test_state_model_and_databases_that_are_well_need_nothing(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    settings = Config(model=model_folder(), state=tmp_path / "state", max_hosts=16)
+    found = [*doctor.model_and_databases(settings), *doctor.state(settings)]
+    assert advised(found) == []
+    assert "feature version" in texts(found)
+
+
+def test_a_state_that_is_missing_or_was_damaged_is_named(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    assert advised(list(doctor.state(Config()))) == ["a restart forgets all hosts"]
+    (tmp_path / "hosts.snapshot.bad-1").write_text("")
+    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
+    assert advised(list(doctor.state(settings))) == [
+        "hosts.snapshot.bad-1 could not be read at a start"
+    ]
+
+
+def test_a_disk_without_room_for_two_snapshots_is_named(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    settings = Config(model=model_folder(), state=tmp_path, max_hosts=10**12)
+    (only,) = advised(list(doctor.state(settings)))
+    assert "GB free" in only
+
+
+def test_a_model_and_a_database_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    settings = Config(model=tmp_path, pools=(tmp_path / "none.mmdb",))
+    assert advised(list(doctor.model_and_databases(settings))) == [
+        "the model cannot be used",
+        "an IP database cannot be used",
+    ]
+
+
+def test_the_doctor_listens_to_zeek_and_never_speaks() -> None:
+    received: list[str | bytes] = []
+
+    async def zeek(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(json.dumps({"type": "ack", "endpoint": "zeromq_x", "version": "9.0.0"}))
+        await socket.send(HELLO)
+        received.extend([one async for one in socket])
+
+    async def listen() -> tuple[Link, Heard]:
+        async with serve(zeek, "127.0.0.1", 0) as server:
+            number = server.sockets[0].getsockname()[1]
+            link, found = Link(f"ws://127.0.0.1:{number}/"), Heard()
+            await link.listen(0.3, found.hear)
+            return link, found
+
+    link, found = asyncio.run(listen())
+    assert (link.version, link.endpoint, found.workers) == ("9.0.0", "zeromq_x", {"worker"})
+    assert received == []
+
+
+def test_the_exit_status_says_whether_there_is_something_to_do(
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ["doctor", "--model", str(model_folder()), "--state", str(tmp_path / "state")]
+    assert cli.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
+    assert "TO DO  no connection to Zeek" in capsys.readouterr().out
+    monkeypatch.setattr(doctor, "examine", lambda settings, link: [Finding("well")])
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == "ok     well\n"

@@ -1,0 +1,254 @@
+"""The hosts' state over a restart."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nba_broker import snapshot
+from nba_broker.errors import ConfigError, SnapshotError
+from nba_broker.link import Position
+from nba_broker.messages import Lease, Sessions, Verdict
+from nba_broker.pipeline import Pipeline
+from nba_broker.reorder import take
+from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
+
+ModelFolder = Callable[..., Path]
+
+
+def traffic(number: int = 600, hosts: int = 12, seed: int = 1) -> Sessions:
+    """Hosts with and without MACs, known clouds and neighbours, in time order."""
+    rng = random.Random(seed)
+    rows = []
+    for n in range(number):
+        who = rng.randrange(hosts)
+        mac = MAC.format(who) if who % 3 else ""
+        dst = rng.choice([LAMP_CLOUD, LENS_CLOUD, "192.168.1.1", "224.0.0.251", "fe80::5"])
+        rows.append((1000.0 + n * 7.5, f"192.168.1.{who + 10}", mac, dst))
+    return sessions(rows)
+
+
+def save(path: Path, made: Pipeline, positions: dict[str, Position] | None = None) -> None:
+    snapshot.write(path, snapshot.parts(made, positions or {}))
+
+
+def restored(path: Path, made: Pipeline) -> Pipeline:
+    snapshot.restore(path, made)
+    return made
+
+
+def test_a_restored_worker_goes_on_as_if_it_had_never_stopped(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    table = traffic()
+    whole = pipeline(model_folder()).process(table)
+    first = pipeline(model_folder())
+    said = first.process(take(table, np.arange(300)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    assert said + second.process(take(table, np.arange(300, 600))) == whole
+    assert {v.state for v in whole} >= {"learning", "identified"}
+
+
+def test_names_leases_and_addresses_are_restored(model_folder: ModelFolder, tmp_path: Path) -> None:
+    first = pipeline(model_folder())
+    first.lease(Lease(1.0, "192.168.1.7", MAC.format(7), "lamp"))
+    first.lease(Lease(50.0, "192.168.1.9", MAC.format(7), "lamp"))
+    first.process(sessions(host(7, times=[2.0], dst=LAMP_CLOUD)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    # Without a MAC, at the address lent before and at the one lent after the snapshot.
+    second.process(sessions([(3.0, "192.168.1.7", "", LAMP_CLOUD)]))
+    second.process(sessions([(60.0, "192.168.1.9", "", LAMP_CLOUD)]))
+    assert second.hosts == 1
+    identity = second.tracker.identity
+    assert (identity.mac(0), identity.hostname(0)) == (MAC.format(7), "lamp")
+
+
+def test_slots_are_given_anew_without_gaps(model_folder: ModelFolder, tmp_path: Path) -> None:
+    first = pipeline(model_folder(), max_hosts=16)
+    for number in range(20):
+        first.process(sessions(host(number + 1, times=[float(number)], dst=LAMP_CLOUD)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    assert second.hosts == second.tracker.identity.capacity == first.hosts
+
+
+def test_positions_are_restored(model_folder: ModelFolder, tmp_path: Path) -> None:
+    save(tmp_path / "s", pipeline(model_folder()), {"worker-1": Position("R1", 7)})
+    positions = snapshot.restore(tmp_path / "s", pipeline(model_folder()))
+    assert positions == {"worker-1": Position("R1", 7)}
+
+
+def test_hosts_that_come_go_and_move_while_a_snapshot_is_written_do_no_harm(
+    model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nba_broker.snapshot._PART", 3)
+    table = traffic(2000, hosts=60, seed=3)
+    made = pipeline(model_folder(), max_hosts=40)
+    made.process(take(table, np.arange(500)))
+    at = 500
+    content = []
+    for part in snapshot.parts(made, {}):
+        content.append(part)
+        made.process(take(table, np.arange(at, at + 40)))
+        at += 40
+    snapshot.write(tmp_path / "s", content)
+    second = restored(tmp_path / "s", pipeline(model_folder(), max_hosts=40))
+    second.process(take(table, np.arange(at, 2000)))
+    assert second.hosts <= 40
+    identity = second.tracker.identity
+    named = identity.names(0, identity.capacity)
+    assert len({key for key, _ in named.values()}) == len(named) == second.hosts
+
+
+def test_more_hosts_than_there_is_room_for_leave_at_the_first_session(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    first = pipeline(model_folder())
+    for number in range(30):
+        first.process(sessions(host(number + 1, times=[float(number)], dst=LAMP_CLOUD)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder(), max_hosts=16))
+    second.process(sessions(host(99, times=[100.0], dst=LAMP_CLOUD)))
+    assert second.hosts <= 16
+    assert second.process(sessions(host(30, times=[101.0], dst=LAMP_CLOUD))) == []
+
+
+def test_another_model_keeps_what_hosts_did_and_forgets_what_was_thought_of_them(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    first = pipeline(model_folder())
+    first.process(sessions(host(7, times=list(range(20)), dst=LAMP_CLOUD)))
+    content = b"".join(snapshot.parts(first, {}))
+    other = content.replace(first.scorer.manifest.sha256.encode(), b"0" * 64)
+    snapshot.write(tmp_path / "s", [other])
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    said = second.process(sessions(host(7, times=list(range(20, 24)), dst=LAMP_CLOUD)))
+    # Full windows at once, no second "learning" line, and its name has to be earned again.
+    assert [(v.state, v.reason, v.sessions) for v in said] == [("identified", "change", 24)]
+    assert (said[0].previous, said[0].first_seen) == ("learning", 0.0)
+
+
+@pytest.mark.parametrize("changes", [{"window": 16}, {"window": 4}])
+def test_a_snapshot_of_another_window_is_refused(
+    changes: dict[str, int], model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    save(tmp_path / "s", pipeline(model_folder()))
+    with pytest.raises(SnapshotError, match="window is 8"):
+        snapshot.restore(tmp_path / "s", pipeline(model_folder(**changes)))
+
+
+def test_a_snapshot_of_another_version_is_refused(
+    model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "s", pipeline(model_folder()))
+    monkeypatch.setattr(snapshot, "FORMAT", 2)
+    with pytest.raises(SnapshotError, match="format is 1"):
+        snapshot.restore(tmp_path / "s", pipeline(model_folder()))
+
+
+WELL_FORMED: list[bytes] = []
+
+
+def well_formed(folder: Path) -> bytes:
+    if not WELL_FORMED:
+        made = pipeline(folder)
+        made.process(traffic())
+        WELL_FORMED.append(b"".join(snapshot.parts(made, {"n": Position("R", 3)})))
+    return WELL_FORMED[0]
+
+
+SLOW = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
+
+
+@SLOW
+@given(st.data())
+def test_a_file_that_was_cut_or_changed_is_refused(
+    model_folder: ModelFolder, tmp_path: Path, data: st.DataObject
+) -> None:
+    folder = model_folder()
+    good = well_formed(folder)
+    good += hashlib.sha256(good).digest()
+    at = data.draw(st.integers(0, len(good) - 1))
+    bad = data.draw(
+        st.sampled_from(
+            [good[:at], good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :], good + good[at:]]
+        )
+    )
+    (tmp_path / "s").write_bytes(bad)
+    with pytest.raises(SnapshotError):
+        snapshot.restore(tmp_path / "s", pipeline(folder))
+
+
+@SLOW
+@given(st.data())
+def test_whatever_a_checksummed_file_holds_it_is_refused_or_the_worker_works(
+    model_folder: ModelFolder, tmp_path: Path, data: st.DataObject
+) -> None:
+    folder = model_folder()
+    bad = bytearray(well_formed(folder))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(bad) - 1))
+        change = data.draw(st.binary(max_size=8))
+        bad[at : at + data.draw(st.integers(0, 8))] = change
+    snapshot.write(tmp_path / "s", [bytes(bad)])
+    made = pipeline(folder)
+    try:
+        snapshot.restore(tmp_path / "s", made)
+    except SnapshotError:
+        return
+    for verdict in made.process(traffic(seed=2)):
+        assert isinstance(verdict, Verdict)
+
+
+@SLOW
+@given(st.binary(max_size=300))
+def test_whatever_bytes_a_file_holds_they_are_refused(
+    model_folder: ModelFolder, tmp_path: Path, content: bytes
+) -> None:
+    folder = model_folder()
+    for written in (content, content + hashlib.sha256(content).digest()):
+        (tmp_path / "s").write_bytes(written)
+        with pytest.raises(SnapshotError):
+            snapshot.restore(tmp_path / "s", pipeline(folder))
+
+
+def test_what_cannot_be_used_is_set_aside_and_nothing_there_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.snapshot"
+    for number in (1, 2):
+        path.write_bytes(b"bad")
+        assert snapshot.set_aside(path) == tmp_path / f"hosts.snapshot.bad-{number}"
+    assert not path.exists()
+
+
+def test_a_snapshot_that_cannot_be_completed_leaves_the_last_one(tmp_path: Path) -> None:
+    def broken() -> object:
+        yield b"something"
+        raise OSError("disk full")
+
+    snapshot.write(tmp_path / "s", [b"good"])
+    before = (tmp_path / "s").read_bytes()
+    with pytest.raises(OSError, match="disk full"):
+        snapshot.write(tmp_path / "s", broken())  # type: ignore[arg-type]
+    assert (tmp_path / "s").read_bytes() == before
+
+
+def test_nobody_else_may_read_a_snapshot(tmp_path: Path) -> None:
+    snapshot.write(tmp_path / "s", [b"good"])
+    assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot write to"):
+        snapshot.path_in(tmp_path / "file" / "state")

@@ -1,0 +1,222 @@
+"""The live process, with a Zeek made of lists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nba_broker import metrics, snapshot
+from nba_broker.errors import ConfigError, LinkError
+from nba_broker.link import Position, encode_hello
+from nba_broker.messages import port_name
+from nba_broker.pipeline import Pipeline
+from nba_broker.worker import Worker
+from nba_broker.zeek_process import free_port
+from tests.unit.helpers import LAMP_CLOUD, host, pipeline, sessions
+
+ModelFolder = Callable[..., Path]
+Rows = list[tuple[float, str, str, str]]
+
+
+def frame(seq: int, rows: Rows, sent: int, *, skipped: int = 0, node: str = "worker-1") -> bytes:
+    """A batch as Zeek sends it; its clock is far past its sessions."""
+
+    def value(kind: str, data: Any) -> dict[str, Any]:
+        return {"@data-type": kind, "data": data}
+
+    def column(kind: str, data: Sequence[Any]) -> dict[str, Any]:
+        return value("vector", [value(kind, one) for one in data])
+
+    table = sessions(rows)
+    arguments = [
+        *(value("string", text) for text in (node, "R1")),
+        *(value("count", number) for number in (seq, sent, skipped)),
+        value("real", 1e6),
+        column("real", table.ts.tolist()),
+        column("address", table.host),
+        column("string", table.uid),
+        column("string", table.mac),
+        column("address", table.dst),
+        column("port", [port_name(code) for code in table.dport.tolist()]),
+    ]
+    body = value("vector", [value("string", "NBA::sessions"), value("vector", arguments)])
+    return json.dumps({"type": "data-message", "data": [0, 0, body]}).encode()
+
+
+class Zeek:
+    """What the worker sees of Zeek: some frames, then silence; and what it says."""
+
+    connected = True
+
+    def __init__(self, *frames: bytes, then: Callable[[], None] = lambda: None) -> None:
+        self._frames = frames
+        self._then = then
+        self.said: list[str] = []
+
+    async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+        await joined()
+        for one in self._frames:
+            yield one
+        self._then()
+        await asyncio.Event().wait()
+        yield b""
+
+    async def send(self, frames: Sequence[str]) -> int:
+        self.said += frames
+        return len(frames)
+
+    def events(self, name: str) -> list[list[Any]]:
+        """The arguments of every event of this name."""
+        contents = [json.loads(one)["data"][2]["data"] for one in self.said]
+        return [
+            [argument["data"] for argument in arguments["data"]]
+            for event, arguments in contents
+            if event["data"] == name
+        ]
+
+
+def work(zeek: Zeek, made: Pipeline, **changes: Any) -> Worker:
+    """Run a worker until it is told to stop."""
+    worker = Worker(zeek, made, name="w", **changes)  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(worker.run(), 20))
+    return worker
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+LAMP = host(7, times=list(range(20)), dst=LAMP_CLOUD)
+
+
+def test_a_worker_that_is_terminated_finishes_what_has_arrived(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    zeek = Zeek(frame(1, LAMP[:10], 10), frame(2, LAMP[10:], 20), then=terminate)
+    work(zeek, pipeline(model_folder()))
+    assert [verdict[5] for verdict in zeek.events("NBA::verdict")] == ["learning", "identified"]
+    assert zeek.events("NBA::ack")[-1] == ["worker-1", "R1", 2]
+
+
+def test_a_worker_that_is_terminated_keeps_its_state(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    state = tmp_path / "s"
+    work(Zeek(frame(1, LAMP, 20), then=terminate), pipeline(model_folder()), state=state)
+    made = pipeline(model_folder())
+    assert snapshot.restore(state, made) == {"worker-1": Position("R1", 20)}
+    assert made.hosts == 1
+
+
+def test_a_snapshot_is_written_while_the_worker_works(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    state = tmp_path / "s"
+
+    async def until_saved() -> None:
+        zeek = Zeek(frame(1, LAMP, 20))
+        made = pipeline(model_folder())
+        worker = Worker(zeek, made, name="w", state=state, snapshot_interval=0.1)  # type: ignore[arg-type]
+        running = asyncio.create_task(worker.run())
+        while not state.exists():
+            await asyncio.sleep(0.05)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(until_saved(), 20))
+    snapshot.restore(state, pipeline(model_folder()))
+
+
+def test_a_state_that_cannot_be_written_is_said_and_stops_nothing(
+    model_folder: ModelFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = tmp_path / "gone" / "s"
+    zeek = Zeek(frame(1, LAMP, 20), then=terminate)
+    work(zeek, pipeline(model_folder()), state=state)
+    assert "no snapshot this time" in caplog.text
+    assert zeek.events("NBA::verdict")
+
+
+def test_a_worker_that_gives_way_to_another_leaves_the_state_alone(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    state = tmp_path / "s"
+    with pytest.raises(LinkError, match="another worker"):
+        work(Zeek(encode_hello("other").encode()), pipeline(model_folder()), state=state)
+    assert not state.exists()
+
+
+def test_a_restarted_worker_says_how_many_sessions_it_missed(
+    model_folder: ModelFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    zeek = Zeek(frame(9, LAMP[:5], 105), then=terminate)
+    worker = work(zeek, pipeline(model_folder()), positions={"worker-1": Position("R1", 70)})
+    assert worker.ledger.missed == 30
+    assert "worker-1 had sent 30 sessions before this worker joined" in caplog.text
+
+
+def test_a_loss_is_logged_with_its_reason(
+    model_folder: ModelFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+
+    class Losing(Zeek):
+        async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+            await joined()
+            yield frame(1, LAMP[:5], 5, skipped=3)
+            await asyncio.sleep(0.2)
+            yield frame(3, LAMP[5:], 30, skipped=7)
+            await asyncio.sleep(0.2)
+            terminate()
+            await asyncio.Event().wait()
+
+    work(Losing(), pipeline(model_folder()))
+    text = caplog.text
+    assert "worker-1 skipped 3 sessions: no worker was there" in text
+    assert "worker-1 skipped 4 sessions: this worker does not keep up" in text
+    assert "10 sessions of worker-1 were lost on the way: Zeek's cluster backend" in text
+
+
+def scraped(port: int) -> dict[str, float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def test_metrics_say_what_the_counters_say(model_folder: ModelFolder) -> None:
+    folder = model_folder(created="2026-01-01T00:00:00+00:00")
+    scorer = metrics.TimedScorer(folder)
+    made = pipeline(folder)
+    made.scorer = scorer
+    zeek = Zeek(frame(1, LAMP[:10], 10), b"{", frame(3, LAMP[10:], 25, skipped=2), then=terminate)
+    worker = work(zeek, made)
+    port = free_port()
+    metrics.serve(f"127.0.0.1:{port}", worker, scorer)
+    found = scraped(port)
+    assert found['nba_received_sessions_total{node="worker-1"}'] == 20
+    assert found['nba_lost_sessions_total{node="worker-1"}'] == 5
+    assert found['nba_skipped_sessions_total{node="worker-1"}'] == 2
+    assert found['nba_invalid_messages_total{kind="not JSON"}'] == 1
+    assert found["nba_scored_windows_total"] == made.counters.scored > 0
+    assert found["nba_verdicts_total"] == 2
+    assert found["nba_hosts"] == 1
+    assert found["nba_scoring_seconds_count"] >= 1
+    assert found[f'nba_model_info{{model="{scorer.manifest.id}"}}'] == 1
+    assert found["nba_model_age_seconds"] > 0
+
+
+def test_metrics_that_cannot_listen_are_one_clear_error(model_folder: ModelFolder) -> None:
+    folder = model_folder()
+    worker = Worker(Zeek(), pipeline(folder), name="w")  # type: ignore[arg-type]
+    for where in ("127.0.0.1:nothing", "127.0.0.1:99999", "192.0.2.1:9000"):
+        with pytest.raises(ConfigError, match="cannot listen"):
+            metrics.serve(where, worker, metrics.TimedScorer(folder))

@@ -1,0 +1,87 @@
+"""Restarts with a state folder, the doctor and the benchmarks with the real Zeek."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import live
+from tests.zeek.test_worker import (
+    ENVIRONMENT,
+    broker,
+    identified,
+    running_worker,
+    sample_capture,
+    speed,
+)
+from tests.zeek.zeek_process import Standalone, replay, wait_until
+
+pytestmark = pytest.mark.usefixtures("zeek")
+
+__all__ = ["sample_capture"]  # a fixture
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_with_a_state_folder_forgets_no_host_over_a_restart(
+    how: signal.Signals,
+    sample_capture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = tmp_path / "state"
+    monkeypatch.setitem(ENVIRONMENT, "NBA_SNAPSHOT_INTERVAL", "1")
+    with Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek:
+        with running_worker(zeek.url, "--state", str(state)) as first:
+            wait_until(lambda: len(identified(zeek)) >= 2, 60)
+            named = identified(zeek)
+            time.sleep(2.5)  # a snapshot that knows them
+            first.send_signal(how)
+            first.wait(40)
+        lines = len(zeek.rows("nba_device"))
+        with running_worker(zeek.url, "--state", str(state)) as second:
+            time.sleep(8)
+        assert second.stderr is not None
+        assert "hosts taken up from" in second.stderr.read()
+        again = {
+            row["host"] for row in zeek.rows("nba_device")[lines:] if row["state"] == "learning"
+        }
+    assert again.isdisjoint(named)
+
+
+def test_a_snapshot_that_is_damaged_is_set_aside_with_one_line(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "hosts.snapshot").write_bytes(b"garbage")
+    with Standalone(tmp_path / "zeek") as zeek:
+        with running_worker(zeek.url, "--state", str(state)) as worker:
+            wait_until(lambda: (state / "hosts.snapshot.bad-1").exists(), 30)
+            time.sleep(2)
+            assert worker.poll() is None
+        assert worker.stderr is not None
+        assert worker.stderr.read().count("moved to") == 1
+    assert (state / "hosts.snapshot").exists()
+
+
+def test_the_doctor_hears_every_sensor_of_a_working_system(tmp_path: Path) -> None:
+    with Standalone(tmp_path / "zeek") as zeek:
+        alone = broker("doctor", "--url", zeek.url)
+        assert alone.returncode == 1
+        assert "no worker is running" in alone.stdout
+        with running_worker(zeek.url):
+            time.sleep(3)
+            result = broker("doctor", "--url", zeek.url, "--state", tmp_path / "state")
+    assert "cluster backend: zeromq" in result.stdout
+    assert "heard 1 sensors: standalone" in result.stdout
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_live_benchmarks_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "SESSIONS", 100_000)
+    ((_, rate, _),) = live.transport()
+    assert rate > 0
+    figures = {name: value for name, value, _ in live.end_to_end()}
+    assert figures["end_to_end.lost"] == 0
+    assert figures["end_to_end.sessions"] > 0
