@@ -1,27 +1,101 @@
-"""How sure is sure enough: a temperature for the probabilities, a threshold for naming a host.
+"""How sure is sure enough: a temperature for the probabilities, thresholds for naming a host.
 
-Both are chosen on held-out later sessions of known devices, where every class counts the same.
+All are chosen on held-out later sessions of known devices, where every class counts the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from nba_broker.policy import PolicySettings
+from nba_broker.scorer import Class
 
 PRECISION = 0.99
 """Of what is said of held-out hosts, the share that must be true."""
+
+CHANGED = 0.5
+"""A class of whose late windows less than this share is recognised has changed. What it does now
+says nothing of how sure a model may be of what it knows, so it takes no part."""
 
 CANDIDATES = tuple(np.round(np.arange(0.50, 0.951, 0.05), 2).tolist())
 """Thresholds to choose from: below, a coin toss would do; above, twins would never be named."""
 
 DESCRIPTION = (
-    f"the lowest of {CANDIDATES[0]:.2f} to {CANDIDATES[-1]:.2f} at which {PRECISION:.0%} of the "
-    "names that the policy's smoothing gives held-out later windows are right, every class "
-    "counting the same; else the highest"
+    f"identified: the lowest of {CANDIDATES[0]:.2f} to {CANDIDATES[-1]:.2f} at which "
+    f"{PRECISION:.0%} of the names that the policy's smoothing gives held-out later windows are "
+    "right, else the highest; known: what the wanted share of these windows reaches; hosts begin "
+    "anew every window, and every class counts the same but for those left out, which had changed"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What was chosen, and what it means on the windows that chose it.
+
+    temperature: what logits are divided by. identified: smoothed probability from which a class is
+    believed; of the ``named`` share of windows that reach it, ``precision`` is right. known:
+    smoothed familiarity below which a window is of no known device; ``kept`` of them reach it.
+    left_out: classes that had changed.
+    """
+
+    temperature: float
+    identified: float
+    precision: float
+    named: float
+    known: float
+    kept: float
+    left_out: tuple[int, ...]
+
+
+def calibrate(
+    logits: np.ndarray,
+    truth: np.ndarray,
+    asked_logits: np.ndarray,
+    asked_known: np.ndarray,
+    asked_truth: np.ndarray,
+    asked_series: np.ndarray,
+    kept: float,
+) -> Thresholds:
+    """All thresholds, from held-out windows (logits [B, K], truth [B]) and from those that a policy
+    would be asked (logits [C, K], the others [C]), of which ``kept`` shall pass for known."""
+    right = logits.argmax(1) == truth
+    changed = [k for k in np.unique(truth) if right[truth == k].mean() < CHANGED]
+    if len(changed) == len(np.unique(truth)):
+        changed = []
+    stays = ~np.isin(truth, changed)
+    temperature = temperature_of(logits[stays], truth[stays])
+    stays = ~np.isin(asked_truth, changed)
+    series, truth = asked_series[stays], asked_truth[stays]
+    probability = softmax(asked_logits[stays] / temperature)
+    identified, precision, named = identified_threshold(probability, truth, series)
+    smoothed = smooth(asked_known[stays], series)
+    known = quantile(smoothed, class_weights(truth), 1 - kept)
+    passing = float(class_weights(truth)[smoothed >= known].sum())
+    return Thresholds(
+        temperature, identified, precision, named, known, passing, tuple(map(int, changed))
+    )
+
+
+def describe(thresholds: Thresholds, classes: Sequence[Class]) -> str:
+    """One line for a person."""
+    changed = ", ".join(classes[number].device for number in thresholds.left_out)
+    return (
+        f"temperature {thresholds.temperature:.2f}; from {thresholds.identified:.2f} on "
+        f"{thresholds.named:.0%} of the later windows are named, {thresholds.precision:.1%} of "
+        f"these correctly; {thresholds.kept:.1%} pass for known from {thresholds.known:.3f} on"
+        f"{f'; left out, as it has changed: {changed}' if changed else ''}"
+    )
+
+
+def quantile(value: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """The largest of the values [B] below which lies no more than ``share`` of the weight [B]."""
+    order = np.argsort(value, kind="stable")
+    below = np.append(0.0, np.cumsum(weight[order])[:-1])
+    return float(value[order][np.flatnonzero(below <= share * weight.sum())[-1]])
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -49,10 +123,11 @@ def temperature_of(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(min(candidates, key=lambda one: cross_entropy(logits / one, truth)))
 
 
-def smooth(probability: np.ndarray, series: np.ndarray) -> np.ndarray:
-    """Each host's probabilities [B, K] smoothed over its windows, in order, as the policy does."""
+def smooth(value: np.ndarray, series: np.ndarray) -> np.ndarray:
+    """Each host's probabilities [B, K], or familiarity [B], smoothed over its windows, in order, as
+    the policy does."""
     weight = PolicySettings().weight
-    smoothed = probability.copy()
+    smoothed = value.copy()
     for number in np.unique(series):
         rows = np.flatnonzero(series == number)
         for before, row in pairwise(rows):

@@ -42,13 +42,13 @@ def render(manifest: dict[str, Any]) -> str:
         f"{manifest['min_sessions']}th on, every {manifest['stride']} sessions",
         f"- pools by `{manifest['pool_scheme']}`, {len(manifest['pools'])} of them, named with "
         + ", ".join(f"{one['type']} of {one['built']}" for one in manifest["databases"]),
-        f"- a name is given from a smoothed probability of {thresholds['identified']:.2f} on: "
-        f"{thresholds['calibration']}",
+        f"- a name is given from a smoothed probability of {thresholds['identified']:.2f} and a "
+        f"smoothed familiarity of {thresholds['known']:.3f} on: {thresholds['calibration']}",
         "",
         "## What it was trained on",
         "",
         f"{training['sessions']} sessions of {len(training['hosts'])} hosts, seed "
-        f"{training['seed']}, kept after epoch {training['epoch']}.",
+        f"{training['seed']}.",
         "",
         "| device | category | hosts | sessions | from | to |",
         "| --- | --- | ---: | ---: | --- | --- |",
@@ -65,9 +65,9 @@ def render(manifest: dict[str, Any]) -> str:
         "",
         "## How it did on later days",
         "",
-        f"The last {training['settings']['held_out']:.0%} of each host's sessions taught it "
-        "nothing, but chose the epoch, the temperature and the threshold, so these figures flatter "
-        "it a little:",
+        f"Of a model made in the same way without the last {training['settings']['held_out']:.0%} "
+        "of each host's sessions, on these. They also chose the temperature and the thresholds, so "
+        "the figures flatter it a little:",
         "",
         *table(metrics),
         "",

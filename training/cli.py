@@ -81,6 +81,71 @@ def evaluate(arguments: argparse.Namespace) -> None:
         card.add(arguments.card, arguments.line, result)
 
 
+def compare(arguments: argparse.Namespace) -> None:
+    """``nba-train compare``: many systems on the same labelled sessions."""
+    # Here and not above, as in fit.
+    try:
+        from training import protocols, report, traffic
+        from training.compare import run
+        from training.rivals import choose
+        from training.systems import Settings
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"compare needs {error.name}: install the extra with pip install 'nba-broker[train]'"
+        ) from error
+
+    pools = _pools(arguments, SCHEMES[0])
+    systems = choose(arguments.systems, arguments.protocol, pools.databases)
+    rows = labels.read(arguments.labels)
+    began = time.monotonic()
+    loaded, origin = traffic.load(
+        arguments.archive, rows, pools, since=arguments.since, until=arguments.until
+    )
+    _tell(loaded.sessions, origin, began)
+    groups = protocols.read_groups(arguments.groups, loaded) if arguments.groups else None
+    settings = Settings(
+        window=arguments.window,
+        min_sessions=arguments.min_sessions,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+    )
+    result = {
+        **run(loaded, arguments.protocol, systems, settings, groups=groups, say=_say),
+        "command": arguments.line,
+        "since": origin.since,
+        "until": origin.until,
+        "fingerprint": origin.fingerprint,
+        "databases": [one.describe() for one in pools.databases],
+    }
+    _write_json(arguments.json, result)
+    print(*report.table(result), sep="\n")
+    if arguments.html:
+        _write(arguments.html, report.render(result))
+
+
+def unknowns(arguments: argparse.Namespace) -> None:
+    """``nba-train unknowns``: whether hosts of devices never met are called unknown."""
+    try:
+        from training import unknowns as module
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"unknowns needs {error.name}: install the extra with pip install 'nba-broker[train]'"
+        ) from error
+
+    pools = _pools(arguments, SCHEMES[0])
+    sessions, origin = _load(arguments, pools)
+    strangers = None
+    if arguments.strangers:
+        rows = labels.read(arguments.strangers_labels or [])
+        strangers, _ = dataset.load(arguments.strangers, rows, pools)
+    result = module.unknowns(
+        sessions, strangers=strangers, twins=arguments.twin, seed=arguments.seed, say=_say
+    )
+    _write_json(arguments.json, result | {"fingerprint": origin.fingerprint})
+    print()
+    print(*module.table(result), sep="\n")
+
+
 def _load(
     arguments: argparse.Namespace, pools: Pools
 ) -> tuple[dataset.LabelledSessions, dataset.Origin]:
@@ -89,6 +154,11 @@ def _load(
     sessions, origin = dataset.load(
         arguments.archive, rows, pools, since=arguments.since, until=arguments.until
     )
+    _tell(sessions, origin, began)
+    return sessions, origin
+
+
+def _tell(sessions: dataset.LabelledSessions, origin: dataset.Origin, began: float) -> None:
     for warning in origin.warnings:
         print(f"nba-train: warning: {warning}", file=sys.stderr)
     _say(
@@ -96,7 +166,6 @@ def _load(
         f"{origin.logs} conn logs in {time.monotonic() - began:.1f} s; left out: "
         f"{origin.unlabelled_sessions} sessions of {origin.unlabelled_hosts} hosts without a label"
     )
-    return sessions, origin
 
 
 def _pools(arguments: argparse.Namespace, scheme: str) -> Pools:
@@ -109,8 +178,12 @@ def _say(line: str) -> None:
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
+    _write(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        path.write_text(text, "utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
 
@@ -164,6 +237,63 @@ def _parser() -> argparse.ArgumentParser:
         "--card", type=Path, metavar="F.md", help="also add the table to this model card"
     )
     command.set_defaults(command=evaluate)
+
+    command = commands.add_parser(
+        "compare", parents=[shared], help="measure many systems against each other"
+    )
+    command.add_argument(
+        "--protocol",
+        required=True,
+        choices=("paper", "paper-overlap", "blocked", "temporal", "unit"),
+        help="which sessions teach and which are asked about, see docs/evaluation.md",
+    )
+    command.add_argument(
+        "--systems",
+        default="",
+        metavar="NAME,...",
+        help="'all', or names (default: all in temporal, else those that are no variants)",
+    )
+    command.add_argument(
+        "--groups",
+        type=Path,
+        metavar="F.csv",
+        help="log,setup,since,until: no such group is on both sides of blocked or unit",
+    )
+    command.add_argument("--window", type=int, default=20, metavar="N", help="sessions (20)")
+    command.add_argument(
+        "--min-sessions", type=int, default=8, metavar="N", help="the first to be asked at (8)"
+    )
+    command.add_argument("--epochs", type=int, default=10, metavar="N", help="of networks (10)")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same figures (default 0)")
+    command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
+    command.add_argument(
+        "--html", type=Path, metavar="F", help="a page to look at, without network"
+    )
+    command.set_defaults(command=compare)
+
+    command = commands.add_parser(
+        "unknowns", parents=[shared], help="leave each device out and see whether it is missed"
+    )
+    command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
+    command.add_argument("--seed", type=int, default=0, help="of the fits (default 0)")
+    command.add_argument(
+        "--twin",
+        action="append",
+        default=[],
+        metavar="DEVICE",
+        help="a device for which another one speaks; left out of the means",
+    )
+    command.add_argument(
+        "--strangers",
+        action="append",
+        type=Path,
+        metavar="ARCHIVE",
+        help="conn logs of another site",
+    )
+    command.add_argument(
+        "--strangers-labels", action="append", type=Path, metavar="L.csv", help="and their labels"
+    )
+    command.set_defaults(command=unknowns)
     return parser
 
 

@@ -24,12 +24,14 @@ class LabelledSessions:
     """The sessions of labelled hosts in time order, as parallel columns.
 
     ts: float64 [n], seconds since the epoch. series: int64 [n] into ``labels``, one series of
-    sessions per row of labels. pool: int32 [n] into ``table``.
+    sessions per row of labels. pool: int32 [n] into ``table``. dport: int32 [n], see
+    messages.port_code.
     """
 
     ts: np.ndarray
     series: np.ndarray
     pool: np.ndarray
+    dport: np.ndarray
     labels: tuple[Label, ...]
     table: list[str]
 
@@ -38,7 +40,24 @@ class LabelledSessions:
 
     def select(self, keep: np.ndarray) -> LabelledSessions:
         """The sessions where ``keep``, bool [n], is true."""
-        return replace(self, ts=self.ts[keep], series=self.series[keep], pool=self.pool[keep])
+        return replace(
+            self,
+            ts=self.ts[keep],
+            series=self.series[keep],
+            pool=self.pool[keep],
+            dport=self.dport[keep],
+        )
+
+    def lives(self, length: int) -> LabelledSessions:
+        """The same sessions as of hosts that are met anew every ``length`` sessions."""
+        order = np.argsort(self.series, kind="stable")
+        series = self.series[order]
+        place = np.arange(len(order)) - np.searchsorted(series, series)
+        began = np.flatnonzero(place % length == 0)
+        life = np.empty(len(order), np.int64)
+        life[order] = np.repeat(np.arange(len(began)), np.diff(np.append(began, len(order))))
+        labels = tuple(self.labels[number] for number in series[began])
+        return replace(self, series=life, labels=labels)
 
     def classes(self) -> tuple[Class, ...]:
         """What these sessions' hosts are, ordered by device."""
@@ -58,7 +77,7 @@ class LabelledSessions:
         Every series starts empty here, so windows of disjoint selections share no session.
         """
         sequences = Sequences(length, min_sessions, stride, evidence=False)
-        return sequences.push(self.series, self.ts, pool=self.pool)
+        return sequences.push(self.series, self.ts, pool=self.pool, dport=self.dport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +109,19 @@ def load(
 
     Raises ArchiveError when none is left.
     """
+    sessions, origin, _, _ = load_rows(paths, labels, pools, since=since, until=until)
+    return sessions, origin
+
+
+def load_rows(
+    paths: Iterable[str | Path],
+    labels: Sequence[Label],
+    pools: Pools,
+    *,
+    since: float | None = None,
+    until: float | None = None,
+) -> tuple[LabelledSessions, Origin, conn_log.Archive, np.ndarray]:
+    """As :func:`load`, with the archive and each session's row in it, int64 [n]."""
     archive = conn_log.read(paths, since=since, until=until)
     tracker = Tracker(pools)
     for lease in archive.leases:
@@ -104,7 +136,12 @@ def load(
     if not labelled.any():
         raise ArchiveError("no session of a labelled host in the archive; check labels and times")
     sessions = LabelledSessions(
-        archive.ts[labelled], series[labelled], pool[labelled], tuple(labels), pools.table
+        ts=archive.ts[labelled],
+        series=series[labelled],
+        pool=pool[labelled],
+        dport=archive.dport[labelled],
+        labels=tuple(labels),
+        table=pools.table,
     )
     origin = Origin(
         since=since,
@@ -115,7 +152,7 @@ def load(
         unlabelled_hosts=len(np.unique(slot[~labelled])),
         warnings=tuple(warnings),
     )
-    return sessions, origin
+    return sessions, origin, archive, np.flatnonzero(labelled)
 
 
 def _series(

@@ -23,12 +23,12 @@ import torch
 
 import nba_broker
 from nba_broker.errors import ModelError
-from nba_broker.features import FEATURE_VERSION
+from nba_broker.features import FEATURE_VERSION, INPUTS
 from nba_broker.pools import Pools
 from nba_broker.scorer import MANIFEST_FILE, MODEL_FILE, OUTPUTS
 from training import calibrate, card
 from training.dataset import LabelledSessions, Origin
-from training.fit import Examples, Fitted
+from training.fit import Examples, Fitted, tensors
 from training.model import NBA
 
 FORMAT = 1
@@ -51,8 +51,8 @@ def write(
     """
     require_replaceable(out)
     with _replacing(out) as work:
-        content = to_onnx(fitted.model, fitted.held_out)
-        deviation = check(content, fitted.model, fitted.held_out)
+        content = to_onnx(fitted.model, fitted.learned)
+        deviation = check(content, fitted.model, fitted.learned)
         manifest = _manifest(out.name, fitted, sessions, origin, pools)
         manifest["onnx"] = {
             "file": MODEL_FILE,
@@ -77,10 +77,10 @@ def to_onnx(model: NBA, examples: Examples) -> bytes:
         program = torch.onnx.export(
             model.eval(),
             # Two at least: of one the exporter would conclude that it is always one.
-            (torch.from_numpy(examples.pool[:2]), torch.from_numpy(examples.interval[:2])),
-            input_names=["pool", "interval"],
+            tuple(tensors(examples.inputs(slice(2)), "cpu")),
+            input_names=list(INPUTS),
             output_names=list(OUTPUTS),
-            dynamic_shapes={"pool": {0: windows}, "interval": {0: windows}},
+            dynamic_shapes={name: {0: windows} for name in INPUTS},
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,
@@ -103,10 +103,12 @@ def check(content: bytes, model: NBA, examples: Examples) -> float:
     """
     onnx.checker.check_model(content)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    pool, interval = examples.pool[-_CHECKED:], examples.interval[-_CHECKED:]
-    answers = session.run(OUTPUTS, {"pool": pool, "interval": interval})
+    given = examples.inputs(slice(-_CHECKED, None))
+    taken = {one.name for one in session.get_inputs()}
+    feeds = {name: one for name, one in zip(INPUTS, given, strict=True) if name in taken}
+    answers = session.run(OUTPUTS, feeds)
     with torch.no_grad():
-        wanted = model(torch.from_numpy(pool), torch.from_numpy(interval))
+        wanted = model(*tensors(given, "cpu"))
     deviation = max(
         float(np.abs(answer - want.numpy()).max())
         for answer, want in zip(answers, wanted, strict=True)
@@ -165,10 +167,8 @@ def _manifest(
         "pool_scheme": pools.scheme,
         "classes": [asdict(one) for one in fitted.classes],
         "thresholds": {
-            "identified": fitted.identified,
-            "precision": fitted.precision,
-            "named": fitted.named,
-            "temperature": fitted.temperature,
+            **asdict(fitted.thresholds),
+            "left_out": [fitted.classes[k].device for k in fitted.thresholds.left_out],
             "calibration": calibrate.DESCRIPTION,
         },
         "metrics": fitted.metrics,
@@ -180,7 +180,6 @@ def _manifest(
             "sessions": len(sessions),
             "hosts": _hosts(sessions),
             "seed": fitted.seed,
-            "epoch": fitted.epoch,
             "settings": asdict(settings),
         },
         "databases": [database.describe() for database in pools.databases],
@@ -192,6 +191,7 @@ def _manifest(
             "onnxruntime": onnxruntime.__version__,
             "numpy": np.__version__,
         },
+        "services": list(fitted.services),
         "pools": list(fitted.pools),
     }
 

@@ -1,48 +1,59 @@
-"""Fits the model to the early sessions of every host, stopped and calibrated by its late ones."""
+"""Fits the model to all sessions, calibrated by a fit that has not seen each host's last ones."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nba_broker import features
 from nba_broker.errors import ArchiveError
-from nba_broker.features import FIRST_POOL, NEVER_SEEN, PADDING, IntervalScale, Vocabulary
+from nba_broker.features import (
+    FIRST_ID,
+    NEVER_SEEN,
+    PADDING,
+    IntervalScale,
+    Services,
+    Vocabulary,
+)
 from nba_broker.scorer import Class
 from nba_broker.sequences import NO_INTERVAL
-from training.calibrate import cross_entropy, identified_threshold, softmax, temperature_of
+from training.calibrate import Thresholds, calibrate, cross_entropy, describe, softmax
 from training.dataset import LabelledSessions
 from training.metrics import confusion, macro_f1, summary
-from training.model import NBA
+from training.model import FEATURES, NBA
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What was found best on later days inside a training part.
 
-    window, min_sessions, stride, scale: as in the manifest. hidden: size of the LSTM's state.
-    held_out: share of each host's sessions, its last, that choose the epoch and the thresholds.
-    epochs: at most. patience: epochs without a better one before the end. per_epoch: windows
-    drawn in each. shortened: share of windows cut to a random length. pool_dropout:
-    chance of each pool in a window to be taken for never seen. threads: fixed, because sums
-    depend on their number; these matrices are too small for more to help.
+    window, min_sessions, stride, scale: as in the manifest. features: what the network sees of a
+    session. hidden: size of the LSTM's state.
+    held_out: share of each host's sessions, its last, that choose the thresholds before they teach.
+    kept: share of held-out decisions that the threshold for unknown hosts lets pass.
+    epochs: of ``per_epoch`` windows each, with a line of progress after each; the learning rate
+    falls to nothing over all of them. That is better than to keep the epoch that the held-out
+    sessions like best: they are too few to say. shortened: share of windows cut to a random length.
+    pool_dropout: chance of each pool in a window to be taken for never seen. threads: fixed,
+    because sums depend on their number; these matrices are too small for more to help.
     """
 
     window: int = 64
     min_sessions: int = 8
     stride: int = 4
     scale: IntervalScale = field(default_factory=IntervalScale)
+    features: tuple[str, ...] = FEATURES
     hidden: int = 32
     held_out: float = 0.15
-    epochs: int = 12
-    patience: int = 5
+    kept: float = 0.99
+    epochs: int = 8
     per_epoch: int = 32_768
     batch: int = 256
     learning_rate: float = 3e-3
@@ -54,18 +65,20 @@ class Settings:
 DEFAULT = Settings()
 
 _AT_ONCE = 4096  # windows per prediction: memory stays flat
+_REMEMBERED = 16_384  # windows of the training part whose contexts the model compares with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
     """B windows as the model takes them, with their answer.
 
-    pool: int64 [B, N]. interval: float32 [B, N]. truth: class, series: whose window it is, both
-    int64 [B]. ts: of the deciding session, float64 [B].
+    pool, service: int64 [B, N]. interval: float32 [B, N]. truth: class, series: whose window it is,
+    both int64 [B]. ts: of the deciding session, float64 [B].
     """
 
     pool: np.ndarray
     interval: np.ndarray
+    service: np.ndarray
     truth: np.ndarray
     series: np.ndarray
     ts: np.ndarray
@@ -73,28 +86,48 @@ class Examples:
     def __len__(self) -> int:
         return len(self.truth)
 
+    def select(self, rows: np.ndarray) -> Examples:
+        """The windows with these numbers, int64 [b]."""
+        return Examples(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
+    def inputs(self, rows: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some of the windows, in the order of features.INPUTS."""
+        return self.pool[rows], self.interval[rows], self.service[rows]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a model says of B windows: logits float32 [B, K], context float32 [B, M] and its three
+    measures of familiarity, float32 [B] each."""
+
+    logits: np.ndarray
+    context: np.ndarray
+    known: np.ndarray
+    seen: np.ndarray
+    near: np.ndarray
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """A model on the CPU, already calibrated, with what its manifest says of it.
 
-    epoch: the one that was kept. temperature: what its logits were divided by. identified: the
-    policy's threshold, at which ``precision`` of the ``named`` share of decisions was true.
-    metrics: on ``held_out``, the sessions that chose all of these.
+    pools, services: its vocabularies. thresholds: what its logits were divided by, and the policy's
+    numbers, as a model chose them that had not seen each host's last sessions; metrics: of that
+    model on these. ``said`` is what it said of ``asked``, windows of them as a policy sees them.
+    learned: what the model that is kept was trained on.
     """
 
     model: NBA
     pools: tuple[str, ...]
+    services: tuple[str, ...]
     classes: tuple[Class, ...]
     settings: Settings
     seed: int
-    epoch: int
-    temperature: float
-    identified: float
-    precision: float
-    named: float
+    thresholds: Thresholds
     metrics: dict[str, Any]
-    held_out: Examples
+    learned: Examples
+    asked: Examples
+    said: Answers
 
 
 def fit(
@@ -117,93 +150,125 @@ def fit(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rng = np.random.default_rng(seed)
 
+    classes = sessions.classes()
     early, late = split(sessions, settings.held_out)
-    classes = early.classes()
-    vocabulary = Vocabulary(sorted({early.table[pool] for pool in np.unique(early.pool)}))
-    learn = examples(early, classes, vocabulary, settings)
-    check = examples(late, classes, vocabulary, settings)
+    vocabulary, services = _vocabularies(early)
+    learn = examples(early, classes, vocabulary, services, settings)
+    check = examples(late, classes, vocabulary, services, settings)
     _require_enough(classes, learn, check)
     say(
-        f"learning {len(classes)} devices from {len(learn)} windows, stopping by {len(check)} "
-        f"later ones; {len(vocabulary.names)} pools, on {device}"
+        f"learning {len(classes)} devices from {len(learn)} windows, calibrated by {len(check)} "
+        f"later ones; {len(vocabulary.names)} pools, {len(services.names)} services, on {device}"
+    )
+    model = NBA(
+        len(vocabulary), len(services), len(classes), settings.hidden, settings.features
+    ).to(device)
+    for line in train(model, learn, check, settings, rng):
+        say(line)
+    remember(model, learn, novelty(early, classes, vocabulary, services), rng)
+    # The policy sees a window every few sessions, and often hosts that it has just met: so its
+    # thresholds are chosen on such.
+    met = late.lives(settings.window)
+    asked = examples(met, classes, vocabulary, services, settings, settings.stride)
+    said, logits = answers(model, asked), predict(model, check)
+    thresholds = calibrate(
+        logits, check.truth, said.logits, said.known, asked.truth, asked.series, settings.kept
+    )
+    say(describe(thresholds, classes))
+    probability = softmax(logits / thresholds.temperature)
+    names = [one.device for one in classes]
+    metrics = summary(names, probability, check.truth, check.series, check.ts)
+
+    say("now from all sessions")
+    vocabulary, services = _vocabularies(sessions)
+    learn = examples(sessions, classes, vocabulary, services, settings)
+    model = NBA(
+        len(vocabulary), len(services), len(classes), settings.hidden, settings.features
+    ).to(device)
+    for line in train(model, learn, None, settings, rng):
+        say(line)
+    remember(model, learn, novelty(sessions, classes, vocabulary, services), rng)
+    model = model.to("cpu").eval()
+    model.cool(thresholds.temperature)
+    return Fitted(
+        model=model,
+        pools=tuple(vocabulary.names),
+        services=services.names,
+        classes=classes,
+        settings=settings,
+        seed=seed,
+        thresholds=thresholds,
+        metrics=metrics,
+        learned=learn,
+        asked=asked,
+        said=said,
     )
 
-    model = NBA(len(vocabulary), len(classes), settings.hidden).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
+
+def train(
+    model: NBA,
+    learn: Examples,
+    check: Examples | None,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> Iterator[str]:
+    """Train a model where it lies; gives a line after each epoch, with how it does on ``check``."""
+    device = next(model.parameters()).device
     batches = settings.per_epoch // settings.batch
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs * batches)
     chance = balanced(learn)
-    best, best_f1, best_epoch = model.state_dict(), -1.0, 0
     began = time.monotonic()
     for epoch in range(1, settings.epochs + 1):
         model.train()
         total = 0.0
         for rows in rng.choice(len(learn), (batches, settings.batch), p=chance):
-            pool, interval = augment(learn.pool[rows], learn.interval[rows], settings, rng)
-            logits = model.logits(
-                torch.from_numpy(pool).to(device), torch.from_numpy(interval).to(device)
-            )
+            logits = model.logits(*tensors(augment(*learn.inputs(rows), settings, rng), device))
             truth = torch.from_numpy(learn.truth[rows]).to(device)
             loss = nn.functional.cross_entropy(logits, truth)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
+            schedule.step()
             total += loss.item()
-        schedule.step()
+        later = ""
+        if check is not None:
+            answer = predict(model, check)
+            f1 = macro_f1(confusion(check.truth, answer.argmax(1), answer.shape[1]))
+            later = f"later: loss {cross_entropy(answer, check.truth):.4f}, macro-F1 {f1:.4f}  "
+        spent = time.monotonic() - began
+        yield f"epoch {epoch:2d}  loss {total / batches:.4f}  {later}{spent:.0f} s"
 
-        answers = predict(model, check)
-        f1 = macro_f1(confusion(check.truth, answers.argmax(1), len(classes)))
-        say(
-            f"epoch {epoch:2d}  loss {total / batches:.4f}  "
-            f"later: loss {cross_entropy(answers, check.truth):.4f}, macro-F1 {f1:.4f}  "
-            f"{time.monotonic() - began:.0f} s"
-        )
-        if f1 > best_f1:
-            best_f1, best_epoch = f1, epoch
-            best = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        elif epoch - best_epoch >= settings.patience:
-            break
 
-    model.load_state_dict(best)
-    model = model.to("cpu").eval()
-    temperature = temperature_of(predict(model, check), check.truth)
-    model.cool(temperature)
-    # The policy sees a window every few sessions, so its threshold is chosen on those.
-    asked = examples(late, classes, vocabulary, settings, settings.stride)
-    identified, precision, named = identified_threshold(
-        softmax(predict(model, asked)), asked.truth, asked.series
+def remember(model: NBA, learn: Examples, novel: np.ndarray, rng: np.random.Generator) -> None:
+    """Let the model keep what its training part looks like, for its measure of familiarity."""
+    typical = learn.select(rng.choice(len(learn), _REMEMBERED, p=balanced(learn)))
+    model.remember(
+        torch.from_numpy(novel),
+        torch.from_numpy(answers(model, typical).context),
+        torch.from_numpy(typical.truth),
     )
-    say(
-        f"kept epoch {best_epoch}; temperature {temperature:.2f}; from {identified:.2f} on "
-        f"{named:.0%} of the later windows are named, {precision:.1%} of these correctly"
-    )
-    names = [one.device for one in classes]
-    probability = softmax(predict(model, check))
-    return Fitted(
-        model=model,
-        pools=tuple(vocabulary.names),
-        classes=classes,
-        settings=settings,
-        seed=seed,
-        epoch=best_epoch,
-        temperature=temperature,
-        identified=identified,
-        precision=precision,
-        named=named,
-        metrics=summary(names, probability, check.truth, check.series, check.ts),
-        held_out=check,
-    )
+
+
+def _vocabularies(sessions: LabelledSessions) -> tuple[Vocabulary, Services]:
+    pools = sorted({sessions.table[pool] for pool in np.unique(sessions.pool)})
+    return Vocabulary(pools), Services.of(np.unique(sessions.dport))
 
 
 def split(sessions: LabelledSessions, share: float) -> tuple[LabelledSessions, LabelledSessions]:
-    """Each series' sessions before, and among, the last ``share`` of its own.
+    """Each host's sessions before, and among, the last ``share`` of its own.
 
     Counted in sessions and not in time, so that a host that talks less and less has late ones.
     """
+    hosts: dict[tuple[str, str, str], int] = {}
+    number = [
+        hosts.setdefault((one.host, one.device, one.log), len(hosts)) for one in sessions.labels
+    ]
+    host = np.array(number)[sessions.series]
     late = np.zeros(len(sessions), bool)
-    for number in np.unique(sessions.series):
-        rows = np.flatnonzero(sessions.series == number)
+    for one in np.unique(host):
+        rows = np.flatnonzero(host == one)
         late[rows[int(len(rows) * (1 - share)) :]] = True
     return sessions.select(~late), sessions.select(late)
 
@@ -212,6 +277,7 @@ def examples(
     sessions: LabelledSessions,
     classes: Sequence[Class],
     vocabulary: Vocabulary,
+    services: Services,
     settings: Settings,
     stride: int = 1,
 ) -> Examples:
@@ -219,10 +285,13 @@ def examples(
     windows = sessions.windows(settings.window, settings.min_sessions, stride)
     truth = sessions.class_of_series(classes)[windows.slot]
     known = truth >= 0
-    pool, interval = features.inputs(windows, sessions.table, vocabulary, settings.scale)
+    pool, interval, service = features.inputs(
+        windows, sessions.table, vocabulary, settings.scale, services
+    )
     return Examples(
         pool=pool[known],
         interval=interval[known],
+        service=service[known],
         truth=truth[known],
         series=windows.slot[known],
         ts=sessions.ts[windows.index[known]],
@@ -241,11 +310,15 @@ def balanced(part: Examples) -> np.ndarray:
 
 
 def augment(
-    pool: np.ndarray, interval: np.ndarray, settings: Settings, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    pool: np.ndarray,
+    interval: np.ndarray,
+    service: np.ndarray,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Copies of [B, N] inputs: some cut short, as of a host just met, some with unknown pools."""
     size, length = pool.shape
-    pool, interval = pool.copy(), interval.copy()
+    pool, interval, service = pool.copy(), interval.copy(), service.copy()
     kept = np.where(
         rng.random(size) < settings.shortened,
         rng.integers(settings.min_sessions, length + 1, size),
@@ -253,31 +326,59 @@ def augment(
     )
     place = np.arange(length)
     start = (length - kept)[:, None]
-    pool[place < start], interval[place < start] = PADDING, 0
+    before = place < start
+    pool[before], interval[before], service[before] = PADDING, 0, PADDING
     # What is left begins as every host's life does: after a silence without an end.
     interval[(place == start) & (pool != PADDING)] = settings.scale(np.array(NO_INTERVAL))
     # A pool goes from a window as a whole, as one does that training never met.
     dropped = rng.random((size, int(pool.max()) + 1)) < settings.pool_dropout
-    pool[(pool >= FIRST_POOL) & np.take_along_axis(dropped, pool, 1)] = NEVER_SEEN
-    return pool, interval
+    pool[(pool >= FIRST_ID) & np.take_along_axis(dropped, pool, 1)] = NEVER_SEEN
+    return pool, interval, service
+
+
+def tensors(inputs: Sequence[np.ndarray], device: str | torch.device) -> list[Tensor]:
+    """The same numbers where the model is."""
+    return [torch.from_numpy(one).to(device) for one in inputs]
 
 
 @torch.no_grad()
-def predict(model: NBA, part: Examples) -> np.ndarray:
-    """Logits float32 [B, K] of all windows."""
+def answers(model: NBA, part: Examples) -> Answers:
+    """All that the model says of windows."""
     model.eval()
     device = next(model.parameters()).device
-    return np.concatenate(
-        [
-            model.logits(
-                torch.from_numpy(part.pool[at : at + _AT_ONCE]).to(device),
-                torch.from_numpy(part.interval[at : at + _AT_ONCE]).to(device),
-            )
-            .cpu()
-            .numpy()
-            for at in range(0, len(part), _AT_ONCE)
-        ]
-    )
+    parts = []
+    for at in range(0, len(part), _AT_ONCE):
+        pool, interval, service = tensors(part.inputs(slice(at, at + _AT_ONCE)), device)
+        _, context = model.encode(pool, interval, service)
+        familiar = model.familiarity(pool, service, context)
+        parts.append((model.classifier(context), context, *familiar))
+    return Answers(*(torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)))
+
+
+def predict(model: NBA, part: Examples) -> np.ndarray:
+    """Logits float32 [B, K] of windows."""
+    return answers(model, part).logits
+
+
+def novelty(
+    sessions: LabelledSessions,
+    classes: Sequence[Class],
+    vocabulary: Vocabulary,
+    services: Services,
+) -> np.ndarray:
+    """How little each pair of service and pool belongs to these sessions: float32 [S, P], 0 where
+    it occurs, else 1, but less for services that are often at a new pool, such as time servers.
+
+    How often is Good and Turing's estimate, of the class that does it most: the share of a class's
+    sessions with a service whose pool it has met only once.
+    """
+    pool = vocabulary.ids(sessions.pool, sessions.table)
+    service = services.ids(sessions.dport)
+    truth = sessions.class_of_series(classes)[sessions.series]
+    met = np.zeros((len(classes), len(services), len(vocabulary)), np.int64)
+    np.add.at(met, (truth, service, pool), 1)
+    often_new = ((met == 1).sum(2) / np.maximum(met.sum(2), 1)).max(0)
+    return np.where(met.any(0), 0.0, 1 - often_new[:, None]).astype(np.float32)
 
 
 def _require_enough(classes: Sequence[Class], learn: Examples, check: Examples) -> None:

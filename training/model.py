@@ -1,6 +1,8 @@
-"""The NBA network: embedded pools and intervals through an LSTM with attention to a softmax."""
+"""The NBA network: embedded sessions through an LSTM with attention to a softmax."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,31 +10,76 @@ from torch import Tensor, nn
 from nba_broker.features import PADDING
 
 EMBEDDING = 3
-"""Dimensions of a pool's embedding, as in the paper."""
+"""Dimensions of a pool's embedding, as in the paper, and of a service's."""
+
+LEVELS = 64
+"""Steps of the scaled interval that are told apart whatever lies between them. A device's timers
+and round trips are peaks a few hundredths of the scale apart: a network takes long to cut such
+peaks out of one number, and an embedding has them from the start."""
+
+LEVEL_EMBEDDING = 4
+"""Dimensions of a level's embedding."""
 
 SPREAD = 12.0
 """By how much scaled intervals are pulled apart. Twins differ by a few hundredths of the scale; as
 small as that, the embedding's unit variance drowns it and the LSTM hardly learns to see it."""
 
+DISTANCE = 0.02
+"""What a factor of e in the squared distance of a context weighs against the share of novel
+sessions in a window. Found best on set-ups and homes of which one device in turn was left out."""
+
+FEATURES = ("pool", "interval", "level", "service")
+"""What a session can be to the network; the first two are the paper's NBA(dst+interval)."""
+
 
 class NBA(nn.Module):
     """Windows of B hosts, N sessions each, to probabilities of K classes.
 
-    pools: size of the vocabulary, padding and never seen included. classes: K. hidden: the size M
-    of the LSTM's state and of the context vector.
+    pools, services: sizes of the vocabularies, padding and never seen included. classes: K.
+    hidden: the size M of the LSTM's state and of the context vector. features: some of FEATURES.
     """
 
-    def __init__(self, pools: int, classes: int, hidden: int) -> None:
+    novelty: Tensor
+    centres: Tensor
+    whitening: Tensor
+
+    def __init__(
+        self,
+        pools: int,
+        services: int,
+        classes: int,
+        hidden: int,
+        features: Sequence[str] = FEATURES,
+    ) -> None:
         super().__init__()
+        self.features = tuple(features)
+        widths = {"pool": EMBEDDING, "interval": 1, "level": LEVEL_EMBEDDING, "service": EMBEDDING}
         self.embedding = nn.Embedding(pools, EMBEDDING, padding_idx=PADDING)
-        self.lstm = nn.LSTM(EMBEDDING + 1, hidden)
+        self.service = nn.Embedding(services, EMBEDDING, padding_idx=PADDING)
+        self.level = nn.Embedding(LEVELS, LEVEL_EMBEDDING)
+        self.lstm = nn.LSTM(sum(widths[name] for name in self.features), hidden)
         self.attention = nn.Linear(hidden, hidden)
         self.weight = nn.Linear(hidden, 1, bias=False)
         self.output = nn.Linear(hidden, classes)
         self.classifier = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), self.output)
+        # What the training part looked like: set by remember(), nothing that gradients reach.
+        self.register_buffer("novelty", torch.zeros(services * pools))
+        self.register_buffer("centres", torch.zeros(classes, hidden))
+        self.register_buffer("whitening", torch.eye(hidden))
 
-    def encode(self, pool: Tensor, interval: Tensor) -> tuple[Tensor, Tensor]:
-        """Attention float [B, N] and context float [B, M] of pool int64 and interval float [B, N].
+    def steps(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
+        """What the LSTM is given of each session, float [B, N, D]."""
+        parts: dict[str, Tensor] = {
+            "pool": self.embedding(pool),
+            "interval": ((interval - 0.5) * SPREAD).unsqueeze(2),
+            "level": self.level((interval * (LEVELS - 1)).round().long()),
+            "service": self.service(service),
+        }
+        return torch.cat([parts[name] for name in self.features], 2)
+
+    def encode(self, pool: Tensor, interval: Tensor, service: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention float [B, N] and context float [B, M] of windows: pool and service int64
+        [B, N], interval float [B, N].
 
         Windows are left-padded, but an LSTM has a memory of what it began with: so each window is
         turned until its padding lies behind, where nothing that follows can see it, and the
@@ -42,27 +89,62 @@ class NBA(nn.Module):
         place = torch.arange(length, device=pool.device)
         padding = (pool == PADDING).sum(1, keepdim=True)
         ahead = (place + padding) % length
-        pool, interval = pool.gather(1, ahead), interval.gather(1, ahead)
+        turned = [feature.gather(1, ahead) for feature in (pool, interval, service)]
 
-        spread = (interval - 0.5) * SPREAD
-        steps = torch.cat([self.embedding(pool), spread.unsqueeze(2)], 2)
-        hidden, _ = self.lstm(steps.transpose(0, 1))
+        hidden, _ = self.lstm(self.steps(*turned).transpose(0, 1))
         score = self.weight(torch.tanh(self.attention(hidden))).squeeze(2).transpose(0, 1)
         # exp of this is exactly 0, and unlike infinity it makes no NaN of an empty window.
-        weight = torch.softmax(score.masked_fill(pool == PADDING, -1e9), 1)
+        weight = torch.softmax(score.masked_fill(turned[0] == PADDING, -1e9), 1)
         context = torch.bmm(weight.unsqueeze(1), hidden.transpose(0, 1)).squeeze(1)
         return weight.gather(1, (place - padding) % length), context
 
-    def logits(self, pool: Tensor, interval: Tensor) -> Tensor:
+    def logits(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
         """What the softmax is taken of, float [B, K]: training needs no more."""
-        _, context = self.encode(pool, interval)
+        _, context = self.encode(pool, interval, service)
         logits: Tensor = self.classifier(context)
         return logits
 
-    def forward(self, pool: Tensor, interval: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Probability [B, K], attention [B, N], context [B, M]: the outputs of the ONNX file."""
-        attention, context = self.encode(pool, interval)
-        return torch.softmax(self.classifier(context), 1), attention, context
+    def familiarity(
+        self, pool: Tensor, service: Tensor, context: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """How much windows are like the training part's, float [B], higher means more: all in all,
+        by their share of novel sessions, and by their context's distance from the nearest class."""
+        there = (pool != PADDING).float()
+        pair = service * self.embedding.num_embeddings + pool
+        novel = (self.novelty[pair] * there).sum(1) / there.sum(1).clamp(min=1)
+        white = context @ self.whitening
+        centres = self.centres @ self.whitening
+        square = (white.unsqueeze(1) - centres).square().sum(2).min(1).values
+        near = -torch.log(square + 1e-6)
+        return DISTANCE * near - novel, -novel, near
+
+    def forward(
+        self, pool: Tensor, interval: Tensor, service: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Probability [B, K], attention [B, N], context [B, M], known [B]: the outputs of the ONNX
+        file."""
+        attention, context = self.encode(pool, interval, service)
+        known, _, _ = self.familiarity(pool, service, context)
+        return torch.softmax(self.classifier(context), 1), attention, context, known
+
+    @torch.no_grad()
+    def remember(self, novelty: Tensor, context: Tensor, truth: Tensor) -> None:
+        """Keep what familiarity() compares with: ``novelty`` float [S, P] of a session by service
+        and pool, and the contexts float [B, M] of windows of classes ``truth`` int64 [B].
+
+        The distance is Mahalanobis', every class having the same share in one common covariance.
+        """
+        self.novelty.copy_(novelty.flatten())
+        covariance = torch.zeros_like(self.whitening, dtype=torch.float64)
+        classes = torch.unique(truth)
+        for number in classes:
+            rows = context[truth == number].double()
+            self.centres[number] = rows.mean(0).float()
+            away = rows - rows.mean(0)
+            covariance += away.T @ away / len(rows) / len(classes)
+        size = covariance.diagonal().mean()
+        covariance += 1e-3 * size * torch.eye(len(covariance), dtype=torch.float64)
+        self.whitening.copy_(torch.linalg.cholesky(torch.linalg.inv(covariance)))
 
     @torch.no_grad()
     def cool(self, temperature: float) -> None:

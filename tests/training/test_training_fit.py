@@ -10,12 +10,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nba_broker.errors import ArchiveError  # noqa: E402
-from nba_broker.features import NEVER_SEEN, PADDING  # noqa: E402
+from nba_broker.features import NEVER_SEEN, PADDING, Services, Vocabulary  # noqa: E402
+from nba_broker.messages import port_code  # noqa: E402
 from training.dataset import LabelledSessions  # noqa: E402
-from training.fit import DEFAULT, augment, balanced, examples, fit, split  # noqa: E402
+from training.fit import DEFAULT, augment, balanced, examples, fit, novelty, split  # noqa: E402
 from training.labels import Label  # noqa: E402
 
-QUICK = replace(DEFAULT, window=16, hidden=16, epochs=3, per_epoch=2048, batch=64)
+QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_epoch=4096, batch=64)
 TABLE = ["as:1", "as:2", "lan"]
 
 
@@ -26,8 +27,9 @@ def sessions(*periods: float, number: int = 150, seed: int = 0) -> LabelledSessi
     order = np.argsort(np.concatenate(ts), kind="stable")
     series = np.repeat(np.arange(len(periods)), number)[order]
     pool = rng.integers(0, len(TABLE), len(order)).astype(np.int32)
+    dport = np.full(len(order), port_code(443, "tcp"), np.int32)
     labels = tuple(Label(f"10.0.0.{n}", f"Every_{n}", "timer") for n in range(len(periods)))
-    return LabelledSessions(np.concatenate(ts)[order], series, pool, labels, TABLE)
+    return LabelledSessions(np.concatenate(ts)[order], series, pool, dport, labels, TABLE)
 
 
 def quiet(line: str) -> None:
@@ -51,7 +53,7 @@ def test_progress_is_told_at_every_epoch() -> None:
     lines: list[str] = []
     fit(sessions(1.0, 60.0), QUICK, say=lines.append)
     assert [line[:8] for line in lines if line.startswith("epoch")] == [
-        f"epoch {number:2d}" for number in (1, 2, 3)
+        f"epoch {number:2d}" for number in 2 * [1, 2, 3, 4]
     ]
 
 
@@ -75,7 +77,8 @@ def test_classes_and_hosts_in_a_class_are_drawn_equally_often() -> None:
     whole = sessions(1.0, 2.0, 3.0)
     labels = (whole.labels[0], replace(whole.labels[1], device="Every_0"), whole.labels[2])
     few = replace(whole, labels=labels).select((whole.series != 2) | (whole.ts < 60))
-    part = examples(few, few.classes(), _vocabulary(), QUICK)
+    services = Services.of(few.dport)
+    part = examples(few, few.classes(), Vocabulary(TABLE), services, QUICK)
     chance = balanced(part)
     assert chance.sum() == pytest.approx(1)
     assert [chance[part.series == number].sum() for number in range(3)] == pytest.approx(
@@ -87,11 +90,12 @@ def test_a_window_cut_short_looks_like_one_of_a_host_just_met() -> None:
     settings = replace(QUICK, shortened=1.0, pool_dropout=0.0)
     pool = np.full((500, 16), 3)
     interval = np.full((500, 16), 0.4, np.float32)
-    cut, scaled = augment(pool, interval, settings, np.random.default_rng(0))
+    cut, scaled, service = augment(pool, interval, pool, settings, np.random.default_rng(0))
     kept = (cut != PADDING).sum(1)
     assert set(kept) == set(range(QUICK.min_sessions, 17))
     for row, number in enumerate(kept):
         assert (cut[row, : 16 - number] == PADDING).all()
+        assert (service[row, : 16 - number] == PADDING).all()
         assert scaled[row, 16 - number] == 1.0  # a first session: nothing before it
         assert (scaled[row, : 16 - number] == 0).all()
         assert (scaled[row, 17 - number :] == interval[row, 17 - number :]).all()
@@ -100,7 +104,10 @@ def test_a_window_cut_short_looks_like_one_of_a_host_just_met() -> None:
 def test_a_dropped_pool_goes_from_the_whole_window() -> None:
     settings = replace(QUICK, shortened=0.0, pool_dropout=0.5)
     pool = np.tile([2, 3], (200, 8))
-    dropped, _ = augment(pool, np.zeros((200, 16), np.float32), settings, np.random.default_rng(0))
+    dropped, _, service = augment(
+        pool, np.zeros((200, 16), np.float32), pool, settings, np.random.default_rng(0)
+    )
+    assert (service == pool).all()
     gone = dropped == NEVER_SEEN
     assert (gone[:, ::2] == gone[:, :1]).all()
     assert 0.4 < gone.mean() < 0.6
@@ -119,7 +126,24 @@ def test_a_device_with_too_few_sessions_is_named() -> None:
         fit(few, QUICK, say=quiet)
 
 
-def _vocabulary():
-    from nba_broker.features import Vocabulary
+def test_what_a_class_did_is_not_novel_and_new_places_of_roaming_services_are_less_so() -> None:
+    whole = sessions(1.0, number=3)
+    ntp, https = port_code(123, "udp"), port_code(443, "tcp")
+    # Time servers: two pools met once each and one met twice. HTTPS: always the same.
+    pool = np.array([0, 1, 2, 2, 0, 0, 0])
+    dport = np.array([ntp] * 4 + [https] * 3, np.int32)
+    whole = replace(whole, ts=np.arange(7.0), series=np.zeros(7, np.int64), pool=pool, dport=dport)
+    vocabulary, services = Vocabulary(TABLE), Services.of(dport)
+    novel = novelty(whole, whole.classes(), vocabulary, services)
+    assert novel.shape == (len(services), len(vocabulary))
+    service = services.ids(np.array([ntp, https, port_code(22, "tcp")]))
+    assert novel[service[0]].tolist() == [0.5, 0.5, 0, 0, 0]
+    assert novel[service[1]].tolist() == [1, 1, 0, 1, 1]
+    assert (novel[service[2]] == 1).all()
 
-    return Vocabulary(TABLE)
+
+def test_the_model_that_is_kept_has_learned_the_held_out_sessions_too() -> None:
+    whole = sessions(1.0, 60.0)
+    fitted = fit(whole, QUICK, say=quiet)
+    assert len(fitted.learned) == 2 * (150 - 7)
+    assert fitted.metrics["windows"] == 2 * (23 - 7)

@@ -7,7 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.model import NBA  # noqa: E402
+from nba_broker.features import INPUTS  # noqa: E402
+from training.model import FEATURES, NBA  # noqa: E402
 
 LENGTH = 16
 
@@ -15,20 +16,21 @@ LENGTH = 16
 @pytest.fixture
 def model() -> NBA:
     torch.manual_seed(1)
-    return NBA(pools=20, classes=4, hidden=8).eval()
+    return NBA(pools=20, services=5, classes=4, hidden=8).eval()
 
 
-def windows(padding: int, number: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+def windows(padding: int, number: int = 3) -> tuple[torch.Tensor, ...]:
     rng = np.random.default_rng(padding)
     pool = rng.integers(1, 20, (number, LENGTH))
     interval = rng.random((number, LENGTH)).astype(np.float32)
-    pool[:, :padding], interval[:, :padding] = 0, 0
-    return torch.from_numpy(pool), torch.from_numpy(interval)
+    service = rng.integers(1, 5, (number, LENGTH))
+    pool[:, :padding], interval[:, :padding], service[:, :padding] = 0, 0, 0
+    return torch.from_numpy(pool), torch.from_numpy(interval), torch.from_numpy(service)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 8, LENGTH - 1])
 def test_attention_sums_to_one_and_is_exactly_zero_on_padding(model: NBA, padding: int) -> None:
-    _, attention, _ = model(*windows(padding))
+    _, attention, *_ = model(*windows(padding))
     assert attention.sum(1).detach().numpy() == pytest.approx(np.ones(3), abs=1e-6)
     assert (attention[:, :padding] == 0).all()
     assert (attention[:, padding:] > 0).all()
@@ -36,25 +38,26 @@ def test_attention_sums_to_one_and_is_exactly_zero_on_padding(model: NBA, paddin
 
 @pytest.mark.parametrize("padding", [1, 8, LENGTH - 1])
 def test_a_padded_window_answers_as_the_shorter_one(model: NBA, padding: int) -> None:
-    pool, interval = windows(padding)
-    padded = model(pool, interval)
-    short = model(pool[:, padding:], interval[:, padding:])
+    given = windows(padding)
+    padded = model(*given)
+    short = model(*(one[:, padding:] for one in given))
     assert torch.allclose(padded[0], short[0], atol=1e-6)
     assert torch.allclose(padded[1][:, padding:], short[1], atol=1e-6)
     assert torch.allclose(padded[2], short[2], atol=1e-6)
+    assert torch.allclose(padded[3], short[3], atol=1e-6)
 
 
 def test_what_stands_in_the_padding_makes_no_difference(model: NBA) -> None:
-    pool, interval = windows(5)
+    pool, interval, service = windows(5)
     other = interval.clone()
     other[:, :5] = 0.7
-    for one, two in zip(model(pool, interval), model(pool, other), strict=True):
+    for one, two in zip(model(pool, interval, service), model(pool, other, service), strict=True):
         assert torch.equal(one, two)
 
 
 def test_the_context_is_the_states_weighted_by_attention_so_order_matters(model: NBA) -> None:
-    pool, interval = windows(0)
-    forward, backward = model(pool, interval)[2], model(pool.flip(1), interval.flip(1))[2]
+    given = windows(0)
+    forward, backward = model(*given)[2], model(*(one.flip(1) for one in given))[2]
     assert forward.shape == (3, 8)
     assert not torch.allclose(forward, backward)
 
@@ -63,3 +66,44 @@ def test_cooling_divides_the_logits(model: NBA) -> None:
     before = model.logits(*windows(2))
     model.cool(2.0)
     assert torch.allclose(model.logits(*windows(2)), before / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("left_out", ["pool", "service"])
+def test_a_feature_that_is_left_out_makes_no_difference(left_out: str) -> None:
+    model = NBA(
+        pools=20,
+        services=5,
+        classes=4,
+        hidden=8,
+        features=[name for name in FEATURES if name != left_out],
+    ).eval()
+    given = dict(zip(INPUTS, windows(0), strict=True))
+    changed = given | {left_out: torch.ones_like(given[left_out])}
+    assert torch.equal(model.logits(**given), model.logits(**changed))
+
+
+def test_a_window_of_novel_sessions_is_less_familiar(model: NBA) -> None:
+    pool, interval, service = windows(4)
+    novelty = torch.zeros(5, 20)
+    novelty[2] = 1.0
+    with torch.no_grad():
+        context = model(pool, interval, service)[2]
+        model.remember(novelty, context, torch.tensor([0, 1, 1]))
+        usual = model.familiarity(pool, torch.where(service > 0, 1, 0), context)
+        novel = model.familiarity(pool, torch.where(service > 0, 2, 0), context)
+    assert (usual[1] == 0).all()
+    assert novel[1].numpy() == pytest.approx([-1, -1, -1])
+    assert (usual[0] - novel[0]).numpy() == pytest.approx([1, 1, 1])
+
+
+def test_a_context_far_from_every_class_is_less_familiar(model: NBA) -> None:
+    rng = np.random.default_rng(0)
+    truth = torch.from_numpy(np.arange(200) % 2)
+    context = torch.from_numpy(rng.normal(0, 1, (200, 8)).astype(np.float32))
+    context[:, 0] += 6 * truth
+    model.remember(torch.zeros(5, 20), context, truth)
+    pool, _, service = windows(0, 3)
+    places = torch.zeros(3, 8)
+    places[:, 0] = torch.tensor([6.0, 3.0, 60.0])
+    known = model.familiarity(pool, service, places)[0]
+    assert known[0] > known[1] > known[2]

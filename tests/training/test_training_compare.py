@@ -1,0 +1,153 @@
+"""Every system is asked at the same moments, answers with what it has, and learns from labels."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from nba_broker.errors import ConfigError  # noqa: E402
+from tests.training.traffic import shuffled, traffic  # noqa: E402
+from training import report  # noqa: E402
+from training.compare import compare, run  # noqa: E402
+from training.instances import Instances, Stretches, half_hours, latest, windows  # noqa: E402
+from training.protocols import split  # noqa: E402
+from training.rivals import choose, registry  # noqa: E402
+from training.systems import Settings  # noqa: E402
+
+QUICK = Settings(epochs=1)
+SYSTEMS = registry([])
+FAST = [SYSTEMS[name] for name in ("naive-bayes", "ccit", "nba-dst-interval")]
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def stretches(whole) -> Stretches:
+    return Stretches.of(whole.sessions, whole.sessions.series)
+
+
+@pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal"])
+def test_what_is_there_to_learn_is_learned(protocol: str) -> None:
+    whole = traffic()
+    results = compare(whole, split(whole.sessions, protocol), FAST, Settings(epochs=3), quiet)
+    for name, one in results.items():
+        assert one["own"]["natural"]["macro_f1"] > 0.95, name
+
+
+@pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal"])
+def test_with_shuffled_labels_every_score_falls_to_chance(protocol: str) -> None:
+    whole = shuffled(traffic(number=1500))
+    results = compare(whole, split(whole.sessions, protocol), FAST, QUICK, quiet)
+    for name, one in results.items():
+        assert one["own"]["balanced"]["accuracy"] == pytest.approx(0.5, abs=0.15), name
+
+
+def test_everyone_is_asked_at_the_same_moments() -> None:
+    whole = traffic()
+    results = compare(whole, split(whole.sessions, "temporal"), FAST, QUICK, quiet)
+    assert len({one["asked"]["decisions"] for one in results.values()}) == 1
+    assert results["ccit"]["own"]["decisions"] < results["ccit"]["asked"]["decisions"]
+    assert results["naive-bayes"]["asked"]["answered"] == 1
+
+
+def test_a_half_hour_answers_only_when_the_next_one_has_begun() -> None:
+    cut = stretches(traffic((100.0,), number=60))
+    halves = half_hours(cut)
+    asked = np.arange(len(cut))
+    place = latest(halves, cut, asked)
+    first = int(halves.end[0])
+    assert (place[:first] == -1).all()
+    assert place[first] == 0
+    for at in asked[place >= 0]:
+        assert cut.ts[at] // 1800 > cut.ts[halves.begin[place[at]]] // 1800
+
+
+def test_an_instance_of_another_stretch_is_never_an_answer() -> None:
+    cut = stretches(traffic((100.0, 130.0), number=60))
+    halves = half_hours(cut)
+    second = np.flatnonzero(cut.stretch == 1)
+    place = latest(halves, cut, second)
+    assert place[0] == -1
+    given = place[place >= 0]
+    assert (cut.stretch[halves.begin[given]] == 1).all()
+
+
+def test_windows_are_the_last_sessions_of_the_own_stretch() -> None:
+    cut = stretches(traffic((1.0, 2.0), number=30))
+    some = windows(cut, 20, 8)
+    assert len(some) == 2 * (30 - 7)
+    assert (cut.stretch[some.begin] == cut.stretch[some.end - 1]).all()
+    assert set((some.end - some.begin).tolist()) == set(range(8, 21))
+    side_by_side = windows(cut, 10, 10, 10)
+    assert side_by_side.begin.tolist() == [0, 10, 20, 30, 40, 50]
+
+
+def test_positions_are_left_aligned_with_their_padding_behind() -> None:
+    part = Instances(np.array([0, 3]), np.array([2, 8]), np.array([1, 7]))
+    assert part.positions(4).tolist() == [[0, 1, -1, -1], [4, 5, 6, 7]]
+    assert part.covers(9).tolist() == [True, True, False] + [True] * 5 + [False]
+
+
+def test_variants_are_chosen_by_validation_and_not_read_on_the_test() -> None:
+    result = run(
+        traffic(), "temporal", [SYSTEMS["naive-bayes"], SYSTEMS["nba-gru"]], QUICK, say=quiet
+    )
+    assert result["systems"]["naive-bayes"]["test"]
+    assert result["systems"]["nba-gru"]["test"] is None
+    assert result["systems"]["nba-gru"]["validation"]["asked"]["decisions"]
+
+
+def test_the_same_seed_gives_the_same_figures() -> None:
+    whole = traffic(number=200)
+    runs = [run(whole, "blocked", FAST, QUICK, say=quiet) for _ in range(2)]
+    for one in runs:
+        for system in one["systems"].values():
+            system["test"].pop("seconds")
+    assert json.dumps(runs[0]) == json.dumps(runs[1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in SYSTEMS if name not in ("winner", "nba-asn+cc", "nba-cc")],
+)
+def test_every_system_answers_with_probabilities(name: str) -> None:
+    result = compare(
+        whole := traffic(number=150),
+        split(whole.sessions, "temporal"),
+        [SYSTEMS[name]],
+        Settings(epochs=1, window=10),
+        quiet,
+    )[name]
+    assert result["own"]["decisions"]
+    assert 0 <= result["own"]["ece"] <= 1
+
+
+def test_the_winner_is_asked_about_all_that_its_rivals_are() -> None:
+    whole = traffic(number=250)
+    one = split(whole.sessions, "temporal")
+    results = compare(whole, one, [SYSTEMS["naive-bayes"], SYSTEMS["winner"]], QUICK, quiet)
+    assert results["winner"]["asked"]["answered"] == 1
+    assert results["winner"]["asked"]["natural"]["macro_f1"] > 0.9
+
+
+def test_systems_are_chosen_by_name() -> None:
+    assert [one.name for one in choose("ccit,pre", "paper", [])] == ["ccit", "pre"]
+    assert not any(one.variant for one in choose("", "blocked", []))
+    assert len(choose("", "temporal", [])) == len(choose("all", "blocked", [])) == len(SYSTEMS)
+    with pytest.raises(ConfigError, match="no system magic"):
+        choose("ccit,magic", "paper", [])
+
+
+def test_the_table_says_that_a_protocol_leaks() -> None:
+    whole = traffic(number=150)
+    text = "\n".join(
+        report.table(run(whole, "paper-overlap", [SYSTEMS["naive-bayes"]], QUICK, say=quiet))
+    )
+    assert "LEAKING" in text
+    assert "naive-bayes" in text

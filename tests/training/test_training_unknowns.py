@@ -1,0 +1,68 @@
+"""Devices left out in turn: strangers are told apart by the score that is meant to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import training.unknowns  # noqa: E402
+from training.cli import main  # noqa: E402
+from training.unknowns import auroc, table, unknowns  # noqa: E402
+
+from .test_training_fit import QUICK, quiet, sessions  # noqa: E402
+
+
+def test_auroc_is_the_chance_to_be_above_and_equal_ones_count_half() -> None:
+    assert auroc(np.array([2.0, 3.0]), np.ones(2), np.array([0.0, 1.0])) == 1.0
+    assert auroc(np.array([0.0, 3.0]), np.ones(2), np.array([1.0, 2.0])) == 0.5
+    assert auroc(np.array([1.0]), np.ones(1), np.array([1.0, 1.0])) == 0.5
+    assert auroc(np.array([0.0, 3.0]), np.array([1.0, 3.0]), np.array([1.0])) == 0.75
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict:
+    """Three devices with places of their own; Every_2 has a twin in Every_3, but for its name."""
+    whole = sessions(1.0, 60.0, 900.0, 900.0, number=300)
+    whole.pool[:] = np.minimum(whole.series, 2)
+    return unknowns(whole, QUICK, twins=["Every_2", "Every_3"], say=quiet)
+
+
+def test_a_device_with_places_of_its_own_is_caught_when_left_out(figures: dict) -> None:
+    for device in ("Every_0", "Every_1"):
+        assert figures["devices"][device]["scores"]["known"]["caught"] == 1.0
+        assert figures["devices"][device]["unknown"] == 1.0
+        assert figures["devices"][device]["scores"]["known"]["auroc"] > 0.99
+
+
+def test_a_twin_is_named_as_the_other_and_takes_no_part_in_the_mean(figures: dict) -> None:
+    assert figures["devices"]["Every_2"]["scores"]["pools"]["caught"] == 0.0
+    assert figures["mean"]["scores"]["known"]["caught"] == 1.0
+
+
+def test_the_table_names_every_score(figures: dict) -> None:
+    assert [line.split()[1] for line in table(figures)[2:]] == list(figures["mean"]["scores"])
+
+
+def test_the_command_writes_its_figures_and_takes_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(training.unknowns, "QUICK", QUICK)
+    rng = np.random.default_rng(0)
+    lines = ["#separator \\x09", "#path\tconn", "#fields\tts\tid.orig_h\tid.resp_h"]
+    for host, dst in ((1, "10.0.0.254"), (2, "224.0.0.251"), (3, "224.0.0.252")):
+        times = 1000 + np.cumsum(rng.exponential(10.0, 300))
+        lines += [f"{ts:.6f}\t10.0.0.{host}\t{dst}" for ts in times]
+    (tmp_path / "conn.log").write_text("\n".join(lines) + "\n")
+    for name, hosts in (("known.csv", (1, 2)), ("strange.csv", (3,))):
+        rows = [f"10.0.0.{host},Thing_{host},thing" for host in hosts]
+        (tmp_path / name).write_text("\n".join(["host,device,category", *rows]) + "\n")
+    log, out = str(tmp_path / "conn.log"), tmp_path / "figures.json"
+    words = ["unknowns", log, "--labels", str(tmp_path / "known.csv"), "--json", str(out)]
+    words += ["--strangers", log, "--strangers-labels", str(tmp_path / "strange.csv")]
+    assert main(words) == 1  # with one of two left out there is nothing to tell apart
+    assert "at least two devices" in capsys.readouterr().err

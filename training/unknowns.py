@@ -1,0 +1,197 @@
+"""Are hosts of devices that a model never met called unknown? One device in turn is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nba_broker.errors import ArchiveError
+from nba_broker.features import Services, Vocabulary
+from nba_broker.policy import LEARNING, UNKNOWN, Policy, PolicySettings
+from training.calibrate import class_weights, quantile, smooth, softmax
+from training.dataset import LabelledSessions
+from training.fit import DEFAULT, Answers, Examples, Fitted, Settings, answers, examples, fit, split
+
+SESSIONS = 20
+"""Within so many sessions a stranger shall be called unknown."""
+
+LATER = 0.4
+"""Share of each host's sessions, its last, that show what is kept of the known."""
+
+QUICK = replace(DEFAULT, epochs=5, per_epoch=16_384)
+"""One fit per device: a shorter one tells scores apart as well."""
+
+
+def unknowns(
+    sessions: LabelledSessions,
+    settings: Settings = QUICK,
+    *,
+    strangers: LabelledSessions | None = None,
+    twins: Sequence[str] = (),
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Figures of every device left out in turn, and their means.
+
+    strangers: sessions of another site, all of whose devices the models do not know. twins: devices
+    for which another labelled one speaks; they take no part in the means. Raises ArchiveError when
+    no device can be left out.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    foreign: list[dict[str, Any]] = []
+    for device in [one.device for one in sessions.classes()]:
+        is_out = np.array([label.device == device for label in sessions.labels])[sessions.series]
+        early, later = split(sessions.select(~is_out), LATER)
+        fitted = fit(early, settings, seed=seed, say=lambda line: None)
+        try:
+            rows[device] = _figures(fitted, later, sessions.select(is_out))
+        except ArchiveError:
+            say(f"{device}: no host with {settings.min_sessions} sessions")
+            continue
+        rows[device]["twin"] = device in twins
+        say(f"{device}: {_line(rows[device])}")
+        if strangers is not None:
+            foreign.append(_figures(fitted, later, strangers))
+    if not rows:
+        raise ArchiveError("no device has enough sessions to be left out")
+    alone = [row for row in rows.values() if not row["twin"]] or list(rows.values())
+    result: dict[str, Any] = {"sessions": SESSIONS, "devices": rows, "mean": _mean(alone)}
+    say(f"mean{' without twins' if twins else ''}: {_line(result['mean'])}")
+    if foreign:
+        result["strangers"] = _mean(foreign)
+        say(f"strangers of another site: {_line(result['strangers'])}")
+    return result
+
+
+def table(result: dict[str, Any]) -> list[str]:
+    """The scores' means as lines of Markdown."""
+    lines = [
+        f"| score    | caught in {SESSIONS} | known kept | AUROC |",
+        "| -------- | -----------: | ---------: | ----: |",
+    ]
+    lines += [
+        f"| {name:8} | {one['caught']:12.1%} | {one['kept']:10.1%} | {one['auroc']:5.3f} |"
+        for name, one in result["mean"]["scores"].items()
+    ]
+    return lines
+
+
+def scores(said: Answers, temperature: float = 1.0) -> dict[str, np.ndarray]:
+    """Every score by name, [B] each; higher means more like the training part.
+
+    ``temperature``: what logits are still to be divided by.
+    """
+    logits = said.logits.astype(np.float64) / temperature
+    return {
+        "softmax": softmax(logits).max(1),
+        "energy": np.logaddexp.reduce(logits, 1),
+        "distance": said.near,
+        "pools": said.seen,
+        "known": said.known,
+    }
+
+
+def auroc(inside: np.ndarray, weight: np.ndarray, outside: np.ndarray) -> float:
+    """The chance that a value from ``inside`` [B], drawn by ``weight`` [B], is above one from
+    ``outside`` [C]; equal ones count half."""
+    outside = np.sort(outside)
+    below = np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")
+    return float((weight * below).sum() / weight.sum() / 2 / len(outside))
+
+
+def _figures(
+    fitted: Fitted, later: LabelledSessions, strangers: LabelledSessions
+) -> dict[str, Any]:
+    """What a model makes of known hosts' later sessions, and of hosts that it does not know."""
+    settings = fitted.settings
+    staying = ~np.isin(fitted.asked.truth, fitted.thresholds.left_out)
+    known = _windows(fitted, later.lives(settings.window))
+    lives = strangers.lives(SESSIONS)
+    met = _windows(fitted, lives)
+    if not len(met):
+        raise ArchiveError("no host has enough sessions")
+    now, strange = answers(fitted.model, known), answers(fitted.model, met)
+    last = np.append(np.diff(met.series) != 0, True)
+    figures = {}
+    columns = [
+        scores(fitted.said, fitted.thresholds.temperature),
+        *(scores(one) for one in (now, strange)),
+    ]
+    for name in columns[0]:
+        held_out, later_on, stranger = (
+            smooth(column[name], part.series)
+            for column, part in zip(columns, (fitted.asked, known, met), strict=True)
+        )
+        weight = class_weights(fitted.asked.truth[staying])
+        threshold = quantile(held_out[staying], weight, 1 - settings.kept)
+        weight = class_weights(known.truth)
+        figures[name] = {
+            "caught": float((stranger[last] < threshold).mean()),
+            "kept": float(weight[later_on >= threshold].sum()),
+            "auroc": auroc(later_on, weight, stranger[last]),
+        }
+    state = _states(fitted, met, strange)
+    return {
+        "lives": int(last.sum()),
+        "too_short": len(lives.labels) - int(last.sum()),
+        "scores": figures,
+        "unknown": float((state == UNKNOWN).mean()),
+        "learning": float((state == LEARNING).mean()),
+        "named": float((~np.isin(state, (UNKNOWN, LEARNING))).mean()),
+    }
+
+
+def _windows(fitted: Fitted, sessions: LabelledSessions) -> Examples:
+    """Windows as the policy is asked, host after host."""
+    vocabulary, services = Vocabulary(list(fitted.pools)), Services(fitted.services)
+    # Strangers are of no class: a class of their own keeps their windows.
+    others = [one for one in sessions.classes() if one not in fitted.classes]
+    settings = fitted.settings
+    part = examples(
+        sessions, [*fitted.classes, *others], vocabulary, services, settings, settings.stride
+    )
+    return part.select(np.argsort(part.series, kind="stable"))
+
+
+def _states(fitted: Fitted, met: Examples, said: Answers) -> np.ndarray:
+    """What the policy says of each host after its last window (see messages.STATES)."""
+    thresholds = fitted.thresholds
+    policy = Policy(
+        len(fitted.classes),
+        PolicySettings(identified=thresholds.identified, known=thresholds.known),
+    )
+    hosts, slot = np.unique(met.series, return_inverse=True)
+    policy.reserve(len(hosts))
+    state = np.full(len(hosts), LEARNING)
+    for decision in policy.update(slot, met.ts, softmax(said.logits), said.known):
+        state[decision.slot] = decision.state
+    return state
+
+
+def _mean(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    names = rows[0]["scores"]
+    return {
+        "scores": {
+            name: {
+                key: float(np.mean([row["scores"][name][key] for row in rows]))
+                for key in names[name]
+            }
+            for name in names
+        },
+        **{
+            key: float(np.mean([row[key] for row in rows]))
+            for key in ("unknown", "learning", "named")
+        },
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    caught = "  ".join(f"{name} {one['caught']:.0%}" for name, one in row["scores"].items())
+    known = row["scores"]["known"]
+    return (
+        f"caught by {caught}; known: kept {known['kept']:.1%}, AUROC {known['auroc']:.3f}; "
+        f"the policy says unknown {row['unknown']:.0%}, a name {row['named']:.0%}"
+    )
