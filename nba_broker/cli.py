@@ -35,6 +35,8 @@ from nba_broker.worker import Worker, worker_name
 
 LOG = logging.getLogger("nba_broker")
 
+_JOIN_LIMIT = 60.0  # seconds for Zeek to start listening; it waits for a worker without end
+
 
 def build_pools(settings: Config, scheme: str) -> Pools:
     """Pools as configured; raises ConfigError or DatabaseError."""
@@ -151,15 +153,20 @@ def pcap(arguments: argparse.Namespace, settings: Config) -> int:
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     log = out / "nba_device.log"
-    # Zeek writes over it, but only when it has something to write.
-    log.unlink(missing_ok=True)
-    with zeek_process.uncompressed(arguments.file) as capture:
-        asyncio.run(_pcap(capture, out, settings))
+    # Beside the logs that are there, so that a run which fails leaves them alone.
+    with (
+        zeek_process.uncompressed(arguments.file) as capture,
+        tempfile.TemporaryDirectory(prefix=".zeek-", dir=out) as folder,
+    ):
+        asyncio.run(_pcap(capture, Path(folder), settings))
+        log.unlink(missing_ok=True)
+        for written in sorted(Path(folder).glob("*.log")):
+            written.replace(out / written.name)
     print(device_log.table(zeek_log.read(log)) if log.exists() else "no host in this capture")
     return 0
 
 
-async def _pcap(capture: Path, out: Path, settings: Config) -> None:
+async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
     # Here Zeek comes and goes as it should.
     logging.getLogger("nba_broker.link").setLevel(logging.ERROR)
     name = worker_name()
@@ -169,7 +176,7 @@ async def _pcap(capture: Path, out: Path, settings: Config) -> None:
     port = zeek_process.free_port()
     # A file, not a pipe: nothing here has to read it for Zeek to go on.
     with tempfile.TemporaryFile() as messages:
-        zeek = await zeek_process.start(capture, out, port, messages)
+        zeek = await zeek_process.start(capture, folder, port, messages)
         worker = Worker(
             Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05),
             pipeline,
@@ -178,13 +185,18 @@ async def _pcap(capture: Path, out: Path, settings: Config) -> None:
         )
         working = asyncio.create_task(worker.run())
         ending = asyncio.create_task(zeek.wait())
+        late = asyncio.create_task(asyncio.sleep(_JOIN_LIMIT))
         try:
+            await asyncio.wait([working, ending, late], return_when=asyncio.FIRST_COMPLETED)
+            if late.done() and not worker.joined:
+                raise ZeekError(f"zeek does not listen after {_JOIN_LIMIT:.0f} s")
             await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
             worker.stop()
             await working
             if not ending.done():
                 raise ZeekError("interrupted before the capture ended")
         finally:
+            late.cancel()
             if zeek.returncode is None:
                 zeek.kill()
                 await ending
@@ -267,11 +279,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = config.load(arguments.config, os.environ, vars(arguments))
         return int(arguments.action(arguments, settings))
     except NBAError as error:
-        print(f"nba-broker: {error}", file=sys.stderr)
+        complaint = str(error)
+    except BrokenPipeError:
+        # Whoever read the table has seen enough; nothing may complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
-        print(f"nba-broker: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        where = error.filename or getattr(arguments, "out", "")
+        complaint = f"{where}: {error.strerror or error}"
+    except MemoryError:
+        complaint = "not enough memory; lower max_hosts, or score fewer logs at once"
     except KeyboardInterrupt:
-        print("nba-broker: interrupted", file=sys.stderr)
+        complaint = "interrupted"
+    print(f"nba-broker: {complaint}", file=sys.stderr)
     return 1
 
 

@@ -63,13 +63,16 @@ class Config:
     """Seconds of event time after which an unchanged host is logged again; 0 for never."""
 
     max_hosts: int = 100_000
-    """Hosts tracked at most, about 2.5 KB each; the longest idle leave first."""
+    """Hosts tracked at most, 60 B per session of the window and 300 B each; the longest idle leave
+    first."""
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
             raise ConfigError("cert and key go together: set both or none")
-        if self.max_hosts < 16 or self.reorder < 0 or self.reminder < 0:
-            raise ConfigError("max_hosts must be at least 16, reorder and reminder at least 0")
+        if not 16 <= self.max_hosts <= 10_000_000:
+            raise ConfigError("max_hosts must be from 16 to 10,000,000")
+        if not (self.reorder >= 0 and self.reminder >= 0):
+            raise ConfigError("reorder and reminder must be at least 0")
         if not self.snapshot_interval >= 1:
             raise ConfigError("snapshot_interval must be at least 1 second")
 
@@ -84,7 +87,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         try:
             with file.open("rb") as stream:
                 document = tomllib.load(stream)
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError) as error:  # not TOML, or not even UTF-8
             raise ConfigError(f"{file}: {error}") from error
         values |= {name: _parsed(name, value, str(file)) for name, value in document.items()}
     for variable, value in environment.items():

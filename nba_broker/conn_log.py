@@ -7,7 +7,6 @@ import io
 import ipaddress
 import os
 import re
-import socket
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from nba_broker import zeek_log
+from nba_broker.addresses import canonical
 from nba_broker.errors import ArchiveError
 from nba_broker.messages import Lease, Sessions, port_code
 
@@ -35,7 +35,8 @@ _CONN_NAME = re.compile(r"conn\..*|.*\.conn\.log.*")
 _DHCP_NAME = re.compile(r"dhcp\..*|.*\.dhcp\.log.*")
 _DNS_NAME = re.compile(r"dns\..*|.*\.dns\.log.*")
 _NOT_A_LOG = re.compile(r".*\.(pcap|pcapng|cap|csv)(\.gz)?", re.IGNORECASE)
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+# Not a group's: where Zeek has turned a connection round, its originator may be a broadcast.
+_MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 
 # A later time than this is in milliseconds (JSON::TS_MILLIS), or nonsense.
 _LATEST = 1e11
@@ -53,8 +54,6 @@ _PRIVATE_V6 = (
     "fe80::/10", "fec0::/10",
 )
 # fmt: on
-
-_V4_IN_V6 = bytes(10) + b"\xff\xff"
 
 
 @dataclass(slots=True)
@@ -231,27 +230,17 @@ def _leases(path: str | Path) -> Iterator[Lease]:
     for row in zeek_log.read(path):
         ts, mac = row.get("ts"), str(row.get("mac", "")).lower()
         try:
-            ip, _ = _canonical(str(row.get("assigned_addr", "")))
+            ip, _ = canonical(str(row.get("assigned_addr", "")))
             seconds = _seconds(ts)
         except (OSError, ValueError):
             continue
         if _MAC.fullmatch(mac) and 0 <= seconds < _LATEST:
-            yield Lease(_microseconds(seconds), ip, mac, str(row.get("host_name", "")))
-
-
-def _canonical(text: str) -> tuple[str, bytes]:
-    """An address as Zeek prints it, with its 16 bytes; OSError or ValueError if it is none.
-
-    Zeek holds an IPv4-mapped address as IPv4; inet_ntop and Zeek agree on everything else that
-    occurs, also where the ipaddress module does not (``::1.2.3.4``).
-    """
-    if ":" not in text:
-        packed = socket.inet_pton(socket.AF_INET, text)
-        return socket.inet_ntop(socket.AF_INET, packed), _V4_IN_V6 + packed
-    packed = socket.inet_pton(socket.AF_INET6, text)
-    if packed.startswith(_V4_IN_V6):
-        return socket.inet_ntop(socket.AF_INET, packed[12:]), packed
-    return socket.inet_ntop(socket.AF_INET6, packed), packed
+            yield Lease(
+                _microseconds(seconds),
+                ip,
+                mac,
+                str(row.get("host_name") or row.get("client_fqdn") or ""),
+            )
 
 
 class _Networks:
@@ -289,7 +278,9 @@ def _six_to_four(network: str) -> str:
 _PRIVATE = _Networks(
     [*_PRIVATE_V4, *(_six_to_four(network) for network in _PRIVATE_V4), *_PRIVATE_V6]
 )
-_NEVER_HOSTS = _Networks(["127.0.0.0/8", "::1/128", "224.0.0.0/4", "ff00::/8"])
+_NEVER_HOSTS = _Networks(
+    ["127.0.0.0/8", "::1/128", "224.0.0.0/4", "255.255.255.255/32", "ff00::/8"]
+)
 _UNSPECIFIED = _Networks(["0.0.0.0/32", "::/128"])
 
 # What kind of originator an address is, a bit each.
@@ -374,13 +365,13 @@ class _Columns:
         code = self._address_codes.get(text)
         if code is None:
             try:
-                canonical, packed = _canonical(text)
+                address, packed = canonical(text)
             except (OSError, ValueError):
                 return 0
-            code = self._address_codes.get(canonical)
+            code = self._address_codes.get(address)
             if code is None:
-                code = self._address_codes[canonical] = len(self._addresses)
-                self._addresses.append(canonical)
+                code = self._address_codes[address] = len(self._addresses)
+                self._addresses.append(address)
                 self._kinds.append(
                     (_IS_PRIVATE if packed in _PRIVATE else 0)
                     | (_IS_LOCAL if packed in self._local else 0)

@@ -14,8 +14,9 @@ import json
 import logging
 import math
 import random
+import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,10 +24,12 @@ import numpy as np
 import orjson
 import zeekpy
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidURI, WebSocketException
+from websockets.uri import parse_uri
 
-from nba_broker.errors import LinkError, MessageError
-from nba_broker.messages import PROTOCOL_CODES, Lease, Sessions, Verdict, port_code
+from nba_broker.addresses import canonical
+from nba_broker.errors import ConfigError, LinkError, MessageError
+from nba_broker.messages import Lease, Sessions, Verdict, port_code
 
 LOG = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ def decode(frame: bytes | str) -> Message:
         raise MessageError("unexpected event", str(name)[:MAX_TEXT])
     try:
         return decoder(arguments)
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError, OSError) as error:
         raise MessageError(f"malformed {name}", f"{error!r}"[:MAX_TEXT]) from None
 
 
@@ -109,7 +112,10 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
     ts, host, uid, mac, dst, dport = (_column(column) for column in columns)
     if not len(ts) == len(host) == len(uid) == len(mac) == len(dst) == len(dport) <= MAX_ROWS:
         raise ValueError("columns of unequal or excessive length")
-    times = np.array([value["data"] for value in ts], np.float64)
+    seconds = [value["data"] for value in ts]
+    if not {type(second) for second in seconds} <= {float, int}:
+        raise TypeError("a time that is no number")
+    times = np.array(seconds, np.float64)
     if not ((times >= 0) & (times < _LATEST)).all():
         raise ValueError("a time out of range")
     sessions = Sessions(
@@ -167,20 +173,22 @@ class _Checked(dict[str, Any]):
 
 
 def _check_mac(mac: str) -> str:
-    groups = mac.lower().split(":")
-    if mac and not (len(groups) == 6 and all(len(g) == 2 and int(g, 16) >= 0 for g in groups)):
+    if mac and not _MAC.fullmatch(mac):
         raise ValueError(f"{mac!r} is not a MAC")
     return mac.lower()
 
 
 def _check_port(port: str) -> int:
-    number, _, protocol = port.partition("/")
-    if protocol not in PROTOCOL_CODES or not 0 <= int(number) <= 65_535:
+    match = _PORT.fullmatch(port)
+    if not match or int(match[1]) > 65_535:
         raise ValueError(f"{port!r} is not a port")
-    return port_code(int(number), protocol)
+    return port_code(int(match[1]), match[2])
 
 
-_address = _Checked(lambda text: str(ipaddress.ip_address(text))).__getitem__
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_PORT = re.compile(r"([0-9]{1,5})/(tcp|udp|icmp|unknown|\?)")
+
+_address = _Checked(lambda text: canonical(text)[0]).__getitem__
 _mac = _Checked(_check_mac).__getitem__
 _port = _Checked(_check_port).__getitem__
 
@@ -400,6 +408,10 @@ class Link:
     """
 
     def __init__(self, url: str, *, tls: ssl.SSLContext | None = None, pause: float = 0.5) -> None:
+        try:
+            parse_uri(url)
+        except (InvalidURI, ValueError) as error:
+            raise ConfigError(f"url: {error}") from error
         self.url = url
         self._tls = tls
         self._pause = pause
@@ -412,7 +424,7 @@ class Link:
         """Whether Zeek is there now."""
         return self._socket is not None
 
-    async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+    async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncGenerator[bytes, None]:
         """Every frame that arrives, over as many connections as it takes; ``joined`` is awaited
         at the start of each."""
         pause = self._pause
@@ -460,7 +472,7 @@ class Link:
         ) as socket:
             await socket.send(json.dumps([SESSIONS_TOPIC, HELLO_TOPIC, LEASE_TOPIC]))
             answer = orjson.loads(await asyncio.wait_for(socket.recv(), 10))
-            if answer.get("type") != "ack":
+            if not isinstance(answer, dict) or answer.get("type") != "ack":
                 raise ValueError(f"Zeek refused the subscription: {answer}")
             self.version = str(answer.get("version", ""))
             self.endpoint = str(answer.get("endpoint", ""))

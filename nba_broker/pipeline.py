@@ -6,13 +6,13 @@ read the same code.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from nba_broker.addresses import canonical, printed
 from nba_broker.identity import UNSPECIFIED, Identity
 from nba_broker.messages import STATES, Lease, Sessions, Verdict, port_name
 from nba_broker.policy import LEARNING, NOTHING, Decision, Policy, PolicySettings
@@ -22,7 +22,6 @@ from nba_broker.scorer import Scorer, Scores
 from nba_broker.sequences import Sequences, Windows
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
-_IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 _NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
 _MENTIONED = 0.01  # a less probable alternative is none
 
@@ -349,7 +348,7 @@ class Pipeline:
         texts, uids = [], []
         for key in sorted(groups, key=lambda key: -weights[key])[:_NAMED]:
             destination, port, pool = key
-            address, name = _unpacked(destination), self.pools.table[pool]
+            address, name = printed(destination), self.pools.table[pool]
             organisation = (
                 self.pools.place(address).organisation if name.startswith(("as:", "cc:")) else ""
             )
@@ -374,12 +373,6 @@ class _Packed(dict[str, bytes]):
     def __missing__(self, address: str) -> bytes:
         if len(self) >= 16 * _CHUNK:
             self.clear()
-        parsed = ipaddress.ip_address(address)
-        packed = parsed.packed if parsed.version == 6 else _IPV4_IN_IPV6 + parsed.packed
+        _, packed = canonical(address)
         self[address] = packed
         return packed
-
-
-def _unpacked(packed: bytes) -> str:
-    parsed = ipaddress.IPv6Address(packed)
-    return str(parsed.ipv4_mapped or parsed)

@@ -42,6 +42,8 @@ PRIVATE: tuple[Network, ...] = tuple(
 """Space that belongs to no autonomous system: the part of Zeek's Site::private_address_space in
 which hosts live."""
 
+_WELL_KNOWN = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "2001:4860:4860::8888")
+
 _LAN_PREFIX = {4: 24, 6: 64}
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
@@ -78,36 +80,43 @@ class Database:
                 copy.write(content)
                 copy.flush()
                 self._reader = maxminddb.open_database(copy.name)
+            metadata = self._reader.metadata()
+            self.kind = metadata.database_type
+            self.built = datetime.fromtimestamp(metadata.build_epoch, UTC)
+            self._ipv6 = metadata.ip_version == 6
         except FileNotFoundError:
             raise DatabaseError(f"{path}: no such IP database; check --pools") from None
-        except (OSError, lzma.LZMAError, maxminddb.InvalidDatabaseError) as error:
+        except Exception as error:
+            # A damaged file can make the reader raise nearly anything.
             raise DatabaseError(
                 f"{path}: not a readable MaxMind database ({error}); "
                 "fetch the file again or leave --pools out for the embedded one"
             ) from error
-        metadata = self._reader.metadata()
-        self.kind = metadata.database_type
-        self.built = datetime.fromtimestamp(metadata.build_epoch, UTC)
         self.fingerprint = hashlib.sha256(content).hexdigest()
         self._check()
 
     def _check(self) -> None:
         """A database of cities or domains would silently make every pool ``none``: refuse it."""
-        for address in ("8.8.8.8", "1.1.1.1", "2001:4860:4860::8888"):
-            try:
-                place = self.place(address)
-            except (ValueError, maxminddb.InvalidDatabaseError) as error:
-                raise DatabaseError(f"{self.path}: damaged IP database ({error})") from error
-            if place.asn or place.country:
-                return
-        raise DatabaseError(
-            f"{self.path}: {self.kind!r} gives neither ASN nor country for well-known addresses; "
-            "use an ASN or country database in MaxMind format"
-        )
+        places = [self.place(address) for address in _WELL_KNOWN]
+        self.has_asn = any(place.asn for place in places)
+        self.has_country = any(place.country for place in places)
+        if not (self.has_asn or self.has_country):
+            raise DatabaseError(
+                f"{self.path}: {self.kind!r} gives neither ASN nor country for well-known "
+                "addresses; use an ASN or country database in MaxMind format"
+            )
 
     def place(self, address: str) -> Place:
-        """Look one address up; the field names of the three usual vendors are understood."""
-        record = self._reader.get(address)
+        """Look one address up; the field names of the three usual vendors are understood.
+
+        What cannot be read, in a file that is damaged in places, is as good as not there.
+        """
+        if not self._ipv6 and ":" in address:
+            return Place()
+        try:
+            record = self._reader.get(address)
+        except (maxminddb.InvalidDatabaseError, ValueError):
+            return Place()
         if not isinstance(record, dict):
             return Place()
         number: Any = record.get("autonomous_system_number", record.get("asn", 0))
@@ -118,7 +127,8 @@ class Database:
         country: Any = record.get("country_code", record.get("country", ""))
         if isinstance(country, dict):
             country = country.get("iso_code", "")
-        return Place(int(number or 0), str(organisation or ""), str(country or ""))
+        number = number if isinstance(number, int) else 0
+        return Place(number, str(organisation or ""), str(country or ""))
 
     def describe(self) -> dict[str, str]:
         """Kind, edition and SHA-256, as a manifest records them."""
@@ -143,8 +153,8 @@ class Pools:
         overrides: Sequence[tuple[Network, str]] = (),
         cache: int = 1_000_000,
     ) -> None:
-        self.databases = tuple(databases)
         self.scheme = scheme
+        self._take(databases)
         self.lans = tuple(lans)
         self.local = tuple(local)
         # The most specific override wins, whatever the order of the file.
@@ -247,9 +257,27 @@ class Pools:
             return f"as:{place.asn}/{country}" if country else f"as:{place.asn}"
         return f"as:{place.asn}"
 
-    def use(self, databases: Sequence[Database]) -> None:
-        """Go on with newer editions; pools that were named before keep their names."""
+    def _take(self, databases: Sequence[Database]) -> None:
+        """Raises DatabaseError unless they say what the scheme names destinations by: without it
+        every public destination would be the same one."""
+        missing = {
+            "asn": "an ASN",
+            "cc": "a country",
+            "asn+cc": "an ASN and a country",
+        }[self.scheme]
+        has_asn = any(database.has_asn for database in databases)
+        has_country = any(database.has_country for database in databases)
+        if ("asn" in self.scheme and not has_asn) or ("cc" in self.scheme and not has_country):
+            raise DatabaseError(
+                f"--pools: the model names destinations by {self.scheme!r} and needs {missing} "
+                "database; give one, or leave --pools out for the embedded ASN database"
+            )
         self.databases = tuple(databases)
+
+    def use(self, databases: Sequence[Database]) -> None:
+        """Go on with newer editions; pools that were named before keep their names. Raises
+        DatabaseError when they do not serve the scheme."""
+        self._take(databases)
         self._shared.clear()
         self._pairs.clear()
 

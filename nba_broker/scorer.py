@@ -15,6 +15,7 @@ import onnxruntime
 from nba_broker import features
 from nba_broker.errors import ModelError
 from nba_broker.features import FEATURE_VERSION, INPUTS, IntervalScale, Services, Vocabulary
+from nba_broker.pools import SCHEMES
 from nba_broker.sequences import Windows
 
 MODEL_FILE = "model.onnx"
@@ -75,7 +76,7 @@ class Manifest:
             raise ModelError(
                 f"{path}: not found; --model takes a folder that nba-train wrote"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"{path}: not readable as JSON ({error})") from error
         if not isinstance(raw, dict):
             raise ModelError(f"{path}: not a manifest")
@@ -103,10 +104,10 @@ class Manifest:
                 identified=float(raw["thresholds"]["identified"]),
                 known=float(raw["thresholds"]["known"]),
                 sha256=str(raw["onnx"]["sha256"]),
-                databases=tuple(raw["databases"]),
+                databases=tuple(dict(one) for one in raw["databases"]),
                 raw=raw,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{path}: incomplete or malformed ({error!r})") from error
         if not (
             1 <= manifest.min_sessions <= manifest.window <= 4096
@@ -117,6 +118,11 @@ class Manifest:
             and 0 < manifest.interval.unit < manifest.interval.cap < float("inf")
         ):
             raise ModelError(f"{path}: window, stride, classes, threshold or interval out of range")
+        if manifest.pool_scheme not in SCHEMES:
+            raise ModelError(
+                f"{path}: pool scheme {manifest.pool_scheme!r}, this nba-broker knows "
+                f"{', '.join(SCHEMES)}"
+            )
         return manifest
 
 
@@ -171,6 +177,29 @@ class Scorer:
         self._inputs = [feature.name for feature in self._session.get_inputs()]
         if not set(self._inputs).issubset(INPUTS):
             raise ModelError(f"{path}: inputs {self._inputs}, expected some of {list(INPUTS)}")
+        self._try(path)
+
+    def _try(self, path: Path) -> None:
+        """One window of the highest ids: else another manifest's file fails at the first host."""
+        manifest = self.manifest
+        shape = (1, manifest.window)
+        arrays = {
+            "pool": np.full(shape, len(self._vocabulary) - 1, np.int64),
+            "interval": np.zeros(shape, np.float32),
+            "service": np.full(shape, len(self._services) - 1, np.int64),
+        }
+        try:
+            outputs = self._session.run(OUTPUTS, {name: arrays[name] for name in self._inputs})
+        except Exception as error:
+            raise ModelError(f"{path}: does not take what the manifest says ({error})") from error
+        probability, attention, context, known = (output.shape for output in outputs)
+        if (
+            probability != (1, len(manifest.classes))
+            or attention != shape
+            or len(context) != 2
+            or known != (1,)
+        ):
+            raise ModelError(f"{path}: its outputs do not have the shapes that the manifest says")
 
     def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, ...]:
         """The arrays that can reach the model, each [B, N], in the order of features.INPUTS."""

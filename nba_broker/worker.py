@@ -112,6 +112,11 @@ class Worker:
         """Messages that wait for the pipeline."""
         return self._inbox.qsize()
 
+    @property
+    def joined(self) -> bool:
+        """Whether there ever was a connection."""
+        return self._joined > 0
+
     def stop(self) -> None:
         """End :meth:`run` soon."""
         self._stop.set()
@@ -243,7 +248,13 @@ class Worker:
             else:
                 now = time.monotonic()
                 self.pipeline.add(message.node, message.now, message.sessions, now)
-        return self.pipeline.flush(time.monotonic())
+        try:
+            return self.pipeline.flush(time.monotonic())
+        except Exception as error:
+            # Whatever the checks of messages let through, the next batch deserves its turn.
+            self._invalid(f"failure ({type(error).__name__})", repr(error))
+            LOG.debug("failure while working on a batch", exc_info=True)
+            return []
 
     async def _tick(self) -> None:
         """Wake the pipeline in a silence, so that what silent nodes held back goes on."""
@@ -365,10 +376,10 @@ class Worker:
             self._databases = editions
             try:
                 databases = [await asyncio.to_thread(Database, path) for path in editions]
+                await loop.run_in_executor(self._thread, self.pipeline.pools.use, databases)
             except DatabaseError as error:
                 LOG.error("%s; the old one stays in use", error)
                 continue
-            await loop.run_in_executor(self._thread, self.pipeline.pools.use, databases)
             LOG.info("took over %s", ", ".join(map(str, editions)))
 
 

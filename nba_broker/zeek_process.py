@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ def uncompressed(capture: Path) -> Iterator[Path]:
             with gzip.open(capture) as source, plain.open("wb") as target:
                 shutil.copyfileobj(source, target)
             yield plain
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ZeekError(f"{capture}: damaged gzip file ({error})") from error
     except FileNotFoundError:
         raise ZeekError(f"{capture}: no such capture") from None

@@ -17,15 +17,25 @@ export {
 	const tls_options = Cluster::WebSocketTLSOptions() &redef;
 }
 
+event NBA::listen()
+	{
+	if ( ! Cluster::listen_websocket(Cluster::WebSocketServerOptions(
+	    $listen_addr=listen_addr, $listen_port=listen_port,
+	    $tls_options=tls_options)) )
+		Reporter::error(fmt("NBA: cannot listen on %s:%s, so no worker can join",
+		    listen_addr, listen_port));
+	}
+
 # After the cluster backend has started.
 event zeek_init() &priority=-100
 	{
 	if ( ! active || ! listening || listen_port == 0/tcp )
 		return;
 
-	if ( ! Cluster::listen_websocket(Cluster::WebSocketServerOptions(
-	    $listen_addr=listen_addr, $listen_port=listen_port,
-	    $tls_options=tls_options)) )
-		Reporter::error(fmt("NBA: cannot listen on %s:%s, so no worker can join",
-		    listen_addr, listen_port));
+	# An error here would end Zeek. That is right for a capture, which would wait for ever, but
+	# a sensor has to go on when another program has taken the port.
+	if ( offline )
+		event NBA::listen();
+	else
+		schedule 0secs { NBA::listen() };
 	}

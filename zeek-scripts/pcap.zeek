@@ -81,3 +81,16 @@ event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,
 	if ( ! all_sent || unacked_batches() > 0 )
 		Reporter::fatal("NBA: the worker has left before the capture was done");
 	}
+
+event zeek_done()
+	{
+	if ( ! active || ! offline || ! joined )
+		return;
+
+	# Whatever ended Zeek early must not look like success.
+	if ( ! all_sent || unacked_batches() > 0 )
+		{
+		Reporter::error("NBA: ended before the capture was done");
+		exit(1);
+		}
+	}

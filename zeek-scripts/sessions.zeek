@@ -33,6 +33,12 @@ export {
 # Half of the shortest time to keep: a due batch is never more than this late.
 const tick_interval = 50msecs;
 
+# What a worker takes at most, whatever the option says.
+const max_batch_size = 65536;
+
+# The first byte's lowest bit says that a MAC address is no single interface's.
+const group_mac = /^.[13579bdf]:/;
+
 const never_hosts: set[subnet] = {
 	127.0.0.0/8,
 	224.0.0.0/4,
@@ -114,6 +120,10 @@ event new_connection(c: connection)
 	# Zeek prints MAC addresses in lower case.
 	local mac = c$orig?$l2_addr ? c$orig$l2_addr : "";
 
+	# Where Zeek has turned a connection round, its originator may be a broadcast.
+	if ( group_mac in mac )
+		mac = "";
+
 	if ( ! is_host(c$id$orig_h, mac) )
 		return;
 
@@ -128,7 +138,7 @@ event new_connection(c: connection)
 	batch$dst += c$id$resp_h;
 	batch$dport += c$id$resp_p;
 
-	if ( |batch$ts| >= batch_size )
+	if ( |batch$ts| >= batch_size || |batch$ts| >= max_batch_size )
 		flush_batch();
 	}
 

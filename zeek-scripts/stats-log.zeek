@@ -72,9 +72,9 @@ function write_stats()
 	{
 	if ( is_sensor )
 		Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,
-		    $kind="sensor", $run=this_run, $seen=seen_sessions,
-		    $sent=sent_sessions, $skipped=skipped_sessions,
-		    $unacked=unacked_batches()));
+		    $kind="sensor", $run=this_run,
+		    $seen=seen_sessions - |batch$ts|, $sent=sent_sessions,
+		    $skipped=skipped_sessions, $unacked=unacked_batches()));
 
 	if ( is_manager )
 		Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,

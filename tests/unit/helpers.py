@@ -26,6 +26,7 @@ class FixedDatabase:
     """1.0.0.0/8 is AS 1, 2.0.0.0/8 is AS 2, nothing else is known."""
 
     fingerprint = "fixed"
+    has_asn = has_country = True
     path = Path("fixed.mmdb")
     built = datetime(2026, 1, 1, tzinfo=UTC)
 

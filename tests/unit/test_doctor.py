@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -136,9 +137,10 @@ def test_a_state_that_is_missing_or_was_damaged_is_named(
 
 
 def test_a_disk_without_room_for_two_snapshots_is_named(
-    model_folder: ModelFolder, tmp_path: Path
+    model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Config(model=model_folder(), state=tmp_path, max_hosts=10**12)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
+    settings = Config(model=model_folder(), state=tmp_path)
     (only,) = advised(list(doctor.state(settings)))
     assert "GB free" in only
 

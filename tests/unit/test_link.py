@@ -98,6 +98,12 @@ BAD = {
     "a uid without end": {"uid": column("string", ["C" * 99, "C2"])},
     "a node name without end": {"node": value("string", "n" * 999)},
     "a negative number": {"seq": value("count", -1)},
+    "a time that is a text": {"ts": column("real", ["1.0", 1.0])},
+    "a time that is a truth": {"ts": column("real", [True, 1.0])},
+    "a time that is a vector": {"ts": column("real", [[1.0], [1.0]])},
+    "an address with a zone": {"dst": column("address", ["fe80::1%eth0", "1.2.3.4"])},
+    "a MAC with signs": {"mac": column("string", [" 1:+2:03:04:05:06", ""])},
+    "a port with an underscore": {"dport": column("port", ["1_0/tcp", "1/udp"])},
     "a column that is none": {"dst": value("string", "1.2.3.4")},
 }
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
+import maxminddb
 import pytest
 
 from nba_broker import config, overrides
 from nba_broker.errors import ConfigError, DatabaseError
-from nba_broker.pools import Database
-from tests.unit.helpers import pools
+from nba_broker.pools import Database, Place
+from tests.unit.helpers import FixedDatabase, pools
 
 HOST = "192.168.1.20"
 
@@ -106,6 +107,26 @@ def test_a_corrupt_database_is_one_clear_error(tmp_path: Path) -> None:
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(DatabaseError, match=r"bad\.mmdb: not a readable MaxMind database"):
         Database(path)
+
+
+@pytest.mark.parametrize("scheme", ["asn", "asn+cc"])
+def test_a_database_that_does_not_serve_the_scheme_is_one_clear_error(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FixedDatabase, "has_asn", False)
+    with pytest.raises(DatabaseError, match="needs an ASN"):
+        pools(scheme=scheme)
+
+
+def test_a_database_damaged_in_places_says_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(config.shipped("asn.mmdb.xz"))
+
+    class Damaged:
+        def get(self, address: str) -> object:
+            raise maxminddb.InvalidDatabaseError("bad pointer")
+
+    monkeypatch.setattr(database, "_reader", Damaged())
+    assert database.place("8.8.8.8") == Place()
 
 
 def test_overrides_are_read_from_a_csv_file(tmp_path: Path) -> None:
