@@ -32,8 +32,9 @@ class PolicySettings:
         (from the model's manifest).
     weight: of the newest window in what is smoothed; 0.3 looks back over about six.
     agree: windows in a row that must name the same thing before a host is called something.
-    doubt: windows in a row that no class explains before a host that never had a name is unknown.
-    leave: windows in a row before a host is called something else than it was.
+    doubt: strange windows in a row before a host that never had a name is unknown.
+    leave: windows in a row before a host is called something else than it was; and before one that
+        is familiar, but might be this or that, is called unknown.
     settled: seconds for which a host must have had a name before another one means that it has
         changed, and not that the first was a mistake.
     reminder: seconds of event time after which an unchanged host is logged again; 0 for never.
@@ -156,14 +157,16 @@ class Policy:
 
         best = smoothed.argmax(1)
         believed = smoothed[np.arange(len(best)), best] >= settings.identified
-        believed &= known >= settings.known
+        familiar = known >= settings.known
+        believed &= familiar
         candidate = np.where(believed, best, NOTHING).astype(np.int16)
         same = ~fresh & (candidate == self._candidate[slot])
         self._agreeing[slot] = np.where(same, self._agreeing[slot] + 1, 1)
         self._candidate[slot] = candidate
 
         state, device = self._state[slot], self._device[slot]
-        first = np.where(candidate != NOTHING, settings.agree, settings.doubt)
+        first = np.where(familiar, settings.leave, settings.doubt)
+        first[candidate != NOTHING] = settings.agree
         needed = np.where(state == LEARNING, first, settings.leave)
         another = (state == LEARNING) | (candidate != device)
         turned = another & (self._agreeing[slot] >= needed)

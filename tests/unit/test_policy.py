@@ -57,8 +57,14 @@ def test_a_single_window_identifies_nothing() -> None:
     assert feed(policy(), [LAMP]) == []
 
 
-def test_a_host_that_no_class_explains_becomes_unknown() -> None:
-    assert said(feed(policy(), [NEITHER] * 3)) == [("unknown", -1, "change", 3.0)]
+def test_a_familiar_host_that_might_be_this_or_that_becomes_unknown_later_than_a_strange_one() -> (
+    None
+):
+    made = replace(SETTINGS, doubt=2, leave=5)
+    assert said(feed(policy(made), [NEITHER] * 9)) == [("unknown", -1, "change", 5.0)]
+    assert said(feed(policy(made), [NEITHER] * 9, known=STRANGE)) == [
+        ("unknown", -1, "change", 2.0)
+    ]
 
 
 def test_a_host_unlike_all_that_was_trained_on_is_unknown_however_sure_the_name() -> None:

@@ -16,7 +16,7 @@ import pytest
 from nba_broker import metrics, snapshot
 from nba_broker.errors import ConfigError, LinkError
 from nba_broker.link import Position, encode_hello
-from nba_broker.messages import port_name
+from nba_broker.messages import Verdict, port_name
 from nba_broker.pipeline import Pipeline
 from nba_broker.worker import Worker
 from nba_broker.zeek_process import free_port
@@ -220,3 +220,37 @@ def test_metrics_that_cannot_listen_are_one_clear_error(model_folder: ModelFolde
     for where in ("127.0.0.1:nothing", "127.0.0.1:99999", "192.0.2.1:9000"):
         with pytest.raises(ConfigError, match="cannot listen"):
             metrics.serve(where, worker, metrics.TimedScorer(folder))
+
+
+def test_a_failure_in_a_batch_is_counted_and_the_worker_stays_up(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pipeline(model_folder())
+    flush, failures = made.flush, iter([RuntimeError("surprise")])
+
+    def surprising(now: float) -> list[Verdict]:
+        for failure in failures:
+            raise failure
+        return flush(now)
+
+    monkeypatch.setattr(made, "flush", surprising)
+    zeek = Zeek(frame(1, LAMP, 20), then=terminate)
+    worker = work(zeek, made)
+    assert worker.invalid == {"failure (RuntimeError)": 1}
+    assert [verdict[5] for verdict in zeek.events("NBA::verdict")] == ["learning", "identified"]
+
+
+def test_verdicts_never_come_faster_than_the_manager_takes_them(model_folder: ModelFolder) -> None:
+    crowd = [row for number in range(60) for row in host(number, times=[number], dst=LAMP_CLOUD)]
+    zeek = Zeek(frame(1, sorted(crowd), 60), then=terminate)
+    sizes: list[int] = []
+    send = zeek.send
+
+    async def counted(frames: Sequence[str]) -> int:
+        sizes.append(sum("NBA::verdict" in one for one in frames))
+        return await send(frames)
+
+    zeek.send = counted  # type: ignore[method-assign]
+    work(zeek, pipeline(model_folder()), verdict_rate=50.0)
+    assert len(zeek.events("NBA::verdict")) == 60
+    assert max(sizes) <= 50
