@@ -20,6 +20,7 @@ import pytest
 from nba_broker import cli, conn_log, zeek_log
 from nba_broker.scorer import Scorer
 from nba_broker.sequences import Windows
+from tests.zeek.client import Client
 from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until, zeek_path
 from tools import capture
 
@@ -276,3 +277,34 @@ def test_a_capture_that_is_none_is_one_clear_error(tmp_path: Path) -> None:
     result = broker("pcap", bad, "--out", tmp_path / "out")
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("nba-broker: zeek failed")
+
+
+def test_a_run_that_fails_leaves_the_logs_that_are_there_alone(tmp_path: Path) -> None:
+    log = tmp_path / "nba_device.log"
+    log.write_text("of an earlier run\n")
+    bad = tmp_path / "bad.pcap"
+    bad.write_bytes(b"no capture" * 10)
+    assert broker("pcap", bad, "--out", tmp_path).returncode == 1
+    assert log.read_text() == "of an earlier run\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.pcap", "nba_device.log"}
+
+
+def test_a_zeek_that_is_ended_before_the_capture_is_done_is_a_failure(
+    sample_capture: Path, tmp_path: Path
+) -> None:
+    zeek = Standalone(tmp_path, read(sample_capture))
+    with zeek, Client(zeek.url, ["zeek/nba/sessions/"]) as client:
+        client.hello()
+        client.receive()
+        zeek.zeek.stop()
+        assert zeek.zeek.wait() != 0
+        assert "ended before the capture was done" in zeek.zeek.output
+
+
+def test_a_port_that_is_taken_does_not_stop_zeek(tmp_path: Path) -> None:
+    with Standalone(tmp_path / "first") as first:
+        second = Standalone(tmp_path / "second", port=first.port)
+        with second:
+            wait_until(lambda: "cannot listen" in second.zeek.output, 20)
+            time.sleep(1)
+            assert second.zeek.running
