@@ -30,7 +30,9 @@ class PolicySettings:
 
     identified, known: the smoothed probability and familiarity from which a class is believed
         (from the model's manifest).
-    weight: of the newest window in what is smoothed; 0.3 looks back over about six.
+    weight, known_weight: of the newest window in the smoothed probability and familiarity, once
+        there are so many that their mean would give it less. 0.05 looks back over about forty,
+        as twins differ on average only; 0.3 over about six, as a stranger should be seen soon.
     agree: windows in a row that must name the same thing before a host is called something.
     doubt: strange windows in a row before a host that never had a name is unknown.
     leave: windows in a row before a host is called something else than it was; and before one that
@@ -42,7 +44,8 @@ class PolicySettings:
 
     identified: float = 0.7
     known: float = -np.inf
-    weight: float = 0.3
+    weight: float = 0.05
+    known_weight: float = 0.3
     agree: int = 2
     doubt: int = 3
     leave: int = 6
@@ -147,10 +150,11 @@ class Policy:
     ) -> list[Decision]:
         settings = self.settings
         fresh = self._windows[slot] == 0
-        weight = np.where(fresh, 1.0, settings.weight).astype(np.float32)
+        mean = (1 / (self._windows[slot] + 1)).astype(np.float32)
+        weight = np.maximum(mean, np.float32(settings.known_weight))
         known = (1 - weight) * self._known[slot] + weight * known
         self._known[slot] = known
-        weight = weight[:, None]
+        weight = np.maximum(mean, np.float32(settings.weight))[:, None]
         smoothed = (1 - weight) * self._smoothed[slot] + weight * probability
         self._smoothed[slot] = smoothed
         self._windows[slot] += 1

@@ -14,8 +14,9 @@ import numpy as np
 from nba_broker.policy import PolicySettings
 from nba_broker.scorer import Class
 
-PRECISION = 0.99
-"""Of what is said of held-out hosts, the share that must be true."""
+PRECISION = 0.97
+"""Of the names given to held-out hosts, the share that must be right. Where one device has twins,
+a higher one would leave half of the hosts without a name, to be right about the twins."""
 
 CHANGED = 0.5
 """A class of whose late windows less than this share is recognised has changed. What it does now
@@ -51,6 +52,26 @@ class Thresholds:
     left_out: tuple[int, ...]
 
 
+def changed(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The classes that have changed, int64; none if all have."""
+    right = logits.argmax(1) == truth
+    present = np.unique(truth)
+    lost = np.array([right[truth == k].mean() < CHANGED for k in present])
+    return present[lost & ~lost.all()]
+
+
+def tolerance(
+    seen: np.ndarray, near: np.ndarray, truth: np.ndarray, kept: float
+) -> tuple[float, float, float]:
+    """The two measures of familiarity [B] that all but half of the rest of ``kept`` windows reach,
+    and by how much more the usual window has of the second."""
+    weight = class_weights(truth)
+    rest = (1 - kept) / 2
+    least = quantile(near, weight, rest)
+    usual = max(quantile(near, weight, 0.5) - least, 1e-3)
+    return quantile(seen, weight, rest), least, usual
+
+
 def calibrate(
     logits: np.ndarray,
     truth: np.ndarray,
@@ -59,24 +80,21 @@ def calibrate(
     asked_truth: np.ndarray,
     asked_series: np.ndarray,
     kept: float,
+    left_out: np.ndarray,
 ) -> Thresholds:
     """All thresholds, from held-out windows (logits [B, K], truth [B]) and from those that a policy
     would be asked (logits [C, K], the others [C]), of which ``kept`` shall pass for known."""
-    right = logits.argmax(1) == truth
-    changed = [k for k in np.unique(truth) if right[truth == k].mean() < CHANGED]
-    if len(changed) == len(np.unique(truth)):
-        changed = []
-    stays = ~np.isin(truth, changed)
+    stays = ~np.isin(truth, left_out)
     temperature = temperature_of(logits[stays], truth[stays])
-    stays = ~np.isin(asked_truth, changed)
+    stays = ~np.isin(asked_truth, left_out)
     series, truth = asked_series[stays], asked_truth[stays]
     probability = softmax(asked_logits[stays] / temperature)
     identified, precision, named = identified_threshold(probability, truth, series)
-    smoothed = smooth(asked_known[stays], series)
+    smoothed = smooth(asked_known[stays], series, PolicySettings().known_weight)
     known = quantile(smoothed, class_weights(truth), 1 - kept)
     passing = float(class_weights(truth)[smoothed >= known].sum())
     return Thresholds(
-        temperature, identified, precision, named, known, passing, tuple(map(int, changed))
+        temperature, identified, precision, named, known, passing, tuple(left_out.tolist())
     )
 
 
@@ -123,15 +141,15 @@ def temperature_of(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(min(candidates, key=lambda one: cross_entropy(logits / one, truth)))
 
 
-def smooth(value: np.ndarray, series: np.ndarray) -> np.ndarray:
+def smooth(value: np.ndarray, series: np.ndarray, weight: float) -> np.ndarray:
     """Each host's probabilities [B, K], or familiarity [B], smoothed over its windows, in order, as
-    the policy does."""
-    weight = PolicySettings().weight
+    the policy does with this weight of the newest."""
     smoothed = value.copy()
     for number in np.unique(series):
         rows = np.flatnonzero(series == number)
-        for before, row in pairwise(rows):
-            smoothed[row] = (1 - weight) * smoothed[before] + weight * smoothed[row]
+        for windows, (before, row) in enumerate(pairwise(rows), 2):
+            newest = max(weight, 1 / windows)
+            smoothed[row] = (1 - newest) * smoothed[before] + newest * smoothed[row]
     return smoothed
 
 
@@ -142,7 +160,7 @@ def identified_threshold(
 
     Returns it with the precision and the share of all windows that are named there.
     """
-    smoothed = smooth(probability, series)
+    smoothed = smooth(probability, series, PolicySettings().weight)
     weight = class_weights(truth)
     confidence, right = smoothed.max(1), smoothed.argmax(1) == truth
     for threshold in CANDIDATES:

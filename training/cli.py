@@ -123,6 +123,20 @@ def compare(arguments: argparse.Namespace) -> None:
         _write(arguments.html, report.render(result))
 
 
+def ablate(arguments: argparse.Namespace) -> None:
+    """``nba-train ablate``: what each part of the recipe is worth."""
+    try:
+        from training import ablate as module
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"ablate needs {error.name}: install the extra with pip install 'nba-broker[train]'"
+        ) from error
+
+    sessions, origin = _load(arguments, _pools(arguments, SCHEMES[0]))
+    result = module.ablate(sessions, arguments.seed or [0], say=_say)
+    _write_json(arguments.json, {"variants": result, "fingerprint": origin.fingerprint})
+
+
 def unknowns(arguments: argparse.Namespace) -> None:
     """``nba-train unknowns``: whether hosts of devices never met are called unknown."""
     try:
@@ -270,6 +284,15 @@ def _parser() -> argparse.ArgumentParser:
         "--html", type=Path, metavar="F", help="a page to look at, without network"
     )
     command.set_defaults(command=compare)
+
+    command = commands.add_parser(
+        "ablate", parents=[shared], help="measure what each part of the recipe is worth"
+    )
+    command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
+    command.add_argument(
+        "--seed", action="append", type=int, help="may be given several times (default 0)"
+    )
+    command.set_defaults(command=ablate)
 
     command = commands.add_parser(
         "unknowns", parents=[shared], help="leave each device out and see whether it is missed"

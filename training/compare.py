@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from training import figures, instances, protocols
+from training import distributions, figures, instances, protocols
 from training.figures import Decisions
 from training.instances import Instances, Stretches
 from training.protocols import Split
@@ -49,6 +49,10 @@ def run(
         asked = [one for one in systems if not one.variant]
         say("the rest, read once:")
     test = compare(traffic, split, asked, settings, say)
+    # Of the last, and so the most interesting, system of the table.
+    last = list((test or validation).values())[-1]["own"]
+    pair = distributions.most_confused(last["confusion"]) if last["decisions"] else (0, 0)
+    material = material_of(traffic, split, settings)
     counts = np.bincount(sessions.series, minlength=len(sessions.labels))
     return {
         "protocol": protocol,
@@ -64,7 +68,8 @@ def run(
             }
             for one in np.flatnonzero(counts).tolist()
         ],
-        "classes": [one.device for one in sessions.classes()],
+        "classes": list(material.classes),
+        "most_confused": distributions.describe(material, pair),
         "systems": {
             one.name: {
                 "about": one.about,
@@ -185,10 +190,11 @@ def _asked(material: Material, split: Split) -> np.ndarray:
     """The positions at which everyone is asked, int64 [A]."""
     stretches = material.stretches
     position = np.arange(len(stretches))
-    asked = position - stretches.start + 1 >= material.settings.min_sessions
+    is_asked = position - stretches.start + 1 >= material.settings.min_sessions
     if split.fold is not None:
-        asked &= split.fold[stretches.stretch] >= 0
-    return position[asked]
+        is_asked &= split.fold[stretches.stretch] >= 0
+    asked: np.ndarray = position[is_asked]
+    return asked
 
 
 def _decisions(

@@ -33,12 +33,15 @@ class Decisions:
     @property
     def answered(self) -> np.ndarray:
         """Whether there was an answer, bool [B]."""
-        return self.probability.any(1)
+        answered: np.ndarray = np.asarray(self.probability.any(1))
+        return answered
 
     @property
     def answer(self) -> np.ndarray:
         """The class, int64 [B]; K where there was no answer."""
-        return np.where(self.answered, self.probability.argmax(1), self.probability.shape[1])
+        best, none = self.probability.argmax(1), self.probability.shape[1]
+        answer: np.ndarray = np.where(self.answered, best, none)
+        return answer
 
 
 def summary(decisions: Decisions, classes: Sequence[str], seed: int) -> dict[str, Any]:

@@ -24,7 +24,15 @@ from nba_broker.features import (
 )
 from nba_broker.scorer import Class
 from nba_broker.sequences import NO_INTERVAL
-from training.calibrate import Thresholds, calibrate, cross_entropy, describe, softmax
+from training.calibrate import (
+    Thresholds,
+    calibrate,
+    changed,
+    cross_entropy,
+    describe,
+    softmax,
+    tolerance,
+)
 from training.dataset import LabelledSessions
 from training.metrics import confusion, macro_f1, summary
 from training.model import FEATURES, NBA
@@ -170,16 +178,29 @@ def fit(
     # thresholds are chosen on such.
     met = late.lives(settings.window)
     asked = examples(met, classes, vocabulary, services, settings, settings.stride)
-    said, logits = answers(model, asked), predict(model, check)
+    logits = predict(model, check)
+    left_out = changed(logits, check.truth)
+    staying = np.flatnonzero(~np.isin(asked.truth, left_out))
+    usual = answers(model, asked.select(staying))
+    model.tolerate(*tolerance(usual.seen, usual.near, asked.truth[staying], settings.kept))
+    said = answers(model, asked)
     thresholds = calibrate(
-        logits, check.truth, said.logits, said.known, asked.truth, asked.series, settings.kept
+        logits,
+        check.truth,
+        said.logits,
+        said.known,
+        asked.truth,
+        asked.series,
+        settings.kept,
+        left_out,
     )
     say(describe(thresholds, classes))
     probability = softmax(logits / thresholds.temperature)
     names = [one.device for one in classes]
     metrics = summary(names, probability, check.truth, check.series, check.ts)
 
-    say("now from all sessions")
+    say("once more, from all sessions")
+    tolerated = model.tolerance.tolist()
     vocabulary, services = _vocabularies(sessions)
     learn = examples(sessions, classes, vocabulary, services, settings)
     model = NBA(
@@ -189,6 +210,7 @@ def fit(
         say(line)
     remember(model, learn, novelty(sessions, classes, vocabulary, services), rng)
     model = model.to("cpu").eval()
+    model.tolerate(*tolerated)
     model.cool(thresholds.temperature)
     return Fitted(
         model=model,

@@ -24,9 +24,9 @@ SPREAD = 12.0
 """By how much scaled intervals are pulled apart. Twins differ by a few hundredths of the scale; as
 small as that, the embedding's unit variance drowns it and the LSTM hardly learns to see it."""
 
-DISTANCE = 0.02
-"""What a factor of e in the squared distance of a context weighs against the share of novel
-sessions in a window. Found best on set-ups and homes of which one device in turn was left out."""
+NOVEL = 0.05
+"""The share of novel sessions, beyond what is tolerated, at which a window is as strange as one
+whose context lies at the edge of what is tolerated."""
 
 FEATURES = ("pool", "interval", "level", "service")
 """What a session can be to the network; the first two are the paper's NBA(dst+interval)."""
@@ -42,6 +42,7 @@ class NBA(nn.Module):
     novelty: Tensor
     centres: Tensor
     whitening: Tensor
+    tolerance: Tensor
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class NBA(nn.Module):
         self.register_buffer("novelty", torch.zeros(services * pools))
         self.register_buffer("centres", torch.zeros(classes, hidden))
         self.register_buffer("whitening", torch.eye(hidden))
+        self.register_buffer("tolerance", torch.tensor([0.0, 0.0, 1.0]))
 
     def steps(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
         """What the LSTM is given of each session, float [B, N, D]."""
@@ -108,15 +110,22 @@ class NBA(nn.Module):
         self, pool: Tensor, service: Tensor, context: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """How much windows are like the training part's, float [B], higher means more: all in all,
-        by their share of novel sessions, and by their context's distance from the nearest class."""
+        by their share of novel sessions, and by their context's distance from the nearest class.
+
+        The first is the worse of the other two, on a scale where a usual window has 1 and one at
+        the edge of what is tolerated 0: a host may go to usual places in an unusual way, or the
+        other way round. It has no more than 1 for either, so that none makes up for the other when
+        it is smoothed over windows.
+        """
         there = (pool != PADDING).float()
         pair = service * self.embedding.num_embeddings + pool
-        novel = (self.novelty[pair] * there).sum(1) / there.sum(1).clamp(min=1)
-        white = context @ self.whitening
-        centres = self.centres @ self.whitening
-        square = (white.unsqueeze(1) - centres).square().sum(2).min(1).values
-        near = -torch.log(square + 1e-6)
-        return DISTANCE * near - novel, -novel, near
+        seen = -(self.novelty[pair] * there).sum(1) / there.sum(1).clamp(min=1)
+        away = ((context @ self.whitening).unsqueeze(1) - self.centres @ self.whitening).square()
+        near = -torch.log(away.sum(2).min(1).values + 1e-6)
+        least_seen, least_near, usual = self.tolerance
+        novel = ((seen - least_seen) / NOVEL).clamp(max=0) + 1
+        known = torch.minimum(novel, (near - least_near) / usual)
+        return known, seen, near
 
     def forward(
         self, pool: Tensor, interval: Tensor, service: Tensor
@@ -145,6 +154,12 @@ class NBA(nn.Module):
         size = covariance.diagonal().mean()
         covariance += 1e-3 * size * torch.eye(len(covariance), dtype=torch.float64)
         self.whitening.copy_(torch.linalg.cholesky(torch.linalg.inv(covariance)))
+
+    @torch.no_grad()
+    def tolerate(self, seen: float, near: float, usual: float) -> None:
+        """From now on count familiarity from these values on; ``usual`` is how much nearer than
+        ``near`` a known host's window usually is."""
+        self.tolerance.copy_(torch.tensor([seen, near, usual]))
 
     @torch.no_grad()
     def cool(self, temperature: float) -> None:

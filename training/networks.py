@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 
 PADDING = 0
-PER_EPOCH = 16_384
-"""Windows drawn in an epoch: twenty thousand a second are learned from on one core."""
 EMBEDDING = 3
 """Dimensions of a pool's embedding, as in the paper."""
 
@@ -38,7 +36,7 @@ class Shape:
     backbone: str = "lstm"
     hidden: int = 64
     epochs: int = 10
-    per_epoch: int = PER_EPOCH
+    per_epoch: int = 16_384
     batch: int = 256
     learning_rate: float = 3e-3
 
@@ -72,7 +70,7 @@ class Network(nn.Module):
         if shape.one_hot:
             identity = torch.eye(shape.pools)
             identity[PADDING] = 0
-            self.embedding = nn.Embedding.from_pretrained(identity, freeze=True)
+            self.embedding = nn.Embedding(shape.pools, shape.pools, _weight=identity, _freeze=True)
         else:
             self.embedding = nn.Embedding(shape.pools, EMBEDDING, padding_idx=PADDING)
         size = self.embedding.embedding_dim + shape.interval
@@ -118,13 +116,16 @@ class _Temporal(nn.Module):
     def __init__(self, size: int, hidden: int, length: int) -> None:
         super().__init__()
         self.inward = nn.Linear(size, hidden)
-        dilations = [2**k for k in range(max(1, (length - 1).bit_length() - 1))]
-        self.layers = nn.ModuleList(nn.Conv1d(hidden, hidden, 3, dilation=d) for d in dilations)
+        # Enough layers for the last session to see the first.
+        self.dilations = [2**k for k in range(max(1, (length - 1).bit_length() - 1))]
+        self.layers = nn.ModuleList(
+            nn.Conv1d(hidden, hidden, 3, dilation=dilation) for dilation in self.dilations
+        )
 
     def forward(self, steps: Tensor, padding: Tensor) -> Tensor:
         hidden: Tensor = self.inward(steps).transpose(1, 2)
-        for layer in self.layers:
-            before = nn.functional.pad(hidden, (2 * layer.dilation[0], 0))
+        for dilation, layer in zip(self.dilations, self.layers, strict=True):
+            before = nn.functional.pad(hidden, [2 * dilation, 0])
             hidden = hidden + torch.relu(layer(before))
         return hidden.transpose(1, 2)
 
@@ -193,7 +194,9 @@ def draw(rows_of: list[np.ndarray], number: int, rng: np.random.Generator) -> np
     share = rng.random(number)
     sizes = np.array([len(rows) for rows in rows_of])
     starts = np.cumsum(sizes) - sizes
-    return np.concatenate(rows_of)[starts[which] + (share * sizes[which]).astype(np.int64)]
+    place = starts[which] + (share * sizes[which]).astype(np.int64)
+    rows: np.ndarray = np.concatenate(rows_of)[place]
+    return rows
 
 
 @torch.no_grad()

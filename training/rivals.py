@@ -26,8 +26,8 @@ _FOREST_WINDOWS = 50_000
 """A forest learns from at most so many windows, drawn at random: more cost minutes."""
 
 NOTES = (
-    f"networks learn from {networks.PER_EPOCH} windows an epoch, drawn so that every class is "
-    "equally frequent, and not from all windows there are",
+    "networks learn from per_epoch windows in each epoch, drawn so that every class is equally "
+    "frequent, and not from all windows there are",
     f"forests learn from at most {_FOREST_WINDOWS} instances, drawn the same way",
     f"Pre looks at the last {LONGEST} sessions of a half-hour",
 )
@@ -131,6 +131,7 @@ class NBA:
             interval=self.interval,
             backbone=self.backbone,
             epochs=settings.epochs,
+            per_epoch=settings.per_epoch,
         )
         given, truth = inputs(learn), material.truth_of(learn)
         network = networks.train(shape, given, truth, settings.seed)
@@ -187,7 +188,8 @@ def _positions(part: Instances, place: int, width: int) -> list[int]:
 
 
 def registry(databases: Sequence[Database]) -> dict[str, System]:
-    """All systems by name, in the order of the report."""
+    """All systems by name, in the order of the report; by country where a database knows any."""
+    countries = any(one.place("8.8.8.8").country for one in databases)
     both = "NBA(dst+interval)"
     systems = [
         System(
@@ -243,6 +245,7 @@ def registry(databases: Sequence[Database]) -> dict[str, System]:
                 variant=True,
             )
             for name in ("asn+cc", "cc")
+            if countries
         ),
         System(
             "nba-clusters",

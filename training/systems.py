@@ -17,12 +17,14 @@ class Settings:
     """What every system of a comparison shares.
 
     window: N of the paper's systems. min_sessions: from which session of a stretch on it is asked.
-    epochs: of the networks (the winner has its own). seed: same seed, same figures.
+    epochs, per_epoch: of the networks, and windows drawn in each (the winner has its own). seed:
+    same seed, same figures.
     """
 
     window: int = 20
     min_sessions: int = 8
     epochs: int = 10
+    per_epoch: int = 16_384
     seed: int = 0
 
 
@@ -41,7 +43,8 @@ class Material:
 
     def truth_of(self, part: Instances) -> np.ndarray:
         """The class of each instance, int64 [B]."""
-        return self.truth[self.stretches.stretch[part.begin]]
+        truth: np.ndarray = self.truth[self.stretches.stretch[part.begin]]
+        return truth
 
 
 Answer = tuple[np.ndarray, dict[str, Any]]

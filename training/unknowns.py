@@ -27,7 +27,7 @@ QUICK = replace(DEFAULT, epochs=5, per_epoch=16_384)
 
 def unknowns(
     sessions: LabelledSessions,
-    settings: Settings = QUICK,
+    settings: Settings | None = None,
     *,
     strangers: LabelledSessions | None = None,
     twins: Sequence[str] = (),
@@ -36,10 +36,11 @@ def unknowns(
 ) -> dict[str, Any]:
     """Figures of every device left out in turn, and their means.
 
-    strangers: sessions of another site, all of whose devices the models do not know. twins: devices
-    for which another labelled one speaks; they take no part in the means. Raises ArchiveError when
-    no device can be left out.
+    settings: of the fits, QUICK unless given. strangers: sessions of another site, all of whose
+    devices the models do not know. twins: devices for which another labelled one speaks; they take
+    no part in the means. Raises ArchiveError when no device can be left out.
     """
+    settings = settings or QUICK
     rows: dict[str, dict[str, Any]] = {}
     foreign: list[dict[str, Any]] = []
     for device in [one.device for one in sessions.classes()]:
@@ -120,9 +121,10 @@ def _figures(
         scores(fitted.said, fitted.thresholds.temperature),
         *(scores(one) for one in (now, strange)),
     ]
+    kept: dict[str, float] = {}  # by the last score, the one that is used
     for name in columns[0]:
         held_out, later_on, stranger = (
-            smooth(column[name], part.series)
+            smooth(column[name], part.series, PolicySettings().known_weight)
             for column, part in zip(columns, (fitted.asked, known, met), strict=True)
         )
         weight = class_weights(fitted.asked.truth[staying])
@@ -133,11 +135,17 @@ def _figures(
             "kept": float(weight[later_on >= threshold].sum()),
             "auroc": auroc(later_on, weight, stranger[last]),
         }
+        kept = {
+            fitted.classes[k].device: float((later_on >= threshold)[known.truth == k].mean())
+            for k in np.unique(known.truth)
+        }
     state = _states(fitted, met, strange)
     return {
         "lives": int(last.sum()),
         "too_short": len(lives.labels) - int(last.sum()),
         "scores": figures,
+        "kept": kept,
+        "changed": [fitted.classes[k].device for k in fitted.thresholds.left_out],
         "unknown": float((state == UNKNOWN).mean()),
         "learning": float((state == LEARNING).mean()),
         "named": float((~np.isin(state, (UNKNOWN, LEARNING))).mean()),

@@ -32,7 +32,7 @@ def _answer(material: Material, learn: Instances, ask: Instances) -> Answer:
         Services(fitted.services),
         settings,
     )
-    of_model = [material.classes.index(one.device) for one in fitted.classes]
+    of_model = np.array([material.classes.index(one.device) for one in fitted.classes])
     known = np.isin(material.truth_of(ask), of_model)
     order = np.lexsort((windows.ts, windows.series))
     probability = np.zeros((len(ask), len(material.classes)))

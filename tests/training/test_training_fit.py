@@ -67,7 +67,7 @@ def test_the_held_out_sessions_are_each_hosts_last_and_in_no_other_window() -> N
 
 
 def test_shuffled_labels_teach_nothing_that_holds_later() -> None:
-    whole = sessions(1.0, 60.0, number=300)
+    whole = sessions(1.0, 60.0, number=2000)
     shuffled = np.random.default_rng(1).permutation(whole.series)
     figures = fit(replace(whole, series=shuffled), QUICK, say=quiet).metrics
     assert figures["accuracy"] < 0.65

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,13 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from tests.training.traffic import traffic  # noqa: E402
-from training import protocols  # noqa: E402
-from training.compare import folds_of, material_of  # noqa: E402
-from training.labels import LabelsError  # noqa: E402
-from training.protocols import Split, split  # noqa: E402
-from training.rivals import registry  # noqa: E402
-from training.systems import Settings  # noqa: E402
+from tests.training.traffic import traffic
+from training import protocols
+from training.compare import folds_of, material_of
+from training.labels import LabelsError
+from training.protocols import Split, split
+from training.rivals import registry
+from training.systems import Settings
 
 SYSTEMS = registry([])
 UNITS = {
@@ -134,8 +135,7 @@ def test_no_group_is_on_both_sides(tmp_path: Path) -> None:
     whole = traffic(number=300)
     edges = np.linspace(1e9, whole.sessions.ts[-1] + 1, 41)
     rows = [
-        f"conn.log,setup-{n},{a:.3f},{b - 0.001:.3f}"
-        for n, (a, b) in enumerate(zip(edges, edges[1:], strict=False))
+        f"conn.log,setup-{n},{a:.3f},{b - 0.001:.3f}" for n, (a, b) in enumerate(pairwise(edges))
     ]
     path = tmp_path / "setups.csv"
     path.write_text("\n".join(["log,setup,since,until", *rows]) + "\n")

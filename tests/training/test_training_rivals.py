@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from tests.training.traffic import traffic  # noqa: E402
-from training import ccit, destinations, figures, networks  # noqa: E402
-from training.figures import Decisions  # noqa: E402
-from training.instances import Stretches, half_hours  # noqa: E402
-from training.naive_bayes import Histograms, tokens  # noqa: E402
+from tests.training.traffic import traffic
+from training import ccit, destinations, figures, networks
+from training.figures import Decisions
+from training.instances import Stretches, half_hours
+from training.naive_bayes import Histograms, tokens
 
 
 def one_half_hour():

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.policy import PolicySettings
+from nba_broker.policy import Policy, PolicySettings
 from training.calibrate import (
     CANDIDATES,
     calibrate,
+    changed,
     class_weights,
     identified_threshold,
     quantile,
     smooth,
     softmax,
     temperature_of,
+    tolerance,
 )
 
 
@@ -32,10 +34,13 @@ def test_the_temperature_undoes_a_factor_on_honest_logits(factor: float) -> None
 
 
 def test_smoothing_is_the_policys_and_keeps_hosts_apart() -> None:
-    weight = PolicySettings().weight
-    probability = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    smoothed = smooth(probability, np.array([0, 1, 0]))
-    assert smoothed == pytest.approx(np.array([[1, 0], [0, 1], [1 - weight, weight]]))
+    probability = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    smoothed = smooth(probability, np.array([0, 1, 0, 0]), 0.4)
+    assert smoothed == pytest.approx(np.array([[1, 0], [0, 1], [0.5, 0.5], [0.3, 0.7]]))
+    policy = Policy(2, PolicySettings(weight=0.4))
+    policy.reserve(2)
+    policy.update(np.array([0, 1, 0, 0]), np.arange(4.0), probability, np.zeros(4))
+    assert policy.columns()["smoothed"][:2] == pytest.approx(smoothed[[3, 1]])
 
 
 def test_the_threshold_is_the_lowest_at_which_names_are_right() -> None:
@@ -57,8 +62,7 @@ def test_the_highest_threshold_is_taken_when_none_is_good_enough() -> None:
 
 
 def test_familiarity_is_smoothed_like_probabilities() -> None:
-    weight = PolicySettings().weight
-    assert smooth(np.array([1.0, 0.0]), np.array([0, 0])) == pytest.approx([1, 1 - weight])
+    assert smooth(np.array([1.0, 0.0]), np.array([0, 0]), 0.7) == pytest.approx([1, 0.3])
 
 
 def test_at_most_the_given_share_of_the_weight_lies_below_a_quantile() -> None:
@@ -72,8 +76,15 @@ def test_a_class_that_has_changed_takes_no_part_in_the_calibration() -> None:
     truth = np.repeat([0, 1, 2], 200)
     logits = 4 * np.eye(3)[np.where(truth == 2, 0, truth)]  # 2 is taken for 0 now
     known = np.where(truth == 2, -9.0, 1.0)
-    chosen = calibrate(logits, truth, logits, known, truth, truth, kept=0.99)
+    left_out = changed(logits, truth)
+    chosen = calibrate(logits, truth, logits, known, truth, truth, 0.99, left_out)
     assert chosen.left_out == (2,)
     assert chosen.known == 1.0
     assert chosen.temperature < 1
     assert chosen.precision == 1.0
+
+
+def test_each_measure_of_familiarity_is_tolerated_down_to_half_of_what_may_be_lost() -> None:
+    value = np.arange(1000.0)
+    seen, near, usual = tolerance(value - 1000, value, np.zeros(1000, int), kept=0.99)
+    assert (seen, near, usual) == pytest.approx((5 - 1000, 5, 495), abs=1)

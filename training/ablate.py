@@ -1,0 +1,74 @@
+"""What each part of the recipe is worth, on the last sessions of every host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from nba_broker.errors import ArchiveError
+from nba_broker.features import Services, Vocabulary
+from training.calibrate import softmax
+from training.dataset import LabelledSessions
+from training.fit import DEFAULT, Settings, examples, fit, predict, split
+from training.metrics import summary
+
+LATER = 0.4
+"""Share of each host's sessions, its last, that are asked about."""
+
+
+def variants(settings: Settings) -> dict[str, Settings]:
+    """The recipe, and what it is without each of its parts."""
+    return {
+        "the recipe": settings,
+        "without levels": replace(settings, features=("pool", "interval", "service")),
+        "without services": replace(settings, features=("pool", "interval", "level")),
+        "pool and interval": replace(settings, features=("pool", "interval")),
+        "pool alone": replace(settings, features=("pool",)),
+        "windows of 32": replace(settings, window=settings.window // 2),
+        "no windows cut short": replace(settings, shortened=0.0),
+        "no pools dropped": replace(settings, pool_dropout=0.0),
+    }
+
+
+def ablate(
+    sessions: LabelledSessions,
+    seeds: Sequence[int],
+    settings: Settings | None = None,
+    *,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Macro-F1 and host-day accuracy of every variant and seed; ``say`` gets a table's lines.
+
+    Raises ArchiveError when there is too little to learn from or to ask about.
+    """
+    early, later = split(sessions, LATER)
+    result: dict[str, Any] = {}
+    say("| variant              | macro-F1 | worst class | host-days | seeds |")
+    say("| -------------------- | -------: | ----------: | --------: | ----: |")
+    for name, variant in variants(settings or DEFAULT).items():
+        runs = [_figures(early, later, variant, seed) for seed in seeds]
+        result[name] = {"settings": asdict(variant), "seeds": dict(zip(seeds, runs, strict=True))}
+        f1, worst, days = (
+            np.mean([run[key] for run in runs])
+            for key in ("macro_f1", "worst_f1", "host_day_accuracy")
+        )
+        say(f"| {name:20} | {f1:8.4f} | {worst:11.3f} | {days:9.4f} | {len(seeds):5} |")
+    return result
+
+
+def _figures(
+    early: LabelledSessions, later: LabelledSessions, settings: Settings, seed: int
+) -> dict[str, Any]:
+    fitted = fit(early, settings, seed=seed, say=lambda line: None)
+    vocabulary, services = Vocabulary(list(fitted.pools)), Services(fitted.services)
+    asked = examples(later, fitted.classes, vocabulary, services, settings)
+    if not len(asked):
+        raise ArchiveError("no host has enough later sessions to be asked about")
+    names = [one.device for one in fitted.classes]
+    probability = softmax(predict(fitted.model, asked))
+    figures = summary(names, probability, asked.truth, asked.series, asked.ts)
+    worst = min(one["f1"] for one in figures["classes"].values())
+    return figures | {"worst_f1": worst}
