@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.metrics import confusion, macro_f1, precision_recall_f1
+from training.metrics import confusion, macro_f1, per_class, precision_recall_f1
 
 _DAY = 86_400.0
 _BINS = 15
@@ -71,24 +71,13 @@ def summary(decisions: Decisions, classes: Sequence[str], seed: int) -> dict[str
 
 
 def _table(matrix: np.ndarray, samples: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-    precision, recall, f1 = precision_recall_f1(matrix)
-    support = matrix.sum(1)
     accuracy = [float(np.trace(one) / one.sum()) for one in samples]
     return {
         "accuracy": float(np.trace(matrix) / matrix.sum()),
         "accuracy_interval": _interval(accuracy),
         "macro_f1": macro_f1(matrix),
         "macro_f1_interval": _interval([macro_f1(one) for one in samples]),
-        "classes": {
-            name: {
-                "precision": float(precision[k]),
-                "recall": float(recall[k]),
-                "f1": float(f1[k]),
-                "support": int(support[k]),
-            }
-            for k, name in enumerate(classes)
-            if support[k]
-        },
+        "classes": per_class(matrix, classes),
     }
 
 

@@ -46,6 +46,22 @@ def host_days(
     return right
 
 
+def per_class(matrix: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and support of the classes that occur in a confusion matrix."""
+    precision, recall, f1 = precision_recall_f1(matrix)
+    support = matrix.sum(1)
+    return {
+        name: {
+            "precision": float(precision[k]),
+            "recall": float(recall[k]),
+            "f1": float(f1[k]),
+            "support": int(support[k]),
+        }
+        for k, name in enumerate(names)
+        if support[k]
+    }
+
+
 def summary(
     names: Sequence[str],
     probability: np.ndarray,
@@ -60,8 +76,6 @@ def summary(
     Only classes that occur are listed and averaged.
     """
     matrix = confusion(truth, probability.argmax(1), len(names))
-    precision, recall, f1 = precision_recall_f1(matrix)
-    support = matrix.sum(1)
     days = host_days(probability, truth, series, ts)
     return {
         "accuracy": float(np.trace(matrix) / matrix.sum()),
@@ -69,19 +83,10 @@ def summary(
         "windows": int(matrix.sum()),
         "host_day_accuracy": float(days.mean()),
         "host_days": len(days),
-        "classes": {
-            name: {
-                "precision": float(precision[k]),
-                "recall": float(recall[k]),
-                "f1": float(f1[k]),
-                "support": int(support[k]),
-            }
-            for k, name in enumerate(names)
-            if support[k]
-        },
+        "classes": per_class(matrix, names),
         "confusion": {
             name: {other: int(matrix[k, j]) for j, other in enumerate(names) if matrix[k, j]}
             for k, name in enumerate(names)
-            if support[k]
+            if matrix[k].any()
         },
     }

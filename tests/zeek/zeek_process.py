@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,25 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nba_broker.zeek_process import find_zeek as zeek_path
+from nba_broker.zeek_process import free_port
+
 PACKAGE = Path(__file__).parents[2] / "zeek-scripts"
-PREFIXES = (Path("/usr/local/zeek"), Path("/opt/zeek"))
 
 Argument = str | Path
-
-
-def zeek_path() -> Path | None:
-    """The zeek executable: on the PATH, else below Zeek's default prefixes, else None."""
-    found = shutil.which("zeek")
-    if found:
-        return Path(found)
-    return next((p / "bin/zeek" for p in PREFIXES if (p / "bin/zeek").exists()), None)
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nothing listens on just now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
