@@ -16,7 +16,6 @@ PROTOCOL_CODES = {name: code for code, name in enumerate(PROTOCOLS)} | {
 }
 
 STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
-REASONS = ("new", "change", "reminder", "answer")
 
 
 def port_code(port: int, protocol: str) -> int:

@@ -252,8 +252,10 @@ class Worker:
             return self.pipeline.flush(time.monotonic())
         except Exception as error:
             # Whatever the checks of messages let through, the next batch deserves its turn.
-            self._invalid(f"failure ({type(error).__name__})", repr(error))
-            LOG.debug("failure while working on a batch", exc_info=True)
+            kind = f"failure ({type(error).__name__})"
+            if not self.invalid[kind]:
+                LOG.error("a failure of this program; please report it", exc_info=True)
+            self._invalid(kind, repr(error))
             return []
 
     async def _tick(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _extra(command: str) -> Iterator[None]:
+    """Imports of what only the extra ``train`` installs; a sensor has none of it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{command} needs {error.name}: install the extra with pip install 'nba-broker[train]'"
+        ) from error
+
+
 def fit(arguments: argparse.Namespace) -> None:
     """``nba-train fit``: an archive and labels to a model folder."""
     # Here and not above: torch takes seconds to load, and evaluating does without it.
-    try:
+    with _extra("fit"):
         from training.export import require_replaceable, write
         from training.fit import fit as fit_model
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"fit needs {error.name}: install the extra with pip install 'nba-broker[train]'"
-        ) from error
 
     require_replaceable(arguments.out)
     pools = _pools(arguments, SCHEMES[0])
@@ -84,15 +92,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     """``nba-train compare``: many systems on the same labelled sessions."""
     # Here and not above, as in fit.
-    try:
+    with _extra("compare"):
         from training import protocols, report, traffic
         from training.compare import run
         from training.rivals import choose
         from training.systems import Settings
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"compare needs {error.name}: install the extra with pip install 'nba-broker[train]'"
-        ) from error
 
     pools = _pools(arguments, SCHEMES[0])
     systems = choose(arguments.systems, arguments.protocol, pools.databases)
@@ -125,12 +129,8 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def ablate(arguments: argparse.Namespace) -> None:
     """``nba-train ablate``: what each part of the recipe is worth."""
-    try:
+    with _extra("ablate"):
         from training import ablate as module
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"ablate needs {error.name}: install the extra with pip install 'nba-broker[train]'"
-        ) from error
 
     sessions, origin = _load(arguments, _pools(arguments, SCHEMES[0]))
     result = module.ablate(sessions, arguments.seed or [0], say=_say)
@@ -139,12 +139,8 @@ def ablate(arguments: argparse.Namespace) -> None:
 
 def unknowns(arguments: argparse.Namespace) -> None:
     """``nba-train unknowns``: whether hosts of devices never met are called unknown."""
-    try:
+    with _extra("unknowns"):
         from training import unknowns as module
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"unknowns needs {error.name}: install the extra with pip install 'nba-broker[train]'"
-        ) from error
 
     pools = _pools(arguments, SCHEMES[0])
     sessions, origin = _load(arguments, pools)
