@@ -22,6 +22,8 @@ CHANGED = 0.5
 """A class of whose late windows less than this share is recognised has changed. What it does now
 says nothing of how sure a model may be of what it knows, so it takes no part."""
 
+_PRIOR = 4.0
+
 CANDIDATES = tuple(np.round(np.arange(0.50, 0.951, 0.05), 2).tolist())
 """Thresholds to choose from: below, a coin toss would do; above, twins would never be named."""
 
@@ -60,15 +62,33 @@ def changed(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return present[lost & ~lost.all()]
 
 
+def moments(value: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation, float64 [K] each, of what windows of each class have of their
+    own column of ``value`` [B, K].
+
+    The deviation leans on that of all classes, as if of as many windows as ``_PRIOR``; a class that
+    has none gets the others' mean.
+    """
+    own = value[np.arange(len(truth)), truth].astype(np.float64)
+    count = np.bincount(truth, minlength=value.shape[1])
+    mean = np.bincount(truth, own, value.shape[1]) / np.maximum(count, 1)
+    mean[count == 0] = mean[count > 0].mean()
+    square = np.square(own - mean[truth])
+    common = (class_weights(truth) * square).sum()
+    each = np.bincount(truth, square, value.shape[1])
+    deviation = np.sqrt((each + _PRIOR * common) / (count + _PRIOR))
+    return mean, np.maximum(deviation, 1e-3)
+
+
 def tolerance(
-    seen: np.ndarray, near: np.ndarray, truth: np.ndarray, kept: float
+    seen: np.ndarray, typical: np.ndarray, truth: np.ndarray, kept: float
 ) -> tuple[float, float, float]:
     """The two measures of familiarity [B] that all but half of the rest of ``kept`` windows reach,
     and by how much more the usual window has of the second."""
     weight = class_weights(truth)
     rest = (1 - kept) / 2
-    least = quantile(near, weight, rest)
-    usual = max(quantile(near, weight, 0.5) - least, 1e-3)
+    least = quantile(typical, weight, rest)
+    usual = max(quantile(typical, weight, 0.5) - least, 1e-3)
     return quantile(seen, weight, rest), least, usual
 
 

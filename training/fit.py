@@ -30,10 +30,12 @@ from training.calibrate import (
     changed,
     cross_entropy,
     describe,
+    moments,
     softmax,
     tolerance,
 )
 from training.dataset import LabelledSessions
+from training.habits import habits
 from training.metrics import confusion, macro_f1, summary
 from training.model import FEATURES, NBA
 
@@ -105,13 +107,15 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What a model says of B windows: logits float32 [B, K], context float32 [B, M] and its three
-    measures of familiarity, float32 [B] each."""
+    """What a model says of B windows: logits float32 [B, K], context float32 [B, M], what
+    NBA.resemblance() and NBA.familiarity() say: seen and known float32 [B], likely and near float32
+    [B, K]."""
 
     logits: np.ndarray
     context: np.ndarray
     known: np.ndarray
     seen: np.ndarray
+    likely: np.ndarray
     near: np.ndarray
 
 
@@ -159,31 +163,19 @@ def fit(
     rng = np.random.default_rng(seed)
 
     classes = sessions.classes()
+    if len(classes) < 2:
+        raise ArchiveError("a model needs sessions of at least two devices to tell apart")
     early, late = split(sessions, settings.held_out)
-    vocabulary, services = _vocabularies(early)
-    learn = examples(early, classes, vocabulary, services, settings)
-    check = examples(late, classes, vocabulary, services, settings)
-    _require_enough(classes, learn, check)
-    say(
-        f"learning {len(classes)} devices from {len(learn)} windows, calibrated by {len(check)} "
-        f"later ones; {len(vocabulary.names)} pools, {len(services.names)} services, on {device}"
-    )
-    model = NBA(
-        len(vocabulary), len(services), len(classes), settings.hidden, settings.features
-    ).to(device)
-    for line in train(model, learn, check, settings, rng):
-        say(line)
-    remember(model, learn, novelty(early, classes, vocabulary, services), rng)
+    first = _learn(early, late, classes, settings, device, rng, say)
+    check = first.examples(late)
     # The policy sees a window every few sessions, and often hosts that it has just met: so its
     # thresholds are chosen on such.
-    met = late.lives(settings.window)
-    asked = examples(met, classes, vocabulary, services, settings, settings.stride)
-    logits = predict(model, check)
+    asked = first.examples(late.lives(settings.window), settings.stride)
+    logits = predict(first.model, check)
     left_out = changed(logits, check.truth)
     staying = np.flatnonzero(~np.isin(asked.truth, left_out))
-    usual = answers(model, asked.select(staying))
-    model.tolerate(*tolerance(usual.seen, usual.near, asked.truth[staying], settings.kept))
-    said = answers(model, asked)
+    _get_used_to(first.model, asked.select(staying), settings.kept)
+    said = answers(first.model, asked)
     thresholds = calibrate(
         logits,
         check.truth,
@@ -200,31 +192,97 @@ def fit(
     metrics = summary(names, probability, check.truth, check.series, check.ts)
 
     say("once more, from all sessions")
-    tolerated = model.tolerance.tolist()
-    vocabulary, services = _vocabularies(sessions)
-    learn = examples(sessions, classes, vocabulary, services, settings)
-    model = NBA(
-        len(vocabulary), len(services), len(classes), settings.hidden, settings.features
-    ).to(device)
-    for line in train(model, learn, None, settings, rng):
-        say(line)
-    remember(model, learn, novelty(sessions, classes, vocabulary, services), rng)
-    model = model.to("cpu").eval()
-    model.tolerate(*tolerated)
+    last = _learn(sessions, None, classes, settings, device, rng, say)
+    model = last.model.to("cpu").eval()
+    model.expect(first.model.usual)
+    model.tolerate(*first.model.tolerance.tolist())
     model.cool(thresholds.temperature)
     return Fitted(
         model=model,
-        pools=tuple(vocabulary.names),
-        services=services.names,
+        pools=tuple(last.vocabulary.names),
+        services=last.services.names,
         classes=classes,
         settings=settings,
         seed=seed,
         thresholds=thresholds,
         metrics=metrics,
-        learned=learn,
+        learned=last.learned,
         asked=asked,
         said=said,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learned:
+    """A trained network with its vocabularies and the windows that taught it."""
+
+    model: NBA
+    vocabulary: Vocabulary
+    services: Services
+    classes: Sequence[Class]
+    settings: Settings
+    learned: Examples
+
+    def examples(self, sessions: LabelledSessions, stride: int = 1) -> Examples:
+        return examples(
+            sessions, self.classes, self.vocabulary, self.services, self.settings, stride
+        )
+
+
+def _learn(
+    sessions: LabelledSessions,
+    later: LabelledSessions | None,
+    classes: Sequence[Class],
+    settings: Settings,
+    device: str,
+    rng: np.random.Generator,
+    say: Callable[[str], None],
+) -> _Learned:
+    """Train on sessions, and say how it goes, also on ``later`` ones.
+
+    Raises ArchiveError when some class has no window in one of them.
+    """
+    vocabulary, services = _vocabularies(sessions)
+    learn = examples(sessions, classes, vocabulary, services, settings)
+    _require(classes, learn, "early " if later else "")
+    check = None
+    if later is not None:
+        check = examples(later, classes, vocabulary, services, settings)
+        _require(classes, check, "late ")
+    say(
+        f"learning {len(classes)} devices from {len(learn)} windows on {device}; "
+        f"{len(vocabulary.names)} pools, {len(services.names)} services"
+    )
+    model = NBA(
+        len(vocabulary), len(services), len(classes), settings.hidden, settings.features
+    ).to(device)
+    for line in train(model, learn, check, settings, rng):
+        say(line)
+    drawn = learn.select(rng.choice(len(learn), _REMEMBERED, p=balanced(learn)))
+    model.remember(
+        habits(
+            sessions,
+            sessions.class_of_series(classes)[sessions.series],
+            len(classes),
+            vocabulary,
+            services,
+            settings.scale,
+        ),
+        torch.from_numpy(answers(model, drawn).context),
+        torch.from_numpy(drawn.truth),
+    )
+    return _Learned(model, vocabulary, services, classes, settings, learn)
+
+
+def _get_used_to(model: NBA, usual: Examples, kept: float) -> None:
+    """Let the model measure familiarity by known hosts' windows, of which ``kept`` shall pass."""
+    said = answers(model, usual)
+    expected = [*moments(said.likely, usual.truth), *moments(said.near, usual.truth)]
+    model.expect(torch.from_numpy(np.stack(expected)))
+    near, likely = torch.from_numpy(said.near), torch.from_numpy(said.likely)
+    device = model.usual.device
+    typical = model.typical(likely.to(device), near.to(device)).cpu().numpy()
+    model.tolerate(*tolerance(said.seen, typical, usual.truth, kept))
 
 
 def train(
@@ -261,16 +319,6 @@ def train(
             later = f"later: loss {cross_entropy(answer, check.truth):.4f}, macro-F1 {f1:.4f}  "
         spent = time.monotonic() - began
         yield f"epoch {epoch:2d}  loss {total / batches:.4f}  {later}{spent:.0f} s"
-
-
-def remember(model: NBA, learn: Examples, novel: np.ndarray, rng: np.random.Generator) -> None:
-    """Let the model keep what its training part looks like, for its measure of familiarity."""
-    typical = learn.select(rng.choice(len(learn), _REMEMBERED, p=balanced(learn)))
-    model.remember(
-        torch.from_numpy(novel),
-        torch.from_numpy(answers(model, typical).context),
-        torch.from_numpy(typical.truth),
-    )
 
 
 def _vocabularies(sessions: LabelledSessions) -> tuple[Vocabulary, Services]:
@@ -372,8 +420,9 @@ def answers(model: NBA, part: Examples) -> Answers:
     for at in range(0, len(part), _AT_ONCE):
         pool, interval, service = tensors(part.inputs(slice(at, at + _AT_ONCE)), device)
         _, context = model.encode(pool, interval, service)
-        familiar = model.familiarity(pool, service, context)
-        parts.append((model.classifier(context), context, *familiar))
+        resemblance = model.resemblance(pool, interval, service, context)
+        known = model.familiarity(*resemblance)
+        parts.append((model.classifier(context), context, known, *resemblance))
     return Answers(*(torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)))
 
 
@@ -382,34 +431,10 @@ def predict(model: NBA, part: Examples) -> np.ndarray:
     return answers(model, part).logits
 
 
-def novelty(
-    sessions: LabelledSessions,
-    classes: Sequence[Class],
-    vocabulary: Vocabulary,
-    services: Services,
-) -> np.ndarray:
-    """How little each pair of service and pool belongs to these sessions: float32 [S, P], 0 where
-    it occurs, else 1, but less for services that are often at a new pool, such as time servers.
-
-    How often is Good and Turing's estimate, of the class that does it most: the share of a class's
-    sessions with a service whose pool it has met only once.
-    """
-    pool = vocabulary.ids(sessions.pool, sessions.table)
-    service = services.ids(sessions.dport)
-    truth = sessions.class_of_series(classes)[sessions.series]
-    met = np.zeros((len(classes), len(services), len(vocabulary)), np.int64)
-    np.add.at(met, (truth, service, pool), 1)
-    often_new = ((met == 1).sum(2) / np.maximum(met.sum(2), 1)).max(0)
-    return np.where(met.any(0), 0.0, 1 - often_new[:, None]).astype(np.float32)
-
-
-def _require_enough(classes: Sequence[Class], learn: Examples, check: Examples) -> None:
-    if len(classes) < 2:
-        raise ArchiveError("a model needs sessions of at least two devices to tell apart")
-    for when, part in (("early", learn), ("late", check)):
-        windows = np.bincount(part.truth, minlength=len(classes))
-        if lacking := [one.device for one, n in zip(classes, windows, strict=True) if not n]:
-            raise ArchiveError(
-                f"too few {when} sessions of {', '.join(lacking)}: "
-                "bring more of them, or leave them out of the labels"
-            )
+def _require(classes: Sequence[Class], part: Examples, when: str) -> None:
+    windows = np.bincount(part.truth, minlength=len(classes))
+    if lacking := [one.device for one, n in zip(classes, windows, strict=True) if not n]:
+        raise ArchiveError(
+            f"too few {when}sessions of {', '.join(lacking)}: "
+            "bring more of them, or leave them out of the labels"
+        )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nba_broker.features import PADDING
+from training.habits import STEPS, Habits
 
 EMBEDDING = 3
 """Dimensions of a pool's embedding, as in the paper, and of a service's."""
@@ -39,9 +40,13 @@ class NBA(nn.Module):
     hidden: the size M of the LSTM's state and of the context vector. features: some of FEATURES.
     """
 
+    row: Tensor
     novelty: Tensor
+    pair: Tensor
+    timing: Tensor
     centres: Tensor
     whitening: Tensor
+    usual: Tensor
     tolerance: Tensor
 
     def __init__(
@@ -64,9 +69,14 @@ class NBA(nn.Module):
         self.output = nn.Linear(hidden, classes)
         self.classifier = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), self.output)
         # What the training part looked like: set by remember(), nothing that gradients reach.
-        self.register_buffer("novelty", torch.zeros(services * pools))
+        self.register_buffer("row", torch.zeros((services, pools), dtype=torch.int32))
+        self.register_buffer("novelty", torch.zeros(1))
+        self.register_buffer("pair", torch.zeros((1, classes)))
+        self.register_buffer("timing", torch.zeros((services, STEPS + 1, classes)))
         self.register_buffer("centres", torch.zeros(classes, hidden))
         self.register_buffer("whitening", torch.eye(hidden))
+        # How much of it is usual later: set by expect() and tolerate().
+        self.register_buffer("usual", torch.tensor([[0.0], [1.0], [0.0], [1.0]]).repeat(1, classes))
         self.register_buffer("tolerance", torch.tensor([0.0, 0.0, 1.0]))
 
     def steps(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
@@ -106,26 +116,46 @@ class NBA(nn.Module):
         logits: Tensor = self.classifier(context)
         return logits
 
-    def familiarity(
-        self, pool: Tensor, service: Tensor, context: Tensor
+    def resemblance(
+        self, pool: Tensor, interval: Tensor, service: Tensor, context: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """How much windows are like the training part's, float [B], higher means more: all in all,
-        by their share of novel sessions, and by their context's distance from the nearest class.
-
-        The first is the worse of the other two, on a scale where a usual window has 1 and one at
-        the edge of what is tolerated 0: a host may go to usual places in an unusual way, or the
-        other way round. It has no more than 1 for either, so that none makes up for the other when
-        it is smoothed over windows.
-        """
+        """How much windows are like the training part's, higher means more: by their share of novel
+        sessions, float [B]; by the mean log likelihood of their sessions to each class, float
+        [B, K]; and by the distance of their context from each class's centre, float [B, K]."""
         there = (pool != PADDING).float()
-        pair = service * self.embedding.num_embeddings + pool
-        seen = -(self.novelty[pair] * there).sum(1) / there.sum(1).clamp(min=1)
+        length = there.sum(1).clamp(min=1)
+        row = self.row.flatten()[service * self.embedding.num_embeddings + pool].long()
+        seen = -(self.novelty[row] * there).sum(1) / length
+        step = service * (STEPS + 1) + (interval * STEPS).long()
+        likely = self.pair[row] + self.timing.flatten(0, 1)[step]
+        likely = (likely * there.unsqueeze(2)).sum(1) / length.unsqueeze(1)
         away = ((context @ self.whitening).unsqueeze(1) - self.centres @ self.whitening).square()
-        near = -torch.log(away.sum(2).min(1).values + 1e-6)
-        least_seen, least_near, usual = self.tolerance
+        return seen, likely, -torch.log(away.sum(2) + 1e-6)
+
+    def typical(self, likely: Tensor, near: Tensor) -> Tensor:
+        """How typical windows are of the class that they are most typical of, float [B], in
+        standard deviations from that class's mean: no more in one way than in the other."""
+        likely_mean, likely_deviation, near_mean, near_deviation = self.usual
+        return (
+            torch.minimum(
+                (likely - likely_mean) / likely_deviation, (near - near_mean) / near_deviation
+            )
+            .max(1)
+            .values
+        )
+
+    def familiarity(self, seen: Tensor, likely: Tensor, near: Tensor) -> Tensor:
+        """How much windows are like the training part's all in all, float [B], from what
+        resemblance() says.
+
+        It is the worse of being seen and being typical, on a scale where a usual window has 1 and
+        one at the edge of what is tolerated 0: a host may go to usual places in an unusual way, or
+        the other way round. It has no more than 1 for what was seen, so that this does not make up
+        for the rest when it is smoothed over windows.
+        """
+        least_seen, least_typical, usual = self.tolerance
         novel = ((seen - least_seen) / NOVEL).clamp(max=0) + 1
-        known = torch.minimum(novel, (near - least_near) / usual)
-        return known, seen, near
+        return torch.minimum(novel, (self.typical(likely, near) - least_typical) / usual)
 
     def forward(
         self, pool: Tensor, interval: Tensor, service: Tensor
@@ -133,17 +163,18 @@ class NBA(nn.Module):
         """Probability [B, K], attention [B, N], context [B, M], known [B]: the outputs of the ONNX
         file."""
         attention, context = self.encode(pool, interval, service)
-        known, _, _ = self.familiarity(pool, service, context)
+        known = self.familiarity(*self.resemblance(pool, interval, service, context))
         return torch.softmax(self.classifier(context), 1), attention, context, known
 
     @torch.no_grad()
-    def remember(self, novelty: Tensor, context: Tensor, truth: Tensor) -> None:
-        """Keep what familiarity() compares with: ``novelty`` float [S, P] of a session by service
-        and pool, and the contexts float [B, M] of windows of classes ``truth`` int64 [B].
+    def remember(self, habits: Habits, context: Tensor, truth: Tensor) -> None:
+        """Keep what resemblance() compares with: the classes' habits, and the contexts float [B, M]
+        of windows of classes ``truth`` int64 [B].
 
         The distance is Mahalanobis', every class having the same share in one common covariance.
         """
-        self.novelty.copy_(novelty.flatten())
+        for name in ("row", "novelty", "pair", "timing"):
+            setattr(self, name, torch.from_numpy(getattr(habits, name)).to(self.centres.device))
         covariance = torch.zeros_like(self.whitening, dtype=torch.float64)
         classes = torch.unique(truth)
         for number in classes:
@@ -156,10 +187,16 @@ class NBA(nn.Module):
         self.whitening.copy_(torch.linalg.cholesky(torch.linalg.inv(covariance)))
 
     @torch.no_grad()
-    def tolerate(self, seen: float, near: float, usual: float) -> None:
-        """From now on count familiarity from these values on; ``usual`` is how much nearer than
-        ``near`` a known host's window usually is."""
-        self.tolerance.copy_(torch.tensor([seen, near, usual]))
+    def expect(self, usual: Tensor) -> None:
+        """From now on measure windows by these, float [4, K]: mean and deviation, of a class's own
+        windows, of their likelihood to it, and of their distance from it."""
+        self.usual.copy_(usual)
+
+    @torch.no_grad()
+    def tolerate(self, seen: float, typical: float, usual: float) -> None:
+        """From now on count familiarity from these values on; ``usual`` is how much more typical
+        than ``typical`` a known host's window usually is."""
+        self.tolerance.copy_(torch.tensor([seen, typical, usual]))
 
     @torch.no_grad()
     def cool(self, temperature: float) -> None:

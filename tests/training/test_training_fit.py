@@ -13,7 +13,7 @@ from nba_broker.errors import ArchiveError  # noqa: E402
 from nba_broker.features import NEVER_SEEN, PADDING, Services, Vocabulary  # noqa: E402
 from nba_broker.messages import port_code  # noqa: E402
 from training.dataset import LabelledSessions  # noqa: E402
-from training.fit import DEFAULT, augment, balanced, examples, fit, novelty, split  # noqa: E402
+from training.fit import DEFAULT, augment, balanced, examples, fit, split  # noqa: E402
 from training.labels import Label  # noqa: E402
 
 QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_epoch=4096, batch=64)
@@ -124,22 +124,6 @@ def test_a_device_with_too_few_sessions_is_named() -> None:
     few = whole.select((whole.series == 0) | (whole.ts < 600))
     with pytest.raises(ArchiveError, match=r"too few .* sessions of Every_1"):
         fit(few, QUICK, say=quiet)
-
-
-def test_what_a_class_did_is_not_novel_and_new_places_of_roaming_services_are_less_so() -> None:
-    whole = sessions(1.0, number=3)
-    ntp, https = port_code(123, "udp"), port_code(443, "tcp")
-    # Time servers: two pools met once each and one met twice. HTTPS: always the same.
-    pool = np.array([0, 1, 2, 2, 0, 0, 0])
-    dport = np.array([ntp] * 4 + [https] * 3, np.int32)
-    whole = replace(whole, ts=np.arange(7.0), series=np.zeros(7, np.int64), pool=pool, dport=dport)
-    vocabulary, services = Vocabulary(TABLE), Services.of(dport)
-    novel = novelty(whole, whole.classes(), vocabulary, services)
-    assert novel.shape == (len(services), len(vocabulary))
-    service = services.ids(np.array([ntp, https, port_code(22, "tcp")]))
-    assert novel[service[0]].tolist() == [0.5, 0.5, 0, 0, 0]
-    assert novel[service[1]].tolist() == [1, 1, 0, 1, 1]
-    assert (novel[service[2]] == 1).all()
 
 
 def test_the_model_that_is_kept_has_learned_the_held_out_sessions_too() -> None:

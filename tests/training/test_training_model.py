@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nba_broker.features import INPUTS  # noqa: E402
+from training.habits import STEPS, Habits  # noqa: E402
 from training.model import FEATURES, NBA  # noqa: E402
 
 LENGTH = 16
@@ -82,18 +83,27 @@ def test_a_feature_that_is_left_out_makes_no_difference(left_out: str) -> None:
     assert torch.equal(model.logits(**given), model.logits(**changed))
 
 
+def habits(novel_service: int) -> Habits:
+    """Habits of 4 classes for which nothing but this service is novel."""
+    novelty = np.zeros(5, np.float32)
+    novelty[novel_service] = 1.0
+    row = np.tile(np.arange(5, dtype=np.int32)[:, None], (1, 20))
+    timing = np.zeros((5, STEPS + 1, 4), np.float32)
+    return Habits(row, novelty, np.zeros((5, 4), np.float32), timing)
+
+
 def test_a_window_of_novel_sessions_is_less_familiar(model: NBA) -> None:
     pool, interval, service = windows(4)
-    novelty = torch.zeros(5, 20)
-    novelty[2] = 1.0
     with torch.no_grad():
         context = model(pool, interval, service)[2]
-        model.remember(novelty, context, torch.tensor([0, 1, 1]))
-        usual = model.familiarity(pool, torch.where(service > 0, 1, 0), context)
-        novel = model.familiarity(pool, torch.where(service > 0, 2, 0), context)
-    assert (usual[1] == 0).all()
-    assert novel[1].numpy() == pytest.approx([-1, -1, -1])
-    assert (usual[0] > novel[0]).all()
+        model.remember(habits(novel_service=2), context, torch.tensor([0, 1, 1]))
+        usual, novel = (
+            model.resemblance(pool, interval, torch.where(service > 0, one, 0), context)
+            for one in (1, 2)
+        )
+    assert (usual[0] == 0).all()
+    assert novel[0].numpy() == pytest.approx([-1, -1, -1])
+    assert (model.familiarity(*usual) > model.familiarity(*novel)).all()
 
 
 def test_a_context_far_from_every_class_is_less_familiar(model: NBA) -> None:
@@ -101,10 +111,18 @@ def test_a_context_far_from_every_class_is_less_familiar(model: NBA) -> None:
     truth = torch.from_numpy(np.arange(200) % 2)
     context = torch.from_numpy(rng.normal(0, 1, (200, 8)).astype(np.float32))
     context[:, 0] += 6 * truth
-    model.remember(torch.zeros(5, 20), context, truth)
-    model.tolerate(seen=-10.0, near=-9.0, usual=100.0)
-    pool, _, service = windows(0, 3)
+    model.remember(habits(novel_service=0), context, truth)
+    model.tolerate(seen=-10.0, typical=-9.0, usual=100.0)
     places = torch.zeros(3, 8)
     places[:, 0] = torch.tensor([6.0, 3.0, 60.0])
-    known = model.familiarity(pool, service, places)[0]
+    known = model.familiarity(*model.resemblance(*windows(0, 3), places))
     assert known[0] > known[1] > known[2]
+
+
+def test_a_window_is_typical_only_if_one_class_explains_both_sessions_and_context(
+    model: NBA,
+) -> None:
+    model.expect(torch.tensor([[-2.0], [0.5], [-3.0], [1.0]]).repeat(1, 4))
+    likely, near = torch.full((2, 4), -9.0), torch.full((2, 4), -9.0)
+    likely[:, 0], near[0, 0], near[1, 1] = -2.0, -3.0, -3.0
+    assert model.typical(likely, near).numpy() == pytest.approx([0.0, -6.0])

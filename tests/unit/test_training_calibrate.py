@@ -12,6 +12,7 @@ from training.calibrate import (
     changed,
     class_weights,
     identified_threshold,
+    moments,
     quantile,
     smooth,
     softmax,
@@ -84,7 +85,17 @@ def test_a_class_that_has_changed_takes_no_part_in_the_calibration() -> None:
     assert chosen.precision == 1.0
 
 
+def test_moments_are_each_classs_own_and_lean_on_all_where_windows_are_few() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], [1000, 1])
+    value = np.stack([rng.normal(5, 2, 1001), np.full(1001, -1.0), np.full(1001, 9.0)], 1)
+    mean, deviation = moments(value, truth)
+    assert mean == pytest.approx([5, -1, 2], abs=0.2)
+    assert deviation[0] == pytest.approx(2, rel=0.1)
+    assert 0 < deviation[1] < deviation[0]
+
+
 def test_each_measure_of_familiarity_is_tolerated_down_to_half_of_what_may_be_lost() -> None:
     value = np.arange(1000.0)
-    seen, near, usual = tolerance(value - 1000, value, np.zeros(1000, int), kept=0.99)
-    assert (seen, near, usual) == pytest.approx((5 - 1000, 5, 495), abs=1)
+    seen, typical, usual = tolerance(value - 1000, value, np.zeros(1000, int), kept=0.99)
+    assert (seen, typical, usual) == pytest.approx((5 - 1000, 5, 495), abs=1)
