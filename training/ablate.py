@@ -20,14 +20,18 @@ LATER = 0.4
 
 
 def variants(settings: Settings) -> dict[str, Settings]:
-    """The recipe, and what it is without each of its parts."""
+    """The recipe, and what it is without each of its parts; what the network sees is left out of
+    the network alone, as the habits see it too."""
+    alone = replace(settings, habits=(0.0,))
     return {
         "the recipe": settings,
-        "without levels": replace(settings, features=("pool", "interval", "service")),
-        "without services": replace(settings, features=("pool", "interval", "level")),
-        "pool and interval": replace(settings, features=("pool", "interval")),
-        "pool alone": replace(settings, features=("pool",)),
-        "windows of 32": replace(settings, window=settings.window // 2),
+        "the network alone": alone,
+        "alone, no levels": replace(alone, features=("pool", "interval", "service")),
+        "alone, no services": replace(alone, features=("pool", "interval", "level")),
+        "alone, pool, interval": replace(alone, features=("pool", "interval")),
+        "alone, pool": replace(alone, features=("pool",)),
+        "windows of half": replace(settings, window=settings.window // 2),
+        "half the epochs": replace(settings, epochs=settings.epochs // 2),
         "no windows cut short": replace(settings, shortened=0.0),
         "no pools dropped": replace(settings, pool_dropout=0.0),
     }
@@ -46,8 +50,8 @@ def ablate(
     """
     early, later = split(sessions, LATER)
     result: dict[str, Any] = {}
-    say("| variant              | macro-F1 | worst class | host-days | seeds |")
-    say("| -------------------- | -------: | ----------: | --------: | ----: |")
+    say("| variant               | macro-F1 | worst class | host-days | seeds |")
+    say("| --------------------- | -------: | ----------: | --------: | ----: |")
     for name, variant in variants(settings or DEFAULT).items():
         runs = [_figures(early, later, variant, seed) for seed in seeds]
         result[name] = {"settings": asdict(variant), "seeds": dict(zip(seeds, runs, strict=True))}
@@ -55,7 +59,7 @@ def ablate(
             np.mean([run[key] for run in runs])
             for key in ("macro_f1", "worst_f1", "host_day_accuracy")
         )
-        say(f"| {name:20} | {f1:8.4f} | {worst:11.3f} | {days:9.4f} | {len(seeds):5} |")
+        say(f"| {name:21} | {f1:8.4f} | {worst:11.3f} | {days:9.4f} | {len(seeds):5} |")
     return result
 
 

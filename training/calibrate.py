@@ -5,6 +5,7 @@ All are chosen on held-out later sessions of known devices, where every class co
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +24,7 @@ CHANGED = 0.5
 says nothing of how sure a model may be of what it knows, so it takes no part."""
 
 _PRIOR = 4.0
+_TEMPERATURES = np.geomspace(0.2, 10.0, 40)
 
 CANDIDATES = tuple(np.round(np.arange(0.50, 0.951, 0.05), 2).tolist())
 """Thresholds to choose from: below, a coin toss would do; above, twins would never be named."""
@@ -39,13 +41,14 @@ DESCRIPTION = (
 class Thresholds:
     """What was chosen, and what it means on the windows that chose it.
 
-    temperature: what logits are divided by. identified: smoothed probability from which a class is
+    temperature, habits: see :func:`blend`. identified: smoothed probability from which a class is
     believed; of the ``named`` share of windows that reach it, ``precision`` is right. known:
     smoothed familiarity below which a window is of no known device; ``kept`` of them reach it.
     left_out: classes that had changed.
     """
 
     temperature: float
+    habits: float
     identified: float
     precision: float
     named: float
@@ -92,29 +95,41 @@ def tolerance(
     return quantile(seen, weight, rest), least, usual
 
 
+def blend(
+    network: np.ndarray, habits: np.ndarray, truth: np.ndarray, weights: Sequence[float]
+) -> tuple[float, float]:
+    """By what to divide the network's logits [B, K], and by which of ``weights`` to multiply the
+    habits' log likelihoods [B, K], so that the softmax of their sum has the least loss.
+
+    A network needs many windows of a class to know it; counts need few, but see less. So how much
+    each has to say is asked of later windows (stacking: Wolpert 1992).
+    """
+    candidates = itertools.product(_TEMPERATURES, weights)
+    temperature, weight = min(
+        candidates, key=lambda one: cross_entropy(network / one[0] + one[1] * habits, truth)
+    )
+    return float(temperature), float(weight)
+
+
 def calibrate(
+    blended: tuple[float, float],
     logits: np.ndarray,
+    known: np.ndarray,
     truth: np.ndarray,
-    asked_logits: np.ndarray,
-    asked_known: np.ndarray,
-    asked_truth: np.ndarray,
-    asked_series: np.ndarray,
+    series: np.ndarray,
     kept: float,
     left_out: np.ndarray,
 ) -> Thresholds:
-    """All thresholds, from held-out windows (logits [B, K], truth [B]) and from those that a policy
-    would be asked (logits [C, K], the others [C]), of which ``kept`` shall pass for known."""
+    """All thresholds, from the blended logits [B, K] and the familiarity [B] of windows that a
+    policy would be asked, of which ``kept`` shall pass for known; series, truth: int64 [B]."""
     stays = ~np.isin(truth, left_out)
-    temperature = temperature_of(logits[stays], truth[stays])
-    stays = ~np.isin(asked_truth, left_out)
-    series, truth = asked_series[stays], asked_truth[stays]
-    probability = softmax(asked_logits[stays] / temperature)
-    identified, precision, named = identified_threshold(probability, truth, series)
-    smoothed = smooth(asked_known[stays], series, PolicySettings().known_weight)
-    known = quantile(smoothed, class_weights(truth), 1 - kept)
-    passing = float(class_weights(truth)[smoothed >= known].sum())
+    series, truth = series[stays], truth[stays]
+    identified, precision, named = identified_threshold(softmax(logits[stays]), truth, series)
+    smoothed = smooth(known[stays], series, PolicySettings().known_weight)
+    least = quantile(smoothed, class_weights(truth), 1 - kept)
+    passing = float(class_weights(truth)[smoothed >= least].sum())
     return Thresholds(
-        temperature, identified, precision, named, known, passing, tuple(left_out.tolist())
+        *blended, identified, precision, named, least, passing, tuple(left_out.tolist())
     )
 
 
@@ -122,9 +137,10 @@ def describe(thresholds: Thresholds, classes: Sequence[Class]) -> str:
     """One line for a person."""
     changed = ", ".join(classes[number].device for number in thresholds.left_out)
     return (
-        f"temperature {thresholds.temperature:.2f}; from {thresholds.identified:.2f} on "
-        f"{thresholds.named:.0%} of the later windows are named, {thresholds.precision:.1%} of "
-        f"these correctly; {thresholds.kept:.1%} pass for known from {thresholds.known:.3f} on"
+        f"temperature {thresholds.temperature:.2f}, habits {thresholds.habits:g}; from "
+        f"{thresholds.identified:.2f} on {thresholds.named:.0%} of the later windows are named, "
+        f"{thresholds.precision:.1%} of these correctly; {thresholds.kept:.1%} pass for known "
+        f"from {thresholds.known:.3f} on"
         f"{f'; left out, as it has changed: {changed}' if changed else ''}"
     )
 
@@ -153,12 +169,6 @@ def cross_entropy(logits: np.ndarray, truth: np.ndarray) -> float:
     """The mean over classes of the mean negative log probability of the truth."""
     likely = softmax(logits)[np.arange(len(truth)), truth]
     return float(-(class_weights(truth) * np.log(np.maximum(likely, 1e-12))).sum())
-
-
-def temperature_of(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature between 0.2 and 5 by which to divide the logits for the least loss."""
-    candidates = np.geomspace(0.2, 5.0, 65)
-    return float(min(candidates, key=lambda one: cross_entropy(logits / one, truth)))
 
 
 def smooth(value: np.ndarray, series: np.ndarray, weight: float) -> np.ndarray:

@@ -26,6 +26,7 @@ from nba_broker.scorer import Class
 from nba_broker.sequences import NO_INTERVAL
 from training.calibrate import (
     Thresholds,
+    blend,
     calibrate,
     changed,
     cross_entropy,
@@ -47,10 +48,12 @@ class Settings:
     window, min_sessions, stride, scale: as in the manifest. features: what the network sees of a
     session. hidden: size of the LSTM's state.
     held_out: share of each host's sessions, its last, that choose the thresholds before they teach.
+    habits: weights to choose from for what is counted beside the network.
     kept: share of held-out decisions that the threshold for unknown hosts lets pass.
-    epochs: of ``per_epoch`` windows each, with a line of progress after each; the learning rate
-    falls to nothing over all of them. That is better than to keep the epoch that the held-out
-    sessions like best: they are too few to say. shortened: share of windows cut to a random length.
+    epochs: of ``per_class`` windows of each class, with a line of progress after each; the
+    learning rate falls to nothing over all of them. That is better than to keep the epoch that the
+    held-out sessions like best: they are too few to say.
+    shortened: share of windows cut to a random length.
     pool_dropout: chance of each pool in a window to be taken for never seen. threads: fixed,
     because sums depend on their number; these matrices are too small for more to help.
     """
@@ -62,9 +65,10 @@ class Settings:
     features: tuple[str, ...] = FEATURES
     hidden: int = 32
     held_out: float = 0.15
+    habits: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0)
     kept: float = 0.99
-    epochs: int = 8
-    per_epoch: int = 32_768
+    epochs: int = 16
+    per_class: int = 4096
     batch: int = 256
     learning_rate: float = 3e-3
     shortened: float = 0.3
@@ -107,7 +111,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What a model says of B windows: logits float32 [B, K], context float32 [B, M], what
+    """What a model says of B windows: logits, blended, float32 [B, K], context float32 [B, M], what
     NBA.resemblance() and NBA.familiarity() say: seen and known float32 [B], likely and near float32
     [B, K]."""
 
@@ -171,23 +175,14 @@ def fit(
     # The policy sees a window every few sessions, and often hosts that it has just met: so its
     # thresholds are chosen on such.
     asked = first.examples(late.lives(settings.window), settings.stride)
-    logits = predict(first.model, check)
-    left_out = changed(logits, check.truth)
-    staying = np.flatnonzero(~np.isin(asked.truth, left_out))
-    _get_used_to(first.model, asked.select(staying), settings.kept)
+    left_out, blended = _blend(first.model, check, settings.habits)
+    _get_used_to(first.model, asked, left_out, settings.kept)
     said = answers(first.model, asked)
     thresholds = calibrate(
-        logits,
-        check.truth,
-        said.logits,
-        said.known,
-        asked.truth,
-        asked.series,
-        settings.kept,
-        left_out,
+        blended, said.logits, said.known, asked.truth, asked.series, settings.kept, left_out
     )
     say(describe(thresholds, classes))
-    probability = softmax(logits / thresholds.temperature)
+    probability = softmax(predict(first.model, check))
     names = [one.device for one in classes]
     metrics = summary(names, probability, check.truth, check.series, check.ts)
 
@@ -196,7 +191,7 @@ def fit(
     model = last.model.to("cpu").eval()
     model.expect(first.model.usual)
     model.tolerate(*first.model.tolerance.tolist())
-    model.cool(thresholds.temperature)
+    model.weigh(*blended)
     return Fitted(
         model=model,
         pools=tuple(last.vocabulary.names),
@@ -274,8 +269,26 @@ def _learn(
     return _Learned(model, vocabulary, services, classes, settings, learn)
 
 
-def _get_used_to(model: NBA, usual: Examples, kept: float) -> None:
+def _blend(
+    model: NBA, check: Examples, choices: Sequence[float]
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """Let the model weigh network and habits by held-out windows; returns the classes that have
+    changed, int64, and the weights."""
+    said = answers(model, check)
+    habits = said.likely * np.sqrt((check.pool != PADDING).sum(1, keepdims=True))
+    stays = np.ones(len(check), bool)
+    for _ in range(2):  # the second time without the classes that have changed
+        weights = blend(said.logits[stays], habits[stays], check.truth[stays], choices)
+        logits = said.logits / weights[0] + weights[1] * habits
+        left_out = changed(logits, check.truth)
+        stays = ~np.isin(check.truth, left_out)
+    model.weigh(*weights)
+    return left_out, weights
+
+
+def _get_used_to(model: NBA, asked: Examples, left_out: np.ndarray, kept: float) -> None:
     """Let the model measure familiarity by known hosts' windows, of which ``kept`` shall pass."""
+    usual = asked.select(np.flatnonzero(~np.isin(asked.truth, left_out)))
     said = answers(model, usual)
     expected = [*moments(said.likely, usual.truth), *moments(said.near, usual.truth)]
     model.expect(torch.from_numpy(np.stack(expected)))
@@ -294,7 +307,7 @@ def train(
 ) -> Iterator[str]:
     """Train a model where it lies; gives a line after each epoch, with how it does on ``check``."""
     device = next(model.parameters()).device
-    batches = settings.per_epoch // settings.batch
+    batches = max(1, settings.per_class * len(np.unique(learn.truth)) // settings.batch)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs * batches)
     chance = balanced(learn)
@@ -422,7 +435,8 @@ def answers(model: NBA, part: Examples) -> Answers:
         _, context = model.encode(pool, interval, service)
         resemblance = model.resemblance(pool, interval, service, context)
         known = model.familiarity(*resemblance)
-        parts.append((model.classifier(context), context, known, *resemblance))
+        logits = model.blended(pool, context, resemblance[1])
+        parts.append((logits, context, known, *resemblance))
     return Answers(*(torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)))
 
 

@@ -46,6 +46,7 @@ class NBA(nn.Module):
     timing: Tensor
     centres: Tensor
     whitening: Tensor
+    blend: Tensor
     usual: Tensor
     tolerance: Tensor
 
@@ -66,8 +67,9 @@ class NBA(nn.Module):
         self.lstm = nn.LSTM(sum(widths[name] for name in self.features), hidden)
         self.attention = nn.Linear(hidden, hidden)
         self.weight = nn.Linear(hidden, 1, bias=False)
-        self.output = nn.Linear(hidden, classes)
-        self.classifier = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), self.output)
+        self.classifier = nn.Sequential(
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, classes)
+        )
         # What the training part looked like: set by remember(), nothing that gradients reach.
         self.register_buffer("row", torch.zeros((services, pools), dtype=torch.int32))
         self.register_buffer("novelty", torch.zeros(1))
@@ -75,7 +77,8 @@ class NBA(nn.Module):
         self.register_buffer("timing", torch.zeros((services, STEPS + 1, classes)))
         self.register_buffer("centres", torch.zeros(classes, hidden))
         self.register_buffer("whitening", torch.eye(hidden))
-        # How much of it is usual later: set by expect() and tolerate().
+        # What later windows say of that: set by weigh(), expect() and tolerate().
+        self.register_buffer("blend", torch.tensor([1.0, 0.0]))
         self.register_buffer("usual", torch.tensor([[0.0], [1.0], [0.0], [1.0]]).repeat(1, classes))
         self.register_buffer("tolerance", torch.tensor([0.0, 0.0, 1.0]))
 
@@ -111,7 +114,7 @@ class NBA(nn.Module):
         return weight.gather(1, (place - padding) % length), context
 
     def logits(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
-        """What the softmax is taken of, float [B, K]: training needs no more."""
+        """What the network alone says, float [B, K]: training needs no more."""
         _, context = self.encode(pool, interval, service)
         logits: Tensor = self.classifier(context)
         return logits
@@ -131,6 +134,13 @@ class NBA(nn.Module):
         likely = (likely * there.unsqueeze(2)).sum(1) / length.unsqueeze(1)
         away = ((context @ self.whitening).unsqueeze(1) - self.centres @ self.whitening).square()
         return seen, likely, -torch.log(away.sum(2) + 1e-6)
+
+    def blended(self, pool: Tensor, context: Tensor, likely: Tensor) -> Tensor:
+        """What the softmax is taken of, float [B, K]: the network's logits with the habits'
+        likelihoods. Sessions of a host repeat each other, so n of them count as its square root."""
+        length = (pool != PADDING).sum(1, keepdim=True).clamp(min=1)
+        logits: Tensor = self.classifier(context)
+        return self.blend[0] * logits + self.blend[1] * length.sqrt() * likely
 
     def typical(self, likely: Tensor, near: Tensor) -> Tensor:
         """How typical windows are of the class that they are most typical of, float [B], in
@@ -163,8 +173,9 @@ class NBA(nn.Module):
         """Probability [B, K], attention [B, N], context [B, M], known [B]: the outputs of the ONNX
         file."""
         attention, context = self.encode(pool, interval, service)
-        known = self.familiarity(*self.resemblance(pool, interval, service, context))
-        return torch.softmax(self.classifier(context), 1), attention, context, known
+        seen, likely, near = self.resemblance(pool, interval, service, context)
+        probability = torch.softmax(self.blended(pool, context, likely), 1)
+        return probability, attention, context, self.familiarity(seen, likely, near)
 
     @torch.no_grad()
     def remember(self, habits: Habits, context: Tensor, truth: Tensor) -> None:
@@ -199,7 +210,7 @@ class NBA(nn.Module):
         self.tolerance.copy_(torch.tensor([seen, typical, usual]))
 
     @torch.no_grad()
-    def cool(self, temperature: float) -> None:
-        """Divide all logits by ``temperature`` from now on."""
-        self.output.weight.div_(temperature)
-        self.output.bias.div_(temperature)
+    def weigh(self, temperature: float, habits: float) -> None:
+        """From now on divide the network's logits by ``temperature`` and multiply the habits'
+        likelihoods by ``habits``."""
+        self.blend.copy_(torch.tensor([1 / temperature, habits]))

@@ -63,10 +63,13 @@ def test_the_context_is_the_states_weighted_by_attention_so_order_matters(model:
     assert not torch.allclose(forward, backward)
 
 
-def test_cooling_divides_the_logits(model: NBA) -> None:
-    before = model.logits(*windows(2))
-    model.cool(2.0)
-    assert torch.allclose(model.logits(*windows(2)), before / 2, atol=1e-6)
+def test_weighing_divides_the_networks_logits_and_adds_the_habits_likelihoods(model: NBA) -> None:
+    pool, *_ = windows(LENGTH - 9)
+    context, likely = torch.randn(3, 8), torch.randn(3, 4)
+    before = model.blended(pool, context, likely)
+    assert torch.equal(before, model.classifier(context))
+    model.weigh(temperature=2.0, habits=0.5)
+    assert torch.allclose(model.blended(pool, context, likely), before / 2 + 0.5 * 3 * likely)
 
 
 @pytest.mark.parametrize("left_out", ["pool", "service"])

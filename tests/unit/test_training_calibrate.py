@@ -8,6 +8,7 @@ import pytest
 from nba_broker.policy import Policy, PolicySettings
 from training.calibrate import (
     CANDIDATES,
+    blend,
     calibrate,
     changed,
     class_weights,
@@ -16,7 +17,6 @@ from training.calibrate import (
     quantile,
     smooth,
     softmax,
-    temperature_of,
     tolerance,
 )
 
@@ -31,7 +31,18 @@ def test_the_temperature_undoes_a_factor_on_honest_logits(factor: float) -> None
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (20_000, 3))
     truth = (softmax(logits).cumsum(1) > rng.random((20_000, 1))).argmax(1)
-    assert temperature_of(factor * logits, truth) == pytest.approx(factor, rel=0.1)
+    temperature, habits = blend(factor * logits, rng.normal(0, 2, (20_000, 3)), truth, (0, 1))
+    assert temperature == pytest.approx(factor, rel=0.1)
+    assert habits == 0
+
+
+def test_habits_have_the_say_where_the_network_knows_nothing() -> None:
+    rng = np.random.default_rng(0)
+    likely = rng.normal(0, 2, (20_000, 3))
+    truth = (softmax(likely).cumsum(1) > rng.random((20_000, 1))).argmax(1)
+    temperature, habits = blend(rng.normal(0, 2, (20_000, 3)), likely, truth, (0, 1))
+    assert temperature > 5
+    assert habits == 1
 
 
 def test_smoothing_is_the_policys_and_keeps_hosts_apart() -> None:
@@ -78,10 +89,9 @@ def test_a_class_that_has_changed_takes_no_part_in_the_calibration() -> None:
     logits = 4 * np.eye(3)[np.where(truth == 2, 0, truth)]  # 2 is taken for 0 now
     known = np.where(truth == 2, -9.0, 1.0)
     left_out = changed(logits, truth)
-    chosen = calibrate(logits, truth, logits, known, truth, truth, 0.99, left_out)
+    chosen = calibrate((1.0, 0.0), logits, known, truth, truth, 0.99, left_out)
     assert chosen.left_out == (2,)
     assert chosen.known == 1.0
-    assert chosen.temperature < 1
     assert chosen.precision == 1.0
 
 
