@@ -35,7 +35,7 @@ lint: $(VENV)/dev
 		$(BIN)/zeek-format < $$script | diff -u $$script - || exit 1; \
 	done
 
-bench: $(VENV)/runtime
+bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks $(BENCH)
 
 $(VENV)/bin/python:

@@ -9,8 +9,9 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import live, offline
@@ -18,17 +19,21 @@ from benchmarks.offline import Figure
 from nba_broker.zeek_process import find_zeek
 
 RUNS = 5
+ONCE = ("fit",)  # takes minutes, and most of them sums that take the same time every time
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
-    "pipeline": offline.pipeline,
-    "memory": lambda: offline.memory(100_000),
-    "memory-million": lambda: offline.memory(1_000_000),
-    "decode": offline.decoding,
-    "archive": offline.archive,
-    "transport": live.transport,
-    "end-to-end": live.end_to_end,
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
+    "pipeline": lambda _: offline.pipeline(),
+    "memory": lambda _: offline.memory(100_000),
+    "memory-million": lambda _: offline.memory(1_000_000),
+    "decode": lambda _: offline.decoding(),
+    "archive": lambda _: offline.archive(2_000_000),
+    "archive-ten-million": lambda _: offline.archive(10_000_000),
+    "fit": lambda arguments: offline.fit(arguments.archive, arguments.labels),
+    "transport": lambda _: live.transport(),
+    "end-to-end": lambda _: live.end_to_end(),
 }
 NEED_ZEEK = ("transport", "end-to-end")
+NEED_EXTRA = ("archive", "archive-ten-million", "fit")
 
 
 def machine() -> str:
@@ -41,12 +46,12 @@ def machine() -> str:
     return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
 
 
-def measure(name: str, runs: int) -> Iterator[Figure]:
+def measure(name: str, runs: int, options: Sequence[str]) -> Iterator[Figure]:
     """The median of every figure of a benchmark."""
     found: dict[str, list[float]] = {}
     units = {}
     for _ in range(runs):
-        command = [sys.executable, "-m", "benchmarks", "--once", name]
+        command = [sys.executable, "-m", "benchmarks", "--once", name, *options]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         for line in output.splitlines():
             figure = json.loads(line)
@@ -61,22 +66,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--archive", type=Path, metavar="DIR", help="what fit learns from")
+    parser.add_argument("--labels", type=Path, metavar="L.csv", help="and its labels")
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     if arguments.once:
-        for name, value, unit in BENCHMARKS[arguments.names[0]]():
+        for name, value, unit in BENCHMARKS[arguments.names[0]](arguments):
             print(json.dumps({"name": name, "value": value, "unit": unit}))
         return 0
+    options = []
+    if arguments.archive and arguments.labels:
+        options = ["--archive", str(arguments.archive), "--labels", str(arguments.labels)]
+    elif arguments.archive or arguments.labels:
+        parser.error("--archive and --labels go together")
     about = {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
     for name in arguments.names or BENCHMARKS:
         if name in NEED_ZEEK and find_zeek() is None:
             print(f"{name} needs Zeek and is left out", file=sys.stderr)
             continue
-        for figure, value, unit in measure(name, arguments.runs):
+        if name in NEED_EXTRA and find_spec("torch") is None:
+            print(f"{name} needs the extra train and is left out", file=sys.stderr)
+            continue
+        runs = 1 if name in ONCE else arguments.runs
+        for figure, value, unit in measure(name, runs, options):
             figures = {"name": figure, "value": float(f"{value:.4g}"), "unit": unit}
-            print(json.dumps(figures | {"runs": arguments.runs} | about), flush=True)
+            print(json.dumps(figures | {"runs": runs} | about), flush=True)
     return 0
 
 

@@ -1,9 +1,9 @@
-"""Figures that need no Zeek: the pipeline, its memory, decoding, and archives."""
+"""Figures that need no Zeek: the pipeline, its memory, decoding, archives, and training."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,16 +23,17 @@ from nba_broker.cli import build_pipeline
 from nba_broker.link import decode
 from nba_broker.messages import Sessions
 from nba_broker.pipeline import Pipeline
+from nba_broker.pools import Database, Pools
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Scorer, Scores
-from nba_broker.sequences import Windows
+from nba_broker.sequences import Schedule, Windows
+from tools import generate
 
 Figure = tuple[str, float, str]
 """Name, value and unit."""
 
 STEP = 32  # batches that a busy worker finds waiting, and hands to the pipeline at once
 SESSIONS = 500_000
-ROWS = 2_000_000
 
 
 class Stopwatch(Scorer):
@@ -156,29 +158,85 @@ def decoding() -> Iterator[Figure]:
     yield "decode.bytes", sum(map(len, frames)) / sessions, "B/session"
 
 
-def archive() -> Iterator[Figure]:
+def archive(rows: int) -> Iterator[Figure]:
     """``nba-broker score`` over one big conn.log, beside pandas.read_csv of the same columns."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "conn.log"
-        traffic.conn_log(log, ROWS, 1_000)
+        traffic.conn_log(log, rows, 1_000)
         read = (
             "import pandas, sys; pandas.read_csv(sys.argv[1], sep='\\t', comment='#', header=None,"
             f"usecols={[traffic.COLUMNS.index(name) for name in _READ]})"
         )
-        pandas_seconds = _child("-c", read, str(log))
-        score = ("-m", "nba_broker.cli", "score", str(log), "--out", folder)
-        score_seconds = _child(*score)
-    yield "read_csv.rows", ROWS / pandas_seconds, "rows/cpu-s"
-    yield "score.rows", ROWS / score_seconds, "rows/cpu-s"
-    yield "score.against_read_csv", pandas_seconds / score_seconds, "ratio"
+        pandas = _child("-c", read, str(log))
+        sort = (
+            "import sys; from nba_broker import conn_log;"
+            "sum(map(len, conn_log.read(sys.argv[1:]).batches()))"
+        )
+        reading = _child("-c", sort, str(log))
+        score = _child("-m", "nba_broker.cli", "score", str(log), "--out", folder)
+    name = f"{rows}_rows"
+    yield f"read_csv.{name}", rows / pandas.wall, "rows/s"
+    yield f"read_csv.cpu.{name}", rows / pandas.cpu, "rows/cpu-s"
+    yield f"score.{name}", rows / score.wall, "rows/s"
+    yield f"score.cpu.{name}", rows / score.cpu, "rows/cpu-s"
+    yield f"score.reading_share.{name}", reading.cpu / score.cpu, "of cpu time"
+    yield f"score.against_read_csv.{name}", pandas.wall / score.wall, "ratio"
+    yield f"score.cpu.against_read_csv.{name}", pandas.cpu / score.cpu, "ratio"
+    yield f"score.memory.{name}", score.memory / 1e6, "MB"
 
 
 _READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
 
 
-def _child(*arguments: str) -> float:
-    """Processor seconds of a Python of its own."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+class _Cost(NamedTuple):
+    """What a process took: seconds, processor seconds, and bytes resident at most."""
+
+    wall: float
+    cpu: float
+    memory: int
+
+
+def _child(*arguments: str) -> _Cost:
+    """What a Python of its own takes."""
+    began = time.perf_counter()
+    child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, child.args)
+    return _Cost(
+        time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    )
+
+
+def fit(archive: Path | None, labels: Path | None) -> Iterator[Figure]:
+    """``nba-train fit`` of a labelled archive, by default 14 days of seven devices, made up."""
+    from training import dataset
+    from training import fit as module
+    from training.labels import read
+
+    with tempfile.TemporaryDirectory() as folder:
+        if archive is None or labels is None:
+            archive, labels = Path(folder), Path(folder) / "labels.csv"
+            _generate(archive, labels)
+        began = time.perf_counter()
+        sessions, _ = dataset.load(
+            [archive], read([labels]), Pools([Database(config.shipped("asn.mmdb.xz"))])
+        )
+        sessions.windows(Schedule(module.DEFAULT.window, module.DEFAULT.min_sessions))
+        yield "fit.reading_and_windowing", time.perf_counter() - began, "s"
+        yield "fit.reading_and_windowing.memory", _status("VmHWM") / 1e6, "MB"
+        module.fit(sessions, say=lambda _: None)
+        yield "fit", time.perf_counter() - began, "s"
+        yield "fit.memory", _status("VmHWM") / 1e6, "MB"
+        yield "fit.sessions", len(sessions), "sessions"
+
+
+def _generate(archive: Path, labels: Path) -> None:
+    profiles = dict(islice(generate.load().items(), 7))
+    named = [word for name in profiles for word in ("--device", name)]
+    with contextlib.redirect_stdout(sys.stderr):
+        generate.main(["--days", "14", "--out", str(archive), *named])
+    devices = generate.place(profiles)
+    rows = [f"{one.mac},{one.name},{one.profile['category']}" for one in devices]
+    labels.write_text("\n".join(["host,device,category", *rows]) + "\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import ipaddress
 import os
 import re
@@ -15,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
 
 from nba_broker import zeek_log
 from nba_broker.addresses import canonical
 from nba_broker.errors import ArchiveError
+from nba_broker.external_sort import MEMORY, Sorter
 from nba_broker.messages import Lease, Sessions, port_code
 
 _REQUIRED = ("ts", "id.orig_h", "id.resp_h")
-_NUMBERS = ("ts", "id.resp_p")
-_TEXTS = ("id.orig_h", "id.resp_h", "proto", "local_orig", "orig_l2_addr")
-_COLUMNS = (*_NUMBERS, "uid", *_TEXTS)
+# Columns with few different values, each of which is looked at once.
+_TEXTS = ("id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
+_COLUMNS = ("ts", "uid", *_TEXTS)
 
 # What only a conn log has. JSON rows need not say which log they are from, and every protocol's
 # log has the three required columns.
@@ -35,13 +35,25 @@ _CONN_NAME = re.compile(r"conn\..*|.*\.conn\.log.*")
 _DHCP_NAME = re.compile(r"dhcp\..*|.*\.dhcp\.log.*")
 _DNS_NAME = re.compile(r"dns\..*|.*\.dns\.log.*")
 _NOT_A_LOG = re.compile(r".*\.(pcap|pcapng|cap|csv)(\.gz)?", re.IGNORECASE)
-# Not a group's: where Zeek has turned a connection round, its originator may be a broadcast.
-_MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+# Not a group's, nor that of an interface that has none.
+_MAC = re.compile(r"(?!00:00:00:00:00:00)[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+_EVERYBODY = "ff:ff:ff:ff:ff:ff"
 
 # A later time than this is in milliseconds (JSON::TS_MILLIS), or nonsense.
 _LATEST = 1e11
-# Zeek's uids have at most 19 characters; the bound keeps a broken file from eating the memory.
-_UID_BYTES = 32
+
+ROW = np.dtype(
+    [
+        ("ts", np.float64),
+        ("host", np.int32),
+        ("dst", np.int32),
+        ("dport", np.int32),
+        ("mac", np.int32),
+        ("log", np.int32),
+        ("uid", "S20"),  # Zeek's have at most 19 characters
+    ]
+)
+"""A session of an archive, compactly; see :class:`Archive`."""
 
 # fmt: off
 _PRIVATE_V4 = (
@@ -74,44 +86,44 @@ class Report:
     errors: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Archive:
-    """All sessions of an archive in memory, sorted by (ts, host, dst, dport), compactly.
+    """All sessions of an archive, sorted by (ts, host, dst, dport).
 
-    ts: float64 [n]. host, dst: int32 [n] into ``addresses``; mac: int32 [n] into ``macs``.
-    dport, log: int32 [n], ``log`` into ``logs``, the file names. uid: bytes [n].
-    leases: sorted by their time.
+    Rows hold ``host`` and ``dst`` as indices into ``addresses``, ``mac`` into ``macs``, ``log``
+    into ``logs``, the file names; ``dport`` is messages.port_code's. leases: sorted by their time.
+    Sessions beyond the memory that was given lie on disk until this is garbage.
     """
 
-    ts: np.ndarray
-    host: np.ndarray
-    dst: np.ndarray
-    dport: np.ndarray
-    mac: np.ndarray
-    uid: np.ndarray
-    log: np.ndarray
-    addresses: np.ndarray
-    macs: np.ndarray
-    logs: tuple[str, ...]
-    leases: tuple[Lease, ...]
-    report: Report
+    def __init__(self, columns: _Columns, logs: tuple[str, ...], leases: tuple[Lease, ...]) -> None:
+        self._sorter = columns.sorter
+        self.addresses = columns.addresses
+        self.macs = columns.macs
+        self.logs = logs
+        self.leases = leases
+        self.report = columns.report
 
     def __len__(self) -> int:
-        return len(self.ts)
+        return len(self._sorter)
+
+    def rows(self, size: int = 65536) -> Iterator[np.ndarray]:
+        """The sessions in order as arrays of ROW, ``size`` at a time."""
+        return self._sorter.parts(size)
 
     def batches(self, size: int = 65536) -> Iterator[Sessions]:
-        """The sessions in order, at most ``size`` at a time."""
-        for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            yield Sessions(
-                ts=self.ts[part],
-                host=self.addresses[self.host[part]].tolist(),
-                uid=self.uid[part].astype("U").tolist(),
-                mac=self.macs[self.mac[part]].tolist(),
-                dst=self.addresses[self.dst[part]].tolist(),
-                dport=self.dport[part],
-                log=self.log[part],
-            )
+        """The sessions in order, ``size`` at a time."""
+        return map(self.sessions, self.rows(size))
+
+    def sessions(self, rows: np.ndarray) -> Sessions:
+        """Rows as a batch."""
+        return Sessions(
+            ts=np.ascontiguousarray(rows["ts"]),
+            host=self.addresses[rows["host"]].tolist(),
+            uid=rows["uid"].astype("U").tolist(),
+            mac=self.macs[rows["mac"]].tolist(),
+            dst=self.addresses[rows["dst"]].tolist(),
+            dport=np.ascontiguousarray(rows["dport"]),
+            log=np.ascontiguousarray(rows["log"]),
+        )
 
 
 def read(
@@ -120,18 +132,20 @@ def read(
     local: Sequence[str] = (),
     since: float | None = None,
     until: float | None = None,
+    memory: int = MEMORY,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Archive:
     """Read files, folders and ``-`` (standard input) as one archive.
 
     ``local`` are networks whose addresses are hosts, besides those that Zeek or private space
-    calls local. Sessions with since <= ts < until are kept. ``progress`` is told (files read,
+    calls local. Sessions with since <= ts < until are kept. ``memory``, bytes, is for sessions;
+    what does not fit is sorted on disk, in the same order. ``progress`` is told (files read,
     files in all, sessions so far) after each file. A bad file is named in ``report.errors`` and
     the others are still read; raises ArchiveError where nothing at all can be read.
     """
     report = Report()
     conn_logs, dhcp_logs, _ = find(paths, report.errors)
-    columns = _Columns(local, since, until, report)
+    columns = _Columns(local, since, until, memory, report)
     for number, path in enumerate(conn_logs):
         skipped = report.skipped
         try:
@@ -157,7 +171,7 @@ def read(
         except (ArchiveError, OSError) as error:
             report.errors.append(_error(path, error))
     leases.sort(key=lambda lease: (lease.ts, lease.ip, lease.mac))
-    return columns.archive(tuple(_name(path) for path in conn_logs), tuple(leases))
+    return Archive(columns, tuple(_name(path) for path in conn_logs), tuple(leases))
 
 
 def _name(path: str | Path) -> str:
@@ -291,7 +305,12 @@ class _Columns:
     """Collects the columns of many files; each distinct address and MAC is looked at once."""
 
     def __init__(
-        self, local: Sequence[str], since: float | None, until: float | None, report: Report
+        self,
+        local: Sequence[str],
+        since: float | None,
+        until: float | None,
+        memory: int,
+        report: Report,
     ) -> None:
         try:
             self._local = _Networks(local)
@@ -299,13 +318,31 @@ class _Columns:
             raise ArchiveError(f"local networks: {error}") from None
         self._since = -np.inf if since is None else since
         self._until = np.inf if until is None else until
-        self._report = report
+        self.report = report
+        self.sorter = Sorter(ROW, "ts", self._ties, memory)
         # Code 0 is what is no address.
         self._address_codes: dict[str, int] = {}
         self._addresses = [""]
         self._kinds = bytearray(1)
         self._mac_codes: dict[str, int] = {"": 0}
-        self._parts: list[tuple[np.ndarray, ...]] = []
+
+    @property
+    def addresses(self) -> np.ndarray:
+        """Addresses by code, as objects."""
+        return np.array(self._addresses, dtype=object)
+
+    @property
+    def macs(self) -> np.ndarray:
+        """MACs by code, as objects."""
+        return np.array(list(self._mac_codes), dtype=object)
+
+    def _ties(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What sessions of the same time are ordered by."""
+        codes, place = np.unique(np.stack([rows["dst"], rows["host"]]), return_inverse=True)
+        texts = np.array([self._addresses[code] for code in codes.tolist()], dtype=object)
+        rank = np.empty(len(texts), dtype=np.int64)
+        rank[np.argsort(texts, kind="stable")] = np.arange(len(texts))
+        return (rows["dport"], *rank[place])
 
     def read(self, path: str | Path, log: int) -> None:
         """Add one file's sessions; raises ArchiveError (what was read before it is kept)."""
@@ -314,51 +351,43 @@ class _Columns:
             for header, body in zeek_log.segments(stream):
                 if header.fields:
                     _require_conn_log(path, header.path, set(header.fields))
-                    frame, rows = _tsv_frame(header, body)
-                    unset = header.unset_field.decode("utf-8", "replace")
+                    block, rows = _tsv_block(header, body)
                 else:
-                    frame, rows = _json_frame(path, body)
-                    unset = ""
-                self._report.files += not counted
+                    block, rows = _json_block(path, body)
+                self.report.files += not counted
                 counted = True
-                self._report.rows += rows
-                self._report.skipped += rows - len(frame)
-                self._add(frame, unset, log)
+                self.report.rows += rows
+                self.report.skipped += rows - len(block.ts)
+                self._add(block, log)
 
-    def _add(self, frame: pd.DataFrame, unset: str, log: int) -> None:
-        report = self._report
-        ts = _microseconds(frame["ts"].to_numpy())
-        port = frame["id.resp_p"].to_numpy()
-        host = _coded(frame["id.orig_h"], self._address)
-        dst = _coded(frame["id.resp_h"], self._address)
-        valid = (ts >= 0) & (ts < _LATEST) & (host > 0) & (dst > 0)
-        valid &= (port >= 0) & (port <= 0xFFFF) & (port == np.floor(port))
-        mac = _coded(frame["orig_l2_addr"], self._mac)
-        local = _coded(frame["local_orig"], lambda text: {"T": 1, "F": 0}.get(text, -1))
+    def _add(self, block: _Block, log: int) -> None:
+        report = self.report
+        ts = _microseconds(block.ts)
+        port = block.coded("id.resp_p", lambda text: _port(text, block.unset))
+        host = block.coded("id.orig_h", self._address)
+        dst = block.coded("id.resp_h", self._address)
+        mac = block.coded("orig_l2_addr", self._mac)
+        local = block.coded("local_orig", lambda text: {"T": 1, "F": 0}.get(text, -1))
+        valid = (ts >= 0) & (ts < _LATEST) & (host > 0) & (dst > 0) & (port >= 0)
         kind = np.frombuffer(self._kinds, dtype=np.uint8)[host]
         is_host = (local == 1) | ((kind & _IS_LOCAL) > 0)
         is_host |= (local == -1) & ((kind & _IS_PRIVATE) > 0)
         # Before it has an address a device is known by its MAC alone.
         is_host = np.where(kind & _IS_UNSPECIFIED, mac > 0, is_host & ((kind & _IS_NEVER) == 0))
+        is_host &= mac >= 0
         inside = (ts >= self._since) & (ts < self._until)
         keep = valid & is_host & inside
         report.skipped += int(np.count_nonzero(~valid))
         report.not_hosts += int(np.count_nonzero(valid & ~is_host))
         report.outside += int(np.count_nonzero(valid & is_host & ~inside))
-        kept = int(np.count_nonzero(keep))
-        report.sessions += kept
-        protocol = _coded(frame["proto"], lambda text: port_code(0, text))
-        self._parts.append(
-            (
-                ts[keep],
-                host[keep],
-                dst[keep],
-                port[keep].astype(np.int32) + protocol[keep],
-                mac[keep],
-                _uids(frame["uid"].to_numpy(dtype=object)[keep], unset),
-                np.full(kept, log, dtype=np.int32),
-            )
-        )
+        rows = np.empty(np.count_nonzero(keep), ROW)
+        report.sessions += len(rows)
+        dport = port + block.coded("proto", lambda text: port_code(0, text))
+        columns = {"ts": ts, "host": host, "dst": dst, "dport": dport, "mac": mac}
+        for name, column in (columns | {"uid": block.uid}).items():
+            rows[name] = column[keep]
+        rows["log"] = log
+        self.sorter.add(rows)
 
     def _address(self, text: str) -> int:
         """The code of an address, 0 for what is none; spellings of one address share a code."""
@@ -382,32 +411,12 @@ class _Columns:
         return code
 
     def _mac(self, text: str) -> int:
+        """The code of a MAC, 0 for what is none; -1 for everybody's, which Zeek gives as the
+        originator's where it has turned a broadcast round."""
         text = text.lower()
+        if text == _EVERYBODY:
+            return -1
         return self._mac_codes.setdefault(text, len(self._mac_codes)) if _MAC.fullmatch(text) else 0
-
-    def archive(self, logs: tuple[str, ...], leases: tuple[Lease, ...]) -> Archive:
-        """Everything collected, in order; equal keys stay in the order of the files."""
-        ts, host, dst, dport, mac, uid, log = (
-            np.concatenate(column) for column in zip(*self._parts, strict=True)
-        )
-        addresses = np.array(self._addresses, dtype=object)
-        rank = np.empty(len(addresses), dtype=np.int32)
-        rank[np.argsort(addresses, kind="stable")] = np.arange(len(addresses), dtype=np.int32)
-        order = np.lexsort((dport, rank[dst], rank[host], ts))
-        return Archive(
-            ts=ts[order],
-            host=host[order],
-            dst=dst[order],
-            dport=dport[order],
-            mac=mac[order],
-            uid=uid[order],
-            log=log[order],
-            addresses=addresses,
-            macs=np.array(list(self._mac_codes), dtype=object),
-            logs=logs,
-            leases=leases,
-            report=self._report,
-        )
 
 
 def _require_conn_log(path: str | Path, declared: str, columns: set[str]) -> None:
@@ -424,89 +433,115 @@ def _require_conn_log(path: str | Path, declared: str, columns: set[str]) -> Non
         raise ArchiveError(f"no column {', '.join(missing)}: not a whole conn log, left out")
 
 
-def _tsv_frame(header: zeek_log.Header, body: bytes) -> tuple[pd.DataFrame, int]:
-    """The columns of interest of a block of TSV rows, and how many rows the block has.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """The columns of interest of n rows.
 
-    Rows with too few or too many fields are not in the frame. ``ts`` and ``id.resp_p`` are
-    numbers, NaN where they are none; the others text, ``uid`` as objects, the rest categories.
+    ts: float64 [n], NaN where it is no number. uid: bytes [n]. texts: for each of _TEXTS, each
+    row's index int32 [n] into the different ones. unset: the text of a field without value.
     """
-    if b"\r" in body:
-        body = body.replace(b"\r\n", b"\n")
+
+    ts: np.ndarray
+    uid: np.ndarray
+    texts: dict[str, tuple[np.ndarray, list[str]]]
+    unset: str
+
+    def coded(self, name: str, code: Callable[[str], int]) -> np.ndarray:
+        """Each row's code, int32 [n], computed once per text."""
+        index, texts = self.texts[name]
+        codes: np.ndarray = np.array([code(text) for text in texts], dtype=np.int32)[index]
+        return codes
+
+
+_TEXT = pa.dictionary(pa.int32(), pa.binary())
+_STEP = 1 << 20
+
+
+def _tsv_block(header: zeek_log.Header, body: bytes) -> tuple[_Block, int]:
+    """A block of TSV rows, without those of too few or too many fields, and how many it had."""
     if header.separator != b"\t":
         # Control characters inside values are always escaped, so there is no other tab.
         body = body.replace(header.separator, b"\t")
-    tabs = len(header.fields) - 1
-    rows = body.count(b"\n")
-    # pandas silently fills short rows and cuts long ones.
-    if body.translate(None, _ALL_BUT_TAB_AND_NEWLINE) != (b"\t" * tabs + b"\n") * rows:
-        lines = [line for line in body.split(b"\n") if line]
-        rows = len(lines)
-        body = b"".join(line + b"\n" for line in lines if line.count(b"\t") == tabs)
-    places = {name: at for at, name in enumerate(header.fields) if name in _COLUMNS}
-    if not body:
-        return _empty_frame(), rows
-    types: dict[int, Any] = {at: "category" for name, at in places.items() if name in _TEXTS}
-    types |= {places[name]: object for name in ("uid", *_NUMBERS) if name in places}
-    fast = types | {places[name]: np.float64 for name in _NUMBERS if name in places}
+    columns = {name: str(at) for at, name in enumerate(header.fields) if name in _COLUMNS}
+    unset = header.unset_field.decode("utf-8", "replace")
+    types = {at: pa.binary() if name == "uid" else _TEXT for name, at in columns.items()}
     try:
-        frame = _read_csv(body, fast)
-    except ValueError:
-        frame = _read_csv(body, types)
-    frame = frame.rename(columns={at: name for name, at in places.items()})
-    for name in _NUMBERS:
-        if name not in frame:
-            frame[name] = 0.0
-        elif frame[name].dtype == object:
-            texts = frame[name]
-            numbers = pd.to_numeric(texts, errors="coerce").astype(np.float64)
-            if name == "id.resp_p":
-                numbers[texts == header.unset_field.decode("utf-8", "replace")] = 0.0
-            frame[name] = numbers
-    if "uid" not in frame:
-        frame["uid"] = ""
-    for name in _TEXTS:
-        if name not in frame:
-            frame[name] = _categories([""] * len(frame))
-    return frame, rows
+        table = _read_csv(header, body, types | {columns["ts"]: pa.float64()}, _STEP)
+        rows = len(table)
+        ts = table[columns["ts"]].to_numpy()
+    except pa.ArrowInvalid:
+        # A row of another length than the header's, a time that is none, a row beyond all measure.
+        lines = [line for line in body.splitlines() if line]
+        rows = len(lines)
+        body = b"".join(
+            line + b"\n" for line in lines if line.count(b"\t") == len(header.fields) - 1
+        )
+        table = _read_csv(header, body, types, len(body))
+        index, texts = _dictionary(table[columns["ts"]])
+        ts = np.array([_number(text) for text in texts], dtype=np.float64)[index]
+    uid = np.zeros(len(table), ROW["uid"])
+    if "uid" in columns:
+        uid[:] = table[columns["uid"]].to_numpy()
+        uid[uid == header.unset_field] = b""
+        letters = uid.view(np.uint8)
+        letters[letters > 0x7E] = ord("?")
+    absent = np.zeros(len(table), np.int32), [unset]
+    return _Block(
+        ts=ts,
+        uid=uid,
+        texts={
+            name: _dictionary(table[columns[name]]) if name in columns else absent
+            for name in _TEXTS
+        },
+        unset=unset,
+    ), rows
 
 
-_ALL_BUT_TAB_AND_NEWLINE = bytes(set(range(256)) - set(b"\t\n"))
-
-
-def _read_csv(body: bytes, types: dict[int, Any]) -> pd.DataFrame:
-    return pd.read_csv(
-        io.BytesIO(body),
-        sep="\t",
-        header=None,
-        usecols=list(types),
-        dtype=types,
-        quoting=csv.QUOTE_NONE,
-        na_filter=False,
-        encoding_errors="replace",
-        low_memory=False,
-        engine="c",
+def _read_csv(
+    header: zeek_log.Header, body: bytes, types: dict[str, pa.DataType], step: int
+) -> pa.Table:
+    """The columns in ``types``, by their place; raises ArrowInvalid unless every row conforms and
+    fits into ``step`` bytes, which one thread takes at a time."""
+    if not body:
+        return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+    return pa.csv.read_csv(
+        pa.BufferReader(body),
+        pa.csv.ReadOptions(
+            column_names=[str(at) for at in range(len(header.fields))], block_size=step
+        ),
+        pa.csv.ParseOptions(delimiter="\t", quote_char=False),
+        pa.csv.ConvertOptions(
+            check_utf8=False,
+            include_columns=list(types),
+            column_types=types,
+            null_values=[header.unset_field],
+        ),
     )
 
 
-def _json_frame(path: str | Path, body: bytes) -> tuple[pd.DataFrame, int]:
-    """The same frame as of TSV, from a block of JSON lines."""
+def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Each row's index, int32 [n], into the different texts."""
+    array = column.unify_dictionaries().combine_chunks()
+    texts = [text.decode("utf-8", "replace") for text in array.dictionary.to_pylist()]
+    return array.indices.to_numpy(), texts
+
+
+def _json_block(path: str | Path, body: bytes) -> tuple[_Block, int]:
+    """The same of JSON lines."""
     lines = list(zeek_log.json_rows(body))
     rows = [row for row in lines if row is not None]
     if rows:
         declared = rows[0].get("_path", "")
         _require_conn_log(path, str(declared), set().union(*rows))
-    frame = pd.DataFrame(
-        {
-            "ts": np.array([_json_ts(row.get("ts")) for row in rows], dtype=np.float64),
-            "id.resp_p": np.array(
-                [_json_port(row.get("id.resp_p")) for row in rows], dtype=np.float64
-            ),
-            "uid": pd.Series([_json_text(row.get("uid")) for row in rows], dtype=object),
-        }
+    block = _Block(
+        ts=np.array([_json_ts(row.get("ts")) for row in rows], dtype=np.float64),
+        uid=np.array(
+            [_json_text(row.get("uid")).encode("ascii", "replace") for row in rows], ROW["uid"]
+        ),
+        texts={name: _distinct([_json_text(row.get(name)) for row in rows]) for name in _TEXTS},
+        unset="",
     )
-    for name in _TEXTS:
-        frame[name] = _categories([_json_text(row.get(name)) for row in rows])
-    return frame, len(lines)
+    return block, len(lines)
 
 
 def _json_ts(value: Any) -> float:
@@ -516,44 +551,31 @@ def _json_ts(value: Any) -> float:
         return np.nan
 
 
-def _json_port(value: Any) -> float:
-    if value is None:
-        return 0.0
-    return float(value) if type(value) is int and abs(value) < 1 << 32 else np.nan
-
-
 def _json_text(value: Any) -> str:
     if isinstance(value, bool):
         return "T" if value else "F"
-    return value if isinstance(value, str) else ""
+    return str(value) if isinstance(value, (str, int, float)) else ""
 
 
-def _categories(texts: list[str]) -> pd.Categorical:
-    codes, uniques = pd.factorize(np.array(texts, dtype=object))
-    return pd.Categorical.from_codes(codes, categories=pd.Index(uniques, dtype=object))
+def _distinct(texts: list[str]) -> tuple[np.ndarray, list[str]]:
+    places: dict[str, int] = {}
+    index = [places.setdefault(text, len(places)) for text in texts]
+    return np.array(index, dtype=np.int32), list(places)
 
 
-def _empty_frame() -> pd.DataFrame:
-    frame = pd.DataFrame({name: np.empty(0) for name in _NUMBERS})
-    frame["uid"] = np.empty(0, dtype=object)
-    for name in _TEXTS:
-        frame[name] = _categories([])
-    return frame
-
-
-def _coded(column: pd.Series, code: Callable[[str], int]) -> np.ndarray:
-    """Each row's code as int32 [n], computed once per distinct text."""
-    table = [code(str(text)) for text in column.cat.categories]
-    return np.array(table, dtype=np.int32)[column.cat.codes.to_numpy()]
-
-
-def _uids(values: np.ndarray, unset: str) -> np.ndarray:
-    values = np.where(values == unset, "", values)
+def _number(text: str) -> float:
     try:
-        packed = values.astype("S")
-    except UnicodeEncodeError:
-        packed = np.array([value.encode("ascii", "replace") for value in values])
-    return packed.astype(f"S{max(1, min(packed.itemsize, _UID_BYTES))}")
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def _port(text: str, unset: str) -> int:
+    """A port's number, 0 where it is unset, -1 where it is none."""
+    if text == unset:
+        return 0
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else -1
+    return number if number <= 0xFFFF else -1
 
 
 def _seconds(value: Any) -> float:

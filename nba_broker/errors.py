@@ -21,6 +21,10 @@ class ArchiveError(NBAError):
     """An archive of logs in which nothing can be read."""
 
 
+class AnswersError(NBAError):
+    """A file of answers, or an answer, that cannot be used."""
+
+
 class MessageError(NBAError):
     """A message from Zeek that does not follow the wire contract; counted and dropped."""
 

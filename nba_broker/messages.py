@@ -16,6 +16,7 @@ PROTOCOL_CODES = {name: code for code, name in enumerate(PROTOCOLS)} | {
 }
 
 STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
+REASONS = ("new", "change", "reminder", "answer")
 
 
 def port_code(port: int, protocol: str) -> int:
@@ -57,6 +58,29 @@ class Lease:
     ip: str
     mac: str
     hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A host did what it never does.
+
+    ``index``: the deciding session's place in the step that it came with; ``evidence`` and
+    ``uids`` as in :class:`Verdict`.
+    """
+
+    index: int
+    evidence: tuple[str, ...]
+    uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownHosts:
+    """What kinds of hosts are unknown at ``ts``: ``hosts`` is their number, ``kinds`` a text for
+    each group of those that behave alike, the largest first; at most 16."""
+
+    ts: float
+    hosts: int
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ class Reorder:
         self.settle = settle
         self._settled = np.inf
         self.late = 0
+        self.passed = -np.inf
+        """Event time that all nodes that were live at the last release had left behind."""
         self._clock: dict[str, float] = {}
         self._heard: dict[str, float] = {}
         self._pending: list[Sessions] = []
@@ -118,7 +120,9 @@ class Reorder:
         live = [
             self._clock[node] for node, heard in self._heard.items() if now - heard <= self.silence
         ]
-        return self._until(min(live) - self.hold if live else np.inf)
+        if live:
+            self.passed = min(live) - self.hold
+        return self._until(self.passed if live else np.inf)
 
     def flush(self) -> Sessions:
         """Everything that is held back, in order: nothing earlier will come."""

@@ -11,11 +11,12 @@ import numpy as np
 
 from nba_broker import conn_log
 from nba_broker.errors import ArchiveError
+from nba_broker.external_sort import MEMORY
 from nba_broker.identity import Identity
 from nba_broker.pipeline import Tracker
 from nba_broker.pools import Pools
 from nba_broker.scorer import Class
-from nba_broker.sequences import Sequences, Windows
+from nba_broker.sequences import Schedule, Sequences, Windows
 from training.labels import Label
 
 
@@ -71,12 +72,12 @@ class LabelledSessions:
         number = {one.device: place for place, one in enumerate(classes)}
         return np.array([number.get(label.device, -1) for label in self.labels], np.int64)
 
-    def windows(self, length: int, min_sessions: int, stride: int = 1) -> Windows:
+    def windows(self, schedule: Schedule) -> Windows:
         """The windows due as in the runtime; ``slot`` is the series, ``index`` the session.
 
         Every series starts empty here, so windows of disjoint selections share no session.
         """
-        sequences = Sequences(length, min_sessions, stride, evidence=False)
+        sequences = Sequences(schedule, evidence=False)
         return sequences.push(self.series, self.ts, pool=self.pool, dport=self.dport)
 
 
@@ -104,12 +105,16 @@ def load(
     *,
     since: float | None = None,
     until: float | None = None,
+    memory: int = MEMORY,
 ) -> tuple[LabelledSessions, Origin]:
     """Read an archive's sessions with since <= ts < until and keep those of labelled hosts.
 
-    Raises ArchiveError when none is left.
+    ``memory``, bytes, is for sorting the archive; what does not fit is sorted on disk, with the
+    same result. Raises ArchiveError when none is left.
     """
-    sessions, origin, _, _ = load_rows(paths, labels, pools, since=since, until=until)
+    sessions, origin, _, _ = load_rows(
+        paths, labels, pools, since=since, until=until, memory=memory
+    )
     return sessions, origin
 
 
@@ -120,26 +125,41 @@ def load_rows(
     *,
     since: float | None = None,
     until: float | None = None,
+    memory: int = MEMORY,
 ) -> tuple[LabelledSessions, Origin, conn_log.Archive, np.ndarray]:
-    """As :func:`load`, with the archive and each session's row in it, int64 [n]."""
-    archive = conn_log.read(paths, since=since, until=until)
+    """As :func:`load`, with the archive and each session's row of it, conn_log.ROW [n]."""
+    archive = conn_log.read(paths, since=since, until=until, memory=memory)
     tracker = Tracker(pools)
     for lease in archive.leases:
         tracker.lease(lease)
-    parts = [part for batch in archive.batches() for part in tracker.track(batch)]
-    slot = np.concatenate([np.zeros(0, np.int64), *(part.slot for part in parts)])
-    pool = np.concatenate([np.zeros(0, np.int32), *(part.pool for part in parts)])
+    digest = hashlib.sha256()
+    meant = _Meant(labels, archive)
+    kept = [(np.zeros(0, conn_log.ROW), np.zeros(0, np.int64), np.zeros(0, np.int32))]
+    others: set[int] = set()  # slots of sessions that are left out
+    for rows in archive.rows():
+        batch = archive.sessions(rows)
+        digest.update(batch.ts.tobytes() + batch.dport.tobytes())
+        digest.update("\n".join([*batch.host, *batch.dst]).encode())
+        parts = list(tracker.track(batch))
+        slot = np.concatenate([part.slot for part in parts])
+        pool = np.concatenate([part.pool for part in parts])
+        keep = meant.possibly(rows, slot, tracker.identity)
+        others.update(np.unique(slot[~keep]).tolist())
+        kept.append((rows[keep], slot[keep], pool[keep]))
+    rows, slot, pool = map(np.concatenate, zip(*kept, strict=True))
 
-    series = _series(archive, slot, tracker.identity, labels)
+    series = meant.series(rows, slot, tracker.identity)
     labelled = series >= 0
+    others.update(np.unique(slot[~labelled]).tolist())
     warnings = [*archive.report.errors, *_absent(labels, series)]
     if not labelled.any():
         raise ArchiveError("no session of a labelled host in the archive; check labels and times")
+    rows = rows[labelled]
     sessions = LabelledSessions(
-        ts=archive.ts[labelled],
+        ts=np.ascontiguousarray(rows["ts"]),
         series=series[labelled],
         pool=pool[labelled],
-        dport=archive.dport[labelled],
+        dport=np.ascontiguousarray(rows["dport"]),
         labels=tuple(labels),
         table=pools.table,
     )
@@ -147,32 +167,51 @@ def load_rows(
         since=since,
         until=until,
         logs=archive.report.files,
-        fingerprint=_fingerprint(archive),
-        unlabelled_sessions=int(np.count_nonzero(~labelled)),
-        unlabelled_hosts=len(np.unique(slot[~labelled])),
+        fingerprint=digest.hexdigest(),
+        unlabelled_sessions=len(archive) - len(sessions),
+        unlabelled_hosts=len(others),
         warnings=tuple(warnings),
     )
-    return sessions, origin, archive, np.flatnonzero(labelled)
+    return sessions, origin, archive, rows
 
 
-def _series(
-    archive: conn_log.Archive, slot: np.ndarray, identity: Identity, labels: Sequence[Label]
-) -> np.ndarray:
-    """The label of each session, int64 [n], -1 for none; a MAC's row goes before an address's."""
-    series = np.full(len(slot), -1)
-    slot_of_mac = {identity.mac(number): number for number in range(identity.capacity)}
-    code_of_address = {address: code for code, address in enumerate(archive.addresses.tolist())}
-    for number, label in sorted(enumerate(labels), key=lambda pair: _is_mac(pair[1].host)):
-        if _is_mac(label.host):
-            meant = slot == slot_of_mac.get(label.host, -1)
-        else:
-            meant = archive.host == code_of_address.get(label.host, -1)
-        meant &= (archive.ts >= label.since) & (archive.ts < label.until)
-        if label.log:
-            logs = [place for place, name in enumerate(archive.logs) if name == label.log]
-            meant &= np.isin(archive.log, logs)
-        series[meant] = number
-    return series
+class _Meant:
+    """Which label a session has: a MAC's row goes before an address's, a later row before an
+    earlier one."""
+
+    def __init__(self, labels: Sequence[Label], archive: conn_log.Archive) -> None:
+        self._labels = labels
+        self._logs = archive.logs
+        code = {address: code for code, address in enumerate(archive.addresses.tolist())}
+        self._code = {one.host: code.get(one.host, -1) for one in labels if not _is_mac(one.host)}
+        self._macs = {one.host for one in labels if _is_mac(one.host)}
+
+    def possibly(self, rows: np.ndarray, slot: np.ndarray, identity: Identity) -> np.ndarray:
+        """Whether these sessions can have a label once all is read, bool [n]: as long as a host is
+        known by its address alone, its MAC may still turn out to be a labelled one."""
+        slots, place = np.unique(slot, return_inverse=True)
+        macs = [identity.mac(number) for number in slots.tolist()]
+        by_mac = np.array([mac in self._macs or not mac for mac in macs], bool)[place]
+        keep: np.ndarray = by_mac | np.isin(rows["host"], list(self._code.values()))
+        return keep
+
+    def series(self, rows: np.ndarray, slot: np.ndarray, identity: Identity) -> np.ndarray:
+        """The label of each session, int64 [n], -1 for none, once all is read."""
+        series = np.full(len(slot), -1)
+        slot_of_mac = {identity.mac(number): number for number in range(identity.capacity)}
+        for number, label in sorted(
+            enumerate(self._labels), key=lambda pair: _is_mac(pair[1].host)
+        ):
+            if _is_mac(label.host):
+                meant = slot == slot_of_mac.get(label.host, -1)
+            else:
+                meant = rows["host"] == self._code[label.host]
+            meant &= (rows["ts"] >= label.since) & (rows["ts"] < label.until)
+            if label.log:
+                logs = [place for place, name in enumerate(self._logs) if name == label.log]
+                meant &= np.isin(rows["log"], logs)
+            series[meant] = number
+        return series
 
 
 def _is_mac(host: str) -> bool:
@@ -192,11 +231,3 @@ def _absent(labels: Sequence[Label], series: np.ndarray) -> list[str]:
         return []
     more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
     return [f"no sessions here of {', '.join(absent[:5])}{more}, which labels name"]
-
-
-def _fingerprint(archive: conn_log.Archive) -> str:
-    digest = hashlib.sha256()
-    for column in (archive.ts, archive.host, archive.dst, archive.dport):
-        digest.update(np.ascontiguousarray(column).tobytes())
-    digest.update("\n".join(archive.addresses.tolist()).encode())
-    return digest.hexdigest()

@@ -7,11 +7,11 @@ import math
 import re
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nba_broker.answers import Answer, parse_time
 from nba_broker.errors import NBAError
 
 REQUIRED = ("host", "device", "category")
@@ -52,21 +52,6 @@ class Label:
         )
 
 
-def parse_time(text: str) -> float:
-    """Seconds since the epoch of a date (UTC), an ISO 8601 time, or an epoch.
-
-    Raises ValueError, also for infinities and NaN.
-    """
-    try:
-        seconds = float(text)
-    except ValueError:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
-    if not math.isfinite(seconds):
-        raise ValueError(f"not a time: {text!r}")
-    return seconds
-
-
 def read(paths: Iterable[Path]) -> list[Label]:
     """All rows of the files, in their order; raises LabelsError at the first that is no use."""
     labels: list[Label] = []
@@ -91,6 +76,38 @@ def read(paths: Iterable[Path]) -> list[Label]:
             labels.append(label)
             where.append(place)
     return labels
+
+
+def answered(
+    labels: Sequence[Label], answers: Iterable[Answer]
+) -> tuple[list[Label], list[Answer]]:
+    """The labels with what analysts answered, and the answers that name hosts in vain.
+
+    From its ``at`` on an answer counts more than a label, or an earlier answer. Of a host that
+    nothing else names, an answer names all sessions: somebody looked at what it does, and the
+    archive is older than the answer.
+    """
+    rows = list(labels)
+    category_of = {row.device: row.category for row in rows}
+    unused = []
+    for answer in sorted(answers, key=lambda one: one.at):
+        if answer.action != "label":
+            continue
+        category = category_of.get(answer.device, answer.category)
+        host = answer.mac or (answer.host if answer.one_address else "")
+        if not host or not category:
+            unused.append(answer)
+            continue
+        category_of[answer.device] = category
+        known = [row for row in rows if row.host == host]
+        if any(row.device == answer.device and row.until == math.inf for row in known):
+            continue
+        before = [row for row in known if row.since < answer.at] if answer.at else []
+        rows = [row for row in rows if row.host != host]
+        rows += [replace(row, until=min(row.until, answer.at)) for row in before]
+        since = answer.at if before else -math.inf
+        rows.append(Label(host, answer.device, category, since=since))
+    return rows, unused
 
 
 def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:

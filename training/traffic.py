@@ -17,6 +17,7 @@ import pandas as pd
 
 from nba_broker import conn_log, zeek_log
 from nba_broker.errors import ArchiveError
+from nba_broker.external_sort import MEMORY
 from nba_broker.pools import Pools
 from training.dataset import LabelledSessions, Origin, load_rows
 from training.labels import Label
@@ -61,21 +62,24 @@ def load(
     *,
     since: float | None = None,
     until: float | None = None,
+    memory: int = MEMORY,
 ) -> tuple[Traffic, Origin]:
     """Read as training.dataset does, then the same files once more for what it leaves out.
 
     Raises ArchiveError when no labelled session is there.
     """
-    sessions, origin, archive, rows = load_rows(paths, labels, pools, since=since, until=until)
+    sessions, origin, archive, rows = load_rows(
+        paths, labels, pools, since=since, until=until, memory=memory
+    )
     conn_logs, _, dns_logs = conn_log.find(paths, [])
-    uid = archive.uid[rows].astype("U")
-    volumes = _volumes(conn_logs, archive.log[rows], sessions.ts, uid)
+    uid = rows["uid"].astype("U")
+    volumes = _volumes(conn_logs, rows["log"], sessions.ts, uid)
     queries, answers = _dns(dns_logs, uid)
     traffic = Traffic(
         sessions=sessions,
-        host=archive.host[rows],
-        dst=archive.dst[rows],
-        log=archive.log[rows],
+        host=rows["host"],
+        dst=rows["dst"],
+        log=rows["log"],
         addresses=archive.addresses,
         logs=archive.logs,
         duration=volumes["duration"].to_numpy(),

@@ -81,6 +81,10 @@ def flat(batches: Any) -> list[tuple[Any, ...]]:
     return [one for batch in batches for one in columns(batch)]
 
 
+def times(archive: conn_log.Archive) -> list[float]:
+    return [one[0] for one in flat(archive.batches())]
+
+
 ONE = [(1.5, "10.0.0.2", "CUid1", MAC, "8.8.8.8", "53/udp")]
 
 
@@ -245,6 +249,34 @@ def test_the_archive_is_ordered_as_a_whole(tmp_path: Path) -> None:
     assert got == sorted(keys)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    files=st.lists(
+        st.lists(
+            st.builds(
+                row,
+                ts=st.integers(0, 3).map(float),
+                host=st.sampled_from(["10.0.0.9", "10.0.0.10", "fe80::1"]),
+                uid=st.text("AB", min_size=1, max_size=3),
+                id__resp_h=st.sampled_from(["1.1.1.1", "1.0.0.1", "10.0.0.9"]),
+                id__resp_p=st.integers(1, 3),
+            ),
+            max_size=9,
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    memory=st.integers(1, 2000),
+)
+def test_the_order_does_not_depend_on_the_memory(
+    tmp_path_factory: pytest.TempPathFactory, files: list[list[dict[str, Any]]], memory: int
+) -> None:
+    folder = tmp_path_factory.mktemp("memory")
+    for number, rows in enumerate(files):
+        save(folder, tsv(rows), f"conn.{number}.log")
+    assert sessions(folder, memory=memory) == sessions(folder)
+
+
 def test_times_are_the_doubles_nearest_to_what_zeek_wrote(tmp_path: Path) -> None:
     texts = [f"{1561793774 + i}.{(i * 7919) % 1000000:06d}" for i in range(500)]
     path = save(tmp_path, tsv([row(text) for text in texts]))
@@ -287,7 +319,7 @@ def test_ports_carry_their_protocol(
 def test_since_and_until_bound_the_time(tmp_path: Path) -> None:
     path = save(tmp_path, tsv([row(float(i)) for i in range(6)]))
     archive = conn_log.read([path], since=2.0, until=4.0)
-    assert archive.ts.tolist() == [2.0, 3.0]
+    assert times(archive) == [2.0, 3.0]
     assert archive.report.outside == 4
 
 
@@ -373,7 +405,7 @@ def test_a_row_that_does_not_parse_is_skipped_and_counted(
 ) -> None:
     path = save(tmp_path, form([row(), row(2.0) | bad, row(3.0)]))
     archive = conn_log.read([path])
-    assert archive.ts.tolist() == [1.5, 3.0]
+    assert times(archive) == [1.5, 3.0]
     assert archive.report.skipped == 1
     assert archive.report.skipped_in == {"conn.log": 1}
     assert archive.report.errors == []
@@ -384,7 +416,7 @@ def test_a_row_of_another_length_than_its_header_is_skipped(tmp_path: Path, line
     content = tsv([row()]).replace(b"#close", line.encode() + b"\n#close")
     content += tsv([row(9.0)]).split(b"\n")[-3] + b"\n"
     archive = conn_log.read([save(tmp_path, content)])
-    assert archive.ts.tolist() == [1.5, 9.0]
+    assert times(archive) == [1.5, 9.0]
     assert archive.report.skipped == 1
 
 
@@ -463,7 +495,7 @@ def test_truncated_gzip_keeps_what_is_readable(tmp_path: Path, form: Any, cut: f
     packed = gzip.compress(content)
     path = save(tmp_path, packed[: int(len(packed) * cut)], "conn.log.gz")
     archive = conn_log.read([path, save(tmp_path, tsv([row(1e6)]), "other.log")])
-    assert archive.ts[:-1].tolist() == list(range(len(archive) - 1))
+    assert times(archive)[:-1] == list(range(len(archive) - 1))
     assert len(archive) > 3000 * (cut - 0.1)
     (error,) = archive.report.errors
     assert str(path) in error
@@ -537,3 +569,15 @@ def test_arbitrary_bytes_never_raise_anything_else(
     path = save(tmp_path_factory.mktemp("bytes"), content)
     with contextlib.suppress(ArchiveError):
         conn_log.read([path])
+
+
+def test_everybody_is_no_host(tmp_path: Path) -> None:
+    flipped = row(host="10.0.0.255", orig_l2_addr="ff:ff:ff:ff:ff:ff")
+    report = conn_log.read([save(tmp_path, tsv([flipped, row()]))]).report
+    assert (report.sessions, report.not_hosts) == (1, 1)
+
+
+@pytest.mark.parametrize("mac", ["00:00:00:00:00:00", "01:00:5e:00:00:fb"])
+def test_what_is_no_interfaces_mac_is_none(tmp_path: Path, mac: str) -> None:
+    (batch,) = conn_log.read([save(tmp_path, tsv([row(orig_l2_addr=mac)]))]).batches()
+    assert batch.mac == [""]

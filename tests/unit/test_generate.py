@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +43,9 @@ def test_the_same_seed_gives_the_same_bytes(home: Path, tmp_path: Path) -> None:
 def test_sessions_lie_within_the_days_asked_for(tmp_path: Path) -> None:
     generate.main(f"--days 2 --start 2025-03-01T12:00 --device TV --out {tmp_path}".split())
     archive = conn_log.read([tmp_path])
-    assert archive.ts[0] >= 1740830400.0
-    assert 1740830400.0 + 86400 < archive.ts[-1] < 1740830400.0 + 2 * 86400
+    (batch,) = archive.batches()
+    assert batch.ts[0] >= 1740830400.0
+    assert 1740830400.0 + 86400 < batch.ts[-1] < 1740830400.0 + 2 * 86400
 
 
 def test_a_device_behaves_the_same_whoever_else_is_there(tmp_path: Path) -> None:
@@ -80,6 +82,12 @@ def test_the_sample_is_what_its_command_makes(tmp_path: Path) -> None:
 
 def test_the_sample_is_small() -> None:
     assert (SAMPLE / "conn.log.gz").stat().st_size < 300_000
+
+
+def test_what_is_evaluated_shares_no_code_with_the_generator() -> None:
+    modules = [*(ROOT / "training").glob("*.py"), *(ROOT / "nba_broker").glob("*.py")]
+    assert modules
+    assert not [path for path in modules if re.search(r"(from|import) tools\b", path.read_text())]
 
 
 def test_the_generator_needs_nothing_but_python() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nba_broker.errors import ArchiveError
 from nba_broker.scorer import Class, Scorer
+from nba_broker.sequences import Schedule
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, pools
 from training import dataset
 from training.labels import Label
@@ -24,16 +27,15 @@ Row = tuple[float, str, str, str]
 def archive(tmp_path: Path) -> Callable[..., Path]:
     """Writes rows of (ts, host, mac, dst) as a conn log, by default called conn.log."""
 
-    def write(rows: Sequence[Row], name: str = "conn.log") -> Path:
-        fields = ["ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "orig_l2_addr"]
-        lines = ["#separator \\x09", "#path\tconn", "\t".join(["#fields", *fields])]
-        lines += [
-            f"{ts:.6f}\tC1\t{host}\t{dst}\t443\ttcp\t{mac or '-'}" for ts, host, mac, dst in rows
-        ]
-        (tmp_path / name).write_text("\n".join(lines) + "\n")
-        return tmp_path
+    return lambda rows, name="conn.log": written(tmp_path, rows, name)
 
-    return write
+
+def written(folder: Path, rows: Sequence[Row], name: str = "conn.log") -> Path:
+    fields = ["ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "orig_l2_addr"]
+    lines = ["#separator \\x09", "#path\tconn", "\t".join(["#fields", *fields])]
+    lines += [f"{ts:.6f}\tC1\t{host}\t{dst}\t443\ttcp\t{mac or '-'}" for ts, host, mac, dst in rows]
+    (folder / name).write_text("\n".join(lines) + "\n")
+    return folder
 
 
 def lamp(times: Sequence[float], address: str = "10.0.0.1", mac: str = LAMP) -> list[Row]:
@@ -97,7 +99,7 @@ def test_nothing_from_outside_since_and_until_is_used(archive) -> None:
     label = [Label(LAMP, "Lamp", "bulb")]
     sessions, _ = dataset.load([folder], label, pools(), since=3.0, until=6.0)
     assert sessions.ts.tolist() == [3, 4, 5]
-    assert np.isinf(sessions.windows(4, 1).interval[0, -1])
+    assert np.isinf(sessions.windows(Schedule(4, 1)).interval[0, -1])
 
 
 def test_the_fingerprint_does_not_change_with_the_files_the_sessions_lie_in(
@@ -112,10 +114,46 @@ def test_the_fingerprint_does_not_change_with_the_files_the_sessions_lie_in(
     assert parts.fingerprint == whole.fingerprint != other.fingerprint
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 20).map(float),
+            st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+            st.sampled_from([LAMP, LENS, "02:00:00:00:00:09", ""]),
+            st.sampled_from([LAMP_CLOUD, LENS_CLOUD]),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    memory=st.integers(1, 3000),
+)
+def test_the_memory_for_sorting_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], memory: int
+) -> None:
+    folder = written(tmp_path_factory.mktemp("memory"), [*lamp([99]), *rows])
+    labels = [Label(LAMP, "Lamp", "bulb"), Label("10.0.0.3", "Lens", "camera")]
+    one, origin = dataset.load([folder], labels, pools())
+    other, same = dataset.load([folder], labels, pools(), memory=memory)
+    assert origin == same
+    assert one.table == other.table
+    for name in ("ts", "series", "pool", "dport"):
+        assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_host_whose_labelled_mac_becomes_known_late_is_labelled_from_its_first_session(
+    archive,
+) -> None:
+    folder = archive([*lamp([0, 1], mac=""), *lamp([2]), (1.5, "10.0.0.2", LENS, LENS_CLOUD)])
+    sessions, origin = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
+    assert sessions.ts.tolist() == [0, 1, 2]
+    assert (origin.unlabelled_sessions, origin.unlabelled_hosts) == (1, 1)
+
+
 def test_windows_of_disjoint_selections_share_no_session(archive) -> None:
     folder = archive(lamp(range(20)))
     sessions, _ = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
-    later = sessions.select(sessions.ts >= 10).windows(length=8, min_sessions=3)
+    later = sessions.select(sessions.ts >= 10).windows(Schedule(length=8, min_sessions=3))
     assert len(later) == 8
     assert (later.pool[0] >= 0).sum() == 3
     assert np.isinf(later.interval[0, -3])
@@ -142,7 +180,7 @@ def test_windows_equal_those_of_the_runtime(archive, model_folder) -> None:
     folder = archive(rows)
     sessions, _ = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
     scorer = Scorer(model_folder())
-    windows = sessions.windows(scorer.manifest.window, scorer.manifest.min_sessions, 2)
+    windows = sessions.windows(scorer.manifest.schedule)
     offline = scorer.inputs(windows, sessions.table)
 
     live = pipeline(model_folder())
@@ -163,4 +201,4 @@ def test_lives_are_the_same_sessions_as_of_hosts_met_anew(archive) -> None:
     assert [one.device for one in lives.labels] == ["Lamp", "Lamp", "Lamp", "Lens"]
     assert sorted(np.bincount(lives.series)) == [1, 1, 3, 3]
     assert lives.ts.tolist() == sessions.ts.tolist()
-    assert lives.windows(3, 3).slot.tolist() == [0, 1]
+    assert lives.windows(Schedule(3, 3)).slot.tolist() == [0, 1]

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nba_broker.answers import Answer, parse_time
 from training import labels
-from training.labels import Label, LabelsError, parse_time
+from training import labels as module
+from training.labels import Label, LabelsError
 
 
 @pytest.fixture
@@ -130,3 +132,42 @@ def test_a_time_is_a_date_in_utc_or_an_epoch(text: str, seconds: float) -> None:
 def test_anything_else_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"time|isoformat|month"):
         parse_time(text)
+
+
+MAC = "02:00:00:00:00:07"
+
+
+def test_an_answer_names_all_sessions_of_a_host_that_nothing_else_names() -> None:
+    rows, unused = module.answered([], [Answer(100.0, MAC, "label", "Lamp", "bulb")])
+    assert (rows, unused) == ([Label(MAC, "Lamp", "bulb")], [])
+
+
+def test_an_answer_counts_more_than_a_label_from_its_time_on() -> None:
+    rows, _ = module.answered(
+        [Label(MAC, "Lens", "camera"), Label("192.168.1.7", "Lens", "camera")],
+        [
+            Answer(200.0, MAC, "label", "Lens"),
+            Answer(100.0, MAC, "label", "Lamp", "bulb"),
+            Answer(150.0, MAC, "confirm"),
+        ],
+    )
+    assert rows == [
+        Label("192.168.1.7", "Lens", "camera"),
+        Label(MAC, "Lens", "camera", until=100.0),
+        Label(MAC, "Lamp", "bulb", since=100.0, until=200.0),
+        Label(MAC, "Lens", "camera", since=200.0),
+    ]
+
+
+def test_an_answer_that_says_what_the_label_says_changes_nothing() -> None:
+    rows = [Label(MAC, "Lamp", "bulb")]
+    assert module.answered(rows, [Answer(100.0, MAC, "label", "Lamp")]) == (rows, [])
+
+
+def test_answers_that_name_no_single_host_or_no_category_are_told() -> None:
+    vain = [
+        Answer(1.0, "10.0.0.0/8", "label", "Lamp", "bulb"),
+        Answer(2.0, "hall-lamp", "label", "Lamp", "bulb"),
+        Answer(3.0, MAC, "label", "Lens"),
+    ]
+    assert module.answered([], vain) == ([], vain)
