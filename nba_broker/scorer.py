@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +17,13 @@ from nba_broker import features
 from nba_broker.errors import ModelError
 from nba_broker.features import FEATURE_VERSION, INPUTS, IntervalScale, Services, Vocabulary
 from nba_broker.pools import SCHEMES
-from nba_broker.sequences import Windows
+from nba_broker.sequences import Schedule, Windows
 
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 OUTPUTS = ("probability", "attention", "context", "known")
 
-_BATCH = 32  # windows per inference: a single thread is fastest around there
+_BATCH = 32  # windows per inference: a thread is fastest around there
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Manifest:
     window: int
     min_sessions: int
     stride: int
+    early_stride: int
     pool_scheme: str
     pools: tuple[str, ...]
     services: tuple[str, ...]
@@ -51,6 +53,11 @@ class Manifest:
     sha256: str
     databases: tuple[dict[str, str], ...]
     raw: dict[str, Any]
+
+    @property
+    def schedule(self) -> Schedule:
+        """When a host is scored."""
+        return Schedule(self.window, self.min_sessions, self.stride, self.early_stride)
 
     @property
     def id(self) -> str:
@@ -92,6 +99,7 @@ class Manifest:
                 window=int(raw["window"]),
                 min_sessions=int(raw["min_sessions"]),
                 stride=int(raw["stride"]),
+                early_stride=int(raw.get("early_stride") or raw["stride"]),
                 pool_scheme=str(raw["pool_scheme"]),
                 pools=tuple(map(str, raw["pools"])),
                 services=tuple(map(str, raw["services"])),
@@ -111,7 +119,7 @@ class Manifest:
             raise ModelError(f"{path}: incomplete or malformed ({error!r})") from error
         if not (
             1 <= manifest.min_sessions <= manifest.window <= 4096
-            and 1 <= manifest.stride <= manifest.window
+            and 1 <= manifest.early_stride <= manifest.stride <= manifest.window
             and manifest.classes
             and 0 < manifest.identified <= 1
             and abs(manifest.known) < float("inf")
@@ -139,12 +147,14 @@ class Scores:
 
 
 class Scorer:
-    """Scores windows with one thread, in the model's own vocabulary and interval scale.
+    """Scores windows in the model's own vocabulary and interval scale.
 
-    Raises ModelError when the folder's parts do not belong together.
+    threads: how many batches are scored at once; the scores do not depend on it. One is for a
+    sensor, whose other cores are Zeek's. Raises ModelError when the folder's parts do not belong
+    together.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threads: int = 1) -> None:
         self.manifest = Manifest.load(folder)
         self._vocabulary = Vocabulary(list(self.manifest.pools))
         try:
@@ -178,6 +188,7 @@ class Scorer:
         if not set(self._inputs).issubset(INPUTS):
             raise ModelError(f"{path}: inputs {self._inputs}, expected some of {list(INPUTS)}")
         self._try(path)
+        self._threads = ThreadPoolExecutor(threads, "score") if threads > 1 else None
 
     def _try(self, path: Path) -> None:
         """One window of the highest ids: else another manifest's file fails at the first host."""
@@ -210,10 +221,13 @@ class Scorer:
     def __call__(self, windows: Windows, table: list[str]) -> Scores:
         """Score B windows whose pools are indices into ``table``."""
         arrays = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
-        parts = [
-            self._session.run(
-                OUTPUTS, {name: arrays[name][at : at + _BATCH] for name in self._inputs}
-            )
-            for at in range(0, len(windows), _BATCH)
-        ]
+
+        def score(at: int) -> list[np.ndarray]:
+            batch = {name: arrays[name][at : at + _BATCH] for name in self._inputs}
+            found: list[np.ndarray] = self._session.run(OUTPUTS, batch)
+            return found
+
+        # Every batch is one thread's work, so that sums do not depend on the number of threads.
+        each = self._threads.map if self._threads else map
+        parts = each(score, range(0, len(windows), _BATCH))
         return Scores(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -41,6 +41,12 @@ class Windows:
     def __len__(self) -> int:
         return len(self.slot)
 
+    def part(self, start: int, stop: int) -> Windows:
+        """The windows from ``start`` up to ``stop``."""
+        rows = slice(start, stop)
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Windows(self.slot[rows], self.index[rows], self.count[rows], columns)
+
     @property
     def pool(self) -> np.ndarray:
         """Indices into the pool table, int32 [B, N], NO_POOL where there is no session yet."""
@@ -57,23 +63,40 @@ class Windows:
         return self.columns["dport"]
 
 
-class Sequences:
-    """Rings of the last N sessions per slot; the moments of scoring depend on nothing but counts.
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a host is scored, by the number of its sessions alone.
 
-    A window is due at a host's ``min_sessions``-th session and every ``stride`` sessions after it,
-    however the sessions were cut into batches, so that a replay gives the same windows.
+    First at its ``min_sessions``-th session; then every ``early_stride`` sessions while its window
+    of ``length`` is not full, as a new host should have its name soon; then every ``stride``.
     """
 
-    def __init__(
-        self, length: int, min_sessions: int, stride: int, *, evidence: bool = True
-    ) -> None:
-        self.length = length
-        self.min_sessions = min_sessions
-        self.stride = stride
+    length: int
+    min_sessions: int
+    stride: int = 1
+    early_stride: int = 1
+
+    def due(self, count: np.ndarray) -> np.ndarray:
+        """Whether a score is due, bool, at these session numbers int64 of any shape, from 1."""
+        since = count - self.min_sessions
+        stride = np.where(count <= self.length, self.early_stride, self.stride)
+        due: np.ndarray = (since >= 0) & (since % stride == 0)
+        return due
+
+
+class Sequences:
+    """Rings of the last N sessions per slot, and windows when the schedule says so.
+
+    However the sessions were cut into batches, a replay gives the same windows.
+    """
+
+    def __init__(self, schedule: Schedule, *, evidence: bool = True) -> None:
+        self.schedule = schedule
+        self.length = schedule.length
         self.names = tuple(_COLUMNS) if evidence else _FEATURES
         self.count = np.zeros(0, np.int64)
         self.last_ts = np.full(0, -np.inf)
-        self._rings = {name: np.zeros((0, length), _COLUMNS[name]) for name in self.names}
+        self._rings = {name: np.zeros((0, self.length), _COLUMNS[name]) for name in self.names}
 
     def reserve(self, slots: int) -> None:
         """Make room for slot numbers below ``slots``, doubling so that growth stays cheap."""
@@ -121,9 +144,7 @@ class Sequences:
         batch["interval"] = np.maximum(when - before, 0.0).astype(np.float32)
 
         count = self.count[by_host] + rank + 1
-        due = np.flatnonzero(
-            (count >= self.min_sessions) & ((count - self.min_sessions) % self.stride == 0)
-        )
+        due = np.flatnonzero(self.schedule.due(count))
         due = due[np.argsort(order[due], kind="stable")]
         windows = Windows(
             by_host[due], order[due], count[due], self._gather(batch, by_host, rank, count, due)
@@ -133,6 +154,14 @@ class Sequences:
         self.count[host] += size
         self.last_ts[host] = np.maximum(self.last_ts[host], when[start + size - 1])
         return windows
+
+    def latest(self, slot: np.ndarray) -> Windows:
+        """The windows that the sessions of these hosts, int64 [B], end with now; no deciding
+        session is in a batch, so ``index`` is -1."""
+        nothing = {name: np.zeros(0, _COLUMNS[name]) for name in self.names}
+        count, outside = self.count[slot], np.full(len(slot), -1)
+        columns = self._gather(nothing, slot, outside, count, np.arange(len(slot)))
+        return Windows(slot, outside, count, columns)
 
     def _gather(
         self,

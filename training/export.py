@@ -163,6 +163,7 @@ def _manifest(
         "window": settings.window,
         "min_sessions": settings.min_sessions,
         "stride": settings.stride,
+        "early_stride": settings.early_stride,
         "interval": settings.scale.as_dict(),
         "pool_scheme": pools.scheme,
         "classes": [asdict(one) for one in fitted.classes],

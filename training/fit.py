@@ -23,7 +23,7 @@ from nba_broker.features import (
     Vocabulary,
 )
 from nba_broker.scorer import Class
-from nba_broker.sequences import NO_INTERVAL
+from nba_broker.sequences import NO_INTERVAL, Schedule
 from training.calibrate import (
     Thresholds,
     blend,
@@ -45,8 +45,8 @@ from training.model import FEATURES, NBA
 class Settings:
     """What was found best on later days inside a training part.
 
-    window, min_sessions, stride, scale: as in the manifest. features: what the network sees of a
-    session. hidden: size of the LSTM's state.
+    window, min_sessions, stride, early_stride, scale: as in the manifest. features: what the
+    network sees of a session. hidden: size of the LSTM's state.
     held_out: share of each host's sessions, its last, that choose the thresholds before they teach.
     habits: weights to choose from for what is counted beside the network.
     kept: share of held-out decisions that the threshold for unknown hosts lets pass.
@@ -60,7 +60,8 @@ class Settings:
 
     window: int = 64
     min_sessions: int = 8
-    stride: int = 4
+    stride: int = 8
+    early_stride: int = 4
     scale: IntervalScale = field(default_factory=IntervalScale)
     features: tuple[str, ...] = FEATURES
     hidden: int = 32
@@ -74,6 +75,11 @@ class Settings:
     shortened: float = 0.3
     pool_dropout: float = 0.02
     threads: int = 1
+
+    @property
+    def schedule(self) -> Schedule:
+        """When a worker asks the model."""
+        return Schedule(self.window, self.min_sessions, self.stride, self.early_stride)
 
 
 DEFAULT = Settings()
@@ -167,14 +173,18 @@ def fit(
     rng = np.random.default_rng(seed)
 
     classes = sessions.classes()
-    if len(classes) < 2:
-        raise ArchiveError("a model needs sessions of at least two devices to tell apart")
+    _require(classes, sessions, settings)
     early, late = split(sessions, settings.held_out)
     first = _learn(early, late, classes, settings, device, rng, say)
     check = first.examples(late)
+    too_few = np.setdiff1d(np.arange(len(classes)), check.truth)
+    if len(classes) - len(too_few) < 2:
+        raise ArchiveError(f"too few late sessions to calibrate by: {_names(classes, too_few)}")
+    if len(too_few):
+        say(f"too few late sessions to calibrate by: {_names(classes, too_few)}")
     # The policy sees a window every few sessions, and often hosts that it has just met: so its
     # thresholds are chosen on such.
-    asked = first.examples(late.lives(settings.window), settings.stride)
+    asked = first.examples(late.lives(settings.window), settings.schedule)
     left_out, blended = _blend(first.model, check, settings.habits)
     _get_used_to(first.model, asked, left_out, settings.kept)
     said = answers(first.model, asked)
@@ -218,9 +228,9 @@ class _Learned:
     settings: Settings
     learned: Examples
 
-    def examples(self, sessions: LabelledSessions, stride: int = 1) -> Examples:
+    def examples(self, sessions: LabelledSessions, schedule: Schedule | None = None) -> Examples:
         return examples(
-            sessions, self.classes, self.vocabulary, self.services, self.settings, stride
+            sessions, self.classes, self.vocabulary, self.services, self.settings, schedule
         )
 
 
@@ -233,17 +243,10 @@ def _learn(
     rng: np.random.Generator,
     say: Callable[[str], None],
 ) -> _Learned:
-    """Train on sessions, and say how it goes, also on ``later`` ones.
-
-    Raises ArchiveError when some class has no window in one of them.
-    """
+    """Train on sessions, and say how it goes, also on ``later`` ones."""
     vocabulary, services = _vocabularies(sessions)
     learn = examples(sessions, classes, vocabulary, services, settings)
-    _require(classes, learn, "early " if later else "")
-    check = None
-    if later is not None:
-        check = examples(later, classes, vocabulary, services, settings)
-        _require(classes, check, "late ")
+    check = examples(later, classes, vocabulary, services, settings) if later else None
     say(
         f"learning {len(classes)} devices from {len(learn)} windows on {device}; "
         f"{len(vocabulary.names)} pools, {len(services.names)} services"
@@ -362,10 +365,11 @@ def examples(
     vocabulary: Vocabulary,
     services: Services,
     settings: Settings,
-    stride: int = 1,
+    schedule: Schedule | None = None,
 ) -> Examples:
-    """The windows due, of hosts that are one of ``classes``."""
-    windows = sessions.windows(settings.window, settings.min_sessions, stride)
+    """The windows due, else one at every session, of hosts that are one of ``classes``."""
+    every = Schedule(settings.window, settings.min_sessions)
+    windows = sessions.windows(schedule or every)
     truth = sessions.class_of_series(classes)[windows.slot]
     known = truth >= 0
     pool, interval, service = features.inputs(
@@ -445,10 +449,17 @@ def predict(model: NBA, part: Examples) -> np.ndarray:
     return answers(model, part).logits
 
 
-def _require(classes: Sequence[Class], part: Examples, when: str) -> None:
-    windows = np.bincount(part.truth, minlength=len(classes))
-    if lacking := [one.device for one, n in zip(classes, windows, strict=True) if not n]:
+def _require(classes: Sequence[Class], sessions: LabelledSessions, settings: Settings) -> None:
+    if len(classes) < 2:
+        raise ArchiveError("a model needs sessions of at least two devices to tell apart")
+    of_series = np.bincount(sessions.series, minlength=len(sessions.labels))
+    able = sessions.class_of_series(classes)[of_series >= settings.min_sessions]
+    if len(lacking := np.setdiff1d(np.arange(len(classes)), able)):
         raise ArchiveError(
-            f"too few {when}sessions of {', '.join(lacking)}: "
+            f"no host with {settings.min_sessions} sessions of {_names(classes, lacking)}: "
             "bring more of them, or leave them out of the labels"
         )
+
+
+def _names(classes: Sequence[Class], numbers: np.ndarray) -> str:
+    return ", ".join(classes[number].device for number in numbers.tolist())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nba_broker.sequences import Schedule
 from training.dataset import LabelledSessions
 
 HALF_HOUR = 1800.0
@@ -38,7 +39,7 @@ class Stretches:
         row = row[np.argsort(stretch[row], kind="stable")]
         part = replace(sessions, series=np.maximum(stretch, 0)).select(stretch >= 0)
         # The runtime's own code says what an interval is: here of windows of a single session.
-        windows = part.windows(1, 1)
+        windows = part.windows(Schedule(1, 1))
         interval = np.zeros(len(sessions), np.float32)
         interval[np.flatnonzero(stretch >= 0)[windows.index]] = windows.interval[:, 0]
         cut = stretch[row]

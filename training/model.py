@@ -75,7 +75,8 @@ class NBA(nn.Module):
         self.register_buffer("novelty", torch.zeros(1))
         self.register_buffer("pair", torch.zeros((1, classes)))
         self.register_buffer("timing", torch.zeros((services, STEPS + 1, classes)))
-        self.register_buffer("centres", torch.zeros(classes, hidden))
+        # Far away until remember(): nothing is like a class of which there was no window.
+        self.register_buffer("centres", torch.full((classes, hidden), 1e3))
         self.register_buffer("whitening", torch.eye(hidden))
         # What later windows say of that: set by weigh(), expect() and tolerate().
         self.register_buffer("blend", torch.tensor([1.0, 0.0]))

@@ -13,7 +13,7 @@ from nba_broker.errors import ArchiveError  # noqa: E402
 from nba_broker.features import NEVER_SEEN, PADDING, Services, Vocabulary  # noqa: E402
 from nba_broker.messages import port_code  # noqa: E402
 from training.dataset import LabelledSessions  # noqa: E402
-from training.fit import DEFAULT, augment, balanced, examples, fit, split  # noqa: E402
+from training.fit import DEFAULT, augment, balanced, examples, fit, predict, split  # noqa: E402
 from training.labels import Label  # noqa: E402
 
 QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=2048, batch=64)
@@ -119,11 +119,29 @@ def test_one_device_alone_is_one_clear_error() -> None:
         fit(sessions(1.0), QUICK, say=quiet)
 
 
-def test_a_device_with_too_few_sessions_is_named() -> None:
+def test_a_device_without_a_window_is_named() -> None:
     whole = sessions(1.0, 60.0)
-    few = whole.select((whole.series == 0) | (whole.ts < 600))
-    with pytest.raises(ArchiveError, match=r"too few .* sessions of Every_1"):
+    few = whole.select((whole.series == 0) | (whole.ts < 400))
+    with pytest.raises(ArchiveError, match=r"no host with 8 sessions of Every_1: bring more"):
         fit(few, QUICK, say=quiet)
+
+
+def test_a_device_with_few_sessions_is_learned_and_takes_no_part_in_the_calibration() -> None:
+    whole = sessions(1.0, 10.0, 60.0)
+    few = whole.select((whole.series < 2) | (whole.ts < 900))
+    said: list[str] = []
+    fitted = fit(few, QUICK, say=said.append)
+    assert "too few late sessions to calibrate by: Every_2" in said
+    late = examples(
+        whole.select((whole.series == 2) & (whole.ts > 900)),
+        fitted.classes,
+        Vocabulary(list(fitted.pools)),
+        Services(fitted.services),
+        QUICK,
+    )
+    assert (predict(fitted.model, late).argmax(1) == 2).mean() > 0.9
+    with pytest.raises(ArchiveError, match="too few late sessions to calibrate by: Every_2"):
+        fit(few.select(few.series != 1), QUICK, say=quiet)
 
 
 def test_the_model_that_is_kept_has_learned_the_held_out_sessions_too() -> None:

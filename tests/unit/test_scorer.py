@@ -13,7 +13,7 @@ from nba_broker.errors import ModelError
 from nba_broker.features import HIGH, NEVER_SEEN, IntervalScale, Services, Vocabulary
 from nba_broker.messages import port_code
 from nba_broker.scorer import Manifest, Scorer
-from nba_broker.sequences import Sequences
+from nba_broker.sequences import Schedule, Sequences
 
 ModelFolder = Callable[..., Path]
 
@@ -47,7 +47,7 @@ def test_the_interval_scale_keeps_milliseconds_apart_from_seconds() -> None:
 
 def test_attention_is_zero_on_padding_and_sums_to_one(model_folder: ModelFolder) -> None:
     scorer = Scorer(model_folder())
-    sequences = Sequences(8, 4, 1, evidence=False)
+    sequences = Sequences(Schedule(8, 4), evidence=False)
     zeros = np.zeros(5, np.int32)
     windows = sequences.push(zeros, np.arange(5.0), pool=zeros, dport=zeros)
     scores = scorer(windows, ["as:1"])
@@ -56,12 +56,27 @@ def test_attention_is_zero_on_padding_and_sums_to_one(model_folder: ModelFolder)
     assert (scores.attention[0, :4] == 0).all()
 
 
+def test_scores_do_not_depend_on_the_number_of_threads(model_folder: ModelFolder) -> None:
+    folder = model_folder()
+    rng = np.random.default_rng(0)
+    sequences = Sequences(Schedule(8, 1), evidence=False)
+    pool, dport = np.zeros((2, 200), np.int32)
+    windows = sequences.push(
+        np.zeros(200, np.int64), np.cumsum(rng.exponential(9, 200)), pool=pool, dport=dport
+    )
+    one, three = (Scorer(folder, threads)(windows, ["as:1"]) for threads in (1, 3))
+    assert np.array_equal(one.probability, three.probability)
+    assert np.array_equal(one.attention, three.attention)
+    assert np.array_equal(one.known, three.known)
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"feature_version": 99}, "feature version 99.*train the model again"),
         ({"window": 0}, "out of range"),
         ({"stride": 0}, "out of range"),
+        ({"stride": 2, "early_stride": 4}, "out of range"),
         ({"classes": []}, "out of range"),
         ({"pools": None}, "incomplete or malformed"),
         ({"classes": [{"device": "x"}]}, "incomplete or malformed"),

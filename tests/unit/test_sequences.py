@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.sequences import NO_POOL, Sequences, Windows
+from nba_broker.sequences import NO_POOL, Schedule, Sequences, Windows
 
-LENGTH, MIN_SESSIONS, STRIDE = 6, 3, 2
+LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE = 6, 2, 3, 2
 
 
 def push(sequences: Sequences, rows: list[tuple[int, float, int]]) -> Windows:
@@ -50,7 +50,8 @@ def expected(rows: list[tuple[int, float, int]]) -> list[tuple[object, ...]]:
         sessions = history.setdefault(slot, [])
         sessions.append((number, float(interval)))
         count = len(sessions)
-        if count >= MIN_SESSIONS and (count - MIN_SESSIONS) % STRIDE == 0:
+        stride = EARLY_STRIDE if count <= LENGTH else STRIDE
+        if count >= MIN_SESSIONS and (count - MIN_SESSIONS) % stride == 0:
             window = sessions[-LENGTH:]
             due.append(
                 (
@@ -79,13 +80,13 @@ def batches(draw: st.DrawFn) -> list[list[tuple[int, float, int]]]:
 def test_windows_do_not_depend_on_how_sessions_were_cut_into_batches(
     parts: list[list[tuple[int, float, int]]],
 ) -> None:
-    sequences = Sequences(LENGTH, MIN_SESSIONS, STRIDE)
+    sequences = Sequences(Schedule(LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE))
     found = [row for part in parts if part for row in as_rows(push(sequences, part))]
     assert found == expected([row for part in parts for row in part])
 
 
 def test_a_late_session_has_no_interval_and_moves_no_clock() -> None:
-    sequences = Sequences(LENGTH, 1, 1)
+    sequences = Sequences(Schedule(LENGTH, 1))
     push(sequences, [(0, 100.0, 0)])
     late = push(sequences, [(0, 90.0, 1)])
     after = push(sequences, [(0, 103.0, 2)])
@@ -94,7 +95,7 @@ def test_a_late_session_has_no_interval_and_moves_no_clock() -> None:
 
 
 def test_a_forgotten_slot_starts_empty() -> None:
-    sequences = Sequences(LENGTH, 2, 1)
+    sequences = Sequences(Schedule(LENGTH, 2))
     push(sequences, [(0, 1.0, 7), (0, 2.0, 8)])
     sequences.reset(np.array([0]))
     assert len(push(sequences, [(0, 3.0, 9)])) == 0
