@@ -36,8 +36,12 @@ const tick_interval = 50msecs;
 # What a worker takes at most, whatever the option says.
 const max_batch_size = 65536;
 
-# The first byte's lowest bit says that a MAC address is no single interface's.
-const group_mac = /^.[13579bdf]:/;
+# The first byte's lowest bit says that a MAC address is no single interface's; an interface
+# without one has only zeros.
+const no_mac = /^.[13579bdf]:|^00(:00){5}$/;
+
+# Where Zeek has turned a broadcast round, its originator is everybody.
+const broadcast_mac = "ff:ff:ff:ff:ff:ff";
 
 const never_hosts: set[subnet] = {
 	127.0.0.0/8,
@@ -120,8 +124,10 @@ event new_connection(c: connection)
 	# Zeek prints MAC addresses in lower case.
 	local mac = c$orig?$l2_addr ? c$orig$l2_addr : "";
 
-	# Where Zeek has turned a connection round, its originator may be a broadcast.
-	if ( group_mac in mac )
+	if ( mac == broadcast_mac )
+		return;
+
+	if ( no_mac in mac )
 		mac = "";
 
 	if ( ! is_host(c$id$orig_h, mac) )

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nba_broker.identity import Identity
+from nba_broker import conn_log
+from nba_broker.identity import ROUTER_SPAN, Identity, eui64_mac
 from nba_broker.messages import Lease
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
-IP, OTHER = "192.168.1.10", "192.168.1.11"
+IP, OTHER, THIRD = "192.168.1.10", "192.168.1.11", "192.168.1.12"
 
 
-def slots(identity: Identity, *pairs: tuple[str, str]) -> list[int]:
-    return identity.slots([ip for ip, _ in pairs], [mac for _, mac in pairs]).tolist()
+def slots(identity: Identity, *pairs: tuple[str, str], ts: float = 0.0) -> list[int]:
+    """Of sessions a second apart, from ``ts`` on."""
+    times = ts + np.arange(len(pairs))
+    return identity.slots(times, [ip for ip, _ in pairs], [mac for _, mac in pairs]).tolist()
 
 
 def test_one_mac_with_several_addresses_is_one_host() -> None:
@@ -69,19 +76,211 @@ def test_released_slots_are_given_again_and_nothing_of_the_old_host_stays() -> N
     assert identity.mac(a) == ""
 
 
-PAIRS = st.tuples(st.sampled_from([IP, OTHER, "0.0.0.0"]), st.sampled_from([A, B, ""]))
+def test_an_address_lent_to_another_mac_takes_no_history_along_though_no_session_has_a_mac() -> (
+    None
+):
+    identity = Identity()
+    identity.lease(Lease(0.0, IP, A, ""))
+    (a,) = slots(identity, (IP, ""))
+    identity.lease(Lease(1.0, IP, B, ""))
+    (b,) = slots(identity, (IP, ""))
+    assert a != b
+    identity.lease(Lease(2.0, OTHER, A, ""))
+    assert slots(identity, (OTHER, ""), (IP, "")) == [a, b]
 
 
-@given(st.lists(PAIRS, max_size=20))
+def test_ipv4_by_lease_and_ipv6_by_its_eui64_address_are_one_host_without_a_mac() -> None:
+    identity = Identity()
+    identity.lease(Lease(0.0, IP, "24:6f:28:d9:a7:64", ""))
+    a, b, c = slots(
+        identity, (IP, ""), ("fe80::266f:28ff:fed9:a764", ""), ("2001:db8::266f:28ff:fed9:a764", "")
+    )
+    assert a == b == c
+    assert identity.mac(a) == "24:6f:28:d9:a7:64"
+
+
+def test_the_mac_of_a_session_goes_before_the_one_in_its_address() -> None:
+    identity = Identity()
+    (a,) = slots(identity, ("2001:db8::266f:28ff:fed9:a764", A))
+    assert identity.mac(a) == A
+
+
+@pytest.mark.parametrize(
+    ("address", "mac"),
+    [
+        ("2001:db8::266f:28ff:fed9:a764", "24:6f:28:d9:a7:64"),
+        ("fe80::42:acff:fe11:2", "02:42:ac:11:00:02"),
+        ("2001:db8::266f:28ff:fdd9:a764", ""),
+        ("2001:db8::276f:28ff:fed9:a764", ""),  # a group's
+        ("::1", ""),
+        ("10.255.254.1", ""),
+    ],
+)
+def test_a_modified_eui64_address_holds_a_mac(address: str, mac: str) -> None:
+    assert eui64_mac(address) == mac
+
+
+BEHIND = [(IP, A), (OTHER, A), (THIRD, A)]
+
+
+def exposed(identity: Identity) -> int:
+    """The slot of A once three hosts in turn have given it away."""
+    (*_, last) = slots(identity, *BEHIND * 3)
+    assert identity.router is not None
+    return last
+
+
+def test_three_addresses_in_turn_give_a_router_away() -> None:
+    identity = Identity()
+    found = slots(identity, *BEHIND * 3)
+    # Each has come twice, the first one thrice, since nobody knew whether it came anew.
+    assert found == [0] * 7
+    router = identity.router
+    assert router is not None
+    assert (router.mac, router.slot, router.ts) == (A, 0, 6.0)
+    assert set(router.addresses) == {IP, OTHER, THIRD}
+    assert identity.routers() == {A: 6.0}
+
+
+def test_hosts_behind_a_router_are_named_by_their_addresses() -> None:
+    identity = Identity()
+    mixed = exposed(identity)
+    found = slots(identity, *BEHIND, *BEHIND)
+    assert len({mixed, *found}) == 4
+    assert found[:3] == found[3:]
+    assert [identity.mac(slot) for slot in found] == [""] * 6
+
+
+def test_hosts_behind_a_router_are_named_by_their_leases() -> None:
+    identity = Identity()
+    exposed(identity)
+    identity.lease(Lease(9.0, IP, B, "lamp"))
+    (lamp, other) = slots(identity, *BEHIND[:2])
+    assert (identity.mac(lamp), identity.hostname(lamp)) == (B, "lamp")
+    assert lamp != other
+
+
+def test_a_host_behind_a_router_keeps_its_history_when_a_lease_tells_its_mac() -> None:
+    identity = Identity()
+    exposed(identity)
+    (before,) = slots(identity, (IP, A))
+    identity.lease(Lease(9.0, IP, B, ""))
+    assert slots(identity, (IP, A)) == [before]
+    assert identity.mac(before) == B
+
+
+def test_link_local_addresses_with_a_routers_mac_are_the_routers_own() -> None:
+    identity = Identity()
+    exposed(identity)
+    four, six = slots(identity, ("169.254.1.1", A), ("fe80::1", A))
+    assert four == six
+    assert identity.mac(four) == A
+
+
+def test_a_released_router_is_still_known_for_one() -> None:
+    identity = Identity()
+    identity.release([exposed(identity)])
+    assert slots(identity, *BEHIND) == [0, 1, 2]
+    assert {identity.mac(slot) for slot in range(3)} == {""}
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        pytest.param([(IP, A), (OTHER, A)] * 50, id="an alias"),
+        pytest.param(
+            [(IP, A), (OTHER, A), ("169.254.7.7", A), ("0.0.0.0", A)] * 50, id="link-local"
+        ),
+        pytest.param([(f"fd00::{n % 20:x}", A) for n in range(200)], id="privacy addresses"),
+        pytest.param([(f"10.0.{n >> 3}.1", A) for n in range(800)], id="made-up addresses"),
+        pytest.param(BEHIND * 2, id="seen too little"),
+        pytest.param([(IP, ""), (OTHER, ""), (THIRD, "")] * 9, id="no MAC"),
+        pytest.param([(IP, A), (IP, B)] * 9, id="one address, two MACs"),
+    ],
+)
+def test_no_router_is_seen_where_one_host_may_be(pairs: list[tuple[str, str]]) -> None:
+    identity = Identity()
+    done = 0
+    while done < len(pairs):
+        done += len(slots(identity, *pairs[done:], ts=done))
+    assert identity.routers() == {}
+
+
+def test_a_host_that_dhcp_moves_is_no_router() -> None:
+    identity = Identity()
+    for day in range(30):
+        slots(identity, BEHIND[day % 3], BEHIND[day % 3], ts=day * 2 * ROUTER_SPAN)
+    assert len(identity) == 1
+    assert identity.routers() == {}
+
+
+def test_a_router_in_front_of_thousands_is_found() -> None:
+    identity = Identity()
+    rng = np.random.default_rng(1)
+    pairs = [(f"10.0.{n >> 8}.{n & 255}", A) for n in rng.integers(0, 5000, 4000).tolist()]
+    assert len(slots(identity, *pairs)) < len(pairs)
+    assert A in identity.routers()
+
+
+def test_a_flood_of_routers_takes_no_memory_for_ever() -> None:
+    identity = Identity()
+    for number in range(5000):
+        mac = f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+        slots(identity, *[(address, mac) for address, _ in BEHIND * 3])
+    assert len(identity.routers()) < 5000
+    assert list(identity.routers())[-1] == mac
+
+
+ADDRESSES = [IP, OTHER, THIRD, "0.0.0.0", "fe80::1", "fd00::1", "fd00::266f:28ff:fed9:a764"]
+PAIRS = st.tuples(
+    st.sampled_from(ADDRESSES), st.sampled_from([A, A, A, B, "24:6f:28:d9:a7:64", ""])
+)
+LEASES = st.tuples(st.sampled_from([IP, OTHER]), st.sampled_from([A, B]))
+
+
+@given(st.lists(st.one_of(PAIRS, PAIRS, PAIRS, LEASES.map(lambda pair: Lease(0.0, *pair, "")))))
 def test_slots_do_not_depend_on_how_sessions_were_cut_into_batches(
-    pairs: list[tuple[str, str]],
+    steps: list[tuple[str, str] | Lease],
 ) -> None:
     whole, single = Identity(), Identity()
     found: list[int] = []
-    while len(found) < len(pairs):  # it may give fewer than asked for
-        found += slots(whole, *pairs[len(found) :])
-    assert found == [slots(single, pair)[0] for pair in pairs]
-    assert whole.names(0, 9) == single.names(0, 9)
+    expected: list[int] = []
+    pairs: list[tuple[str, str]] = []
+    for number, step in enumerate([*steps, Lease(0.0, THIRD, B, "")]):
+        if not isinstance(step, Lease):
+            pairs.append(step)
+            expected += slots(single, step, ts=number * 60.0)
+            continue
+        start = number - len(pairs)
+        while pairs:  # it may give fewer than asked for
+            times = np.arange(start, number) * 60.0
+            part = whole.slots(times, [ip for ip, _ in pairs], [mac for _, mac in pairs]).tolist()
+            found += part
+            start += len(part)
+            pairs = pairs[len(part) :]
+        whole.lease(step)
+        single.lease(step)
+    assert found == expected
+    assert whole.names(0, 99) == single.names(0, 99)
+    assert dict(whole.addresses()) == dict(single.addresses())
+    assert whole.routers() == single.routers()
+    assert whole.turns() == single.turns()
+
+
+@given(st.lists(PAIRS), st.lists(PAIRS))
+@example([(f"192.168.1.{n}", A) for n in (10, 11, 10, 12, 10, 11, 12)], [("0.0.0.0", A)])
+def test_never_more_hosts_come_than_were_foretold(
+    before: list[tuple[str, str]], pairs: list[tuple[str, str]]
+) -> None:
+    identity = Identity()
+    for pair in before:
+        slots(identity, pair)
+    foretold = identity.newcomers([ip for ip, _ in pairs], [mac for _, mac in pairs])
+    present = identity.present([ip for ip, _ in pairs], [mac for _, mac in pairs]).tolist()
+    had = len(identity)
+    found = [slots(identity, pair)[0] for pair in pairs]
+    assert len(identity) <= had + foretold
+    assert {slot for slot in found if slot < had} <= set(present)
 
 
 def test_addresses_that_come_anew_for_ever_take_no_memory_for_ever() -> None:
@@ -97,3 +296,36 @@ def test_an_ipv6_address_is_not_taken_for_a_mac(address: str) -> None:
     identity = Identity()
     (a,) = slots(identity, (address, ""))
     assert identity.mac(a) == ""
+
+
+def hosts_of(paths: list[Path]) -> tuple[Identity, int]:
+    """An archive's hosts, and how many there are when only told MACs and addresses count."""
+    archive = conn_log.read(paths)
+    identity, macs, bare = Identity(), set(), set()
+    for batch in archive.batches():
+        at = 0
+        while at < len(batch):
+            at += len(identity.slots(batch.ts[at:], batch.host[at:], batch.mac[at:]))
+        macs.update(batch.mac)
+        bare.update(ip for ip, mac in zip(batch.host, batch.mac, strict=True) if not mac)
+    counted = Counter(_is_known(identity, address) for address in bare)
+    return identity, len(macs - {""}) + counted[False]
+
+
+def _is_known(identity: Identity, address: str) -> bool:
+    return len(identity.addresses().get(address, address)) == 17
+
+
+@pytest.mark.parametrize("folder", ["lsif", "fit", "rita/2024-04-19", "non_iot", "sentinel"])
+def test_real_archives_have_a_host_per_mac_and_no_router(data: Path, folder: str) -> None:
+    identity, hosts = hosts_of([data / folder])
+    assert len(identity) == hosts
+    assert identity.routers() == {}
+
+
+def test_devices_that_change_between_their_own_network_and_another_are_no_routers(
+    data: Path,
+) -> None:
+    for log in sorted((data / "sentinel").glob("*.conn.log.gz")):
+        identity, hosts = hosts_of([log])
+        assert (len(identity), identity.routers()) == (hosts, {}), log.name

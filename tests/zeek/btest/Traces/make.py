@@ -15,6 +15,7 @@ CLOUD = "8.8.8.8"
 CAMERA = "02:00:00:00:00:01"
 PLUG = "02:00:00:00:00:02"
 GATEWAY = "02:00:00:00:00:fe"
+EVERYBODY = "ff:ff:ff:ff:ff:ff"
 TCP, UDP, ICMP, IPIP = 6, 17, 1, 4
 
 Packet = tuple[float, bytes]
@@ -131,6 +132,8 @@ def main() -> None:
             (0.04, frame(PLUG, datagram("127.0.0.1", "127.0.0.2", 40004, 9999))),
             (0.05, frame(PLUG, datagram("ff02::1", "fd00::2", 40005, 9999))),
             (0.06, frame(GATEWAY, syn(CLOUD, "10.0.0.2", 40006, 22))),
+            # From a server's port to none: Zeek turns it round.
+            (0.065, frame(PLUG, datagram("10.0.0.2", "10.0.0.255", 53, 40008), EVERYBODY)),
             (0.07, frame(PLUG, syn("10.0.0.2", CLOUD, 40007, 443))),
         ],
     )
@@ -140,15 +143,14 @@ def main() -> None:
         [(0.06 * i, frame(CAMERA, syn("10.0.0.1", CLOUD, 40000 + i, 443))) for i in range(8)],
     )
     # The last packet comes late enough for Zeek to have logged the lease.
-    everyone = "ff:ff:ff:ff:ff:ff"
     asks = ("0.0.0.0", "255.255.255.255", 68, 67)
     answers = ("10.0.0.254", "10.0.0.1", 67, 68)
     write(
         "lease.pcap",
         [
-            (0.0, frame(CAMERA, datagram(*asks, dhcp(1)), everyone)),
+            (0.0, frame(CAMERA, datagram(*asks, dhcp(1)), EVERYBODY)),
             (0.1, frame(GATEWAY, datagram(*answers, dhcp(2, "10.0.0.1")), CAMERA)),
-            (0.2, frame(CAMERA, datagram(*asks, dhcp(3)), everyone)),
+            (0.2, frame(CAMERA, datagram(*asks, dhcp(3)), EVERYBODY)),
             (0.3, frame(GATEWAY, datagram(*answers, dhcp(5, "10.0.0.1")), CAMERA)),
             (60.0, frame(CAMERA, syn("10.0.0.1", CLOUD, 40000, 443))),
             (90.0, frame(CAMERA, syn("10.0.0.1", CLOUD, 40001, 443))),
