@@ -94,6 +94,25 @@ def table(metrics: dict[str, Any]) -> list[str]:
         f"{metrics['windows']} decisions; decided once per host and day "
         f"{metrics['host_day_accuracy']:.4f} of {metrics['host_days']} right.",
     ]
+    if waits := metrics.get("time_to_name"):
+        lines += ["", *_waits(waits, width)]
+    return lines
+
+
+def _waits(waits: dict[str, dict[str, float | None]], width: int) -> list[str]:
+    """How long a worker takes to name the hosts of each device, medians; - where most get none."""
+    lines = [
+        f"| {'device':{width}} | hosts | named after | hours | rightly after | hours |",
+        f"| {'-' * width} | ----: | ----------: | ----: | ------------: | ----: |",
+    ]
+    for name, one in waits.items():
+        cells = [
+            f"{'-' if value is None else format(value, spec):>{size}}"
+            for value, spec, size in zip(
+                one.values(), (".0f", ".0f", ".1f", ".0f", ".1f"), (5, 11, 5, 13, 5), strict=True
+            )
+        ]
+        lines.append(f"| {name:{width}} | {' | '.join(cells)} |")
     return lines
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from nba_broker.errors import ArchiveError
 from training import distributions, figures, instances, protocols
+from training.classes import renamed
 from training.figures import Decisions
 from training.instances import Instances, Stretches
 from training.protocols import Split
+from training.recordings import caveat
 from training.rivals import NOTES
 from training.systems import Material, Settings, System
 from training.traffic import Traffic
@@ -27,16 +30,20 @@ def run(
     settings: Settings,
     *,
     groups: np.ndarray | None = None,
+    class_of: Mapping[str, str] | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """A whole comparison, as its JSON holds it.
 
-    In ``temporal`` all systems are compared on a validation stretch inside the training part;
-    only those that are no variants are asked about the rest. Raises LabelsError where the labels
-    do not allow the protocol.
+    class_of: the class of devices that are no class of their own; the split is by device all the
+    same. In ``temporal`` all systems are compared on a validation stretch inside the training part;
+    only those that are no variants are asked about the rest. Raises LabelsError where the labels do
+    not allow the protocol, ArchiveError where no system finds enough sessions.
     """
     sessions = traffic.sessions
+    class_of = class_of or {}
     split = protocols.split(sessions, protocol, groups)
+    traffic = replace(traffic, sessions=renamed(sessions, class_of))
     validation: dict[str, Any] = {}
     if split.fold is None:
         systems = [one for one in systems if one.paper]
@@ -49,26 +56,35 @@ def run(
         asked = [one for one in systems if not one.variant]
         say("the rest, read once:")
     test = compare(traffic, split, asked, settings, say)
+    if not test and not validation:
+        raise ArchiveError("no system finds enough sessions to learn from")
     # Of the last, and so the most interesting, system of the table.
     last = list((test or validation).values())[-1]["own"]
     pair = distributions.most_confused(last["confusion"]) if last["decisions"] else (0, 0)
     material = material_of(traffic, split, settings)
     counts = np.bincount(sessions.series, minlength=len(sessions.labels))
+    units = dict.fromkeys(material.classes, 0)
+    for device, own in protocols.units(sessions).items():
+        name = class_of.get(device, device)
+        units[name] = max(units[name], len(own))
     return {
         "protocol": protocol,
         "leaks": split.leaks,
         "folds": split.folds,
         "clusters": split.cluster_name,
+        "caveat": caveat(sessions),
         "settings": {**asdict(settings), "notes": NOTES},
         "devices": [
             {
                 "device": sessions.labels[one].device,
+                "class": class_of.get(sessions.labels[one].device, sessions.labels[one].device),
                 "unit": sessions.labels[one].unit,
                 "sessions": int(counts[one]),
             }
             for one in np.flatnonzero(counts).tolist()
         ],
         "classes": list(material.classes),
+        "units": units,
         "most_confused": distributions.describe(material, pair),
         "systems": {
             one.name: {
@@ -78,7 +94,9 @@ def run(
                 "validation": validation.get(one.name),
             }
             for one in systems
+            if one.name in test or one.name in validation
         },
+        "left_out": [one.name for one in systems if one.name not in {**test, **validation}],
     }
 
 
@@ -89,7 +107,8 @@ def compare(
     settings: Settings,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Fit and ask every system; its figures by name, in the order given.
+    """Fit and ask every system; its figures by name, in the order given, but for those of systems
+    that find too little to learn from.
 
     Every session of what is asked about is a decision, from ``min_sessions`` of its stretch on,
     answered with the system's latest complete instance (``asked``). Beside it each system's own
@@ -99,7 +118,12 @@ def compare(
     results = {}
     for system in systems:
         began = time.monotonic()
-        result = _measure(material, split, system)
+        try:
+            result = _measure(material, split, system)
+        except ArchiveError as error:
+            # What one system cannot learn from says something of it, and nothing of the others.
+            say(f"{system.name:18} left out: {error}")
+            continue
         result["seconds"] = round(time.monotonic() - began, 1)
         results[system.name] = result
         asked, own = result["asked"], result["own"]

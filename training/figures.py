@@ -72,12 +72,18 @@ def summary(decisions: Decisions, classes: Sequence[str], seed: int) -> dict[str
 
 def _table(matrix: np.ndarray, samples: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     accuracy = [float(np.trace(one) / one.sum()) for one in samples]
+    f1 = np.array([precision_recall_f1(one)[2] for one in samples])
+    f1[samples.sum(2) == 0] = np.nan  # a class that was not drawn has none
+    of_class = per_class(matrix, classes)
+    for k, name in enumerate(classes):
+        if name in of_class:
+            of_class[name]["f1_interval"] = _interval(f1[:, k])
     return {
         "accuracy": float(np.trace(matrix) / matrix.sum()),
         "accuracy_interval": _interval(accuracy),
         "macro_f1": macro_f1(matrix),
         "macro_f1_interval": _interval([macro_f1(one) for one in samples]),
-        "classes": per_class(matrix, classes),
+        "classes": of_class,
     }
 
 
@@ -90,9 +96,9 @@ def _copied(matrix: np.ndarray) -> np.ndarray:
     return copied
 
 
-def _interval(values: Sequence[float]) -> list[float]:
+def _interval(values: Sequence[float] | np.ndarray) -> list[float]:
     low = (1 - _LEVEL) / 2
-    return [float(one) for one in np.quantile(values, (low, 1 - low))]
+    return [float(one) for one in np.nanquantile(values, (low, 1 - low))]
 
 
 def reliability(decisions: Decisions) -> list[dict[str, float]]:

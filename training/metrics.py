@@ -33,20 +33,20 @@ def macro_f1(matrix: np.ndarray) -> float:
 
 
 def host_days(
-    probability: np.ndarray, truth: np.ndarray, series: np.ndarray, ts: np.ndarray
-) -> np.ndarray:
-    """Whether each host was named correctly on each UTC day, bool [D], by its mean probability."""
+    probability: np.ndarray, series: np.ndarray, ts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first decision of each host on each UTC day, and what the host is called by the mean
+    probability of that day: both int64 [D]."""
     day = (ts // _DAY).astype(np.int64)
     _, first, place = np.unique(
         np.stack([series, day]), axis=1, return_index=True, return_inverse=True
     )
     total = np.zeros((len(first), probability.shape[1]))
     np.add.at(total, place.ravel(), probability)
-    right: np.ndarray = total.argmax(1) == truth[first]
-    return right
+    return first, total.argmax(1)
 
 
-def per_class(matrix: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float]]:
+def per_class(matrix: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Precision, recall, F1 and support of the classes that occur in a confusion matrix."""
     precision, recall, f1 = precision_recall_f1(matrix)
     support = matrix.sum(1)
@@ -76,13 +76,13 @@ def summary(
     Only classes that occur are listed and averaged.
     """
     matrix = confusion(truth, probability.argmax(1), len(names))
-    days = host_days(probability, truth, series, ts)
+    first, answer = host_days(probability, series, ts)
     return {
         "accuracy": float(np.trace(matrix) / matrix.sum()),
         "macro_f1": macro_f1(matrix),
         "windows": int(matrix.sum()),
-        "host_day_accuracy": float(days.mean()),
-        "host_days": len(days),
+        "host_day_accuracy": float((answer == truth[first]).mean()),
+        "host_days": len(first),
         "classes": per_class(matrix, names),
         "confusion": {
             name: {other: int(matrix[k, j]) for j, other in enumerate(names) if matrix[k, j]}

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nba_broker.answers import parse_time
 from training.dataset import LabelledSessions
-from training.labels import LabelsError, parse_time
+from training.labels import LabelsError
 from training.traffic import Traffic
 
 PROTOCOLS = ("paper", "paper-overlap", "blocked", "temporal", "unit")
@@ -106,25 +107,32 @@ def temporal(sessions: LabelledSessions, *, validate: bool = False) -> Split:
 def unit(sessions: LabelledSessions, groups: np.ndarray | None) -> Split:
     """One unit of each model is asked about, its others teach; each fold asks another one.
 
-    A model with one unit only is cut into blocks (or groups) instead, so that it can be mistaken
-    for the others, and they for it. Raises LabelsError when no model has two units.
+    A host without ``unit`` in its label is a unit of its own. A model with one unit only is cut
+    into blocks (or groups) instead, so that it can be mistaken for the others, and they for it.
+    Raises LabelsError when no model has two units.
     """
-    present = np.unique(sessions.series).tolist()
-    units: dict[str, list[str]] = {}
-    for number in present:
-        label = sessions.labels[number]
-        of_device = units.setdefault(label.device, [])
-        if label.unit not in of_device:
-            of_device.append(label.unit)
-    folds = max(len(of_device) for of_device in units.values())
+    of_device = units(sessions)
+    folds = max(map(len, of_device.values()))
     if folds < 2:
         raise LabelsError("unit transfer: no device has sessions of two units; label them (unit)")
     block = _blocks(sessions, folds) if groups is None else _dealt(sessions, groups, folds)
-    for number in present:
+    for number in np.unique(sessions.series).tolist():
         label = sessions.labels[number]
-        if len(units[label.device]) > 1:
-            block[sessions.series == number] = units[label.device].index(label.unit)
+        own = of_device[label.device]
+        if len(own) > 1:
+            block[sessions.series == number] = own.index(label.unit or label.host)
     return _of_blocks(sessions, block, groups, folds)
+
+
+def units(sessions: LabelledSessions) -> dict[str, list[str]]:
+    """The units of each device that have sessions here: by ``unit``, or by host where none is."""
+    found: dict[str, list[str]] = {}
+    for number in np.unique(sessions.series).tolist():
+        label = sessions.labels[number]
+        own = found.setdefault(label.device, [])
+        if (name := label.unit or label.host) not in own:
+            own.append(name)
+    return found
 
 
 def leave_one_device_out(

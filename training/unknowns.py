@@ -14,14 +14,21 @@ from nba_broker.policy import LEARNING, UNKNOWN, Policy, PolicySettings
 from training.calibrate import class_weights, quantile, smooth, softmax
 from training.dataset import LabelledSessions
 from training.fit import DEFAULT, Answers, Examples, Fitted, Settings, answers, examples, fit, split
+from training.protocols import leave_one_device_out
 
 SESSIONS = 20
 """Within so many sessions a stranger shall be called unknown."""
 
+FALSE_ALARMS = (
+    *np.linspace(0, 0.1, 21).round(3).tolist(),
+    *np.linspace(0.15, 1, 18).round(3).tolist(),
+)
+"""Shares of known windows called unknown at which a ROC curve is read, most where it matters."""
+
 LATER = 0.4
 """Share of each host's sessions, its last, that show what is kept of the known."""
 
-QUICK = replace(DEFAULT, epochs=5, per_epoch=16_384)
+QUICK = replace(DEFAULT, epochs=5, per_class=2048)
 """One fit per device: a shorter one tells scores apart as well."""
 
 
@@ -43,12 +50,11 @@ def unknowns(
     settings = settings or QUICK
     rows: dict[str, dict[str, Any]] = {}
     foreign: list[dict[str, Any]] = []
-    for device in [one.device for one in sessions.classes()]:
-        is_out = np.array([label.device == device for label in sessions.labels])[sessions.series]
-        early, later = split(sessions.select(~is_out), LATER)
+    for device, others, own in leave_one_device_out(sessions):
+        early, later = split(others, LATER)
         fitted = fit(early, settings, seed=seed, say=lambda line: None)
         try:
-            rows[device] = _figures(fitted, later, sessions.select(is_out))
+            rows[device] = _figures(fitted, later, own)
         except ArchiveError:
             say(f"{device}: no host with {settings.min_sessions} sessions")
             continue
@@ -59,7 +65,12 @@ def unknowns(
     if not rows:
         raise ArchiveError("no device has enough sessions to be left out")
     alone = [row for row in rows.values() if not row["twin"]] or list(rows.values())
-    result: dict[str, Any] = {"sessions": SESSIONS, "devices": rows, "mean": _mean(alone)}
+    result: dict[str, Any] = {
+        "sessions": SESSIONS,
+        "false_alarms": FALSE_ALARMS,
+        "devices": rows,
+        "mean": _mean(alone),
+    }
     say(f"mean{' without twins' if twins else ''}: {_line(result['mean'])}")
     if foreign:
         result["strangers"] = _mean(foreign)
@@ -80,16 +91,13 @@ def table(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def scores(said: Answers, temperature: float = 1.0) -> dict[str, np.ndarray]:
-    """Every score by name, [B] each; higher means more like the training part.
-
-    ``temperature``: what logits are still to be divided by.
-    """
-    logits = said.logits.astype(np.float64) / temperature
+def scores(said: Answers) -> dict[str, np.ndarray]:
+    """Every score by name, [B] each; higher means more like the training part."""
+    logits = said.logits.astype(np.float64)
     return {
         "softmax": softmax(logits).max(1),
         "energy": np.logaddexp.reduce(logits, 1),
-        "distance": said.near,
+        "distance": said.near.max(1),
         "pools": said.seen,
         "known": said.known,
     }
@@ -101,6 +109,19 @@ def auroc(inside: np.ndarray, weight: np.ndarray, outside: np.ndarray) -> float:
     outside = np.sort(outside)
     below = np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")
     return float((weight * below).sum() / weight.sum() / 2 / len(outside))
+
+
+def roc(inside: np.ndarray, weight: np.ndarray, outside: np.ndarray) -> list[float]:
+    """The share of ``outside`` [C] that is caught at each of FALSE_ALARMS of ``inside`` [B], drawn
+    by ``weight`` [B]; between the thresholds there are, on a straight line."""
+    threshold = np.append(np.unique(np.concatenate([inside, outside])), np.inf)
+    order = np.argsort(inside)
+    total = np.append(0.0, np.cumsum(weight[order])) / weight.sum()
+    alarms = total[np.searchsorted(inside[order], threshold)]
+    caught = np.searchsorted(np.sort(outside), threshold) / len(outside)
+    last = np.append(np.diff(alarms) > 0, True)  # of thresholds that cost the same, the best
+    found: list[float] = np.interp(FALSE_ALARMS, alarms[last], caught[last]).tolist()
+    return found
 
 
 def _figures(
@@ -117,10 +138,7 @@ def _figures(
     now, strange = answers(fitted.model, known), answers(fitted.model, met)
     last = np.append(np.diff(met.series) != 0, True)
     figures = {}
-    columns = [
-        scores(fitted.said, fitted.thresholds.temperature),
-        *(scores(one) for one in (now, strange)),
-    ]
+    columns = [scores(one) for one in (fitted.said, now, strange)]
     kept: dict[str, float] = {}  # by the last score, the one that is used
     for name in columns[0]:
         held_out, later_on, stranger = (
@@ -134,6 +152,7 @@ def _figures(
             "caught": float((stranger[last] < threshold).mean()),
             "kept": float(weight[later_on >= threshold].sum()),
             "auroc": auroc(later_on, weight, stranger[last]),
+            "roc": roc(later_on, weight, stranger[last]),
         }
         kept = {
             fitted.classes[k].device: float((later_on >= threshold)[known.truth == k].mean())
@@ -159,7 +178,7 @@ def _windows(fitted: Fitted, sessions: LabelledSessions) -> Examples:
     others = [one for one in sessions.classes() if one not in fitted.classes]
     settings = fitted.settings
     part = examples(
-        sessions, [*fitted.classes, *others], vocabulary, services, settings, settings.stride
+        sessions, [*fitted.classes, *others], vocabulary, services, settings, settings.schedule
     )
     return part.select(np.argsort(part.series, kind="stable"))
 
@@ -184,7 +203,7 @@ def _mean(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "scores": {
             name: {
-                key: float(np.mean([row["scores"][name][key] for row in rows]))
+                key: np.mean([row["scores"][name][key] for row in rows], axis=0).tolist()
                 for key in names[name]
             }
             for name in names

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from nba_broker.errors import ConfigError
+from nba_broker.errors import ArchiveError, ConfigError
 from tests.training.traffic import shuffled, traffic
 from training import fit, report
 from training.compare import compare, run
@@ -22,7 +25,9 @@ from training.rivals import choose, registry
 from training.systems import Settings
 
 QUICK = Settings(epochs=1, per_epoch=2048)
+SMALL = replace(fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)
 SYSTEMS = registry([])
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FAST = [SYSTEMS[name] for name in ("naive-bayes", "ccit", "nba-dst-interval")]
 
 
@@ -42,6 +47,15 @@ def test_what_is_there_to_learn_is_learned(protocol: str) -> None:
     )
     for name, one in results.items():
         assert one["own"]["natural"]["macro_f1"] > 0.95, name
+
+
+@pytest.mark.parametrize("protocol", ["blocked", "temporal"])
+def test_with_shuffled_labels_the_winner_falls_to_chance(protocol: str, monkeypatch) -> None:
+    monkeypatch.setattr(fit, "DEFAULT", SMALL)
+    whole = shuffled(traffic(number=600))
+    results = compare(whole, split(whole.sessions, protocol), [SYSTEMS["winner"]], QUICK, quiet)
+    own = results["winner"]["own"]
+    assert own["balanced"]["accuracy"] == pytest.approx(0.5, abs=0.15)
 
 
 @pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal"])
@@ -134,8 +148,7 @@ def test_every_system_answers_with_probabilities(name: str) -> None:
 
 
 def test_the_winner_is_asked_about_all_that_its_rivals_are(monkeypatch) -> None:
-    quick = replace(fit.DEFAULT, window=16, hidden=16, epochs=3, per_epoch=2048, batch=64)
-    monkeypatch.setattr(fit, "DEFAULT", quick)
+    monkeypatch.setattr(fit, "DEFAULT", SMALL)
     whole = traffic(number=250)
     one = split(whole.sessions, "temporal")
     results = compare(whole, one, [SYSTEMS["naive-bayes"], SYSTEMS["winner"]], QUICK, quiet)
@@ -160,13 +173,78 @@ def test_the_table_says_that_a_protocol_leaks() -> None:
     assert "naive-bayes" in text
 
 
+def test_the_table_stands_beside_the_papers_own() -> None:
+    whole = traffic(number=150)
+    lines = report.table(run(whole, "paper", [SYSTEMS["nba-dst-interval"]], QUICK, say=quiet))
+    (row,) = [line for line in lines if line.startswith("| nba-dst-interval")]
+    assert row.split("|")[2].strip() == "0.9967"
+
+
+def test_classes_follow_the_names_given_and_the_split_the_devices() -> None:
+    whole = traffic((20.0, 25.0, 300.0, 400.0), devices=("Lamp", "Lens", "PC", "PC"))
+    class_of = {"Lamp": "IoT", "Lens": "IoT", "PC": "non-IoT"}
+    result = run(whole, "unit", FAST[:2], QUICK, class_of=class_of, say=quiet)
+    assert result["classes"] == ["IoT", "non-IoT"]
+    assert result["units"] == {"IoT": 1, "non-IoT": 2}
+    assert result["folds"] == 2
+    assert result["systems"]["ccit"]["test"]["own"]["natural"]["classes"]["non-IoT"]["f1"] > 0.9
+    text = "\n".join(report.table(result))
+    assert "| non-IoT |     2 |" in text
+    assert "Mean F1 of the classes with several units: naive-bayes" in text
+
+
+def test_a_table_of_recordings_that_never_met_says_so() -> None:
+    whole = traffic((20.0, 120.0), number=300)
+    sessions = whole.sessions
+    later = replace(sessions, ts=sessions.ts + sessions.series * 1e8)
+    later = later.select(np.argsort(later.ts, kind="stable"))
+    result = run(
+        replace(whole, sessions=later), "blocked", [SYSTEMS["naive-bayes"]], QUICK, say=quiet
+    )
+    assert report.table(result)[-1].startswith("Caveat: these are 2 recordings")
+
+
+def test_a_system_that_cannot_learn_is_left_out_and_named() -> None:
+    def refuse(*given: object) -> tuple[np.ndarray, dict]:
+        raise ArchiveError("too few sessions")
+
+    picky = replace(SYSTEMS["naive-bayes"], name="picky", answer=refuse)
+    whole = traffic(number=150)
+    result = run(whole, "blocked", [SYSTEMS["naive-bayes"], picky], QUICK, say=quiet)
+    assert list(result["systems"]) == ["naive-bayes"]
+    assert report.table(result)[-1] == "Too little to learn from for picky."
+    with pytest.raises(ArchiveError, match="no system finds enough sessions"):
+        run(whole, "blocked", [picky], QUICK, say=quiet)
+
+
+STRANGERS = {
+    "sessions": 20,
+    "false_alarms": [0.0, 0.1, 1.0],
+    "mean": {
+        "scores": {
+            name: {"caught": 0.6, "kept": 0.98, "auroc": 0.9, "roc": [0.2, 0.8, 1.0]}
+            for name in ("softmax", "known")
+        }
+    },
+    "devices": {
+        "Kettle": {
+            "lives": 12,
+            "twin": False,
+            "scores": {name: {"caught": 0.6, "auroc": 0.9} for name in ("softmax", "known")},
+            "unknown": 0.55,
+            "named": 0.1,
+        }
+    },
+}
+
+
 @pytest.fixture(scope="module")
 def page() -> str:
     names = ["naive-bayes", "ccit", "nba-dst-interval", "nba-gru"]
     whole = traffic((20.0, 120.0), number=200, devices=("<b>Lamp</b>", "</script>"))
     result = run(whole, "temporal", [SYSTEMS[name] for name in names], QUICK, say=quiet)
     about = {"command": "nba-train compare", "since": None, "until": None}
-    return report.render(json.loads(json.dumps({**result, **about})))
+    return report.render(json.loads(json.dumps({**result, **about})), STRANGERS)
 
 
 def test_the_page_needs_no_network(page: str) -> None:
@@ -187,3 +265,47 @@ def test_the_page_names_destinations_under_attention_and_in_the_embedding(page: 
     attention, _, embedding = page.partition("Pool embedding of nba-dst-interval")
     assert "<tr><td>as:1<td" in attention
     assert '"as:1"' in embedding
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "All systems",
+        "Class sizes",
+        "Per class",
+        "Confusion",
+        "F1 per class over time",
+        "Time to a verdict",
+        "Reliability",
+        "Unknown devices",
+        "The two most confused classes",
+        "Attention of",
+        "Pool embedding of",
+    ],
+)
+def test_the_page_has_a_section_of(title: str, page: str) -> None:
+    assert page.count(f"<h2>{title}") == 1
+
+
+def test_the_page_without_strangers_has_no_section_of_them() -> None:
+    whole = traffic(number=150)
+    result = run(whole, "blocked", [SYSTEMS["naive-bayes"]], QUICK, say=quiet)
+    assert "Unknown devices" not in report.render({**result, "command": "nba-train compare"})
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+def test_a_browser_draws_the_page_without_an_error(page: str, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(page, "utf-8")
+    words = [
+        str(CHROMIUM),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+    ]
+    words += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in done.stderr
+    # The script sizes the canvas when it draws.
+    assert re.search(r"<canvas[^>]* width=.\d{3}", done.stdout)

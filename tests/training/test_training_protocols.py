@@ -126,6 +126,18 @@ def test_a_unit_that_is_asked_about_has_taught_nothing() -> None:
         assert taught == {1 - number, 2}
 
 
+def test_hosts_without_a_unit_in_their_labels_are_units_of_their_own() -> None:
+    whole = traffic((20.0, 25.0, 60.0), devices=("Lamp", "Lamp", "Lens"))
+    assert protocols.units(whole.sessions) == {
+        "Lamp": ["10.0.0.1", "10.0.0.2"],
+        "Lens": ["10.0.0.3"],
+    }
+    series = whole.sessions.series
+    for number, (learn, ask) in enumerate(parts(whole, split(whole.sessions, "unit"), "nba-dst")):
+        assert set(series[list(ask)]) == {number, 2}
+        assert set(series[list(learn)]) == {1 - number, 2}
+
+
 def test_unit_transfer_without_a_second_unit_is_one_clear_error() -> None:
     with pytest.raises(LabelsError, match="no device has sessions of two units"):
         split(traffic().sessions, "unit")

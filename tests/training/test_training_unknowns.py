@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 import training.unknowns
 from training.cli import main
-from training.unknowns import auroc, table, unknowns
+from training.unknowns import FALSE_ALARMS, auroc, roc, table, unknowns
 
 from .test_training_fit import QUICK, quiet, sessions
 
@@ -22,6 +22,15 @@ def test_auroc_is_the_chance_to_be_above_and_equal_ones_count_half() -> None:
     assert auroc(np.array([0.0, 3.0]), np.ones(2), np.array([1.0, 2.0])) == 0.5
     assert auroc(np.array([1.0]), np.ones(1), np.array([1.0, 1.0])) == 0.5
     assert auroc(np.array([0.0, 3.0]), np.array([1.0, 3.0]), np.array([1.0])) == 0.75
+
+
+def test_a_roc_curve_is_the_share_caught_at_each_share_of_false_alarms() -> None:
+    inside, outside = np.arange(100.0), np.array([-1.0, 0.5, 49.5, 200.0])
+    caught = dict(zip(FALSE_ALARMS, roc(inside, np.ones(100), outside), strict=True))
+    assert caught[0.0] == 0.25
+    assert caught[0.05] == 0.5
+    assert caught[0.5] == 0.75
+    assert list(caught.values()) == sorted(caught.values())
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +73,9 @@ def test_the_command_writes_its_figures_and_takes_strangers(
     log, out = str(tmp_path / "conn.log"), tmp_path / "figures.json"
     words = ["unknowns", log, "--labels", str(tmp_path / "known.csv"), "--json", str(out)]
     words += ["--strangers", log, "--strangers-labels", str(tmp_path / "strange.csv")]
-    assert main(words) == 0
+    page = tmp_path / "page.html"
+    assert main([*words, "--html", str(page)]) == 0
+    assert "Thing_3" in page.read_text()
     figures = json.loads(out.read_text())
     assert set(figures["devices"]) == {"Thing_1", "Thing_2", "Thing_3"}
     assert figures["strangers"]["unknown"] == 1.0

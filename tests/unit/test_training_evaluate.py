@@ -8,6 +8,7 @@ import pytest
 from nba_broker.errors import ArchiveError
 from nba_broker.messages import port_code
 from nba_broker.scorer import Scorer
+from training import card
 from training.dataset import LabelledSessions
 from training.evaluate import evaluate
 from training.labels import Label
@@ -19,9 +20,9 @@ LABELS = (
 )
 
 
-def sessions(pools: list[int], series: list[int]) -> LabelledSessions:
+def sessions(pools: list[int], series: list[int], period: float = 1.0) -> LabelledSessions:
     return LabelledSessions(
-        np.arange(len(pools), dtype=np.float64),
+        np.arange(len(pools)) * period,
         np.array(series),
         np.array(pools, np.int32),
         np.full(len(pools), port_code(443, "tcp"), np.int32),
@@ -47,6 +48,39 @@ def test_a_device_that_is_no_class_of_the_model_is_named_and_wrong(model_folder)
     figures = evaluate(Scorer(model_folder()), sessions([2] * 5, [2] * 5))
     assert figures["unknown_to_the_model"] == ["Stranger"]
     assert figures["accuracy"] == 0.0
+
+
+def test_the_wait_for_a_name_is_that_of_the_workers_policy(model_folder) -> None:
+    # The model is asked at a host's 4th session and every 2 after it; two in a row must agree.
+    figures = evaluate(Scorer(model_folder()), sessions([0] * 12, [0] * 12, period=1800.0))
+    assert figures["time_to_name"]["Lamp"] == {
+        "hosts": 1,
+        "sessions to name": 6,
+        "hours to name": 2.5,
+        "sessions to right name": 6,
+        "hours to right name": 2.5,
+    }
+
+
+def test_a_wrong_name_comes_without_a_right_one_and_a_stranger_gets_none(model_folder) -> None:
+    figures = evaluate(Scorer(model_folder()), sessions([1] * 12 + [2] * 60, [0] * 12 + [2] * 60))
+    wait = figures["time_to_name"]
+    assert wait["Lamp"]["sessions to name"] == 6
+    assert wait["Lamp"]["sessions to right name"] is None
+    assert wait["Stranger"]["sessions to name"] is None
+    assert [row["verdict"] for row in figures["by_day"]] == ["Lens", "unknown"]
+    assert "-" in card.table(figures)[-1]
+
+
+def test_each_host_and_day_has_an_answer_and_what_a_worker_says_at_its_end(model_folder) -> None:
+    day = 86_400.0
+    figures = evaluate(Scorer(model_folder()), sessions([0] * 16, [0] * 16, period=day / 5))
+    assert [(row["day"], row["answer"], row["verdict"]) for row in figures["by_day"]] == [
+        ("1970-01-01", "Lamp", "learning"),
+        ("1970-01-02", "Lamp", "Lamp"),
+        ("1970-01-03", "Lamp", "Lamp"),
+        ("1970-01-04", "Lamp", "Lamp"),
+    ]
 
 
 def test_too_few_sessions_for_any_decision_are_one_clear_error(model_folder) -> None:

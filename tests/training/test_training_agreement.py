@@ -1,0 +1,49 @@
+"""On real days that a model never saw, ``score`` names hosts as ``evaluate`` says it does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import nba_broker.cli
+import training.cli
+import training.fit
+from nba_broker import zeek_log
+
+EARLY = ("2019-07-08", "2019-07-09", "2019-07-10")
+LAST = ("2019-07-12", "2019-07-13")
+
+
+def test_the_last_days_hosts_are_named_as_the_evaluation_says(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = replace(training.fit.DEFAULT, window=32, epochs=2, per_class=1024)
+    real = training.fit.fit
+    monkeypatch.setattr(training.fit, "fit", lambda given, **more: real(given, quick, **more))
+    early, last = ([str(data / "lsif" / day) for day in days] for days in (EARLY, LAST))
+    labels = ["--labels", str(data / "lsif" / "labels.csv")]
+    model, figures = str(tmp_path / "model"), tmp_path / "figures.json"
+    assert training.cli.main(["fit", *early, *labels, "--out", model]) == 0
+    words = ["evaluate", *last, *labels, "--model", model, "--json", str(figures)]
+    assert training.cli.main(words) == 0
+    assert nba_broker.cli.main(["score", *last, "--model", model, "--out", str(tmp_path)]) == 0
+
+    log = list(zeek_log.read(tmp_path / "nba_device.log"))
+    by_day = json.loads(figures.read_text())["by_day"]
+    assert len(by_day) >= 7 * len(LAST)
+    for row in by_day:
+        end = datetime.fromisoformat(row["day"]).replace(tzinfo=UTC) + timedelta(days=1)
+        said = [
+            one for one in log if one["mac"] == row["host"] and float(one["ts"]) < end.timestamp()
+        ][-1]
+        assert (said.get("device") or said["state"]) == row["verdict"], row
+    named = [row for row in by_day if row["verdict"] not in ("learning", "unknown")]
+    assert len(named) > len(by_day) / 2
+    agreeing = [row for row in named if row["verdict"] == row["answer"]]
+    assert len(agreeing) >= 0.9 * len(named)
