@@ -1,0 +1,541 @@
+"""How surprising a host's sessions are given what it did before, and when that is an alarm.
+
+Every host has a small table of what it does in an hour: to which pairs (pool, service) it starts
+sessions, in how many of its hours, and how many sessions. It is frozen within the hour, so that
+nothing depends on how sessions are cut into batches. The surprise of the n-th session to a pair
+within an hour is what it adds to::
+
+    -log(share of hours in which the host does so) + z^2 / 2
+
+where z is by how many standard deviations log n exceeds the usual. A pair that is new, or that the
+host hardly ever meets, is priced by how often it meets such: at this service (as time servers are),
+at any unassigned port of this transport (as peers are), else anywhere. That share is Good and
+Turing's idea: how often something new came tells how often it will. A new pair stays on probation
+for a day: until then it is as surprising in every hour as in its first.
+
+The surprise of an hour, less what is usual for this host, is summed (Page's CUSUM, "Continuous
+Inspection Schemes", 1954): a single odd session does not reach the threshold; many at once, or few
+that keep coming, do. How many pairs a table holds is fixed; those of the fewest hours leave first
+(as in Space-Saving, Metwally et al., "Efficient Computation of Frequent and Top-k Elements", 2005).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+HOUR = 3600.0
+
+_UNIT = 256  # parts of a nat: sums of whole numbers are the same in any order
+_MOST = 60_000  # sessions of a pair counted in an hour
+_TOP = 3  # sessions remembered as evidence
+_ROOT, _FREE = 1, 0  # keys that no pair has: anything new anywhere, and an empty place
+_NEVER = -1
+_PRIOR_COUNT, _PRIOR_MEAN, _PRIOR_VARIANCE = 2.0, 0.7, 0.4  # of log n: two hours of two sessions
+_LEAST_DEVIATION = 0.15  # of log n: even a timer is off by one now and then
+_UNASSIGNED = 1024  # from this port on, systems and peers draw ports at random
+
+
+@dataclass(frozen=True, slots=True)
+class SurpriseSettings:
+    """The few numbers of the baseline; times in hours, surprise in nats.
+
+    threshold: summed surprise that is an alarm. warming: hours of a host before what is new to it
+        says how often such comes. learning: hours before any session counts. trust: hours after
+        which a host's surprise counts for half.
+    probation: hours for which a new pair stays new. memory: hours after which what a host did
+        weighs 1/e. silence: hours of a longer silence that count at most.
+    cells: pairs remembered per host. newcomers: of these, new ones an hour.
+    rare: share of hours below which a pair is met as seldom as if it were new.
+    tolerated: surprise of a pair in an hour that is no surprise yet. volume: the most that the
+        number of sessions to a usual pair may add in an hour: people use their devices.
+    drift: what is let pass an hour, beside the host's usual surprise and its spread.
+    usual: hours over which that is averaged; usual_most: of an hour, so that no attack becomes it.
+    """
+
+    threshold: float = 16.0
+    warming: float = 6.0
+    learning: float = 72.0
+    trust: float = 48.0
+    probation: float = 24.0
+    memory: float = 336.0
+    silence: float = 24.0
+    cells: int = 32
+    newcomers: int = 12
+    rare: float = 1 / 36
+    tolerated: float = 1.5
+    volume: float = 2.0
+    drift: float = 0.5
+    usual: float = 240.0
+    usual_most: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A host did what it never does: ``index``, the deciding session's place in the pushed batch.
+
+    surprise: nats in all, of ``sessions`` sessions since ``since``. evidence: of the most
+    surprising, the surprise ("surprise"), "ts", and the columns given to push, as scalars.
+    """
+
+    index: int
+    surprise: float
+    sessions: int
+    since: float
+    evidence: tuple[dict[str, Any], ...]
+
+
+class Surprise:
+    """The baseline of every host slot: a few hundred bytes each."""
+
+    def __init__(self, settings: SurpriseSettings | None = None) -> None:
+        self.settings = settings or SurpriseSettings()
+        self._crc = np.zeros(0, np.uint64)  # of the pools' names, by index
+        cells = self.settings.cells
+        self._columns: dict[str, np.ndarray] = {
+            "hour": np.zeros(0, np.int32),  # the current one, since the epoch
+            "first": np.zeros(0, np.int32),  # the host's first
+            "span": np.zeros(0, np.float32),  # hours that the table is about
+            "usual": np.zeros(0, np.float32),  # surprise of an hour: its mean
+            "square": np.zeros(0, np.float32),  # and the mean of its square
+            "summed": np.zeros(0, np.int32),  # the CUSUM up to this hour, in parts of a nat
+            "current": np.zeros(0, np.int32),  # surprise of this hour, in parts of a nat
+            "newcomers": np.zeros(0, np.uint8),  # places given this hour
+            "odd": np.zeros(0, np.int32),  # sessions with a surprise since
+            "since": np.zeros(0),
+            "key": np.zeros((0, cells), np.uint16),
+            "born": np.zeros((0, cells), np.uint16),  # hours after the host's first
+            "count": np.zeros((0, cells), np.uint16),  # sessions, or new pairs, of this hour
+            "hours": np.zeros((0, cells), np.float16),  # with any, fading
+            "log": np.zeros((0, cells), np.float16),  # sum over these of log(sessions), and
+            "log2": np.zeros((0, cells), np.float16),  # of its square
+            "top": np.zeros((0, _TOP), np.int32),  # surprise of the evidence, most first
+            "top_ts": np.zeros((0, _TOP)),
+            "top_dst": np.zeros((0, _TOP), "V16"),
+            "top_dport": np.zeros((0, _TOP), np.int32),
+            "top_pool": np.zeros((0, _TOP), np.int32),
+            "top_uid": np.zeros((0, _TOP), "S20"),
+        }
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The state itself by name; the first axis is the slot."""
+        return self._columns
+
+    def reserve(self, slots: int) -> None:
+        """Make room for slot numbers below ``slots``."""
+        have = len(self._columns["hour"])
+        if slots <= have:
+            return
+        size = max(slots, 2 * have, 64)
+        for name, old in self._columns.items():
+            # Zeros that are never written take no memory, so nobody pays for hosts to come.
+            grown = np.zeros((size, *old.shape[1:]), old.dtype)
+            grown[:have] = old
+            self._columns[name] = grown
+
+    def reset(self, slots: np.ndarray) -> None:
+        """These slots hold new hosts now, of which nothing is known."""
+        for column in self._columns.values():
+            column[slots] = np.zeros((), column.dtype)
+
+    def absorb(self, slots: np.ndarray) -> None:
+        """What these hosts have lately begun to do is usual for them: as often as surprises
+        nobody. No alarm of theirs is near."""
+        columns, settings = self._columns, self.settings
+        age = (columns["hour"] - columns["first"])[slots][:, None]
+        born = columns["born"][slots]
+        lately = (columns["count"][slots] > 0) | (age - born < settings.probation)
+        lately &= columns["key"][slots] > _ROOT
+        hours = columns["hours"][slots].astype(float)
+        least = (columns["span"][slots] + 1) * np.exp(-settings.tolerated)
+        raised = np.where(lately, np.maximum(hours, least[:, None]), hours)
+        # As many sessions in each hour as in those that were.
+        scale = np.divide(raised, hours, out=np.ones_like(hours), where=hours > 0)
+        columns["hours"][slots] = raised
+        for name in ("log", "log2"):
+            columns[name][slots] = columns[name][slots] * scale
+        columns["born"][slots] = np.where(lately, 0, born)
+        for name in ("summed", "current", "odd", "top"):
+            columns[name][slots] = 0
+
+    def push(
+        self,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        pool: np.ndarray,
+        dport: np.ndarray,
+        table: list[str],
+        **evidence: np.ndarray,
+    ) -> tuple[np.ndarray, list[Excess]]:
+        """Take sessions in time order (slot int64 [n], ts float64 [n], pool int32 [n] into
+        ``table``, dport int32 [n]; dst "V16" and uid "S20", both [n], as evidence).
+
+        Returns each session's surprise, float64 [n] in nats, and where a host's sum exceeded the
+        threshold, in order.
+        """
+        self.reserve(int(slot.max(initial=-1)) + 1)
+        surprise = np.zeros(len(slot))
+        excesses: list[Excess] = []
+        if not len(slot):
+            return surprise, excesses
+        order = np.argsort(slot, kind="stable")
+        by_host, when = slot[order], ts[order]
+        new_host = _changes(by_host)
+        start = np.flatnonzero(new_host)
+        group = np.cumsum(new_host) - 1
+        # A late session counts in the hour that its host has come to.
+        hour = np.maximum(np.floor(when / HOUR).astype(np.int64), self._columns["hour"][by_host])
+        hour = np.maximum.accumulate(hour + (group << 32)) - (group << 32)
+        turn = np.cumsum(new_host | _changes(hour)) - 1
+        turn -= turn[start][group]
+        keys = self._keys(pool[order], dport[order], table)
+        given = {"dport": dport, "pool": pool, **evidence}
+        by_turn = np.argsort(turn, kind="stable")
+        bounds = np.searchsorted(turn[by_turn], np.arange(turn.max() + 2))
+        for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            rows = by_turn[first:last]
+            self._begin(by_host[rows], hour[rows])
+            parts = self._price(by_host[rows], keys[rows])
+            surprise[order[rows]] = parts / _UNIT
+            excesses += self._sum(by_host[rows], when[rows], parts, order[rows], given)
+        return surprise, sorted(excesses, key=lambda excess: excess.index)
+
+    def _keys(self, pool: np.ndarray, dport: np.ndarray, table: list[str]) -> np.ndarray:
+        """Of each session the keys of its pair, its service anywhere, and any unassigned port of
+        its transport: uint16 [n, 3], _FREE where it has none."""
+        if fresh := table[len(self._crc) :]:
+            crc = np.array([zlib.crc32(name.encode()) for name in fresh], np.uint64)
+            self._crc = np.concatenate([self._crc, crc])
+        port = dport.astype(np.uint64)
+        drawn = (dport & 0xFFFF) >= _UNASSIGNED
+        return np.stack(
+            [
+                _hashed(self._crc[pool] << np.uint64(20) | port),
+                _hashed(np.uint64(1 << 60) | port),
+                np.where(drawn, _hashed(np.uint64(2 << 60) | port >> np.uint64(16)), _FREE),
+            ],
+            axis=1,
+        )
+
+    def _begin(self, slot: np.ndarray, hour: np.ndarray) -> None:
+        """Close the hours that are over; ``slot`` is in groups, one hour each."""
+        columns, settings = self._columns, self.settings
+        first = _changes(slot)
+        slot, hour = slot[first], hour[first]
+        fresh = columns["hour"][slot] == 0
+        new = slot[fresh]
+        columns["first"][new] = columns["hour"][new] = hour[fresh]
+        columns["key"][new, 0] = _ROOT
+        over = hour > columns["hour"][slot]
+        slot, hour = slot[over], hour[over]
+        if not len(slot):
+            return
+        passed = np.minimum(hour - columns["hour"][slot], settings.silence)
+
+        surprise = columns["current"][slot] / _UNIT
+        usual, square = columns["usual"][slot], columns["square"][slot]
+        spread = np.sqrt(np.maximum(square - usual**2, 0))
+        summed = columns["summed"][slot] / _UNIT + surprise - usual - spread
+        summed = np.maximum(0, summed - settings.drift * passed)
+        columns["summed"][slot] = np.round(summed * _UNIT)
+        columns["current"][slot] = 0
+        calm = slot[summed == 0]
+        columns["odd"][calm] = 0
+        columns["top"][calm] = 0
+        weight = 1 - np.exp(-passed / settings.usual)
+        hourly = np.minimum(surprise, settings.usual_most) / passed
+        columns["usual"][slot] += weight * (hourly - usual)
+        columns["square"][slot] += weight * (hourly**2 - square)
+
+        fade = np.exp(-passed / settings.memory)
+        columns["span"][slot] = (columns["span"][slot] + passed) * fade
+        count = columns["count"][slot]
+        hours, log, log2 = (columns[name][slot].astype(float) for name in ("hours", "log", "log2"))
+        mean, deviation = _moments(hours, log, log2)
+        # A flood is one hour of many sessions, not what the host does from now on.
+        seen = np.minimum(np.log(np.maximum(count, 1)), mean + 3 * deviation)
+        met = count > 0
+        hours = (hours + met) * fade[:, None]
+        rank = hours.copy()
+        rank[:, 0] = np.inf
+        order = np.argsort(-rank, 1, kind="stable")
+        for name, value in (
+            ("hours", hours),
+            ("log", (log + np.where(met, seen, 0)) * fade[:, None]),
+            ("log2", (log2 + np.where(met, seen**2, 0)) * fade[:, None]),
+            ("key", columns["key"][slot]),
+            ("born", columns["born"][slot]),
+        ):
+            columns[name][slot] = np.take_along_axis(value, order, 1)
+        columns["count"][slot] = 0
+        columns["newcomers"][slot] = 0
+        columns["hour"][slot] = hour
+
+    def _price(self, slot: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Each session's surprise in parts of a nat, int64 [n]; none while a host is learned."""
+        columns, settings = self._columns, self.settings
+        age = columns["hour"][slot] - columns["first"][slot]
+        # What is met in the first hours says nothing of how often something new comes.
+        warm = age >= settings.warming
+        place = self._places(slot, keys[:, 0])
+        young, rare = self._standing(slot, place)
+        strange = young | rare
+        wanted = np.column_stack([place < 0, *[strange & warm] * 2]) & (keys != _FREE)
+        if self._admit(slot, keys, wanted):
+            place = self._places(slot, keys[:, 0])
+            young, rare = self._standing(slot, place)
+            strange = young | rare
+
+        tracked = place >= 0
+        cell = np.maximum(place, 0)
+        nth = np.zeros(len(slot), np.int64)
+        nth[tracked] = self._count(slot[tracked], cell[tracked])
+        # What counts as one more new pair: each once an hour, but on probation only the first time.
+        fresh = columns["born"][slot, cell] == age
+        new = strange & warm & (~tracked | ((nth == 0) & (fresh | ~young)))
+
+        # Prices of meeting such a pair in an hour, and of one more of them: the lowest that
+        # anything the host is known for explains.
+        price = np.full(len(slot), np.inf)
+        one_more = np.full(len(slot), np.inf)
+        explained = np.zeros(len(slot), bool)
+        for level in (1, 2, 0):
+            if level:
+                at = self._places(slot, keys[:, level])
+                rows = np.flatnonzero(strange & warm & (at >= 0) & (keys[:, level] != _FREE))
+            else:
+                at = np.zeros(len(slot), np.int64)
+                rows = np.flatnonzero(strange & warm & ~explained)
+            hours = columns["hours"][slot[rows], at[rows]].astype(float)
+            explained[rows] |= hours > 0
+            share = hours / (columns["span"][slot[rows]] + 1)
+            if not level:
+                # Once a day, as long as nothing is known of it.
+                share = (hours + 1) / (columns["span"][slot[rows]] + 24)
+            absent = _surprise(share)
+            price[rows] = np.minimum(price[rows], absent)
+            counted = new[rows]
+            rows, absent = rows[counted], absent[counted]
+            before = self._count(slot[rows], at[rows])
+            moments = self._moments(slot[rows], at[rows])
+            step = self._step(absent, before, moments, np.inf)
+            one_more[rows] = np.minimum(one_more[rows], step)
+
+        own = _surprise(columns["hours"][slot, cell] / (columns["span"][slot] + 1))
+        own = np.where(strange, np.where(warm, price, 0), np.minimum(own, price))
+        moments = self._moments(slot, np.where(strange, _NEVER, cell))
+        most = np.where(strange, np.inf, settings.volume)
+        surprise = np.where(tracked, self._step(own, nth, moments, most), 0)
+        surprise = np.where(new, one_more, surprise)
+        # It counts as much as the baseline that it rests on is worth.
+        surprise *= age / (age + settings.trust)
+        return np.where(age < settings.learning, 0, np.round(surprise * _UNIT)).astype(np.int64)
+
+    def _places(self, slot: np.ndarray, key: np.ndarray) -> np.ndarray:
+        """Where in its host's table each key is, int64 [n], negative where it is not."""
+        found = self._columns["key"][slot] == key[:, None]
+        return np.where(found.any(1), found.argmax(1), _NEVER)
+
+    def _standing(self, slot: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which sessions' pairs are on probation, and which are met so seldom that no rate of
+        their own is known: both bool [n]."""
+        columns, settings = self._columns, self.settings
+        cell = np.maximum(place, 0)
+        hours, born = columns["hours"][slot, cell], columns["born"][slot, cell]
+        age = columns["hour"][slot] - columns["first"][slot]
+        known = (place >= 0) & (hours > 0)
+        later = born >= settings.learning
+        young = known & later & (age - born < settings.probation)
+        rare = ~known | (later & (hours < 1.5)) | (hours < settings.rare * columns["span"][slot])
+        return young, rare & ~young
+
+    def _admit(self, slot: np.ndarray, keys: np.ndarray, wanted: np.ndarray) -> bool:
+        """Give wanted keys a place, in the order of their sessions, from the table's end; so many
+        an hour and no more. Returns whether there were any."""
+        columns, settings = self._columns, self.settings
+        wanted = wanted & (columns["newcomers"][slot] < settings.newcomers)[:, None]
+        row, level = np.nonzero(wanted)
+        missing = self._places(slot[row], keys[row, level]) < 0
+        row, level = row[missing], level[missing]
+        if not len(row):
+            return False
+        _, once = np.unique(slot[row] * 65_536 + keys[row, level], return_index=True)
+        once.sort()
+        row, level = row[once], level[once]
+        number = columns["newcomers"][slot[row]] + _rank(slot[row])
+        fits = number < settings.newcomers
+        row, level, number = row[fits], level[fits], number[fits]
+        host, place = slot[row], settings.cells - 1 - number
+        columns["key"][host, place] = keys[row, level]
+        columns["born"][host, place] = columns["hour"][host] - columns["first"][host]
+        for name in ("count", "hours", "log", "log2"):
+            columns[name][host, place] = 0
+        np.maximum.at(columns["newcomers"], host, (number + 1).astype(np.uint8))
+        return True
+
+    def _count(self, slot: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        """How many came this hour before each of these, int64 [n]; they are counted in."""
+        count = self._columns["count"]
+        code = slot * self.settings.cells + cell
+        rank = _rank(code)
+        before: np.ndarray = count[slot, cell].astype(np.int64) + rank
+        last = np.zeros(len(code), bool)
+        _, back = np.unique(code[::-1], return_index=True)
+        last[len(code) - 1 - back] = True
+        count[slot[last], cell[last]] = np.minimum(before[last] + 1, _MOST)
+        return before
+
+    def _moments(self, slot: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and predictive deviation of log(sessions) in an hour; the prior's for _NEVER."""
+        known = cell >= 0
+        hours, log, log2 = (
+            np.where(known, self._columns[name][slot, cell].astype(float), 0)
+            for name in ("hours", "log", "log2")
+        )
+        return _moments(hours, log, log2)
+
+    def _step(
+        self,
+        absent: np.ndarray,
+        before: np.ndarray,
+        moments: tuple[np.ndarray, np.ndarray],
+        most: np.ndarray | float,
+    ) -> np.ndarray:
+        """What one more than ``before`` adds to the surprise of an hour, in nats, float64 [n]."""
+        mean, deviation = moments
+
+        def up_to(number: np.ndarray) -> np.ndarray:
+            excess = (np.log(np.maximum(number, 1)) - mean) / deviation
+            volume = np.minimum(np.maximum(excess, 0) ** 2 / 2, most)
+            whole = np.maximum(absent + volume - self.settings.tolerated, 0)
+            return np.where(number > 0, whole, 0)
+
+        known = np.isfinite(absent)
+        absent = np.where(known, absent, 0)
+        return np.where(known, up_to(before + 1) - up_to(before), np.inf)
+
+    def _sum(
+        self,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        parts: np.ndarray,
+        index: np.ndarray,
+        given: dict[str, np.ndarray],
+    ) -> list[Excess]:
+        """Add up the surprise of sessions, in groups of one host each."""
+        columns = self._columns
+        threshold = round(self.settings.threshold * _UNIT)
+        odd = np.flatnonzero(parts)
+        if not len(odd):
+            return []
+        slot, ts, parts, index = slot[odd], ts[odd], parts[odd], index[odd]
+        start = np.flatnonzero(_changes(slot))
+        size = np.diff(np.append(start, len(slot)))
+        total = np.cumsum(parts)
+        total -= np.repeat(total[start] - parts[start], size)
+        level = total + columns["summed"][slot] + columns["current"][slot]
+        # After an alarm it starts anew, with what was beyond.
+        before = (level - parts) // threshold * threshold
+        level -= before
+        alarm = level >= threshold
+        excesses = []
+        for first, number in zip(start.tolist(), size.tolist(), strict=True):
+            last = first + number
+            host, at = int(slot[first]), first
+            for stop in [*(first + np.flatnonzero(alarm[first:last]) + 1).tolist(), last]:
+                if stop > at:
+                    self._remember(host, slice(at, stop), ts, parts, index, given)
+                if stop > at and alarm[stop - 1]:
+                    excesses.append(self._excess(host, int(index[stop - 1]), int(level[stop - 1])))
+                    columns["odd"][host] = 0
+                    columns["top"][host] = 0
+                at = stop
+            if alarm[first:last].any():
+                columns["summed"][host] = 0
+                columns["current"][host] = level[last - 1] % threshold
+            else:
+                columns["current"][host] += total[last - 1]
+        return excesses
+
+    def _remember(
+        self,
+        host: int,
+        rows: slice,
+        ts: np.ndarray,
+        parts: np.ndarray,
+        index: np.ndarray,
+        given: dict[str, np.ndarray],
+    ) -> None:
+        """Keep the most surprising sessions; the earlier where two are alike."""
+        columns = self._columns
+        if columns["odd"][host] == 0:
+            columns["since"][host] = ts[rows][0]
+        columns["odd"][host] += rows.stop - rows.start
+        together = np.append(columns["top"][host], parts[rows])
+        order = np.argsort(-together, kind="stable")[:_TOP]
+        if order.max() < _TOP:
+            return
+        columns["top"][host] = together[order]
+        columns["top_ts"][host] = np.append(columns["top_ts"][host], ts[rows])[order]
+        for name, column in given.items():
+            kept = columns[f"top_{name}"]
+            kept[host] = np.concatenate([kept[host], column[index[rows]]])[order]
+
+    def _excess(self, host: int, index: int, level: int) -> Excess:
+        columns = self._columns
+        evidence = []
+        for place in range(_TOP):
+            if top := int(columns["top"][host, place]):
+                row = {"surprise": top / _UNIT, "ts": float(columns["top_ts"][host, place])}
+                for name in ("dst", "dport", "pool", "uid"):
+                    row[name] = columns[f"top_{name}"][host, place].item()
+                evidence.append(row)
+        return Excess(
+            index=index,
+            surprise=level / _UNIT,
+            sessions=int(columns["odd"][host]),
+            since=float(columns["since"][host]),
+            evidence=tuple(evidence),
+        )
+
+
+def _changes(values: np.ndarray) -> np.ndarray:
+    """Where a run of equal values begins, bool [n]."""
+    return np.append(True, values[1:] != values[:-1]) if len(values) else np.zeros(0, bool)
+
+
+def _rank(values: np.ndarray) -> np.ndarray:
+    """How many equal values lie before each, int64 [n]."""
+    order = np.argsort(values, kind="stable")
+    start = np.flatnonzero(_changes(values[order]))
+    size = np.diff(np.append(start, len(values)))
+    rank = np.empty(len(values), np.int64)
+    rank[order] = np.arange(len(values)) - np.repeat(start, size)
+    return rank
+
+
+def _hashed(value: np.ndarray) -> np.ndarray:
+    """A key, uint16 from 2 on, of 64 bits (the finaliser of SplitMix64)."""
+    value = (value ^ value >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ value >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    value = (value ^ value >> np.uint64(31)) % np.uint64(65_534) + np.uint64(2)
+    return np.asarray(value, np.uint16)
+
+
+def _surprise(share: np.ndarray) -> np.ndarray:
+    """Nats of what happens in this share of hours; infinite for what never does."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.log(np.minimum(share.astype(float), 1.0)))
+
+
+def _moments(hours: np.ndarray, log: np.ndarray, log2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and predictive deviation of a normal distribution of log(sessions), of which ``hours``
+    were seen with these sums, and a few more are imagined."""
+    weight = hours + _PRIOR_COUNT
+    mean = (log + _PRIOR_COUNT * _PRIOR_MEAN) / weight
+    square = (log2 + _PRIOR_COUNT * (_PRIOR_VARIANCE + _PRIOR_MEAN**2)) / weight
+    variance = np.maximum(square - mean**2, 0)
+    return mean, np.sqrt(variance * (1 + 1 / weight) + _LEAST_DEVIATION**2)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nba_broker.messages import port_code
+from nba_broker.pools import Pools
+from nba_broker.surprise import SurpriseSettings
+from tests.unit.helpers import pools
+from training.alarms import (
+    Followed,
+    alarms,
+    binomial_bounds,
+    false_alarms,
+    poisson_bounds,
+    table,
+)
+from training.attacks import ATTACKS
+from training.cli import main
+from training.dataset import LabelledSessions
+from training.labels import Label
+
+DAY = 86_400.0
+BEGIN = 1_600_000_000.0
+
+
+@pytest.fixture
+def two_devices(monkeypatch: pytest.MonkeyPatch) -> Followed:
+    """A lamp and a lens that call their clouds every ten minutes for eight days."""
+    for name in set(ATTACKS) - {"scan", "beacon-60s-mimic"}:
+        monkeypatch.delitem(ATTACKS, name)
+    ts = np.repeat(BEGIN + np.arange(0, 8 * DAY, 600), 2)
+    series = np.arange(len(ts)) % 2
+    made: Pools = pools()
+    host = np.where(series == 0, "192.168.1.7", "192.168.1.8").astype(object)
+    dst = np.where(series == 0, "1.0.0.7", "2.0.0.7").astype(object)
+    sessions = LabelledSessions(
+        ts=ts,
+        series=series,
+        pool=made.ids(host.tolist(), dst.tolist()),
+        dport=np.full(len(ts), port_code(443, "tcp"), np.int32),
+        labels=(
+            Label("192.168.1.7", "Lamp", "bulb"),
+            Label("192.168.1.8", "Lens", "camera"),
+        ),
+        table=made.table,
+    )
+    since = np.full(2, BEGIN + 4 * DAY)
+    return Followed(sessions, host, dst, made, since, np.full(2, ts[-1]))
+
+
+def test_the_exact_bounds_are_those_of_the_tables() -> None:
+    assert poisson_bounds(0) == pytest.approx((0, 2.996), abs=1e-3)
+    assert poisson_bounds(3) == pytest.approx((0.619, 8.767), abs=1e-3)
+    assert binomial_bounds(0, 100) == pytest.approx((0, 0.0362), abs=1e-4)
+    assert binomial_bounds(95, 100) == pytest.approx((0.8872, 0.9836), abs=1e-4)
+
+
+def test_quiet_devices_raise_no_alarm_and_a_scan_does(two_devices: Followed) -> None:
+    result = alarms(two_devices, [SurpriseSettings().threshold], trials=5, say=lambda line: None)
+    (row,) = result["thresholds"].values()
+    assert row["notices"] == []
+    assert result["device_weeks"] == pytest.approx(8 / 7, abs=0.01)
+    scan = row["attacks"]["scan"]
+    assert (scan["noticed"], scan["trials"]) == (5, 5)
+    assert scan["minutes"][0] < 1
+    assert any("scan | 5 of 5" in line for line in table(result))
+
+
+def test_a_swapped_device_is_another_one(two_devices: Followed) -> None:
+    result = alarms(two_devices, [4.0], trials=5, say=lambda line: None)
+    (row,) = result["thresholds"].values()
+    assert row["attacks"]["device-swapped"]["noticed"] == 5
+    assert row["attacks"]["addresses-swapped"]["noticed"] == 5
+
+
+def test_alarms_while_a_host_misbehaves_are_one_notice(two_devices: Followed) -> None:
+    sessions = two_devices.sessions
+    odd = (sessions.series == 0) & (sessions.ts > BEGIN + 5 * DAY)
+    pool = np.where(odd, sessions.pool[1], sessions.pool)
+    changed = replace(two_devices, sessions=replace(sessions, pool=pool.astype(np.int32)))
+    (notice,) = false_alarms(changed, SurpriseSettings(threshold=4.0))
+    assert notice["device"] == "Lamp"
+    assert notice["evidence"][0].startswith("as:2 443/tcp at ")
+
+
+@pytest.mark.parametrize("flags", [["--last", "0.5"], ["--judged", "2019-07-03T12:00"]])
+def test_the_command_judges_real_traffic(
+    data: Path, tmp_path: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lsif = data / "lsif"
+    command = ["alarms", str(lsif), "--labels", str(lsif / "labels.csv"), "--trials", "1"]
+    command += ["--until", "2019-07-07", "--json", str(tmp_path / "alarms.json"), *flags]
+    assert main(command) == 0
+    result = json.loads((tmp_path / "alarms.json").read_text())
+    (row,) = result["thresholds"].values()
+    assert row["attacks"]["scan"]["trials"] == 1
+    assert "| scan | " in capsys.readouterr().out
+
+
+def test_hosts_that_are_still_learned_cannot_be_judged(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lsif = data / "lsif" / "2019-07-01"
+    labels = str(data / "lsif" / "labels.csv")
+    assert main(["alarms", str(lsif), "--labels", labels, "--json", str(tmp_path / "a")]) == 1
+    assert "learned" in capsys.readouterr().err

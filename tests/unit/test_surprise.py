@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nba_broker.messages import port_code
+from nba_broker.surprise import HOUR, Excess, Surprise, SurpriseSettings
+
+DAY = 24 * HOUR
+BEGIN = 1_600_000_000.0
+HTTPS, DNS, NTP, TELNET = (
+    port_code(443, "tcp"),
+    port_code(53, "udp"),
+    port_code(123, "udp"),
+    port_code(23, "tcp"),
+)
+TABLE = ["as:1", "gw", *(f"as:{number}" for number in range(100, 2000))]
+CLOUD, GATEWAY, ELSEWHERE = 0, 1, 2
+
+Rows = list[tuple[float, int, int]]  # ts, pool, dport
+
+
+def usual(days: float, *, seed: int = 0) -> Rows:
+    """A device that asks for a name and calls its cloud every ten minutes or so."""
+    draw = np.random.default_rng(seed)
+    times = BEGIN + np.cumsum(draw.uniform(500, 700, int(days * DAY / 600)))
+    return [
+        row
+        for ts in times.tolist()
+        for row in ((ts, GATEWAY, DNS), (ts + 0.02, CLOUD, HTTPS))
+        if ts < BEGIN + days * DAY
+    ]
+
+
+def push(surprise: Surprise, rows: Rows, slot: int = 0) -> tuple[np.ndarray, list[Excess]]:
+    rows = sorted(rows)
+    return surprise.push(
+        np.full(len(rows), slot),
+        np.array([row[0] for row in rows]),
+        np.array([row[1] for row in rows], np.int32),
+        np.array([row[2] for row in rows], np.int32),
+        TABLE,
+    )
+
+
+def excesses(rows: Rows) -> list[Excess]:
+    return push(Surprise(), rows)[1]
+
+
+def test_a_device_that_does_nothing_new_raises_no_alarm() -> None:
+    assert excesses(usual(14)) == []
+
+
+def test_a_single_odd_session_is_surprising_and_no_alarm() -> None:
+    odd = (BEGIN + 6 * DAY, ELSEWHERE, TELNET)
+    surprise, found = push(Surprise(), [*usual(7), odd])
+    assert found == []
+    assert surprise.max() > 1
+    assert sorted([*usual(7), odd])[int(surprise.argmax())] == odd
+
+
+def test_a_scan_is_an_alarm_within_a_minute() -> None:
+    begin = BEGIN + 6 * DAY
+    scan = [(begin + second / 10, ELSEWHERE + second, TELNET) for second in range(600)]
+    rows = sorted([*usual(7), *scan])
+    found = excesses(rows)
+    assert begin < rows[found[0].index][0] < begin + 60
+
+
+def test_a_flood_is_an_alarm_within_a_minute() -> None:
+    begin = BEGIN + 6 * DAY
+    rows = sorted([*usual(7), *((begin + n / 50, ELSEWHERE, HTTPS) for n in range(3000))])
+    assert begin < rows[excesses(rows)[0].index][0] < begin + 60
+
+
+@pytest.mark.parametrize(("period", "hours"), [(60, 3), (1800, 16)])
+def test_a_beacon_to_a_new_place_is_an_alarm(period: float, hours: float) -> None:
+    begin = BEGIN + 6 * DAY
+    beacon = [(begin + n * period, ELSEWHERE, HTTPS) for n in range(int(DAY / period))]
+    rows = sorted([*usual(7), *beacon])
+    assert begin < rows[excesses(rows)[0].index][0] < begin + hours * HOUR
+
+
+def test_what_was_absorbed_is_no_alarm_any_more() -> None:
+    beacon = [(BEGIN + 6 * DAY + n * 60, ELSEWHERE, HTTPS) for n in range(2 * 1440)]
+    answered = BEGIN + 6.5 * DAY
+    surprise = Surprise()
+    rows = sorted([*usual(8), *beacon])
+    assert push(surprise, [row for row in rows if row[0] < answered])[1]
+    surprise.absorb(np.array([0]))
+    scan = [(BEGIN + 7.5 * DAY + n / 10, ELSEWHERE + n, TELNET) for n in range(600)]
+    later = sorted(row for row in [*rows, *scan] if row[0] >= answered)
+    found = push(surprise, later)[1]
+    assert later[found[0].index] in scan
+
+
+def test_an_alarm_tells_the_most_surprising_sessions() -> None:
+    begin = BEGIN + 6 * DAY
+    beacon = [(begin + n * 60, ELSEWHERE, HTTPS) for n in range(300)]
+    first = excesses([*usual(7), *beacon])[0]
+    assert {(one["pool"], one["dport"]) for one in first.evidence} == {(ELSEWHERE, HTTPS)}
+    assert all(one["ts"] >= begin for one in first.evidence)
+    assert first.since == begin
+    assert 1 < first.sessions <= 300
+    assert first.surprise >= SurpriseSettings().threshold
+
+
+def test_nothing_is_an_alarm_while_a_host_is_learned() -> None:
+    begin = BEGIN + DAY
+    scan = [(begin + n / 10, ELSEWHERE + n, TELNET) for n in range(600)]
+    assert excesses([*usual(2), *scan]) == []
+
+
+def test_one_more_time_server_does_not_surprise_where_they_change_all_the_time() -> None:
+    changing = [(BEGIN + n * HOUR, ELSEWHERE + n, NTP) for n in range(200)]
+    used = push(Surprise(), [*usual(9), *changing])[0]
+    never = push(Surprise(), [*usual(9), changing[-1]])[0]
+    at = sorted([*usual(9), *changing]).index(changing[-1])
+    assert used[at] == 0
+    assert never.max() > 1
+
+
+def test_a_scan_does_not_push_out_what_the_host_usually_does() -> None:
+    surprise = Surprise()
+    scan = [(BEGIN + 4 * DAY + n, ELSEWHERE + n, TELNET) for n in range(1500)]
+    push(surprise, [*usual(5), *scan])
+    rows = [(ts, pool, dport) for ts, pool, dport in usual(6) if ts > BEGIN + 5 * DAY]
+    assert not push(surprise, rows)[0].any()
+
+
+def test_a_slot_that_is_reset_knows_nothing() -> None:
+    surprise = Surprise()
+    push(surprise, usual(4))
+    surprise.reset(np.array([0]))
+    for name in ("hour", "span", "summed", "key", "hours", "top"):
+        assert not surprise.columns()[name][0].any()
+
+
+def test_no_host_depends_on_another() -> None:
+    begin = BEGIN + 6 * DAY
+    beacon = [(begin + n * 60, ELSEWHERE, HTTPS) for n in range(300)]
+    alone, quiet = [*usual(7), *beacon], usual(7, seed=1)
+    both = Surprise()
+    rows = sorted([(*row, 0) for row in alone] + [(*row, 1) for row in quiet])
+    ts, pool, dport, slot = map(np.array, zip(*rows, strict=True))
+    _, found = both.push(slot, ts, pool.astype(np.int32), dport.astype(np.int32), TABLE)
+    assert {int(slot[one.index]) for one in found} == {0}
+    assert [one.surprise for one in found] == [one.surprise for one in excesses(alone)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    cuts=st.lists(st.integers(1, 2500), max_size=12),
+    late=st.lists(st.integers(0, 2400), max_size=20),
+)
+def test_cutting_sessions_into_batches_changes_nothing(cuts: list[int], late: list[int]) -> None:
+    begin = BEGIN + 4 * DAY
+    attack = [(begin + n * 30, ELSEWHERE + n % 40, HTTPS) for n in range(1000)]
+    rows = sorted([*usual(5), *attack])
+    for place in late:  # a session that comes an hour too late
+        rows[place] = (rows[place][0] - HOUR, *rows[place][1:])
+    ts, pool, dport = map(np.array, zip(*rows, strict=True))
+    columns = {"pool": pool.astype(np.int32), "dport": dport.astype(np.int32)}
+    slot = np.arange(len(rows)) % 2
+    whole, parts = Surprise(), Surprise()
+    expected, wanted = whole.push(slot, ts, table=TABLE, **columns)
+    got, found = [], []
+    bounds = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
+    for start, stop in pairwise(bounds):
+        some = {name: column[start:stop] for name, column in columns.items()}
+        surprise, alarms = parts.push(slot[start:stop], ts[start:stop], table=TABLE, **some)
+        got.append(surprise)
+        found += [(start + one.index, one.surprise, one.sessions, one.since) for one in alarms]
+    np.testing.assert_array_equal(np.concatenate(got), expected)
+    assert found == [(one.index, one.surprise, one.sessions, one.since) for one in wanted]
+    for name, column in whole.columns().items():
+        np.testing.assert_array_equal(parts.columns()[name][:2], column[:2], err_msg=name)
