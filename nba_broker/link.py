@@ -29,7 +29,7 @@ from websockets.uri import parse_uri
 
 from nba_broker.addresses import canonical
 from nba_broker.errors import ConfigError, LinkError, MessageError
-from nba_broker.messages import Lease, Sessions, Verdict, port_code
+from nba_broker.messages import Lease, Sessions, UnknownHosts, Verdict, port_code
 
 LOG = logging.getLogger(__name__)
 
@@ -306,6 +306,13 @@ def encode_status(status: Status) -> str:
         "NBA::worker_status",
         [zeekpy.count(value) if isinstance(value, int) else value for value in values],
     )
+
+
+def encode_unknown_hosts(summary: UnknownHosts, worker: str) -> str:
+    """``NBA::unknown_hosts``."""
+    kinds = [_short(text) for text in summary.kinds]
+    arguments = [summary.ts, worker, zeekpy.count(summary.hosts), kinds]
+    return encode(STATUS_TOPIC, "NBA::unknown_hosts", arguments)
 
 
 def _short(text: str) -> str:

@@ -77,6 +77,18 @@ export {
 	    scored: count, hosts: count, evicted: count, verdicts: count,
 	    queue: count, lag: double);
 
+	## Worker to manager: what kinds of hosts are unknown. Sent as each day ends, in UTC.
+	##
+	## ts: The end of the day.
+	##
+	## worker: The worker's name.
+	##
+	## hosts: How many hosts are unknown.
+	##
+	## kinds: A text for each group of those that behave alike, the largest first.
+	global unknown_hosts: event(ts: double, worker: string, hosts: count,
+	    kinds: vector of string);
+
 	## Where :zeek:see:`NBA::sessions` goes. The last part is a partition, by now always 0.
 	const sessions_topic = "zeek/nba/sessions/0/";
 
@@ -92,7 +104,7 @@ export {
 	## Where :zeek:see:`NBA::lease` goes.
 	const lease_topic = "zeek/nba/lease/";
 
-	## Where :zeek:see:`NBA::worker_status` comes from.
+	## Where :zeek:see:`NBA::worker_status` and :zeek:see:`NBA::unknown_hosts` come from.
 	const status_topic = "zeek/nba/status/";
 
 	## Whether a worker is to be fed from a capture read with ``zeek -r``. Without it the package

@@ -11,13 +11,17 @@ export {
 	redef enum Notice::Type += {
 		## A host has its first session. Only if :zeek:see:`NBA::notice_new_hosts` is set.
 		New_Host,
-		## A host is like no device that the model knows.
+		## A host is like no device that the model knows. Not within its
+		## :zeek:see:`NBA::baseline`.
 		Unknown_Device,
-		## A host has become another device.
+		## What kinds of hosts are unknown: once a day, if some of them became so within their
+		## :zeek:see:`NBA::baseline`.
+		Unknown_Hosts,
+		## A host was one device for long and behaves like another now.
 		Changed_Device,
-		## A host does not behave like the device that it is.
+		## A host starts sessions that neither it nor devices like it start.
 		Misbehaving_Device,
-		## A host behaves like another device than it pretends to be.
+		## A host behaves like another device than an analyst named it.
 		Impostor_Device,
 		## No worker lives, so no host is being identified.
 		No_Worker,
@@ -26,6 +30,11 @@ export {
 	## Whether to raise :zeek:see:`NBA::New_Host`. Off, because on the first day every host is
 	## new; nba_device.log has a line for each anyway.
 	option notice_new_hosts = F;
+
+	## For how long after its first session an unknown host has no notice of its own: at a new site
+	## nearly all are unknown, and :zeek:see:`NBA::Unknown_Hosts` sums them up. Zero for none.
+	## Not applied while reading a capture, which is about the hosts in it.
+	option baseline = 7days;
 
 	## For how long the same notice about the same host and device is not raised again.
 	option notice_suppression = 1day;
@@ -46,8 +55,10 @@ const notice_types: table[string] of Notice::Type = {
 global no_worker_since = double_to_time(0.0);
 global no_worker_noticed = F;
 
-# The notice's sentence has to do without the log line beside it.
-function describe(rec: DeviceInfo): string
+# Hosts that became unknown within their baseline since the last summary, and still are.
+global held_back: set[addr];
+
+function describe_host(rec: DeviceInfo): string
 	{
 	local who = cat(rec$host);
 
@@ -58,22 +69,85 @@ function describe(rec: DeviceInfo): string
 	if ( rec?$vendor )
 		who += fmt(" by %s", rec$vendor);
 
-	local what = rec?$device ? fmt("%s (confidence %.2f)", rec$device,
-	    rec$confidence) : "no known device";
-	local why = |rec$evidence| > 0 ? ": " + join_string_vec(rec$evidence, "; ") : "";
+	return who;
+	}
 
-	return fmt("%s: %s, taken for %s%s", who, rec$state, what, why);
+function describe_time(t: time): string
+	{
+	return strftime("%Y-%m-%d %H:%M:%S%z", t);
+	}
+
+function describe_device(rec: DeviceInfo): string
+	{
+	return rec?$device ? fmt("%s (confidence %.2f)", rec$device, rec$confidence) :
+	    "no known device";
+	}
+
+# The notice's sentence has to do without the log line beside it.
+function describe(note: Notice::Type, rec: DeviceInfo): string
+	{
+	local said = describe_host(rec);
+
+	switch ( note )
+		{
+		case New_Host:
+			said += fmt(" is new: its first session was at %s", describe_time(
+			    rec$first_seen));
+			break;
+
+		case Unknown_Device:
+			said += fmt(" is like no device that the model knows, after %d sessions since %s; nearest %s",
+			    rec$sessions, describe_time(rec$first_seen),
+			    |rec$alternatives| > 0 ? join_string_vec(
+			    rec$alternatives, ", ") : "to none");
+			break;
+
+		case Changed_Device:
+			said += fmt(" was %s and behaves like %s since %s", rec$previous,
+			    describe_device(rec), describe_time(rec$since));
+			break;
+
+		case Misbehaving_Device:
+			said += fmt(", taken for %s, starts sessions since %s that are new for it and its like",
+			    describe_device(rec), describe_time(rec$since));
+			break;
+
+		case Impostor_Device:
+			said += fmt(" behaves like %s since %s, which is not what an analyst named it",
+			    describe_device(rec), describe_time(rec$since));
+			break;
+		}
+
+	if ( |rec$evidence| > 0 )
+		said += ". Evidence: " + join_string_vec(rec$evidence, "; ");
+
+	return said;
+	}
+
+# What leads on from the notice: to conn.log, and to other answers.
+function describe_sources(rec: DeviceInfo): string
+	{
+	local parts: vector of string;
+
+	if ( |rec$uids| > 0 )
+		parts += "uids " + join_string_vec(rec$uids, ", ");
+	if ( |rec$alternatives| > 0 )
+		parts += "runners-up " + join_string_vec(rec$alternatives, ", ");
+	if ( rec?$model )
+		parts += "model " + rec$model;
+
+	return join_string_vec(parts, "; ");
 	}
 
 function notice_device(note: Notice::Type, rec: DeviceInfo)
 	{
 	local device = rec?$device ? rec$device : "";
-	local n = Notice::Info($note=note, $msg=describe(rec), $src=rec$host,
-	    $identifier=cat(rec$host, device),
-	    $suppress_for=notice_suppression);
+	local n = Notice::Info($note=note, $msg=describe(note, rec),
+	    $sub=describe_sources(rec), $src=rec$host, $identifier=cat(rec$host,
+	    device), $suppress_for=notice_suppression);
 
-	if ( |rec$alternatives| > 0 )
-		n$sub = join_string_vec(rec$alternatives, ", ");
+	if ( |rec$uids| > 0 )
+		n$uid = rec$uids[0];
 
 	NOTICE(n);
 	}
@@ -83,8 +157,46 @@ event NBA::log_device(rec: DeviceInfo)
 	if ( rec$state == "learning" && rec$reason == "new" && notice_new_hosts )
 		notice_device(New_Host, rec);
 
-	if ( rec$reason == "change" && rec$state in notice_types )
+	if ( rec$state != "unknown" )
+		delete held_back[rec$host];
+
+	if ( rec$reason != "change" || rec$state !in notice_types )
+		return;
+
+	if ( rec$state != "unknown"
+	    || offline
+	    || rec$ts - rec$first_seen >= baseline )
 		notice_device(notice_types[rec$state], rec);
+	else if ( |held_back| < max_devices )
+		add held_back[rec$host];
+	}
+
+event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector of
+    string)
+	{
+	if ( ! is_manager )
+		return;
+
+	if ( ! is_plausible_time(ts)
+	    || |kinds| > max_items
+	    || ! is_short(vector(worker))
+	    || ! is_short(kinds) )
+		{
+		refuse_verdict("an impossible summary");
+		return;
+		}
+
+	# Whatever a worker sends, there is no summary without news.
+	if ( |held_back| == 0 )
+		return;
+
+	local n = Notice::Info($note=Unknown_Hosts, $n=hosts, $suppress_for=0sec);
+	n$msg = fmt("Unknown hosts: %d, %d of them new: %s", hosts, |held_back|,
+	    join_string_vec(kinds, "; "));
+	n$sub = "until " + describe_time(double_to_time(ts));
+
+	clear_table(held_back);
+	NOTICE(n);
 	}
 
 event NBA::check_worker()

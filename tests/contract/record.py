@@ -67,8 +67,14 @@ def record_conversation() -> None:
         other.receive()  # the sensor answers a hello with an empty batch
         worker.verdict("10.0.0.1", "acme-camera")
         worker.status()
+        worker.unknown_hosts()
         worker.ack("worker-1", "Rrun-1-1700000000.000000", 7)
-        wanted = {"NBA::verdict": "verdict", "NBA::worker_status": "status", "NBA::ack": "ack"}
+        wanted = {
+            "NBA::verdict": "verdict",
+            "NBA::worker_status": "status",
+            "NBA::unknown_hosts": "unknown_hosts",
+            "NBA::ack": "ack",
+        }
         while wanted:
             frame = other.receive()
             name = wanted.pop(decode(frame)[0], None)

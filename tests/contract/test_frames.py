@@ -12,7 +12,7 @@ import pytest
 from nba_broker import link
 from nba_broker.errors import MessageError
 from nba_broker.link import ErrorReply, Hello, SessionBatch, Status
-from nba_broker.messages import Lease, Verdict, port_name
+from nba_broker.messages import Lease, UnknownHosts, Verdict, port_name
 
 FRAMES = Path(__file__).parent / "frames"
 
@@ -81,7 +81,7 @@ def test_an_error_reply_is_no_surprise(name: str) -> None:
     assert reply.code == "deserialization_failed"
 
 
-@pytest.mark.parametrize("name", ["verdict", "status", "ack"])
+@pytest.mark.parametrize("name", ["verdict", "status", "unknown_hosts", "ack"])
 def test_an_event_that_is_for_zeek_is_refused_by_name(name: str) -> None:
     with pytest.raises(MessageError, match="unexpected event"):
         link.decode(recorded(name))
@@ -99,10 +99,13 @@ def test_our_verdict_has_the_types_of_one_that_zeek_took() -> None:
     assert json.loads(ours)["topic"] == json.loads(recorded("verdict"))["topic"]
 
 
-def test_our_status_hello_and_ack_are_those_that_zeek_took() -> None:
+def test_our_status_summary_hello_and_ack_are_those_that_zeek_took() -> None:
+    ts, worker, hosts, kinds = (one["data"] for one in arguments(recorded("unknown_hosts")))
+    summary = UnknownHosts(ts, hosts, tuple(one["data"] for one in kinds))
     values = [value["data"] for value in arguments(recorded("status"))]
     pairs = [
         (link.encode_status(Status(*values)), recorded("status")),
+        (link.encode_unknown_hosts(summary, worker), recorded("unknown_hosts")),
         (link.encode_hello("test"), recorded("hello")),
         (link.encode_ack("worker-1", "Rrun-1-1700000000.000000", 7), recorded("ack")),
     ]

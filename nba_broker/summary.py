@@ -1,0 +1,80 @@
+"""What kinds of unknown hosts there are, in a few lines: at a new site nearly all are unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker import likeness
+from nba_broker.addresses import printed
+from nba_broker.identity import Identity
+from nba_broker.likeness import Profiles
+from nba_broker.messages import UnknownHosts
+from nba_broker.pools import Pools
+from nba_broker.sequences import Sequences, Windows
+from nba_broker.vendors import vendor
+
+COMPARED = 1000
+"""Hosts that are compared at most, those with the latest sessions: time and memory grow with the
+square, and the pipeline waits meanwhile."""
+
+_KINDS = 15  # as many as the manager takes, less a line for the rest
+_NAMED = 3  # addresses of a kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinds:
+    """Hosts that were compared: slot int64 [h], ascending, and the kind of each, int64 [h]."""
+
+    slot: np.ndarray
+    kind: np.ndarray
+    vendors: list[str]
+    profiles: Profiles
+    windows: Windows
+
+
+def kinds(slots: np.ndarray, identity: Identity, sequences: Sequences, pools: Pools) -> Kinds:
+    """Compares these hosts, int64 [n], or the COMPARED of them with the latest sessions.
+
+    Hosts are of a kind when they behave alike in their latest window and their interfaces have the
+    same maker; see :func:`nba_broker.likeness.kinds`.
+    """
+    latest = np.sort(slots[np.argsort(-sequences.last_ts[slots], kind="stable")[:COMPARED]])
+    windows = sequences.latest(latest)
+    profiles = likeness.of_windows(windows, pools.table)
+    vendors = [vendor(identity.mac(slot)) for slot in latest.tolist()]
+    return Kinds(latest, likeness.kinds(profiles, vendors), vendors, profiles, windows)
+
+
+def unknown_hosts(
+    ts: float, slots: np.ndarray, identity: Identity, sequences: Sequences, pools: Pools
+) -> UnknownHosts:
+    """The kinds of these hosts, int64 [n], unknown at ``ts``."""
+    found = kinds(slots, identity, sequences, pools)
+
+    def organisation(pool: int) -> str:
+        if not pools.table[pool].startswith(("as:", "cc:")):
+            return ""
+        place = int((found.windows.pool == pool).argmax())
+        address = found.windows.columns["dst"].reshape(-1)[place].tobytes()
+        return pools.place(printed(address)).organisation
+
+    size = np.bincount(found.kind)
+    order = np.argsort(-size, kind="stable")
+    texts = []
+    for number in order[:_KINDS].tolist():
+        members = np.flatnonzero(found.kind == number)
+        some = [identity.address(slot) for slot in found.slot[members[:_NAMED]].tolist()]
+        more = ", ..." if len(members) > _NAMED else ""
+        maker = found.vendors[members[0]]
+        texts.append(
+            f"{len(members)} ({', '.join(some)}{more}){f' by {maker}' if maker else ''}, mostly "
+            + found.profiles.select(members).mostly(pools.table, organisation)
+        )
+    rest = []
+    if others := size[order[_KINDS:]].sum():
+        rest.append(f"{others} of {len(order) - _KINDS} other kinds")
+    if idle := len(slots) - len(found.slot):
+        rest.append(f"{idle} idle for longer, which were not compared")
+    return UnknownHosts(ts, len(slots), (*texts, *([", ".join(rest)] if rest else [])))

@@ -1,0 +1,126 @@
+"""Hosts are alike as far as they share out their sessions alike, and alike ones are one group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nba_broker import likeness
+from nba_broker.likeness import Profiles
+from nba_broker.messages import port_code
+
+TABLE = ["gw", "as:1", "as:2", "as:3", "mcast:224.0.0.251"]
+HTTPS, DNS, NTP = port_code(443, "tcp"), port_code(53, "udp"), port_code(123, "udp")
+
+sessions = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 4), st.sampled_from([HTTPS, DNS, NTP])),
+    min_size=1,
+    max_size=80,
+)
+
+
+def profiles(rows: Sequence[tuple[int, int, int]]) -> Profiles:
+    slot, pool, dport = (np.array(column) for column in zip(*rows, strict=True))
+    return likeness.profiles(slot, pool, dport, TABLE)
+
+
+def between(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> float:
+    both = profiles([(0, *row) for row in one] + [(1, *row) for row in other])
+    return float(likeness.similarity(both, both)[0, 1])
+
+
+def test_the_same_shares_are_the_same_whatever_the_number_of_sessions() -> None:
+    assert between([(1, HTTPS), (2, HTTPS)], [(1, HTTPS), (2, HTTPS)] * 9) == pytest.approx(1)
+
+
+def test_hosts_without_a_service_in_common_are_not_alike() -> None:
+    assert between([(1, HTTPS)], [(1, NTP)]) == 0
+
+
+def test_time_servers_elsewhere_leave_hosts_more_alike_than_other_services_do() -> None:
+    assert 0 < between([(1, NTP)], [(2, NTP)]) < between([(1, NTP)], [(1, NTP)])
+
+
+def test_sessions_within_the_network_say_less_than_those_to_a_cloud() -> None:
+    dns, cloud = [(0, DNS)], [(1, HTTPS)]
+    assert between(dns * 3 + cloud, dns + cloud * 3) > between(cloud * 4, dns * 4 + cloud)
+    assert between([*dns, (1, HTTPS)], [*dns, (2, NTP)]) < 0.5
+
+
+def test_high_ports_are_one_service() -> None:
+    assert between([(1, port_code(40_000, "udp"))], [(1, port_code(50_000, "udp"))]) == (
+        pytest.approx(1)
+    )
+
+
+def test_profiles_made_apart_are_comparable_by_the_pool_table() -> None:
+    one, other = profiles([(7, 1, HTTPS), (7, 0, DNS)]), profiles([(3, 0, DNS), (3, 1, HTTPS)])
+    assert likeness.similarity(one, other) == pytest.approx(np.ones((1, 1)))
+
+
+@given(sessions)
+def test_likeness_is_symmetric_within_bounds_and_full_with_oneself(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    hosts = profiles(rows)
+    alike = likeness.similarity(hosts, hosts)
+    assert alike.shape == (len(hosts), len(hosts))
+    assert ((alike >= 0) & (alike <= 1)).all()
+    assert np.allclose(alike, alike.T)
+    assert np.allclose(np.diag(alike), 1)
+
+
+@given(sessions, st.sampled_from([0.3, 0.6, 0.85]))
+def test_groups_are_those_of_average_linkage(
+    rows: list[tuple[int, int, int]], threshold: float
+) -> None:
+    hosts = profiles(rows)
+    group = likeness.groups(hosts, threshold)
+    alike = likeness.similarity(hosts, hosts)
+    number = int(group.max()) + 1
+    assert sorted(set(group.tolist())) == list(range(number))
+    mean = np.array(
+        [
+            [alike[np.ix_(group == a, group == b)].mean() for b in range(number)]
+            for a in range(number)
+        ]
+    )
+    apart = ~np.eye(number, dtype=bool)
+    assert (mean[apart] < threshold + 1e-9).all()
+
+
+@given(sessions, st.randoms(use_true_random=False))
+def test_groups_do_not_depend_on_the_order_of_sessions(rows: list, random) -> None:
+    shuffled = random.sample(rows, len(rows))
+    assert likeness.groups(profiles(rows)).tolist() == likeness.groups(profiles(shuffled)).tolist()
+
+
+def test_groups_are_numbered_by_their_first_hosts() -> None:
+    hosts = profiles([(0, 1, HTTPS), (1, 2, NTP), (2, 1, HTTPS), (3, 3, DNS)])
+    assert likeness.groups(hosts).tolist() == [0, 1, 0, 2]
+
+
+def test_no_hosts_make_no_groups() -> None:
+    nothing = np.zeros(0, np.int64)
+    hosts = likeness.profiles(nothing, nothing, nothing, TABLE)
+    assert len(likeness.groups(hosts)) == 0
+    assert len(likeness.kinds(hosts, [])) == 0
+
+
+def test_hosts_of_two_makers_are_of_two_kinds() -> None:
+    hosts = profiles([(slot, 1, HTTPS) for slot in range(5)])
+    assert likeness.groups(hosts).tolist() == [0, 0, 0, 0, 0]
+    assert likeness.kinds(hosts, ["B", "", "A", "B", ""]).tolist() == [0, 1, 2, 0, 1]
+
+
+def test_what_hosts_mostly_do_is_said_with_its_share_and_the_pools_organisation() -> None:
+    hosts = profiles([(0, 1, HTTPS)] * 3 + [(0, 0, DNS)] * 4 + [(1, 2, port_code(40_000, "udp"))])
+    organisation = {0: "", 1: "Acme", 2: ""}.__getitem__
+    assert hosts.select(np.array([0])).mostly(TABLE, organisation) == (
+        "as:1 (Acme) 443/tcp 75 %, gw 53/udp 25 %"
+    )
+    assert hosts.select(np.array([1])).mostly(TABLE, organisation) == "as:2 high/udp 100 %"

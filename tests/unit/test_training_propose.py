@@ -1,0 +1,178 @@
+"""Labels proposed from an archive: one name for hosts that behave alike, and why, for a person."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from nba_broker.errors import ArchiveError, ConfigError
+from tests.unit.helpers import pools
+from training import labels, propose
+from training.cli import main
+from training.labels import Label
+
+ACME, OTHER = "00:00:0c:00:00:{:02x}", "00:00:aa:00:00:{:02x}"  # Cisco's and Xerox's
+CONN = "ts\tuid\tid.orig_h\tid.resp_h\tid.resp_p\tproto\torig_l2_addr"
+DNS = "ts\tuid\tquery\tqtype\tanswers"
+DHCP = "ts\tmac\thost_name\tassigned_addr"
+
+
+def log(folder: Path, name: str, columns: str, rows: list[str]) -> None:
+    kinds = {"ts": "time", "id.resp_p": "port", "qtype": "count", "answers": "vector[string]"}
+    types = "\t".join(kinds.get(column, "string") for column in columns.split("\t"))
+    head = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-"]
+    head += [f"#path\t{name}", f"#fields\t{columns}", f"#types\t{types}"]
+    (folder / f"{name}.log").write_text("\n".join([*head, *rows]) + "\n")
+
+
+def conn(number: int, mac: str, dst: str, port: int, *, count: int = 80, proto: str = "tcp"):
+    return [
+        f"{1000 + 60 * n + number}\tC{number}x{n}\t10.0.0.{number}\t{dst}\t{port}\t{proto}\t{mac}"
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Two units of one maker's cameras, a printer of another maker, and a passer-by."""
+    rows = conn(1, ACME.format(1), "1.0.0.7", 443) + conn(2, ACME.format(2), "1.0.0.8", 443)
+    rows += conn(3, OTHER.format(3), "224.0.0.251", 5353, proto="udp")
+    rows += conn(4, ACME.format(4), "2.0.0.7", 123, count=5, proto="udp")
+    rows += ["999\tC1m\t10.0.0.1\t224.0.0.251\t5353\tudp\t" + ACME.format(1)]
+    log(tmp_path, "conn", CONN, rows)
+    log(tmp_path, "dhcp", DHCP, [f"500\t{ACME.format(2)}\tcam-00000c000002\t10.0.0.2"])
+    answers = "printer.local,TXT 16 ty=Laser Jet 9\\x2c0 TXT 6 pv=1.1"
+    log(
+        tmp_path,
+        "dns",
+        DNS,
+        [
+            f"1000\tC3x1\tx._ipp._tcp.local\t33\t{answers}",
+            "1001\tC1m\tprinter.local\t1\t-",
+            "1002\tC1m\thall-cam.local\t255\t-",
+            "1003\tCother\tlost.local\t255\t-",
+        ],
+    )
+    return tmp_path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_hosts_that_behave_alike_share_a_name(site: Path, capsys) -> None:
+    assert main(["labels", str(site), "--out", str(site / "labels.csv")]) == 0
+    rows = rows_of(site / "labels.csv")
+    by_host = {row["host"]: row for row in rows}
+    one, two = by_host[ACME.format(1)], by_host[ACME.format(2)]
+    assert one["device"] == two["device"] == "cam"
+    assert one["group"] == two["group"] != by_host[OTHER.format(3)]["group"]
+    assert "3 hosts in 2 groups" in capsys.readouterr().out
+
+
+def test_what_is_proposed_is_read_as_labels(site: Path) -> None:
+    propose.write(site / "labels.csv", propose.find([site], pools()))
+    assert {(one.host, one.device) for one in labels.read([site / "labels.csv"])} == {
+        (ACME.format(1), "cam"),
+        (ACME.format(2), "cam"),
+        (OTHER.format(3), "Laser_Jet_9_0"),
+    }
+
+
+def test_a_host_with_too_few_sessions_to_learn_from_is_left_out_and_said(site: Path) -> None:
+    said = propose.write(site / "labels.csv", propose.find([site], pools()))
+    assert ACME.format(4) not in (site / "labels.csv").read_text()
+    assert any("left out: 1 host" in line for line in said)
+
+
+def test_the_evidence_is_the_maker_the_names_and_the_destinations(site: Path) -> None:
+    propose.write(site / "labels.csv", propose.find([site], pools()))
+    evidence = {row["host"]: row["evidence"] for row in rows_of(site / "labels.csv")}
+    assert evidence[ACME.format(2)] == (
+        "vendor Cisco Systems, Inc; hostname cam-00000c000002; 10.0.0.2 80 sessions 1970-01-01 to "
+        "1970-01-01; group mostly as:1 (Organisation 1) 443/tcp 100 %"
+    )
+    assert "mDNS ty=Laser Jet 9,0, printer" in evidence[OTHER.format(3)]
+
+
+def test_a_name_that_a_host_only_asks_for_is_not_its_own(site: Path) -> None:
+    found = {host.host: host for host in propose.find([site], pools()).hosts}
+    assert found[ACME.format(1)].names == ("hall-cam",)
+
+
+def test_a_file_that_is_there_is_never_written_over(site: Path) -> None:
+    (site / "labels.csv").write_text("edited")
+    found = propose.find([site], pools())
+    with pytest.raises(ConfigError, match="is there already"):
+        propose.write(site / "labels.csv", found)
+    assert (site / "labels.csv").read_text() == "edited"
+
+
+def test_an_archive_with_too_few_sessions_is_an_error(tmp_path: Path) -> None:
+    log(tmp_path, "conn", CONN, conn(1, ACME.format(1), "1.0.0.7", 443, count=9))
+    with pytest.raises(ArchiveError, match="60 sessions"):
+        propose.write(tmp_path / "labels.csv", propose.find([tmp_path], pools()))
+
+
+def host(hostname: str = "", *, vendor: str = "", models=(), names=()) -> propose.Host:
+    return propose.Host(
+        "f4:b8:5e:ff:2b:1b", "10.0.0.1", vendor, hostname, 80, 0.0, 1.0, tuple(names), tuple(models)
+    )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "name"),
+    [
+        ([host("cam-a"), host("cam-b"), host("cam-b")], "cam_b"),
+        ([host("localhost", vendor="Acme, Inc.")], "Acme_Inc"),
+        ([host("ESP_FF2B1B", vendor="Espressif")], "ESP"),
+        ([host("f4b85eff2b1b", names=["hue"])], "hue"),
+        ([host("hall", models=["vendor=Acme", "md=Mini"])], "Mini"),
+        ([host("=cmd|x"), host()], "cmd_x"),
+        ([host()], "Device"),
+    ],
+)
+def test_the_best_evidence_of_a_group_names_it(hosts: list[propose.Host], name: str) -> None:
+    assert propose.proposed_name(hosts) == name
+
+
+def test_groups_with_the_same_evidence_get_numbers(tmp_path: Path) -> None:
+    rows = conn(1, ACME.format(1), "1.0.0.7", 443) + conn(2, ACME.format(2), "2.0.0.7", 80)
+    log(tmp_path, "conn", CONN, rows)
+    propose.write(tmp_path / "labels.csv", propose.find([tmp_path], pools()))
+    assert sorted(row["device"] for row in rows_of(tmp_path / "labels.csv")) == [
+        "Cisco_Systems_Inc_1",
+        "Cisco_Systems_Inc_2",
+    ]
+
+
+def test_groups_are_measured_against_known_labels(site: Path) -> None:
+    found = propose.find([site], pools())
+    truth = [
+        Label(ACME.format(1), "Cam", "camera"),
+        Label(ACME.format(2), "Lock", "lock"),
+        Label("10.0.0.3", "Printer", "printer"),
+    ]
+    assert propose.agreement(found, truth) == [
+        "3 hosts of 3 devices in 2 groups: 1 devices are exactly one group, purity 0.67, "
+        "B-cubed precision 0.67 recall 1.00",
+        "in one group: Cam (1), Lock (1)",
+    ]
+
+
+def test_on_real_traffic_units_of_one_model_are_one_group_and_others_apart(data: Path) -> None:
+    found = propose.find([data / "fit"], pools_of_the_package())
+    truth = labels.read([data / "fit" / "labels.csv"])
+    assert propose.agreement(found, truth)[0].startswith(
+        "7 hosts of 5 devices in 5 groups: 5 devices are exactly one group, purity 1.00"
+    )
+
+
+def pools_of_the_package():
+    from nba_broker.config import shipped
+    from nba_broker.pools import Database, Pools
+
+    return Pools([Database(shipped("asn.mmdb.xz"))])
