@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import dataclasses
 import logging
 import os
 import ssl
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from nba_broker import (
     __version__,
+    answers,
     config,
     device_log,
     doctor,
+    lock,
     metrics,
     overrides,
     snapshot,
@@ -35,6 +40,7 @@ from nba_broker.worker import Worker, worker_name
 
 LOG = logging.getLogger("nba_broker")
 
+_SNAPSHOT_LIMIT = 10.0  # seconds for a worker to write its snapshot; an older one has to do then
 _JOIN_LIMIT = 60.0  # seconds for Zeek to start listening; it waits for a worker without end
 
 
@@ -97,50 +103,58 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
     state = snapshot.path_in(settings.state) if settings.state else None
     scorer = metrics.TimedScorer(settings.model)
     pipeline = build_pipeline(settings, worker=name, scorer=scorer)
-    positions: dict[str, Position] = {}
     LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
-    if state is not None and state.exists():
-        try:
-            positions = snapshot.restore(state, pipeline)
-            LOG.info("%d hosts taken up from %s", pipeline.hosts, state)
-        except SnapshotError as error:
-            LOG.error("%s; moved to %s, starting empty", error, snapshot.set_aside(state))
-            pipeline = build_pipeline(settings, worker=name, scorer=scorer)
-    worker = Worker(
-        Link(settings.url, tls=_tls(settings)),
-        pipeline,
-        name=name,
-        databases=settings.pools,
-        state=state,
-        snapshot_interval=settings.snapshot_interval,
-        positions=positions,
-    )
-    if settings.metrics:
-        metrics.serve(settings.metrics, worker, scorer)
-        LOG.info("metrics at http://%s/metrics", settings.metrics)
-    asyncio.run(worker.run())
+    with lock.held(state.parent) if state else contextlib.nullcontext():
+        positions: dict[str, Position] = {}
+        if state is not None and state.exists():
+            try:
+                positions = snapshot.restore(state, pipeline)
+                LOG.info("%d hosts taken up from %s", pipeline.hosts, state)
+            except SnapshotError as error:
+                LOG.error("%s; moved to %s, starting empty", error, snapshot.set_aside(state))
+                pipeline = build_pipeline(settings, worker=name, scorer=scorer)
+        worker = Worker(
+            Link(settings.url, tls=_tls(settings)),
+            pipeline,
+            name=name,
+            databases=settings.pools,
+            answers=settings.answers,
+            state=state,
+            snapshot_interval=settings.snapshot_interval,
+            positions=positions,
+        )
+        if settings.metrics:
+            metrics.serve(settings.metrics, worker, scorer)
+            LOG.info("metrics at http://%s/metrics", settings.metrics)
+        asyncio.run(worker.run())
     LOG.info("stopped after %d sessions", pipeline.counters.sessions)
     return 0
 
 
 def score(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker score``: conn.log archives to nba_device.log."""
-    from nba_broker import conn_log  # pandas takes a second to load, and the live worker has none
+    from nba_broker import conn_log  # Arrow takes a while to load, and the live worker has none
 
     archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
     report = archive.report
     for line in report.errors:
         LOG.error("%s", line)
-    pipeline = build_pipeline(settings, worker="")
+    scorer = Scorer(settings.model, threads=len(os.sched_getaffinity(0)))
+    pipeline = build_pipeline(settings, worker="", scorer=scorer)
     for lease in archive.leases:
         pipeline.lease(lease)
+    if settings.answers:
+        pipeline.answer(answers.read(settings.answers))
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     with device_log.Writer(out / "nba_device.log", arguments.format) as writer:
         for batch in archive.batches():
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
-    print(device_log.table(zeek_log.read(out / "nba_device.log")))
+    print(device_log.table(zeek_log.rows(out / "nba_device.log")))
+    unknown = pipeline.unknown_hosts()
+    if unknown.kinds:
+        print(f"\n{unknown.hosts} unknown hosts, by what they do:", *unknown.kinds, sep="\n  ")
     print(
         f"\n{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
         f"({report.not_hosts} of no host, {report.skipped} rows skipped) -> {out}/nba_device.log"
@@ -173,6 +187,8 @@ async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
     # A single node that may pause for as long as it likes: there is nobody to wait for.
     reorder = Reorder(settings.reorder, silence=float("inf"), settle=0)
     pipeline = build_pipeline(settings, worker=name, reorder=reorder)
+    if settings.answers:
+        pipeline.answer(answers.read(settings.answers))
     port = zeek_process.free_port()
     # A file, not a pipe: nothing here has to read it for Zeek to go on.
     with tempfile.TemporaryFile() as messages:
@@ -209,6 +225,67 @@ async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
             # It also tells of every pause that the worker asked for.
             if "warning" in line or "error" in line:
                 LOG.warning("zeek: %s", line)
+
+
+def hosts(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker hosts``: what a worker's snapshot says of every host."""
+    pipeline, path = _snapshot(settings)
+    rows = sorted(pipeline.standing(), key=lambda verdict: device_log.order(verdict.host))
+    device_log.show(rows, arguments.format)
+    written = path.stat().st_mtime
+    latest = max((verdict.ts for verdict in rows), default=0.0)
+    print(
+        f"{len(rows)} hosts as of {answers.print_time(round(written))}, "
+        f"{time.time() - written:.0f} s ago; latest session {answers.print_time(latest) or 'none'}",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _snapshot(settings: Config) -> tuple[Pipeline, Path]:
+    """The state that a worker wrote, just now if it lives and may be asked."""
+    if settings.state is None:
+        raise ConfigError("state: give the folder of the worker's snapshots (--state DIR)")
+    path = settings.state / snapshot.FILE
+    before = _written(path)
+    if lock.wake(settings.state):
+        patience = time.monotonic() + _SNAPSHOT_LIMIT
+        while _written(path) == before and time.monotonic() < patience:
+            time.sleep(0.05)
+    if _written(path) is None:
+        raise ConfigError(f"state: no {path}; is this the worker's folder?")
+    pipeline = build_pipeline(settings, worker="")
+    snapshot.restore(path, pipeline)
+    return pipeline, path
+
+
+def _written(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def reply(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker label``, ``confirm`` and ``ignore``: one more row of the answers."""
+    if settings.answers is None:
+        raise ConfigError("answers: give the worker's file of answers (--answers F.csv)")
+    row = {
+        name: str(getattr(arguments, name, None) or "")
+        for name in ("at", "host", "device", "category", "pool", "reason", "expires")
+    }
+    row["at"] = row["at"] or answers.print_time(round(time.time(), 3))
+    answer = answers.answer(row | {"action": arguments.command}, arguments.command)
+    if settings.state and answer.one_address:
+        # The address may be another host's tomorrow.
+        pipeline, _ = _snapshot(settings)
+        identity = pipeline.tracker.identity
+        for slot in identity.present([answer.host], [""]).tolist():
+            if mac := identity.mac(slot):
+                LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)
+                answer = dataclasses.replace(answer, host=mac)
+    answers.append(settings.answers, answer)
+    return 0
 
 
 def examine(arguments: argparse.Namespace, settings: Config) -> int:
@@ -249,7 +326,12 @@ def _parser() -> argparse.ArgumentParser:
     zeek.add_argument("--key", metavar="F", help="its key")
     zeek.add_argument("--state", metavar="DIR", help="keep the hosts' state over restarts here")
 
-    live = commands.add_parser("run", parents=[common, zeek], help="work for a running Zeek")
+    replies = argparse.ArgumentParser(add_help=False)
+    replies.add_argument("--answers", metavar="F.csv", help="the analysts' answers")
+
+    live = commands.add_parser(
+        "run", parents=[common, zeek, replies], help="work for a running Zeek"
+    )
     live.add_argument("--metrics", metavar="HOST:PORT", help="answer Prometheus there")
     live.set_defaults(action=run)
 
@@ -258,16 +340,46 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(action=examine)
 
-    offline = commands.add_parser("score", parents=[common], help="score conn.log archives")
+    offline = commands.add_parser(
+        "score", parents=[common, replies], help="score conn.log archives"
+    )
     offline.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or - for stdin")
     offline.add_argument("--format", choices=("tsv", "json"), default="tsv")
     offline.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
     offline.set_defaults(action=score)
 
-    capture = commands.add_parser("pcap", parents=[common], help="run Zeek over a capture")
+    capture = commands.add_parser("pcap", parents=[common, replies], help="run Zeek over a capture")
     capture.add_argument("file", type=Path, metavar="FILE", help="capture, also gzipped")
     capture.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
     capture.set_defaults(action=pcap)
+
+    kept = argparse.ArgumentParser(add_help=False)
+    kept.add_argument("--state", metavar="DIR", help="the worker's folder of snapshots")
+
+    listing = commands.add_parser("hosts", parents=[common, kept], help="show every host as it is")
+    listing.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    listing.set_defaults(action=hosts)
+
+    row = argparse.ArgumentParser(add_help=False)
+    row.add_argument("--reason", metavar="TEXT", help="for whoever reads it later")
+    row.add_argument("--at", metavar="T", help="date (UTC) or epoch from which on (default: now)")
+    answering = [common, kept, replies, row]
+    target = "MAC, address, network or DHCP hostname"
+
+    naming = commands.add_parser("label", parents=answering, help="say what a host is")
+    naming.add_argument("host", metavar="HOST", help=target)
+    naming.add_argument("device", metavar="DEVICE", help="its name, a known one or a new one")
+    naming.add_argument("--category", metavar="C", help="of a new one: camera, plug, ...")
+
+    accepting = commands.add_parser("confirm", parents=answering, help="say that a host is right")
+    accepting.add_argument("host", metavar="HOST", help=target)
+
+    silencing = commands.add_parser("ignore", parents=answering, help="want no more notices")
+    silencing.add_argument("host", nargs="?", metavar="HOST", help=f"{target} (default: any)")
+    silencing.add_argument("--pool", metavar="P", help="only of this pool, address or network")
+    silencing.add_argument("--expires", metavar="T", help="until then (default: for good)")
+    for one in (naming, accepting, silencing):
+        one.set_defaults(action=reply)
     return parser
 
 

@@ -39,6 +39,9 @@ class Config:
     lans: tuple[Network, ...] = ()
     """LANs that are not the /24 or /64 around their hosts."""
 
+    answers: Path | None = None
+    """The CSV file with the analysts' answers; taken over whenever it changes."""
+
     ca: Path | None = None
     """Certificate authority that Zeek's server certificate is checked against, for wss://."""
 
@@ -63,7 +66,7 @@ class Config:
     """Seconds of event time after which an unchanged host is logged again; 0 for never."""
 
     max_hosts: int = 100_000
-    """Hosts tracked at most, 60 B per session of the window and 300 B each; the longest idle leave
+    """Hosts tracked at most, 60 B per session of the window and 900 B each; the longest idle leave
     first."""
 
     def __post_init__(self) -> None:

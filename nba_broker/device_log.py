@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import json
 import re
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,7 +168,7 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
         if key not in latest or latest[key]["ts"] <= row["ts"]:
             latest[key] = row
     lines = [[name.replace("_", " ").upper() for name in _TABLE]]
-    ordered = sorted(latest.values(), key=lambda row: _address_order(row["host"]))
+    ordered = sorted(latest.values(), key=lambda row: order(row["host"]))
     lines += [[_cell(name, row.get(name, "")) for name in _TABLE] for row in ordered]
     # A column that says nothing only makes the lines long.
     shown = [at for at in range(len(_TABLE)) if len(lines) == 1 or any(x[at] for x in lines[1:])]
@@ -176,7 +178,30 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def _address_order(text: str) -> tuple[int, int, str]:
+def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> None:
+    """Print verdicts: as a readable table, as CSV with all columns, or as the log's JSON."""
+    if form == "table":
+        print(table([dict(verdict.items()) for verdict in verdicts]))
+    elif form == "json":
+        for verdict in verdicts:
+            print(_json_line(verdict))
+    else:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for verdict in verdicts:
+            writer.writerow(_csv_value(COLUMNS[name], value) for name, value in verdict.items())
+
+
+def _csv_value(kind: str, value: Any) -> str:
+    if kind == "vector[string]":
+        return "; ".join(value)
+    # A spreadsheet takes what begins so for a formula, and host names come from the network.
+    text = f"{value:.6f}" if kind == "time" else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def order(text: str) -> tuple[int, int, str]:
+    """What to sort addresses by."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from nba_broker import snapshot, zeek_process
 from nba_broker.config import Config
 from nba_broker.errors import ConfigError, LinkError, MessageError, NBAError
+from nba_broker.identity import Identity
 from nba_broker.link import Hello, Link, SessionBatch, decode
 from nba_broker.pools import Database
 from nba_broker.scorer import Manifest, Scorer
@@ -44,6 +45,7 @@ class Heard:
     workers: set[str] = field(default_factory=set)
     clocks: dict[str, float] = field(default_factory=dict)  # node -> its clock less this one's
     skipped: dict[str, list[int]] = field(default_factory=dict)  # node -> first and last count
+    identity: Identity = field(default_factory=Identity)
 
     def hear(self, frame: bytes) -> None:
         """Take note of one frame."""
@@ -57,6 +59,10 @@ class Heard:
             self.clocks[message.node] = message.now - time.time()
             counts = self.skipped.setdefault(message.node, [message.skipped, message.skipped])
             counts[1] = message.skipped
+            sessions, at = message.sessions, 0
+            while at < len(sessions):
+                columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:]
+                at += len(self.identity.slots(*columns))
 
 
 def examine(settings: Config, link: Link) -> Iterator[Finding]:
@@ -253,6 +259,8 @@ def sensors(heard: Heard, expected: set[str]) -> Iterator[Finding]:
                 f"the clock of {node} differs from this machine's by {skew:.1f} s",
                 "set both by NTP; a sensor that reads a capture may be left alone",
             )
+    for mac in sorted(heard.identity.routers()):
+        yield Finding(f"{mac} stands for several hosts, told apart by lease or address")
     for node, (first, last) in sorted(heard.skipped.items()):
         if last > first:
             yield Finding(

@@ -75,6 +75,7 @@ class WorkerCollector(Collector):
         manifest = pipeline.scorer.manifest
         for name, text, value in (
             ("nba_hosts", "Hosts tracked", pipeline.hosts),
+            ("nba_routers", "MACs that stand for several hosts", len(pipeline.routers)),
             ("nba_queue_messages", "Messages that wait for the pipeline", worker.queue),
             ("nba_lag_seconds", "How long the last step's oldest message waited", worker.lag),
             ("nba_connected", "Whether Zeek is connected", worker.link.connected),

@@ -7,23 +7,48 @@ read the same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
+from nba_broker import summary
 from nba_broker.addresses import canonical, printed
-from nba_broker.identity import UNSPECIFIED, Identity
-from nba_broker.messages import STATES, Lease, Sessions, Verdict, port_name
-from nba_broker.policy import LEARNING, NOTHING, Decision, Policy, PolicySettings
+from nba_broker.answers import Answer, print_time
+from nba_broker.identity import ROUTER_SPAN, UNSPECIFIED, Identity, Router
+from nba_broker.inventory import Inventory, Said
+from nba_broker.messages import (
+    STATES,
+    Alarm,
+    Lease,
+    Sessions,
+    UnknownHosts,
+    Verdict,
+    port_name,
+)
+from nba_broker.policy import (
+    IMPOSTOR,
+    LEARNING,
+    NOTHING,
+    UNKNOWN,
+    Decision,
+    Policy,
+    PolicySettings,
+)
 from nba_broker.pools import Pools
 from nba_broker.reorder import Reorder, part_of
 from nba_broker.scorer import Scorer, Scores
 from nba_broker.sequences import Sequences, Windows
+from nba_broker.sightings import Sightings
+from nba_broker.surprise import Excess, Surprise
+from nba_broker.vendors import vendor
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
 _NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
 _MENTIONED = 0.01  # a less probable alternative is none
+_DAY = 86_400.0
+_SUMMARIES = 8  # kept for whoever reads them; an archive's are read by nobody
 
 
 @dataclass(slots=True)
@@ -38,11 +63,15 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """Sessions with the host slot and pool index of each: what every feature is made from."""
+    """Sessions with the host slot and pool index of each: what every feature is made from.
+
+    ``router``: whose MAC the last of them gave away; its host ends here.
+    """
 
     sessions: Sessions
     slot: np.ndarray
     pool: np.ndarray
+    router: Router | None = None
 
 
 class Tracker:
@@ -62,8 +91,8 @@ class Tracker:
     def track(self, sessions: Sessions) -> Iterator[Tracked]:
         """Slots and pools of sessions that are in time order, in one or more parts.
 
-        A part ends where a lease or a MAC says more of a host, so that what is said of it while
-        the part is worked on is what was known at that time.
+        A part ends where a lease or a MAC says more of a host, or a MAC proves to be a router's, so
+        that what is said of a host while the part is worked on is what was known at that time.
         """
         at = 0
         while at < len(sessions):
@@ -72,9 +101,11 @@ class Tracker:
             stop = len(sessions)
             if self.leases:
                 stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
-            slot = self.identity.slots(sessions.host[at:stop], sessions.mac[at:stop])
+            slot = self.identity.slots(
+                sessions.ts[at:stop], sessions.host[at:stop], sessions.mac[at:stop]
+            )
             part = part_of(sessions, at, at + len(slot))
-            yield Tracked(part, slot, self.pools.ids(part.host, part.dst))
+            yield Tracked(part, slot, self.pools.ids(part.host, part.dst), self.identity.router)
             at += len(slot)
 
 
@@ -100,12 +131,26 @@ class Pipeline:
         self.reorder = reorder
         self.counters = Counters()
         self.tracker = Tracker(pools)
-        self.sequences = Sequences(manifest.window, manifest.min_sessions, manifest.stride)
+        self.sequences = Sequences(manifest.schedule)
+        self.surprise = Surprise()
+        self.sightings = Sightings()
         self.policy = Policy(len(manifest.classes), settings)
+        self.inventory = Inventory(
+            manifest.classes,
+            pools,
+            self.tracker.identity,
+            self.sequences,
+            self.policy,
+            self.surprise,
+            self.sightings,
+        )
         self._max_hosts = max_hosts
         self._worker = worker
-        self._first_seen = np.zeros(0)
-        self._announced = np.zeros(0, bool)
+        self._clock = -np.inf  # the latest event time
+        self._day_ends = np.nan
+        self.summaries: deque[UnknownHosts] = deque(maxlen=_SUMMARIES)
+        """What kinds of hosts were unknown as each day, in UTC, ended; whoever reads them removes
+        them."""
         self._packed = _Packed()
         # All at once: growing later would stop the work and need the memory twice.
         self.reserve(max_hosts)
@@ -115,16 +160,44 @@ class Pipeline:
         """Hosts tracked now."""
         return len(self.tracker.identity)
 
+    @property
+    def routers(self) -> dict[str, float]:
+        """MACs that stand for several hosts, with when each gave itself away."""
+        return self.tracker.identity.routers()
+
     def columns(self) -> dict[str, np.ndarray]:
         """What is known of every host, whatever the model: the state itself, by slot."""
-        return self.sequences.columns() | {
-            "first_seen": self._first_seen,
-            "announced": self._announced,
+        return {
+            **self.sequences.columns(),
+            **self.sightings.columns(),
+            **{f"baseline_{name}": column for name, column in self.surprise.columns().items()},
         }
+
+    def standing(self) -> Iterator[Verdict]:
+        """What is said of every host now; ``ts`` is its latest session's."""
+        for slot in self.tracker.identity.names(0, self.tracker.identity.capacity):
+            if self.sightings.announced[slot]:
+                ts = float(self.sequences.last_ts[slot])
+                yield self._reply(Said(self.policy.standing(slot), ts, ()))
+
+    def unknown_hosts(self, ts: float | None = None, since: float = -np.inf) -> UnknownHosts:
+        """What kinds of hosts are unknown at ``ts``, or now, of those that have a session from
+        ``since`` on and that no analyst ignores."""
+        ts = self._clock if ts is None else ts
+        policy = self.policy.columns()
+        meant = (policy["state"] == UNKNOWN) & (policy["ignored"] <= ts)
+        meant &= self.sequences.last_ts[: len(meant)] >= since
+        slots = np.flatnonzero(meant)
+        return summary.unknown_hosts(ts, slots, self.tracker.identity, self.sequences, self.pools)
 
     def lease(self, lease: Lease) -> None:
         """An address was lent to a MAC."""
         self.tracker.lease(lease)
+
+    def answer(self, answers: Sequence[Answer]) -> list[Verdict]:
+        """These answers, in the order of their time, are all there are from now on."""
+        last = self.sequences.last_ts.max(initial=-np.inf)
+        return self._answered(self.inventory.take_over(answers, max(float(last), self._clock)))
 
     def add(self, node: str, clock: float, sessions: Sessions, now: float) -> None:
         """Take a batch as :meth:`push` does, but work on it at the next :meth:`flush`."""
@@ -132,11 +205,11 @@ class Pipeline:
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
         """Take a sensor node's batch; ``clock`` is its network time, ``now`` a monotonic time."""
-        return self.process(self.reorder.push(node, clock, sessions, now))
+        return self._advance(self.reorder.push(node, clock, sessions, now))
 
     def flush(self, now: float) -> list[Verdict]:
         """Go on with what silent nodes no longer hold back."""
-        return self.process(self.reorder.release(now))
+        return self._advance(self.reorder.release(now))
 
     def finish(self) -> list[Verdict]:
         """Go on with everything: no session will follow."""
@@ -149,43 +222,203 @@ class Pipeline:
         for start in range(0, len(sessions), chunk):
             part = part_of(sessions, start, start + chunk)
             self._make_room(part)
-            for tracked in self.tracker.track(part):
-                verdicts += self._step(tracked)
+            at = 0
+            while at < len(part):
+                verdicts += self._due(float(part.ts[at]))
+                # What is said while a part is worked on is what was answered at that time.
+                then = min(self.inventory.next_at, self._day_ends)
+                stop = max(at + 1, int(np.searchsorted(part.ts, then)))
+                for tracked in self.tracker.track(part_of(part, at, stop)):
+                    verdicts += self._step(tracked)
+                    if tracked.router is not None:
+                        verdicts.append(self._split(tracked, tracked.router))
+                at = stop
         return verdicts
+
+    def _advance(self, sessions: Sessions) -> list[Verdict]:
+        """Take what was released, and the answers that became due in a silence."""
+        return self.process(sessions) + self._due(self.reorder.passed)
+
+    def _due(self, now: float) -> list[Verdict]:
+        """The lines of the answers that are due when event time has come to ``now``."""
+        self._clock = max(self._clock, now)
+        if now >= self._day_ends:
+            found = self.unknown_hosts(self._day_ends, self._day_ends - _DAY)
+            self.summaries += [found] if found.hosts else []
+        # A sensor's clock may have been wrong by years, in either direction.
+        if np.isfinite(now) and not now < self._day_ends <= now + 2 * _DAY:
+            self._day_ends = (now // _DAY + 1) * _DAY
+        return self._answered(self.inventory.due(now))
+
+    def _answered(self, said: Sequence[Said]) -> list[Verdict]:
+        verdicts = [self._reply(one) for one in said]
+        self.counters.verdicts += len(verdicts)
+        return verdicts
+
+    def _reply(self, said: Said, more: int = 0) -> Verdict:
+        """The line of an answer, to a host with so many more sessions than are counted."""
+        slot = said.decision.slot
+        return self._verdict(
+            said.decision,
+            ts=said.ts,
+            host=self.tracker.identity.address(slot),
+            sessions=int(self.sequences.count[slot]) + more,
+            evidence=said.evidence,
+            uids=(),
+        )
 
     def _step(self, tracked: Tracked) -> list[Verdict]:
         sessions, slot = tracked.sessions, tracked.slot
-        windows = self.sequences.push(
-            slot,
-            sessions.ts,
-            pool=tracked.pool,
-            dst=np.frombuffer(b"".join(map(self._packed.__getitem__, sessions.dst)), "V16"),
-            dport=sessions.dport,
-            uid=np.array(sessions.uid, "S20"),
-        )
-        verdicts = self._announce(tracked)
-        if len(windows):
-            scores = self.scorer(windows, self.pools.table)
-            decisions = self.policy.update(
-                windows.slot, sessions.ts[windows.index], scores.probability, scores.known
-            )
-            verdicts += [
-                self._verdict(tracked, windows, scores, decision) for decision in decisions
-            ]
-            verdicts.sort(key=lambda verdict: verdict.ts)
+        verdicts = self._announce(tracked) + self._meet(tracked)
+        columns = {
+            "pool": tracked.pool,
+            "dst": np.frombuffer(b"".join(map(self._packed.__getitem__, sessions.dst)), "V16"),
+            "dport": sessions.dport,
+            "uid": np.array(sessions.uid, "S20"),
+        }
+        windows = self.sequences.push(slot, sessions.ts, **columns)
+        alarms = self._alarms(slot, sessions.ts, columns)
+        verdicts += self._judge(tracked, windows, alarms)
+        verdicts.sort(key=lambda verdict: verdict.ts)
         self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
         self.counters.verdicts += len(verdicts)
         return verdicts
 
+    def _judge(self, tracked: Tracked, windows: Windows, alarms: Sequence[Alarm]) -> list[Verdict]:
+        """The lines that a step's windows and alarms, both in order, give rise to."""
+        if not len(windows) and not alarms:
+            return []
+        verdicts = []
+        scores = self.scorer(windows, self.pools.table) if len(windows) else None
+        stride = self.scorer.manifest.stride
+        grown = self.inventory.grows(windows.slot, windows.count, stride).tolist()
+        # Alarms come after the window of the same session. Neither they nor new prototypes may be
+        # known to what was before.
+        cuts: list[tuple[int, Alarm | None]] = [(place + 1, None) for place in grown]
+        cuts += [
+            (int(np.searchsorted(windows.index, alarm.index, side="right")), alarm)
+            for alarm in alarms
+        ]
+        start = 0
+        for stop, cause in [*sorted(cuts, key=lambda cut: cut[0]), (len(windows), None)]:
+            if scores is not None and stop > start:
+                verdicts += self._windows(tracked, windows, scores, start, stop)
+                if stop - 1 in grown:
+                    verdicts += self._teach(tracked, windows, stop - 1)
+            start = stop
+            if cause is not None:
+                verdicts += self._alarm(tracked, cause)
+        return verdicts
+
+    def _teach(self, tracked: Tracked, windows: Windows, row: int) -> list[Verdict]:
+        """The lines of hosts that are like one that an analyst named, and now is a prototype."""
+        ts = float(tracked.sessions.ts[windows.index[row]])
+        taught = self.inventory.teach(int(windows.slot[row]), ts, windows.part(row, row + 1))
+        return [self._reply(one) for one in taught]
+
+    def _missing(self, sessions: int) -> str:
+        """How far a host with so many sessions is from its first verdict."""
+        manifest = self.scorer.manifest
+        needed = manifest.min_sessions + (self.policy.settings.agree - 1) * manifest.early_stride
+        return f"a verdict needs {max(needed - sessions, 0)} more sessions or more"
+
+    def _windows(
+        self, tracked: Tracked, windows: Windows, scores: Scores, start: int, stop: int
+    ) -> list[Verdict]:
+        """The lines of the windows from ``start`` up to ``stop``."""
+        rows = slice(start, stop)
+        part = windows.part(start, stop)
+        ts = tracked.sessions.ts[part.index]
+        prototypes = self.inventory.prototypes
+        verdicts = []
+        for decision in self.policy.update(
+            part.slot,
+            ts,
+            scores.probability[rows],
+            scores.known[rows],
+            likeness=prototypes.likeness(part, self.pools.table) if len(prototypes) else None,
+            devices=prototypes.devices,
+            muted=self.inventory.muted(part, scores.attention[rows], ts),
+        ):
+            row = start + decision.window
+            index = int(windows.index[row])
+            evidence, uids = self._evidence(windows, scores, row)
+            if decision.state == IMPOSTOR:
+                named = self.inventory.devices[decision.given].device
+                evidence = (f"an analyst named it {named}", *evidence)
+            verdicts.append(
+                self._verdict(
+                    decision,
+                    ts=float(tracked.sessions.ts[index]),
+                    host=self._address(tracked, index),
+                    sessions=int(windows.count[row]),
+                    evidence=evidence,
+                    uids=uids,
+                )
+            )
+        return verdicts
+
+    def _alarms(
+        self, slot: np.ndarray, ts: np.ndarray, columns: dict[str, np.ndarray]
+    ) -> list[Alarm]:
+        """What a step's sessions are against their hosts' own baselines, but for destinations that
+        an analyst lets them go to as they like."""
+        ignored = self.inventory.ignored(slot, ts, columns["pool"], columns["dst"])
+        rows = np.flatnonzero(~ignored)
+        _, excesses = self.surprise.push(
+            slot[rows],
+            ts[rows],
+            table=self.pools.table,
+            **{name: column[rows] for name, column in columns.items()},
+        )
+        return [self._told(excess, int(rows[excess.index])) for excess in excesses]
+
+    def _told(self, excess: Excess, index: int) -> Alarm:
+        """An alarm as an analyst reads it, decided by the step's session ``index``."""
+        began = datetime.fromtimestamp(excess.since, UTC)
+        texts = [
+            f"sessions unlike this host: {excess.sessions} since {began:%Y-%m-%dT%H:%M:%SZ} "
+            f"surprise={excess.surprise:.1f}"
+        ]
+        for one in excess.evidence:
+            when = datetime.fromtimestamp(one["ts"], UTC)
+            where = self._destination(one["dst"], one["dport"], one["pool"])
+            texts.append(f"{where} at {when:%Y-%m-%dT%H:%M:%SZ} surprise={one['surprise']:.1f}")
+        uids = [one["uid"].decode("ascii") for one in excess.evidence]
+        return Alarm(index, tuple(texts), tuple(uid for uid in uids if uid))
+
+    def _destination(self, packed: bytes, port: int, pool: int) -> str:
+        """Where a session went, with the organisation that a public pool belongs to."""
+        address, name = printed(packed), self.pools.table[pool]
+        organisation = (
+            self.pools.place(address).organisation if name.startswith(("as:", "cc:")) else ""
+        )
+        return f"{address} {port_name(port)} {name}{f' ({organisation})' if organisation else ''}"
+
+    def _alarm(self, tracked: Tracked, alarm: Alarm) -> list[Verdict]:
+        """The line of an alarm, unless the host misbehaved already."""
+        slot, ts = int(tracked.slot[alarm.index]), float(tracked.sessions.ts[alarm.index])
+        decision = self.policy.alarm(slot, ts)
+        if decision is None:
+            return []
+        later = int(np.count_nonzero(tracked.slot[alarm.index + 1 :] == slot))
+        return [
+            self._verdict(
+                decision,
+                ts=ts,
+                host=self._address(tracked, alarm.index),
+                sessions=int(self.sequences.count[slot]) - later,
+                evidence=alarm.evidence,
+                uids=alarm.uids,
+            )
+        ]
+
     def reserve(self, slots: int) -> None:
         """Make room for slot numbers below ``slots``."""
-        have = len(self._first_seen)
-        if slots > have:
-            more = max(slots, 2 * have, 64) - have
-            self._first_seen = np.concatenate([self._first_seen, np.full(more, np.nan)])
-            self._announced = np.concatenate([self._announced, np.zeros(more, bool)])
+        self.sightings.reserve(slots)
         self.sequences.reserve(slots)
+        self.surprise.reserve(slots)
         self.policy.reserve(slots)
 
     def _make_room(self, sessions: Sessions) -> None:
@@ -203,28 +436,62 @@ class Pipeline:
         # A few more than needed, so that a flood of new hosts does not make every batch search.
         number = min(max(excess, self._max_hosts // 64), len(active))
         idle = active[np.argpartition(last[active], number - 1)[:number]]
-        identity.release(idle.tolist())
-        self.sequences.reset(idle)
-        self.policy.reset(idle)
-        self._first_seen[idle] = np.nan
-        self._announced[idle] = False
+        self._forget(idle)
         self.counters.evicted += len(idle)
+
+    def _forget(self, slots: np.ndarray) -> None:
+        """Give up these hosts with all that is known of them."""
+        self.tracker.identity.release(slots.tolist())
+        self.sequences.reset(slots)
+        self.surprise.reset(slots)
+        self.policy.reset(slots)
+        self.inventory.forget(slots)
+        self.sightings.reset(slots)
+
+    def _split(self, tracked: Tracked, router: Router) -> Verdict:
+        """The line that ends the host that a router was taken for, and with it its history."""
+        slot, policy = router.slot, self.policy.columns()
+        device = int(policy["device"][slot])
+        line = self._line(
+            slot,
+            ts=router.ts,
+            host=tracked.sessions.host[-1],
+            state=LEARNING,
+            previous=(
+                STATES[policy["state"][slot]]
+                if device == NOTHING
+                else self.inventory.devices[device].device
+            ),
+            since=router.ts,
+            sessions=int(self.sequences.count[slot]),
+            reason="change",
+            evidence=(
+                f"router: {', '.join(router.addresses)} in turn behind this MAC within "
+                f"{ROUTER_SPAN / 60:.0f} minutes",
+                "its hosts are told apart by lease or address from here on",
+            ),
+            uids=(tracked.sessions.uid[-1],),
+        )
+        self._forget(np.array([slot]))
+        self.counters.verdicts += 1
+        return line
 
     def _announce(self, tracked: Tracked) -> list[Verdict]:
         """One ``learning`` line for each new host, from its first session with an address on."""
         slot, sessions = tracked.slot, tracked.sessions
-        fresh = np.flatnonzero(~self._announced[slot])
+        fresh = np.flatnonzero(~self.sightings.announced[slot])
         lines, rows = [], []
         for row, number in zip(fresh.tolist(), slot[fresh].tolist(), strict=True):
             ts = float(sessions.ts[row])
-            first = np.isnan(self._first_seen[number])
+            first = np.isnan(self.sightings.first_seen[number])
             if first:
-                self._first_seen[number] = ts
-            if self._announced[number] or sessions.host[row] in UNSPECIFIED:
+                self.sightings.first_seen[number] = ts
+            if self.sightings.announced[number] or sessions.host[row] in UNSPECIFIED:
                 continue
-            self._announced[number] = True
+            self.sightings.announced[number] = True
             rows.append(row)
-            later = 0 if first else int(np.count_nonzero(slot[row + 1 :] == number))
+            before = 0 if first else int(np.count_nonzero(slot[:row] == number))
+            count = int(self.sequences.count[number]) + before + 1
             lines.append(
                 self._line(
                     number,
@@ -232,44 +499,58 @@ class Pipeline:
                     host=sessions.host[row],
                     state=LEARNING,
                     since=ts,
-                    sessions=1 if first else int(self.sequences.count[number]) - later,
+                    sessions=count,
                     reason="new",
+                    evidence=(self._missing(count),),
                     uids=(sessions.uid[row],),
                 )
             )
         self.policy.begin(slot[rows], sessions.ts[rows])
         return lines
 
+    def _meet(self, tracked: Tracked) -> list[Verdict]:
+        """What answers say of the hosts of these sessions, before any of these is looked at."""
+        if not len(self.inventory):
+            return []
+        slots, first = np.unique(tracked.slot, return_index=True)
+        said = self.inventory.meet(slots.tolist(), tracked.sessions.ts[first].tolist())
+        return [self._reply(one, more=1) for one in said]
+
     def _verdict(
-        self, tracked: Tracked, windows: Windows, scores: Scores, decision: Decision
+        self,
+        decision: Decision,
+        *,
+        ts: float,
+        host: str,
+        sessions: int,
+        evidence: tuple[str, ...],
+        uids: tuple[str, ...],
     ) -> Verdict:
-        row = decision.window
-        index = int(windows.index[row])
-        order = np.argsort(-decision.probability, kind="stable")
-        classes = self.scorer.manifest.classes
-        named = decision.device != NOTHING
-        others = [k for k in order.tolist() if k != decision.device][:_NAMED]
-        evidence, uids = self._evidence(windows, scores, row)
+        """A decision as a line."""
+        devices, classes = self.inventory.devices, self.scorer.manifest.classes
+        order = np.argsort(-decision.probability, kind="stable").tolist()
+        others = [k for k in order if k != decision.device][:_NAMED]
+        was, named = decision.was_device, decision.device != NOTHING
         return self._line(
             decision.slot,
-            ts=float(tracked.sessions.ts[index]),
-            host=self._address(tracked, index),
+            ts=ts,
+            host=host,
             state=decision.state,
             previous=(
-                classes[decision.was_device].device
-                if decision.was_device != NOTHING
+                devices[was].device
+                if was not in (NOTHING, decision.device)
                 else STATES[decision.was_state]
             ),
-            device=classes[decision.device].device if named else "",
-            category=classes[decision.device].category if named else "",
-            confidence=_rounded(decision.probability[decision.device if named else order[0]]),
+            device=devices[decision.device].device if named else "",
+            category=devices[decision.device].category if named else "",
+            confidence=_rounded(decision.confidence),
             alternatives=tuple(
                 f"{classes[k].device}={decision.probability[k]:.2f}"
                 for k in others
                 if decision.probability[k] >= _MENTIONED
             ),
             since=decision.since,
-            sessions=int(windows.count[row]),
+            sessions=sessions,
             reason=decision.reason,
             evidence=evidence,
             uids=uids,
@@ -299,7 +580,7 @@ class Pipeline:
             host=host,
             mac=identity.mac(slot),
             hostname=identity.hostname(slot),
-            vendor="",
+            vendor=vendor(identity.mac(slot)),
             state=STATES[state],
             previous=previous,
             device=device,
@@ -308,7 +589,7 @@ class Pipeline:
             alternatives=alternatives,
             sessions=sessions,
             since=since,
-            first_seen=float(self._first_seen[slot]),
+            first_seen=float(self.sightings.first_seen[slot]),
             reason=reason,
             evidence=evidence,
             uids=uids,
@@ -330,11 +611,12 @@ class Pipeline:
     def _evidence(
         self, windows: Windows, scores: Scores, row: int
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Where the model looked most: destinations with the weight of all their sessions, and
-        the uid of the weightiest, the latest first where weights are equal."""
+        """Where the model looked most: destinations with the weight of all their sessions, the
+        window's extent, and the uid of the weightiest of each, the latest first where equal."""
         columns, attention = windows.columns, scores.attention[row].tolist()
         pools = columns["pool"][row].tolist()
         destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
+        when = columns["ts"][row].round().tolist()
         keys = list(zip(destinations, ports, pools, strict=True))
         groups: dict[tuple[bytes, int, int], list[int]] = {}
         for place in range(len(pools) - 1, -1, -1):
@@ -348,17 +630,15 @@ class Pipeline:
         texts, uids = [], []
         for key in sorted(groups, key=lambda key: -weights[key])[:_NAMED]:
             destination, port, pool = key
-            address, name = printed(destination), self.pools.table[pool]
-            organisation = (
-                self.pools.place(address).organisation if name.startswith(("as:", "cc:")) else ""
-            )
+            where = self._destination(destination, port, pool)
             texts.append(
-                f"{address} {port_name(port)} {name}"
-                f"{f' ({organisation})' if organisation else ''} "
-                f"sessions={len(groups[key])} weight={weights[key]:.2f}"
+                f"{where} sessions={len(groups[key])} weight={weights[key]:.2f} "
+                f"last={print_time(when[groups[key][0]])}"
             )
             best = max(groups[key], key=lambda place: _rounded(attention[place]))
             uids.append(columns["uid"][row, best].decode("ascii"))
+        there = [place for place, pool in enumerate(pools) if pool >= 0]
+        texts.append(f"of {len(there)} sessions since {print_time(when[there[0]])}")
         return tuple(texts), tuple(uid for uid in uids if uid)
 
 

@@ -1,10 +1,19 @@
-"""From scores to verdicts: what is said of a host, and when.
+"""From scores, alarms and answers to verdicts: what is said of a host, and when.
 
-A host is ``learning`` until enough windows agree. It is believed to be the class with the highest
-probability if that is high enough and the windows are of a kind that the model was trained on;
-else it is unknown. Both are smoothed over windows, and a state that was reached is left only after
-several windows in a row speak for another one (hysteresis), so that a device that does nothing new
-never flips. Event time drives everything.
+A host is ``learning`` until enough windows agree. It is believed to be the device that an analyst
+named and that its windows are like; else the class with the highest probability, if that is high
+enough and the windows are of a kind that the model was trained on; else it is unknown. All is
+smoothed over windows, and a state that was reached is left only after several windows in a row
+speak for another one (hysteresis), so that a device that does nothing new never flips::
+
+    learning -> identified | unknown            enough windows agree on a name, or on none
+    identified <-> unknown                      a name is lost, or found
+    identified | unknown -> changed             it had another name for long
+    identified | unknown -> impostor            an analyst gave it another name
+    any of these <-> misbehaving                an alarm of its own baseline, and calm after it
+    changed, impostor -> identified             it behaves as it should again, or an answer
+
+Event time drives everything; no host's state depends on another's.
 """
 
 from __future__ import annotations
@@ -15,13 +24,15 @@ import numpy as np
 
 from nba_broker.messages import STATES
 
-LEARNING, IDENTIFIED, UNKNOWN, CHANGED = map(
-    STATES.index, ("learning", "identified", "unknown", "changed")
-)
-NOTHING = -1
-"""No class: the host is, or may be, unknown."""
+LEARNING, IDENTIFIED, UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR = range(len(STATES))
+ALARMING = (UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR)
+"""States that an analyst is notified of."""
 
-_CLASSES = ("device", "was_device", "name", "candidate")  # columns that hold a class, or NOTHING
+NOTHING = -1
+"""No device: the host is, or may be, unknown."""
+
+# Columns that hold a device, or NOTHING.
+DEVICES = ("device", "was_device", "name", "candidate", "given", "accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +41,45 @@ class PolicySettings:
 
     identified, known: the smoothed probability and familiarity from which a class is believed
         (from the model's manifest).
+    kept: the smoothed probability down to which a host keeps the name it has, as long as no other
+        reaches ``identified``: a host torn between twins stays the one that it was.
     weight, known_weight: of the newest window in the smoothed probability and familiarity, once
-        there are so many that their mean would give it less. 0.05 looks back over about forty,
-        as twins differ on average only; 0.3 over about six, as a stranger should be seen soon.
+        there are so many that their mean would give it less. 0.1 looks back over about twenty,
+        as twins differ on average only; 0.15 over about thirteen, as strangers should be seen soon.
     agree: windows in a row that must name the same thing before a host is called something.
     doubt: strange windows in a row before a host that never had a name is unknown.
-    leave: windows in a row before a host is called something else than it was; and before one that
-        is familiar, but might be this or that, is called unknown.
+    torn: windows in a row in which a host that never had a name is familiar, but might be this or
+        that, before it is unknown; twins part only in the long run.
+    leave: windows in a row before a host is called something else than it was.
     settled: seconds for which a host must have had a name before another one means that it has
         changed, and not that the first was a mistake.
+    calm: seconds without an alarm after which a host no longer misbehaves.
     reminder: seconds of event time after which an unchanged host is logged again; 0 for never.
     """
 
     identified: float = 0.7
     known: float = -np.inf
-    weight: float = 0.05
-    known_weight: float = 0.3
+    kept: float = 0.3
+    weight: float = 0.1
+    known_weight: float = 0.15
     agree: int = 2
     doubt: int = 3
+    torn: int = 24
     leave: int = 6
     settled: float = 86_400.0
+    calm: float = 86_400.0
     reminder: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One line to be logged: which window of the batch decided what, and why.
+    """One line to be logged: what is said of a host, and why now.
 
-    ``was_state`` and ``was_device`` are what the host was before ``since``.
+    ``window``: which window of the batch decided, NOTHING where an alarm or an answer did.
+    ``was_state`` and ``was_device`` are what the host was before ``since``. ``given``: the device
+    that an analyst named it, or NOTHING. ``confidence``: in ``device``, or in the nearest class
+    where that is NOTHING; 1 where an analyst said it. ``reason``: ``answer`` also for a turn into
+    one of ALARMING that nobody wants to be notified of.
     """
 
     window: int
@@ -66,29 +88,44 @@ class Decision:
     device: int
     was_state: int
     was_device: int
+    given: int
+    confidence: float
     probability: np.ndarray
     since: float
     reason: str
 
 
 class Policy:
-    """The state of every host slot; ``classes`` is the number K of things a host can be."""
+    """The state of every host slot.
+
+    ``classes`` is the number K of the model's classes. Devices are numbers: below K the classes,
+    from K on those that only analysts named.
+    """
 
     def __init__(self, classes: int, settings: PolicySettings) -> None:
         self.settings = settings
+        self._classes = classes
         self._state = np.zeros(0, np.int8)
         self._device = np.zeros(0, np.int16)
         self._was_state = np.zeros(0, np.int8)
         self._was_device = np.zeros(0, np.int16)
-        self._name = np.zeros(0, np.int16)  # the last class it was called by, if any
+        self._beneath = np.zeros(0, np.int8)  # the state to which calm leads back
+        self._name = np.zeros(0, np.int16)  # the last device it was called, if any
         self._named = np.zeros(0)  # since when
+        self._given = np.zeros(0, np.int16)  # what an analyst called it
+        self._accepted = np.zeros(0, np.int16)  # what it may look like all the same
         self._candidate = np.zeros(0, np.int16)
         self._agreeing = np.zeros(0, np.int32)
         self._windows = np.zeros(0, np.int32)
         self._since = np.zeros(0)
         self._logged = np.zeros(0)
+        self._alarmed = np.zeros(0)  # the latest alarm
+        self._ignored = np.zeros(0)  # until when nobody wants to be notified
+        self._labelled = np.zeros(0)  # the ``at`` of the answers that were applied last
+        self._confirmed = np.zeros(0)
         self._smoothed = np.zeros((0, classes), np.float32)
         self._known = np.zeros(0, np.float32)
+        self._likeness = np.zeros(0, np.float32)  # to the device that was taught
 
     def reserve(self, slots: int) -> None:
         """Make room for slot numbers below ``slots``."""
@@ -101,7 +138,7 @@ class Policy:
             grown = np.zeros((size, *old.shape[1:]), old.dtype)
             grown[:have] = old
             setattr(self, f"_{name}", grown)
-        for name in _CLASSES:
+        for name in DEVICES:
             getattr(self, f"_{name}")[have:] = NOTHING
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -115,7 +152,7 @@ class Policy:
     def reset(self, slots: np.ndarray) -> None:
         """These slots hold new hosts now, of which nothing is known."""
         for name, column in self.columns().items():
-            column[slots] = NOTHING if name in _CLASSES else 0
+            column[slots] = NOTHING if name in DEVICES else 0
 
     def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
         """These hosts have just been logged as ``learning``, at these times."""
@@ -123,11 +160,27 @@ class Policy:
         self._logged[slots] = ts
 
     def update(
-        self, slot: np.ndarray, ts: np.ndarray, probability: np.ndarray, known: np.ndarray
+        self,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        probability: np.ndarray,
+        known: np.ndarray,
+        *,
+        likeness: np.ndarray | None = None,
+        devices: np.ndarray | None = None,
+        muted: np.ndarray | None = None,
     ) -> list[Decision]:
         """Take B windows (slot int64 [B], ts float64 [B], probability float32 [B, K], known
-        float32 [B]) in time order and return the lines they give rise to, in the same order."""
+        float32 [B]) in time order and return the lines they give rise to, in the same order.
+
+        likeness: how much each is like D devices that analysts named, float32 [B, D], 0 for not
+        enough; devices: their numbers, int16 [D]. muted: whether nobody wants an alarm that rests
+        on this window, bool [B].
+        """
         decisions: list[Decision] = []
+        devices = np.zeros(0, np.int16) if devices is None else devices
+        likeness = np.zeros((len(slot), 0), np.float32) if likeness is None else likeness
+        muted = np.zeros(len(slot), bool) if muted is None else muted
         order = np.argsort(slot, kind="stable")
         first = np.append(True, slot[order][1:] != slot[order][:-1])
         start = np.flatnonzero(first)
@@ -135,19 +188,130 @@ class Policy:
         # A host may have several windows in a batch: round r takes each host's r-th.
         for turn in range(int(size.max(initial=0))):
             window = order[start[size > turn] + turn]
-            decisions += self._round(
-                window, slot[window], ts[window], probability[window], known[window]
-            )
+            own = self._device[slot[window]]
+            like = taught(likeness[window], devices, own)
+            candidate = self._candidates(slot[window], probability[window], known[window], *like)
+            decisions += self._round(window, slot[window], ts[window], candidate, muted[window])
         return sorted(decisions, key=lambda decision: decision.window)
 
-    def _round(
+    def alarm(self, slot: int, ts: float) -> Decision | None:
+        """The host did what it never does; the line, unless it misbehaved already.
+
+        A host of which nothing is known yet cannot misbehave.
+        """
+        self._alarmed[slot] = ts
+        state = self._state[slot]
+        if state in (LEARNING, MISBEHAVING):
+            return None
+        self._beneath[slot] = state
+        return self._turn(
+            slot, ts, MISBEHAVING, self._device[slot], self._reason(slot, ts, MISBEHAVING)
+        )
+
+    def label(self, slot: int, ts: float, device: int, at: float) -> Decision:
+        """An analyst says, from ``at`` on, what the host is.
+
+        Said of a host that had another name, it is a correction: behaving as before is right.
+        """
+        before = self._device[slot]
+        self._given[slot] = device
+        self._accepted[slot] = NOTHING if before == device else before
+        self._labelled[slot] = at
+        self._rename(slot, ts, device)
+        return self._turn(slot, ts, IDENTIFIED, device, "answer")
+
+    def recognise(self, slot: int, ts: float, device: int, likeness: float) -> Decision:
+        """The host has behaved all along like one that an analyst has just named."""
+        self._likeness[slot] = likeness
+        self._rename(slot, ts, device)
+        return self._turn(slot, ts, IDENTIFIED, device, "answer")
+
+    def unlabel(self, slot: int, ts: float) -> Decision | None:
+        """What an analyst called the host no longer counts, so it is no impostor either; it keeps
+        the name until it acts as another."""
+        self._given[slot] = self._accepted[slot] = NOTHING
+        self._labelled[slot] = 0
+        if self._state[slot] != IMPOSTOR:
+            return None
+        return self._turn(slot, ts, IDENTIFIED, self._device[slot], "answer")
+
+    def confirm(self, slot: int, ts: float, at: float) -> Decision:
+        """An analyst says that what the host does at ``at`` is right, whatever was said of it."""
+        self._confirmed[slot] = at
+        self._alarmed[slot] = 0
+        state, device = self._state[slot], self._device[slot]
+        if state == MISBEHAVING:
+            state = self._beneath[slot]
+        if state == IMPOSTOR:
+            self._accepted[slot] = device
+            device = self._given[slot]
+        if device != NOTHING:
+            state = IDENTIFIED
+            self._rename(slot, ts - self.settings.settled, device)
+        return self._turn(slot, ts, state, device, "answer")
+
+    def standing(self, slot: int) -> Decision:
+        """What is said of the host now, as a reminder."""
+        return self._decision(NOTHING, slot, "reminder")
+
+    def ignore(self, slot: int, until: float) -> None:
+        """Nobody wants to be notified of this host until then.
+
+        If something is wrong with it at its first window after that, it is said again.
+        """
+        self._ignored[slot] = until
+
+    def _rename(self, slot: int, ts: float, device: int) -> None:
+        self._name[slot] = device
+        self._named[slot] = ts
+        self._agreeing[slot] = 0
+
+    def _turn(self, slot: int, ts: float, state: int, device: int, reason: str) -> Decision:
+        self._was_state[slot] = self._state[slot]
+        self._was_device[slot] = self._device[slot]
+        self._state[slot] = state
+        self._device[slot] = device
+        self._since[slot] = self._logged[slot] = ts
+        return self._decision(NOTHING, slot, reason)
+
+    def _reason(self, slot: int, ts: float, state: int, muted: bool = False) -> str:
+        """Why a turn into ``state`` is logged."""
+        quiet = muted or ts < self._ignored[slot]
+        return "answer" if quiet and state in ALARMING else "change"
+
+    def _decision(self, window: int, slot: int, reason: str) -> Decision:
+        device, given = int(self._device[slot]), int(self._given[slot])
+        probability = self._smoothed[slot].copy()
+        if device == NOTHING:
+            confidence = probability.max()
+        elif device == given:
+            confidence = np.float32(1)
+        else:
+            known = device < self._classes
+            confidence = probability[device] if known else self._likeness[slot]
+        return Decision(
+            window=window,
+            slot=slot,
+            state=int(self._state[slot]),
+            device=device,
+            was_state=int(self._was_state[slot]),
+            was_device=int(self._was_device[slot]),
+            given=given,
+            confidence=float(confidence),
+            probability=probability,
+            since=float(self._since[slot]),
+            reason=reason,
+        )
+
+    def _candidates(
         self,
-        window: np.ndarray,
         slot: np.ndarray,
-        ts: np.ndarray,
         probability: np.ndarray,
         known: np.ndarray,
-    ) -> list[Decision]:
+        like: np.ndarray,
+        likeness: np.ndarray,
+    ) -> np.ndarray:
+        """What each of these hosts looks like now, int16, and for how many windows it has."""
         settings = self.settings
         fresh = self._windows[slot] == 0
         mean = (1 / (self._windows[slot] + 1)).astype(np.float32)
@@ -158,18 +322,43 @@ class Policy:
         smoothed = (1 - weight) * self._smoothed[slot] + weight * probability
         self._smoothed[slot] = smoothed
         self._windows[slot] += 1
+        self._likeness[slot] = np.where(like == NOTHING, self._likeness[slot], likeness)
 
-        best = smoothed.argmax(1)
-        believed = smoothed[np.arange(len(best)), best] >= settings.identified
-        familiar = known >= settings.known
-        believed &= familiar
-        candidate = np.where(believed, best, NOTHING).astype(np.int16)
+        row = np.arange(len(slot))
+        device, best = self._device[slot], smoothed.argmax(1)
+        keeps = (device >= 0) & (device < self._classes)
+        keeps &= smoothed[row, np.where(keeps, device, 0)] >= settings.kept
+        candidate = np.where(keeps, device, NOTHING)
+        candidate = np.where(smoothed[row, best] >= settings.identified, best, candidate)
+        candidate = np.where(known >= settings.known, candidate, NOTHING)
+        # The model cannot know that it has met a stranger before; who named one does.
+        candidate = np.where(like == NOTHING, candidate, like).astype(np.int16)
         same = ~fresh & (candidate == self._candidate[slot])
         self._agreeing[slot] = np.where(same, self._agreeing[slot] + 1, 1)
         self._candidate[slot] = candidate
+        return candidate
 
-        state, device = self._state[slot], self._device[slot]
-        first = np.where(familiar, settings.leave, settings.doubt)
+    def _round(
+        self,
+        window: np.ndarray,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        candidate: np.ndarray,
+        muted: np.ndarray,
+    ) -> list[Decision]:
+        """Turn the states of different hosts, and return the lines."""
+        settings = self.settings
+        state, device, given = self._state[slot], self._device[slot], self._given[slot]
+        familiar = self._known[slot] >= settings.known
+        labelled, misbehaving = given != NOTHING, state == MISBEHAVING
+        accepted = (candidate != NOTHING) & (candidate == self._accepted[slot])
+        candidate = np.where(accepted, given, candidate)
+        # That it is like nobody says nothing against an analyst's word, and is no news of a host
+        # that misbehaves.
+        holds = (labelled | misbehaving) & (candidate == NOTHING)
+        candidate = np.where(holds, device, candidate)
+
+        first = np.where(familiar, settings.torn, settings.doubt)
         first[candidate != NOTHING] = settings.agree
         needed = np.where(state == LEARNING, first, settings.leave)
         another = (state == LEARNING) | (candidate != device)
@@ -178,10 +367,21 @@ class Policy:
         name = self._name[slot]
         renamed = (name != NOTHING) & (name != candidate)
         renamed &= ts - self._named[slot] >= settings.settled
-        new_state = np.where(candidate == NOTHING, UNKNOWN, np.where(renamed, CHANGED, IDENTIFIED))
+        new_state = np.where(renamed, CHANGED, IDENTIFIED)
+        new_state[labelled] = np.where(candidate == given, IDENTIFIED, IMPOSTOR)[labelled]
+        new_state[candidate == NOTHING] = UNKNOWN
+
+        calm = misbehaving & (ts - self._alarmed[slot] >= settings.calm)
+        turned &= ~misbehaving | (new_state == CHANGED) | (new_state == IMPOSTOR)
+        calm &= ~turned
+        new_state[calm] = self._beneath[slot][calm]
+        candidate[calm] = device[calm]
+        turned |= calm
+
         at = slot[turned]
         self._was_state[at] = state[turned]
-        self._was_device[at] = device[turned]
+        # What it changed from is the name that it had for long, even if it was unknown since.
+        self._was_device[at] = np.where(new_state == CHANGED, name, device)[turned]
         self._state[at] = new_state[turned]
         self._device[at] = candidate[turned]
         new_name = turned & (candidate != NOTHING) & (candidate != name)
@@ -189,21 +389,39 @@ class Policy:
         self._named[slot[new_name]] = ts[new_name]
         self._since[at] = ts[turned]
 
+        over = (self._ignored[slot] > 0) & (ts >= self._ignored[slot])
+        self._ignored[slot[over]] = 0
+        again = over & np.isin(self._state[slot], ALARMING) & ~muted
         due = np.full(len(slot), settings.reminder > 0)
         due &= ts - self._logged[slot] >= settings.reminder
-        speak = turned | due
+        speak = turned | again | due
         self._logged[slot[speak]] = ts[speak]
-        return [
-            Decision(
-                window=int(window[row]),
-                slot=int(slot[row]),
-                state=int(self._state[slot[row]]),
-                device=int(self._device[slot[row]]),
-                was_state=int(self._was_state[slot[row]]),
-                was_device=int(self._was_device[slot[row]]),
-                probability=smoothed[row].copy(),
-                since=float(self._since[slot[row]]),
-                reason="change" if turned[row] else "reminder",
-            )
-            for row in np.flatnonzero(speak)
-        ]
+        decisions = []
+        for row in np.flatnonzero(speak).tolist():
+            number, now = int(slot[row]), int(new_state[row])
+            reason = "change" if again[row] else "reminder"
+            if turned[row]:
+                reason = self._reason(number, ts[row], now, muted[row])
+            decisions.append(self._decision(int(window[row]), number, reason))
+        return decisions
+
+
+def taught(
+    likeness: np.ndarray, devices: np.ndarray, own: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which of D devices (numbers int16 [D]) B windows are like (float32 [B, D], 0 for not enough):
+    numbers int16 [B], and how much, float32 [B].
+
+    NOTHING where it is none, or more than one, unless ``own`` [B], what the host is already, is
+    among them.
+    """
+    if not len(devices):
+        return np.full(len(likeness), NOTHING, np.int16), np.zeros(len(likeness), np.float32)
+    alike = likeness > 0
+    if own is not None:
+        mine = alike & (devices == own[:, None])
+        alike = np.where(mine.any(1)[:, None], mine, alike)
+    one = alike.sum(1) == 1
+    place = alike.argmax(1)
+    how = likeness[np.arange(len(likeness)), place]
+    return np.where(one, devices[place], NOTHING).astype(np.int16), np.where(one, how, 0)

@@ -13,7 +13,7 @@ import hashlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,9 +23,13 @@ import orjson
 
 from nba_broker.errors import ConfigError, SnapshotError
 from nba_broker.features import FEATURE_VERSION
+from nba_broker.inventory import Inventory
+from nba_broker.likeness import Profiles
 from nba_broker.link import Position
 from nba_broker.messages import PROTOCOLS, STATES, Lease
 from nba_broker.pipeline import Pipeline
+from nba_broker.policy import DEVICES
+from nba_broker.prototypes import Prototype
 
 FORMAT = 1
 FILE = "hosts.snapshot"
@@ -64,13 +68,19 @@ def parts(pipeline: Pipeline, positions: dict[str, Position]) -> Iterator[bytes]
             _records(columns, slots).tobytes()
             for columns in (pipeline.columns(), pipeline.policy.columns())
         )
-    for kind, state in (("addresses", identity.addresses()), ("hostnames", identity.hostnames())):
+    tables: dict[str, Mapping[str, Any]] = {
+        "addresses": identity.addresses(),
+        "hostnames": identity.hostnames(),
+        "routers": identity.routers(),
+        "turns": identity.turns(),
+    }
+    for kind, state in tables.items():
         keys = iter(list(state))
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
     leases = [dataclasses.astuple(lease) for lease in pipeline.tracker.leases]
     # Last, since the table of pools only grows: it names every index above.
-    yield _line({"pools": pools.table, "leases": leases})
+    yield _line({"pools": pools.table, "leases": leases} | _taught(pipeline))
 
 
 def write(path: Path, content: Iterable[bytes]) -> None:
@@ -132,6 +142,25 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
+def _taught(pipeline: Pipeline) -> dict[str, Any]:
+    """What analysts named, and how it behaves; features as the pools' table numbers them."""
+    inventory, identity = pipeline.inventory, pipeline.tracker.identity
+    return {
+        "devices": [dataclasses.astuple(device) for device in inventory.taught],
+        "prototypes": [
+            {
+                "host": name,
+                "device": one.device,
+                "sessions": one.sessions,
+                "feature": one.profile.feature.tolist(),
+                "root": one.profile.root.tolist(),
+            }
+            for one in inventory.prototypes
+            for name, _ in identity.names(one.slot, one.slot + 1).values()
+        ],
+    }
+
+
 def _layout(columns: dict[str, np.ndarray]) -> np.dtype:
     """One host's state as a record."""
     return np.dtype([(name, column.dtype, column.shape[1:]) for name, column in columns.items()])
@@ -166,21 +195,26 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
             raise ValueError(f"its {name} is {header[name]}, here it is {ours[name]}")
     same_model = all(header[name] == ours[name] for name in ("model", "policy"))
     policy_bytes = int(header["policy_bytes"])
-    highest_pool = -1
+    highest_pool = highest_device = -1
+    slot_of: dict[str, int] = {}
     line: dict[str, Any] = {}
     while file.tell() < end:
         line = _read_line(file)
         if hosts := line.get("hosts"):
             records = _read_records(file, end, len(hosts), _layout(pipeline.columns()))
             _check_hosts(hosts, records)
-            highest_pool = max(highest_pool, int(records["pool"].max()))
+            highest_pool = max(
+                highest_pool, int(records["pool"].max()), int(records["baseline_top_pool"].max())
+            )
             slots = np.array([identity.admit(*host) for host in hosts], np.int64)
             pipeline.reserve(identity.capacity)
+            slot_of.update(zip((key for key, _ in hosts), slots.tolist(), strict=True))
             _fill(pipeline.columns(), slots, records)
             if same_model:
                 layout = _layout(pipeline.policy.columns())
                 records = _read_records(file, end, len(hosts), layout)
                 _check_policy(records)
+                highest_device = max(highest_device, *(int(records[n].max()) for n in DEVICES))
                 _fill(pipeline.policy.columns(), slots, records)
             else:
                 file.seek(policy_bytes * len(hosts), os.SEEK_CUR)
@@ -189,12 +223,17 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
         for address in addresses:
             _check_address(address)
         identity.learn(_texts(addresses), _texts(hostnames))
+        for mac, (came, back) in line.get("turns", {}).items():
+            identity.turns()[mac] = _times(came), _times(back)
+        identity.routers().update(_times(line.get("routers", {})))
     table = line["pools"]
     if len(set(table)) < len(table) or not all(isinstance(name, str) for name in table):
         raise ValueError("pools that are no names")
     if highest_pool >= len(table):
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
+    if same_model:
+        _restore_taught(line, highest_device, slot_of, pipeline.inventory)
     for ts, ip, mac, hostname in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, str(mac), str(hostname)))
@@ -202,6 +241,30 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
         str(node): Position(str(run), int(sent))
         for node, (run, sent) in header["positions"].items()
     }
+
+
+def _restore_taught(
+    line: dict[str, Any], highest_device: int, slot_of: dict[str, int], inventory: Inventory
+) -> None:
+    for device, category in line["devices"]:
+        inventory.number(str(device), str(category))
+    devices = len(inventory.devices)
+    if highest_device >= devices:
+        raise ValueError("a device without a name")
+    for one in line["prototypes"]:
+        feature, root = np.array(one["feature"], np.int64), np.array(one["root"], np.float64)
+        if not (
+            0 <= one["device"] < devices
+            and feature.shape == root.shape == (len(feature),)
+            and (np.diff(feature) > 0).all()
+            and ((root > 0) & (root <= 1)).all()
+        ):
+            raise ValueError("a prototype that is none")
+        slot = slot_of.get(one["host"])
+        if slot is not None:
+            profile = Profiles(np.zeros(1, np.int64), np.array([0, len(root)]), feature, root)
+            sessions = int(one["sessions"])
+            inventory.prototypes.add(Prototype(slot, int(one["device"]), sessions, profile))
 
 
 def _read_line(file: BinaryIO) -> dict[str, Any]:
@@ -241,24 +304,50 @@ def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray) -> None:
         and (np.ascontiguousarray(records["uid"]).view(np.uint8) < 128).all()
     ):
         raise ValueError("a host's sessions are out of range")
+    _check_baselines(
+        {
+            name.removeprefix("baseline_"): records[name]
+            for name in records.dtype.names or ()
+            if name.startswith("baseline_")
+        }
+    )
+
+
+def _check_baselines(baseline: dict[str, np.ndarray]) -> None:
+    if not (
+        all(
+            np.isfinite(baseline[name]).all() and (baseline[name] >= 0).all()
+            for name in ("span", "square", "hours", "log", "log2", "since", "top_ts")
+        )
+        and np.isfinite(baseline["usual"]).all()
+        and all((baseline[name] < 1 << 37).all() for name in ("since", "top_ts"))
+        and (baseline["hour"] >= baseline["first"]).all()
+        and all(
+            (baseline[name] >= 0).all()
+            for name in ("first", "summed", "current", "odd", "top", "top_pool", "top_dport")
+        )
+        and (baseline["newcomers"] <= baseline["key"].shape[1]).all()
+        and (baseline["top_dport"] < len(PROTOCOLS) << 16).all()
+        and (np.ascontiguousarray(baseline["top_uid"]).view(np.uint8) < 128).all()
+    ):
+        raise ValueError("a host's baseline is out of range")
 
 
 def _check_policy(records: np.ndarray) -> None:
-    classes = records["smoothed"].shape[1]
     if not (
         all(
             ((records[name] >= low) & (records[name] < high)).all()
             for name, low, high in (
                 ("state", 0, len(STATES)),
                 ("was_state", 0, len(STATES)),
-                ("device", -1, classes),
-                ("was_device", -1, classes),
-                ("name", -1, classes),
-                ("candidate", -1, classes),
+                ("beneath", 0, len(STATES)),
+                *((name, -1, np.inf) for name in DEVICES),
             )
         )
         and np.isfinite(records["since"]).all()
         and np.isfinite(records["logged"]).all()
+        and (records["ignored"] >= 0).all()
+        and ((records["likeness"] >= 0) & (records["likeness"] <= 1)).all()
         and ((records["smoothed"] >= 0) & (records["smoothed"] <= 1.001)).all()
     ):
         raise ValueError("what was thought of a host is out of range")
@@ -272,3 +361,9 @@ def _texts(table: dict[str, str]) -> dict[str, str]:
     if not all(isinstance(value, str) for value in table.values()):
         raise TypeError("a name that is no text")
     return table
+
+
+def _times(table: dict[str, float]) -> dict[str, float]:
+    if not all(np.isfinite(value) for value in table.values()):
+        raise ValueError("a time that is none")
+    return {key: float(value) for key, value in table.items()}

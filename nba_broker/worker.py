@@ -24,7 +24,9 @@ from itertools import islice
 from pathlib import Path
 
 from nba_broker import snapshot
-from nba_broker.errors import DatabaseError, LinkError, MessageError
+from nba_broker.answers import Answer
+from nba_broker.answers import read as read_answers
+from nba_broker.errors import AnswersError, DatabaseError, LinkError, MessageError
 from nba_broker.link import (
     ErrorReply,
     Hello,
@@ -37,6 +39,7 @@ from nba_broker.link import (
     encode_ack,
     encode_hello,
     encode_status,
+    encode_unknown_hosts,
     encode_verdict,
 )
 from nba_broker.messages import Lease, Verdict
@@ -50,6 +53,7 @@ STATUS_PERIOD = 10.0
 ACK_PERIOD = 0.05
 FLUSH_PERIOD = 0.25
 WATCH_PERIOD = 10.0
+ANSWERS_PERIOD = 2.0  # an analyst waits for it
 SETTLE = 0.5  # the first hello may be faster than this worker's own subscriptions
 VERDICT_RATE = 800.0  # a second, below what the manager takes: a large site's first minute waits
 GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
@@ -65,7 +69,8 @@ def worker_name() -> str:
 
 
 class Worker:
-    """Feeds one pipeline from one link; ``databases`` are the files watched for new editions.
+    """Feeds one pipeline from one link; ``databases`` and ``answers`` are the files watched for new
+    editions.
 
     state: the snapshot's file, written every ``snapshot_interval`` seconds and at the end.
     positions: how far the snapshot that the pipeline began with had accounted for every node.
@@ -78,6 +83,7 @@ class Worker:
         *,
         name: str,
         databases: Sequence[Path] = (),
+        answers: Path | None = None,
         state: Path | None = None,
         snapshot_interval: float = 60.0,
         positions: Mapping[str, Position] | None = None,
@@ -90,6 +96,8 @@ class Worker:
         self.invalid: Counter[str] = Counter()
         self.lag = 0.0
         self._databases = {path: _edition(path) for path in databases}
+        self._answers = answers
+        self._answers_edition: Edition | None = None
         self._state = state
         self._snapshot_interval = snapshot_interval
         self._inbox: asyncio.Queue[tuple[float, SessionBatch | Lease | None]] = asyncio.Queue(INBOX)
@@ -104,7 +112,9 @@ class Worker:
         self._allowed_at = time.monotonic()
         self._explained: dict[str, tuple[int, int]] = {}  # lost and skipped, as last logged
         self._explained_at = 0.0
+        self._routers = pipeline.routers.copy()  # as last logged
         self._saving = asyncio.Lock()
+        self._wanted = asyncio.Event()
         self._stop = asyncio.Event()
 
     @property
@@ -122,10 +132,16 @@ class Worker:
         self._stop.set()
 
     async def run(self) -> None:
-        """Work until stopped; raises LinkError when another worker was there before."""
+        """Work until stopped; SIGUSR1 writes the snapshot now.
+
+        Raises LinkError when another worker was there before, AnswersError when the answers cannot
+        be used.
+        """
         loop = asyncio.get_running_loop()
+        await self._take_answers()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGUSR1, self._wanted.set)
         work = asyncio.create_task(self._work())
         tasks = [
             asyncio.create_task(task())
@@ -137,6 +153,7 @@ class Worker:
                 self._acknowledge,
                 self._report,
                 self._watch,
+                self._watch_answers,
                 self._save_regularly,
             )
         ]
@@ -150,7 +167,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(work, *tasks, return_exceptions=True)
             self._thread.shutdown()
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
 
     async def _drain(self, work: asyncio.Task[None]) -> None:
@@ -270,6 +287,8 @@ class Worker:
         if excess > 0:
             LOG.warning("Zeek is away or behind: the oldest %d verdicts are given up", excess)
         self._outbox.extend(map(encode_verdict, verdicts))
+        while self.pipeline.summaries:
+            self._outbox.append(encode_unknown_hosts(self.pipeline.summaries.popleft(), self.name))
         now = time.monotonic()
         self._allowed = min(self._allowed + (now - self._allowed_at) * self._rate, self._rate)
         self._allowed_at = now
@@ -308,6 +327,13 @@ class Worker:
         """Say which sensors' sessions did not come since the last time, and why."""
         rejoined = self._joined >= self._explained_at
         self._explained_at = time.monotonic()
+        routers = self.pipeline.routers.copy()  # the pipeline's thread goes on
+        for mac in routers.keys() - self._routers.keys():
+            LOG.warning(
+                "%s stands for several hosts (a router?): they are told apart by lease or address",
+                mac,
+            )
+        self._routers = routers
         for node, account in self.ledger.accounts.items():
             lost, skipped = self._explained.get(node, (0, 0))
             self._explained[node] = account.lost, account.skipped
@@ -333,7 +359,10 @@ class Worker:
 
     async def _save_regularly(self) -> None:
         while True:
-            await asyncio.sleep(self._snapshot_interval)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._snapshot_interval):
+                    await self._wanted.wait()
+            self._wanted.clear()
             await self._save()
 
     async def _save(self) -> None:
@@ -384,8 +413,44 @@ class Worker:
                 continue
             LOG.info("took over %s", ", ".join(map(str, editions)))
 
+    async def _watch_answers(self) -> None:
+        """Take over answers that were added or changed; keep the old ones when a line is bad."""
+        while self._answers is not None:
+            await asyncio.sleep(ANSWERS_PERIOD)
+            edition = _edition(self._answers)
+            if edition == self._answers_edition:
+                continue
+            if edition is None:
+                self._answers_edition = None
+                LOG.error("%s is gone; the old answers stay in use", self._answers)
+                continue
+            try:
+                await self._take_answers()
+            except AnswersError as error:
+                LOG.error("%s; the old answers stay in use", error)
+            else:
+                LOG.info("took over %s", self._answers)
+        await asyncio.Event().wait()
 
-def _edition(path: Path) -> tuple[int, int, int] | None:
+    async def _take_answers(self) -> None:
+        if self._answers is None:
+            return
+        # Before the file is read, so that a change meanwhile is seen the next time.
+        self._answers_edition = _edition(self._answers)
+        answers: Sequence[Answer] = ()
+        if self._answers_edition is None:
+            LOG.warning("%s is not there yet", self._answers)
+        else:
+            answers = await asyncio.to_thread(read_answers, self._answers)
+        loop = asyncio.get_running_loop()
+        said = await loop.run_in_executor(self._thread, self.pipeline.answer, answers)
+        await self._publish(said)
+
+
+Edition = tuple[int, int, int]
+
+
+def _edition(path: Path) -> Edition | None:
     """What tells that a file was replaced or rewritten; None while it is missing."""
     try:
         stat = path.stat()

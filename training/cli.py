@@ -15,10 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from nba_broker.answers import parse_time
+from nba_broker.answers import read as read_answers
 from nba_broker.config import shipped
 from nba_broker.errors import ConfigError, NBAError
+from nba_broker.external_sort import MEMORY
 from nba_broker.pools import SCHEMES, Database, Pools
 from nba_broker.scorer import Manifest, Scorer
+from nba_broker.surprise import SurpriseSettings
 from training import card, dataset, labels
 
 
@@ -63,7 +67,7 @@ def fit(arguments: argparse.Namespace) -> None:
 
     require_replaceable(arguments.out)
     pools = _pools(arguments, SCHEMES[0])
-    sessions, origin = _load(arguments, pools)
+    sessions, origin = _load(arguments, pools, arguments.answers)
     fitted = fit_model(sessions, seed=arguments.seed, say=_say)
     manifest = write(arguments.out, fitted, sessions, origin, pools)
     print()
@@ -93,7 +97,7 @@ def compare(arguments: argparse.Namespace) -> None:
     """``nba-train compare``: many systems on the same labelled sessions."""
     # Here and not above, as in fit.
     with _extra("compare"):
-        from training import protocols, report, traffic
+        from training import classes, protocols, report, traffic
         from training.compare import run
         from training.rivals import choose
         from training.systems import Settings
@@ -101,9 +105,20 @@ def compare(arguments: argparse.Namespace) -> None:
     pools = _pools(arguments, SCHEMES[0])
     systems = choose(arguments.systems, arguments.protocol, pools.databases)
     rows = labels.read(arguments.labels)
+    class_of = (
+        classes.by_kind(rows, arguments.by)
+        if arguments.by
+        else classes.merged(rows, arguments.merge)
+    )
+    unknown = _read_json(arguments.unknowns) if arguments.unknowns else None
     began = time.monotonic()
     loaded, origin = traffic.load(
-        arguments.archive, rows, pools, since=arguments.since, until=arguments.until
+        arguments.archive,
+        rows,
+        pools,
+        since=arguments.since,
+        until=arguments.until,
+        memory=arguments.memory,
     )
     _tell(loaded.sessions, origin, began)
     groups = protocols.read_groups(arguments.groups, loaded) if arguments.groups else None
@@ -114,7 +129,15 @@ def compare(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     result = {
-        **run(loaded, arguments.protocol, systems, settings, groups=groups, say=_say),
+        **run(
+            loaded,
+            arguments.protocol,
+            systems,
+            settings,
+            groups=groups,
+            class_of=class_of,
+            say=_say,
+        ),
         "command": arguments.line,
         "since": origin.since,
         "until": origin.until,
@@ -124,7 +147,7 @@ def compare(arguments: argparse.Namespace) -> None:
     _write_json(arguments.json, result)
     print(*report.table(result), sep="\n")
     if arguments.html:
-        _write(arguments.html, report.render(result))
+        _write(arguments.html, report.render(result, unknown))
 
 
 def ablate(arguments: argparse.Namespace) -> None:
@@ -140,6 +163,7 @@ def ablate(arguments: argparse.Namespace) -> None:
 def unknowns(arguments: argparse.Namespace) -> None:
     """``nba-train unknowns``: whether hosts of devices never met are called unknown."""
     with _extra("unknowns"):
+        from training import report
         from training import unknowns as module
 
     pools = _pools(arguments, SCHEMES[0])
@@ -148,21 +172,88 @@ def unknowns(arguments: argparse.Namespace) -> None:
     if arguments.strangers:
         rows = labels.read(arguments.strangers_labels or [])
         strangers, _ = dataset.load(arguments.strangers, rows, pools)
-    result = module.unknowns(
-        sessions, strangers=strangers, twins=arguments.twin, seed=arguments.seed, say=_say
+    result = {
+        **module.unknowns(
+            sessions, strangers=strangers, twins=arguments.twin, seed=arguments.seed, say=_say
+        ),
+        "command": arguments.line,
+        "fingerprint": origin.fingerprint,
+    }
+    _write_json(arguments.json, result)
+    if arguments.html:
+        _write(arguments.html, report.render_unknowns(result))
+    print()
+    print(*module.table(result), sep="\n")
+
+
+def propose(arguments: argparse.Namespace) -> None:
+    """``nba-train labels``: a labels file for a person to edit."""
+    from training import propose as module
+
+    truth = labels.read(arguments.truth or [])
+    found = module.find(
+        arguments.archive,
+        _pools(arguments, SCHEMES[0]),
+        since=arguments.since,
+        until=arguments.until,
     )
-    _write_json(arguments.json, result | {"fingerprint": origin.fingerprint})
+    for warning in found.warnings:
+        print(f"nba-train: warning: {warning}", file=sys.stderr)
+    print(*module.write(arguments.out, found), sep="\n")
+    if truth:
+        print(*module.agreement(found, truth), sep="\n")
+
+
+def alarms(arguments: argparse.Namespace) -> None:
+    """``nba-train alarms``: false alarms of the hosts' own baselines, and what they detect."""
+    with _extra("alarms"):
+        from training import alarms as module
+
+    pools = _pools(arguments, SCHEMES[0])
+    rows = labels.read(arguments.labels)
+    began = time.monotonic()
+    sessions, origin, archive, kept = dataset.load_rows(
+        arguments.archive,
+        rows,
+        pools,
+        since=arguments.since,
+        until=arguments.until,
+        memory=arguments.memory,
+    )
+    _tell(sessions, origin, began)
+    followed = module.follow(
+        sessions, archive, kept, pools, judged=arguments.judged, last=arguments.last
+    )
+    result = module.alarms(
+        followed,
+        arguments.threshold or [SurpriseSettings().threshold],
+        trials=arguments.trials,
+        seed=arguments.seed,
+        say=_say,
+    )
+    _write_json(
+        arguments.json, result | {"command": arguments.line, "fingerprint": origin.fingerprint}
+    )
     print()
     print(*module.table(result), sep="\n")
 
 
 def _load(
-    arguments: argparse.Namespace, pools: Pools
+    arguments: argparse.Namespace, pools: Pools, answers: Path | None = None
 ) -> tuple[dataset.LabelledSessions, dataset.Origin]:
     rows = labels.read(arguments.labels)
+    if answers is not None:
+        rows, unused = labels.answered(rows, read_answers(answers))
+        for answer in unused:
+            _say(f"not used, for want of a MAC or address, or of a category: {answer.host}")
     began = time.monotonic()
     sessions, origin = dataset.load(
-        arguments.archive, rows, pools, since=arguments.since, until=arguments.until
+        arguments.archive,
+        rows,
+        pools,
+        since=arguments.since,
+        until=arguments.until,
+        memory=arguments.memory,
     )
     _tell(sessions, origin, began)
     return sessions, origin
@@ -187,6 +278,13 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: not what nba-train wrote ({error})") from error
+
+
 def _write_json(path: Path, result: dict[str, Any]) -> None:
     _write(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
@@ -200,11 +298,20 @@ def _write(path: Path, text: str) -> None:
 
 def _time(text: str) -> float:
     try:
-        return labels.parse_time(text)
+        return parse_time(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a date (2019-07-12, UTC) nor an epoch"
         ) from None
+
+
+def _size(text: str) -> int:
+    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
+    factor = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(unit, 0)
+    # Below this, what is sorted on disk is cut into so many runs that merging them takes long.
+    if not (number.isascii() and number.isdigit() and int(number) * factor >= 1 << 20):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of at least 1M, such as 512M or 2G")
+    return int(number) * factor
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -213,10 +320,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "archive", nargs="+", metavar="ARCHIVE", help="conn logs, or folders of them"
+    logs = argparse.ArgumentParser(add_help=False)
+    logs.add_argument("archive", nargs="+", metavar="ARCHIVE", help="conn logs, or folders of them")
+    logs.add_argument(
+        "--pools",
+        action="append",
+        type=Path,
+        metavar="F.mmdb",
+        help="IP database in MaxMind format (default: the embedded one)",
     )
+    logs.add_argument("--since", type=_time, metavar="T", help="use sessions from T on")
+    logs.add_argument("--until", type=_time, metavar="T", help="use sessions before T")
+    shared = argparse.ArgumentParser(add_help=False, parents=[logs])
     shared.add_argument(
         "--labels",
         action="append",
@@ -225,18 +340,35 @@ def _parser() -> argparse.ArgumentParser:
         metavar="L.csv",
         help="host,device,category[,since,until][,log][,unit]; may be given several times",
     )
-    shared.add_argument(
-        "--pools",
+
+    command = commands.add_parser(
+        "labels", parents=[logs], help="propose labels from what the archive says itself"
+    )
+    command.add_argument(
+        "--out", type=Path, default=Path("labels.csv"), metavar="L.csv", help="default: labels.csv"
+    )
+    command.add_argument(
+        "--truth",
         action="append",
         type=Path,
-        metavar="F.mmdb",
-        help="IP database in MaxMind format (default: the embedded one)",
+        metavar="L.csv",
+        help="labels that are known: also say how the groups compare with them",
     )
-    shared.add_argument("--since", type=_time, metavar="T", help="use sessions from T on")
-    shared.add_argument("--until", type=_time, metavar="T", help="use sessions before T")
+    command.set_defaults(command=propose)
+    shared.add_argument(
+        "--memory",
+        type=_size,
+        default=MEMORY,
+        metavar="SIZE",
+        help="for sorting the archive, such as 2G; what does not fit is sorted on disk, in TMPDIR, "
+        f"with the same result (default {MEMORY >> 20}M)",
+    )
 
     command = commands.add_parser("fit", parents=[shared], help="train a model")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder")
+    command.add_argument(
+        "--answers", type=Path, metavar="F.csv", help="also use what analysts named"
+    )
     command.add_argument("--seed", type=int, default=0, help="same seed, same model (default 0)")
     command.set_defaults(command=fit)
 
@@ -269,6 +401,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="F.csv",
         help="log,setup,since,until: no such group is on both sides of blocked or unit",
     )
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--by",
+        choices=("category", "iot"),
+        help="classes are categories, or IoT and non-IoT (default: devices)",
+    )
+    kind.add_argument(
+        "--merge",
+        action="append",
+        default=[],
+        metavar="NAME=DEVICE,...",
+        help="devices that count as one class; may be given several times",
+    )
     command.add_argument("--window", type=int, default=20, metavar="N", help="sessions (20)")
     command.add_argument(
         "--min-sessions", type=int, default=8, metavar="N", help="the first to be asked at (8)"
@@ -278,6 +423,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
     command.add_argument(
         "--html", type=Path, metavar="F", help="a page to look at, without network"
+    )
+    command.add_argument(
+        "--unknowns",
+        type=Path,
+        metavar="F",
+        help="figures of nba-train unknowns (its --json), to be shown on the page",
     )
     command.set_defaults(command=compare)
 
@@ -294,6 +445,9 @@ def _parser() -> argparse.ArgumentParser:
         "unknowns", parents=[shared], help="leave each device out and see whether it is missed"
     )
     command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
+    command.add_argument(
+        "--html", type=Path, metavar="F", help="a page to look at, without network"
+    )
     command.add_argument("--seed", type=int, default=0, help="of the fits (default 0)")
     command.add_argument(
         "--twin",
@@ -313,6 +467,27 @@ def _parser() -> argparse.ArgumentParser:
         "--strangers-labels", action="append", type=Path, metavar="L.csv", help="and their labels"
     )
     command.set_defaults(command=unknowns)
+
+    command = commands.add_parser(
+        "alarms", parents=[shared], help="measure false alarms and detection of spliced attacks"
+    )
+    command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
+    command.add_argument(
+        "--judged", type=_time, metavar="T", help="judge from T on; before, hosts are only learned"
+    )
+    command.add_argument(
+        "--last",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="without --judged: judge this last share of each host's time (1)",
+    )
+    command.add_argument(
+        "--threshold", action="append", type=float, help="nats; may be given several times"
+    )
+    command.add_argument("--trials", type=int, default=100, help="of each attack (100)")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same trials (default 0)")
+    command.set_defaults(command=alarms)
     return parser
 
 

@@ -147,7 +147,16 @@ def test_a_folder_that_is_no_model_is_not_overwritten(site: Path, monkeypatch, c
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["fit"], ["fit", "x", "--labels", "l", "--out", "o", "--since", "soon"], ["nonsense"]],
+    [
+        [],
+        ["fit"],
+        ["fit", "x", "--labels", "l", "--out", "o", "--since", "soon"],
+        *(
+            ["fit", "x", "--labels", "l", "--out", "o", "--memory", size]
+            for size in ("little", "1.5G", "-2G", "10K", "")
+        ),
+        ["nonsense"],
+    ],
 )
 def test_wrong_usage_exits_with_2(words: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as stopped:

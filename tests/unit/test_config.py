@@ -58,14 +58,14 @@ def imported_by(statement: str) -> set[str]:
     return set(result.stdout.split())
 
 
-def test_the_live_worker_needs_neither_pandas_nor_torch_nor_training() -> None:
+def test_the_live_worker_needs_neither_arrow_nor_torch_nor_training() -> None:
     modules = imported_by("import nba_broker.cli, nba_broker.worker")
-    assert modules.isdisjoint({"torch", "pandas", "training", "sklearn", "onnx"})
+    assert modules.isdisjoint({"torch", "pyarrow", "pandas", "training", "sklearn", "onnx"})
 
 
-def test_the_offline_reader_needs_no_torch_and_no_training() -> None:
+def test_the_offline_reader_needs_nothing_of_the_trainer() -> None:
     modules = imported_by("import nba_broker.cli, nba_broker.conn_log")
-    assert modules.isdisjoint({"torch", "training", "sklearn", "onnx"})
+    assert modules.isdisjoint({"torch", "pandas", "training", "sklearn", "onnx"})
 
 
 def sources() -> list[Path]:

@@ -16,6 +16,7 @@ from nba_broker import cli, doctor
 from nba_broker.config import Config
 from nba_broker.doctor import Finding, Heard
 from nba_broker.link import Link, encode_hello
+from tests.unit.helpers import LAMP_CLOUD, MAC
 from tests.unit.test_worker import frame
 
 ModelFolder = Callable[..., Path]
@@ -106,6 +107,13 @@ def test_a_sensor_of_the_layout_that_is_not_heard_is_named() -> None:
     assert advised(list(doctor.sensors(found, {"worker-1", "worker-2"}))) == [
         "worker-2 is not heard"
     ]
+
+
+def test_a_mac_that_stands_for_several_hosts_is_named() -> None:
+    rows = [(float(n), f"192.168.1.{5 + n % 3}", MAC.format(1), LAMP_CLOUD) for n in range(12)]
+    found = heard(HELLO, frame(1, rows[:5], 5), frame(2, rows[5:], 12))
+    text = "\n".join(map(str, doctor.sensors(found, set())))
+    assert f"ok     {MAC.format(1)} stands for several hosts" in text
 
 
 def test_a_clock_that_is_wrong_and_a_worker_that_is_too_slow_are_named() -> None:

@@ -48,8 +48,10 @@ def test_an_identified_host_says_what_it_is_how_sure_and_why(model_folder: Model
     assert verdict.alternatives == ("Lens=0.01",)
     assert verdict.sessions == 6  # min_sessions 4, stride 2, two windows must agree
     assert verdict.ts == 5.0
-    assert (
-        verdict.evidence[0] == f"{LAMP_CLOUD} 443/tcp as:1 (Organisation 1) sessions=6 weight=1.00"
+    assert verdict.evidence == (
+        f"{LAMP_CLOUD} 443/tcp as:1 (Organisation 1) sessions=6 weight=1.00 "
+        "last=1970-01-01T00:00:05Z",
+        "of 6 sessions since ",
     )
     assert verdict.uids == ("C5",)
     assert verdict.model.startswith("votes-")
@@ -159,3 +161,68 @@ def test_reminders_follow_event_time(model_folder: ModelFolder) -> None:
     reminders = [v for v in verdicts if v.reason == "reminder"]
     assert len(reminders) >= 3
     assert np.diff([v.ts for v in reminders]).min() >= 3600
+
+
+ROUTER = "24:6f:28:d9:a7:64"
+
+
+def behind_a_router(number: int, *, start: float = 0.0) -> list[tuple[float, str, str, str]]:
+    """Three hosts in turn, one session every ten seconds, with the router's MAC."""
+    return [
+        (start + n * 10.0, f"192.168.1.{5 + n % 3}", ROUTER, (LAMP_CLOUD, LENS_CLOUD)[n % 3 == 1])
+        for n in range(number)
+    ]
+
+
+def test_a_router_ends_as_one_line_and_its_hosts_begin_anew(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    verdicts = process(made, behind_a_router(40))
+    first, mistaken, line, *rest = verdicts
+    assert (first.reason, first.mac, first.vendor) == ("new", ROUTER, "Espressif Inc.")
+    assert (mistaken.state, mistaken.device) == ("identified", "Lamp")
+    assert (line.state, line.reason, line.previous) == ("learning", "change", "Lamp")
+    assert (line.ts, line.since, line.mac, line.sessions) == (60.0, 60.0, ROUTER, 7)
+    assert line.evidence[0].startswith("router: 192.168.1.")
+    hosts = [v for v in rest if v.reason == "new"]
+    assert [(v.host, v.mac, v.first_seen) for v in hosts] == [
+        (f"192.168.1.{5 + n % 3}", "", n * 10.0) for n in (7, 8, 9)
+    ]
+    # None of what they did before counts, since it was taken for one host's.
+    assert {v.device for v in rest if v.host == "192.168.1.5"} == {"", "Lamp"}
+    assert {v.device for v in rest if v.host == "192.168.1.6"} == {"", "Lens"}
+    assert made.hosts == 3
+
+
+def test_a_router_is_found_however_sessions_were_cut_into_batches(
+    model_folder: ModelFolder,
+) -> None:
+    table = sessions(
+        sorted(behind_a_router(60) + host(99, times=[n * 7.0 for n in range(60)], dst=LAMP_CLOUD))
+    )
+    whole = pipeline(model_folder()).process(table)
+    for size in (1, 2, 7):
+        made = pipeline(model_folder())
+        parts: list[Verdict] = []
+        for start in range(0, len(table), size):
+            parts += made.process(take(table, np.arange(start, min(start + size, len(table)))))
+        assert parts == whole
+
+
+def test_hosts_behind_a_router_do_not_take_more_room_than_there_is(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder(), max_hosts=16)
+    rows = [(n * 1.0, f"192.168.{n % 4}.{n % 50}", ROUTER, LAMP_CLOUD) for n in range(2000)]
+    process(made, rows)
+    assert made.hosts <= 16
+    assert made.tracker.identity.capacity <= 16
+
+
+def test_the_maker_of_an_interface_is_told_and_a_made_up_mac_has_none(
+    model_folder: ModelFolder,
+) -> None:
+    rows = [
+        (1.0, "192.168.1.5", ROUTER, LAMP_CLOUD),
+        (2.0, "192.168.1.6", MAC.format(6), "1.0.0.1"),
+    ]
+    assert [v.vendor for v in process(pipeline(model_folder()), rows)] == ["Espressif Inc.", ""]

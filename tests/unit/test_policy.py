@@ -14,7 +14,17 @@ from nba_broker.messages import STATES
 from nba_broker.policy import Decision, Policy, PolicySettings
 
 SETTINGS = PolicySettings(
-    identified=0.7, known=0.0, weight=0.5, agree=2, doubt=3, leave=3, settled=0, reminder=1000
+    identified=0.7,
+    known=0.0,
+    kept=0.6,
+    weight=0.5,
+    agree=2,
+    doubt=3,
+    torn=3,
+    leave=3,
+    settled=0,
+    calm=100,
+    reminder=1000,
 )
 LAMP, LENS = [1.0, 0.0], [0.0, 1.0]
 NEITHER = [0.5, 0.5]
@@ -60,7 +70,7 @@ def test_a_single_window_identifies_nothing() -> None:
 def test_a_familiar_host_that_might_be_this_or_that_becomes_unknown_later_than_a_strange_one() -> (
     None
 ):
-    made = replace(SETTINGS, doubt=2, leave=5)
+    made = replace(SETTINGS, doubt=2, torn=5)
     assert said(feed(policy(made), [NEITHER] * 9)) == [("unknown", -1, "change", 5.0)]
     assert said(feed(policy(made), [NEITHER] * 9, known=STRANGE)) == [
         ("unknown", -1, "change", 2.0)
@@ -97,6 +107,12 @@ def test_a_host_that_keeps_behaving_as_another_has_changed_and_says_from_what() 
     assert (STATES[decisions[1].was_state], decisions[1].was_device) == ("identified", 0)
 
 
+def test_a_host_that_was_unknown_before_it_changed_says_what_it_was_before_that() -> None:
+    decisions = feed(policy(), [LAMP] * 5 + [NEITHER] * 9 + [LENS] * 9)
+    assert [STATES[one.state] for one in decisions] == ["identified", "unknown", "changed"]
+    assert (decisions[-1].was_device, decisions[-1].device) == (0, 1)
+
+
 def test_a_name_that_was_wrong_at_first_is_corrected_without_alarm() -> None:
     made = policy(replace(SETTINGS, settled=100))
     decisions = feed(made, [LAMP] * 4 + [LENS] * 9)
@@ -130,6 +146,172 @@ def test_a_slot_given_to_another_host_remembers_nothing() -> None:
     made.reset(np.array([0]))
     made.begin(np.array([0]), np.array([5.0]))
     assert said(feed(made, [LENS] * 2, start=6.0)) == [("identified", 1, "change", 7.0)]
+
+
+def test_a_host_torn_between_twins_keeps_the_name_it_had() -> None:
+    torn = [[0.65, 0.35], [0.6, 0.4]] * 10
+    made = policy(replace(SETTINGS, kept=0.3))
+    assert said(feed(made, [LAMP] * 3 + torn)) == [("identified", 0, "change", 2.0)]
+
+
+def alarmed(made: Policy, ts: float) -> list[tuple[str, int, str, float]]:
+    decision = made.alarm(0, ts)
+    return said([decision] if decision else [])
+
+
+def test_an_alarm_makes_a_host_misbehave_and_leaves_it_its_name() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    assert alarmed(made, 5.0) == [("misbehaving", 0, "change", 5.0)]
+    assert alarmed(made, 6.0) == []
+
+
+def test_an_alarm_of_a_host_of_which_nothing_is_known_is_none() -> None:
+    made = policy()
+    assert alarmed(made, 5.0) == []
+    assert said(feed(made, [LAMP] * 3, start=6.0)) == [("identified", 0, "change", 7.0)]
+
+
+def test_a_host_misbehaves_until_there_was_no_alarm_for_long() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    made.alarm(0, 10.0)
+    made.alarm(0, 50.0)
+    assert feed(made, [LAMP] * 5, start=120.0) == []
+    (decision,) = feed(made, [LAMP], start=150.0)
+    assert said([decision]) == [("identified", 0, "change", 150.0)]
+    assert STATES[decision.was_state] == "misbehaving"
+
+
+def test_an_unknown_host_may_misbehave_and_is_unknown_again() -> None:
+    made = policy()
+    feed(made, [NEITHER] * 4, known=STRANGE)
+    assert alarmed(made, 5.0) == [("misbehaving", -1, "change", 5.0)]
+    assert said(feed(made, [NEITHER], start=200.0, known=STRANGE)) == [
+        ("unknown", -1, "change", 200.0)
+    ]
+
+
+def test_a_host_that_misbehaves_does_not_become_unknown_for_that() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    made.alarm(0, 5.0)
+    assert feed(made, [NEITHER] * 20, start=6.0, known=STRANGE) == []
+
+
+def test_a_host_that_misbehaves_and_becomes_another_has_changed() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    made.alarm(0, 5.0)
+    assert said(feed(made, [LENS] * 9, start=6.0)) == [("changed", 1, "change", 9.0)]
+
+
+def test_a_label_names_a_host_at_once() -> None:
+    made = policy()
+    feed(made, [NEITHER] * 5, known=STRANGE)
+    decision = made.label(0, 9.0, device=7, at=9.0)
+    assert said([decision]) == [("identified", 7, "answer", 9.0)]
+    assert (STATES[decision.was_state], decision.confidence) == ("unknown", 1.0)
+    # That it is still like nobody says nothing against it.
+    assert feed(made, [NEITHER] * 20, start=10.0, known=STRANGE) == []
+
+
+def test_a_host_that_behaves_as_another_than_the_inventory_says_is_an_impostor() -> None:
+    made = policy()
+    made.label(0, 0.5, device=0, at=0.5)
+    (decision,) = feed(made, [LENS] * 9)
+    assert said([decision]) == [("impostor", 1, "change", 3.0)]
+    assert (decision.given, decision.was_device) == (0, 0)
+    assert said(feed(made, [LAMP] * 9, start=20.0)) == [("identified", 0, "change", 23.0)]
+
+
+def test_a_corrected_name_makes_no_impostor_of_a_host_that_goes_on_as_before() -> None:
+    made = policy()
+    feed(made, [LENS] * 3)
+    made.label(0, 5.0, device=0, at=5.0)
+    assert feed(made, [LENS] * 20, start=6.0) == []
+
+
+def test_a_confirmed_impostor_is_what_the_inventory_says() -> None:
+    made = policy()
+    made.label(0, 0.5, device=0, at=0.5)
+    feed(made, [LENS] * 9)
+    assert said([made.confirm(0, 20.0, at=20.0)]) == [("identified", 0, "answer", 20.0)]
+    assert feed(made, [LENS] * 20, start=21.0) == []
+
+
+def test_a_confirmed_change_is_what_the_host_is_from_now_on() -> None:
+    made = policy()
+    feed(made, [LAMP] * 4 + [LENS] * 9)
+    assert said([made.confirm(0, 20.0, at=20.0)]) == [("identified", 1, "answer", 20.0)]
+    assert said(feed(made, [LAMP] * 9, start=21.0)) == [("changed", 0, "change", 24.0)]
+
+
+def test_a_confirmed_misbehaviour_is_over() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    made.alarm(0, 5.0)
+    assert said([made.confirm(0, 6.0, at=6.0)]) == [("identified", 0, "answer", 6.0)]
+    assert alarmed(made, 7.0) == [("misbehaving", 0, "change", 7.0)]
+
+
+def test_a_label_that_is_withdrawn_makes_no_impostor_any_more() -> None:
+    made = policy()
+    made.label(0, 0.5, device=0, at=0.5)
+    feed(made, [LENS] * 9)
+    decision = made.unlabel(0, 20.0)
+    assert decision is not None
+    assert said([decision]) == [("identified", 1, "answer", 20.0)]
+    assert made.unlabel(0, 21.0) is None
+
+
+def test_nobody_is_notified_of_an_ignored_host_until_that_is_over() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    made.ignore(0, 100.0)
+    assert said(feed(made, [LENS] * 9, start=10.0)) == [("changed", 1, "answer", 13.0)]
+    assert said(feed(made, [LENS] * 3, start=99.0)) == [("changed", 1, "change", 13.0)]
+
+
+def test_a_turn_that_rests_on_what_is_ignored_is_no_alarm() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    (decision,) = made.update(
+        np.zeros(9, np.int64),
+        10.0 + np.arange(9),
+        np.array([LENS] * 9, np.float32),
+        np.ones(9, np.float32),
+        muted=np.ones(9, bool),
+    )
+    assert (STATES[decision.state], decision.reason) == ("changed", "answer")
+
+
+def like(made: Policy, likeness: list[float], number: int, start: float = 1.0) -> list[Decision]:
+    """Windows that the model takes for a lamp, and that are so much like devices 7 and 8."""
+    return made.update(
+        np.zeros(number, np.int64),
+        start + np.arange(number),
+        np.array([LAMP] * number, np.float32),
+        np.ones(number, np.float32),
+        likeness=np.array([likeness] * number, np.float32),
+        devices=np.array([7, 8], np.int16),
+    )
+
+
+def test_a_host_like_one_that_was_named_has_its_name_whatever_the_model_says() -> None:
+    (decision,) = like(policy(), [0.0, 0.97], 5)
+    assert said([decision]) == [("identified", 8, "change", 2.0)]
+    assert abs(decision.confidence - 0.97) < 1e-6
+
+
+def test_a_host_like_two_devices_that_were_named_is_neither() -> None:
+    assert said(like(policy(), [0.98, 0.97], 5)) == [("identified", 0, "change", 2.0)]
+
+
+def test_a_named_host_that_is_like_another_device_too_keeps_its_name() -> None:
+    made = policy()
+    made.label(0, 0.5, device=7, at=0.5)
+    assert like(made, [0.96, 0.99], 9) == []
 
 
 WINDOWS = st.lists(

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nba_broker import snapshot
+from nba_broker.answers import Answer
 from nba_broker.errors import ConfigError, SnapshotError
 from nba_broker.link import Position
 from nba_broker.messages import Lease, Sessions, Verdict
@@ -57,6 +58,28 @@ def test_a_restored_worker_goes_on_as_if_it_had_never_stopped(
     assert {v.state for v in whole} >= {"learning", "identified"}
 
 
+def test_answers_outlive_a_restart(model_folder: ModelFolder, tmp_path: Path) -> None:
+    table = traffic(2000)
+    given = [
+        Answer(3000.0, MAC.format(1), "label", "Hall_Camera", "camera"),
+        Answer(4000.0, MAC.format(2), "confirm"),
+        Answer(5000.0, MAC.format(4), "ignore", expires=12000.0),
+        Answer(9000.0, MAC.format(5), "label", "Lens"),
+    ]
+    unbroken = pipeline(model_folder())
+    unbroken.answer(given)
+    whole = unbroken.process(table)
+    first = pipeline(model_folder())
+    first.answer(given)
+    said = first.process(take(table, np.arange(1000)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    assert second.answer(given) == []
+    assert said + second.process(take(table, np.arange(1000, 2000))) == whole
+    assert {v.device for v in whole if v.reason == "answer"} >= {"Hall_Camera", "Lens"}
+    assert [one.device for one in second.inventory.prototypes] == [2]
+
+
 def test_names_leases_and_addresses_are_restored(model_folder: ModelFolder, tmp_path: Path) -> None:
     first = pipeline(model_folder())
     first.lease(Lease(1.0, "192.168.1.7", MAC.format(7), "lamp"))
@@ -70,6 +93,22 @@ def test_names_leases_and_addresses_are_restored(model_folder: ModelFolder, tmp_
     assert second.hosts == 1
     identity = second.tracker.identity
     assert (identity.mac(0), identity.hostname(0)) == (MAC.format(7), "lamp")
+
+
+@pytest.mark.parametrize("cut", [4, 6, 7, 12])
+def test_a_router_is_found_and_remembered_over_a_restart(
+    cut: int, model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    table = sessions(
+        [(n * 10.0, f"192.168.1.{5 + n % 3}", MAC.format(1), LAMP_CLOUD) for n in range(30)]
+    )
+    whole = pipeline(model_folder()).process(table)
+    first = pipeline(model_folder())
+    said = first.process(take(table, np.arange(cut)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    assert said + second.process(take(table, np.arange(cut, 30))) == whole
+    assert list(second.tracker.identity.routers()) == [MAC.format(1)]
 
 
 def test_slots_are_given_anew_without_gaps(model_folder: ModelFolder, tmp_path: Path) -> None:
@@ -161,7 +200,9 @@ WELL_FORMED: list[bytes] = []
 def well_formed(folder: Path) -> bytes:
     if not WELL_FORMED:
         made = pipeline(folder)
+        made.answer([Answer(0.0, MAC.format(1), "label", "Hall_Camera")])
         made.process(traffic())
+        assert len(made.inventory.prototypes)
         WELL_FORMED.append(b"".join(snapshot.parts(made, {"n": Position("R", 3)})))
     return WELL_FORMED[0]
 

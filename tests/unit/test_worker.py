@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from nba_broker import metrics, snapshot
-from nba_broker.errors import ConfigError, LinkError
+from nba_broker import answers, lock, metrics, snapshot
+from nba_broker.answers import Answer
+from nba_broker.errors import AnswersError, ConfigError, LinkError
 from nba_broker.link import Position, encode_hello
 from nba_broker.messages import Verdict, port_name
 from nba_broker.pipeline import Pipeline
+from nba_broker.policy import PolicySettings
 from nba_broker.worker import Worker
 from nba_broker.zeek_process import free_port
-from tests.unit.helpers import LAMP_CLOUD, host, pipeline, sessions
+from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
 Rows = list[tuple[float, str, str, str]]
@@ -185,6 +187,101 @@ def test_a_loss_is_logged_with_its_reason(
     assert "10 sessions of worker-1 were lost on the way: Zeek's cluster backend" in text
 
 
+def test_a_router_is_logged_once_and_not_again_after_a_restart(
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+    mac = MAC.format(1)
+    rows = [(float(n), f"192.168.1.{5 + n % 3}", mac, LAMP_CLOUD) for n in range(12)]
+    state = tmp_path / "s"
+    made = pipeline(model_folder())
+    work(Zeek(frame(1, rows, 12), then=terminate), made, state=state)
+    assert caplog.text.count(f"{mac} stands for several hosts") == 1
+    restarted = pipeline(model_folder())
+    snapshot.restore(state, restarted)
+    work(Zeek(frame(2, rows, 24), then=terminate), restarted)
+    assert caplog.text.count(f"{mac} stands for several hosts") == 1
+
+
+def test_answers_are_taken_over_while_the_worker_works(
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("nba_broker.worker.ANSWERS_PERIOD", 0.05)
+    path = tmp_path / "answers.csv"
+    zeek = Zeek(frame(1, LAMP[:3], 3))
+
+    async def answered(state: str) -> None:
+        while not any(v[5] == state for v in zeek.events("NBA::verdict")):
+            await asyncio.sleep(0.02)
+
+    async def until_answered() -> None:
+        worker = Worker(zeek, pipeline(model_folder()), name="w", answers=path)  # type: ignore[arg-type]
+        running = asyncio.create_task(worker.run())
+        await answered("learning")
+        path.write_text("at,host,action\n1,h,allow\n")
+        while "none of label, confirm, ignore; the old answers stay" not in caplog.text:
+            await asyncio.sleep(0.02)
+        path.unlink()
+        answers.append(path, Answer(1.5, MAC.format(7), "label", "Hall_Camera", reason="seen it"))
+        await answered("identified")
+        worker.stop()
+        await running
+
+    asyncio.run(asyncio.wait_for(until_answered(), 20))
+    (verdict,) = [v for v in zeek.events("NBA::verdict") if v[5] == "identified"]
+    assert (verdict[0], verdict[7], verdict[14]) == (2.0, "Hall_Camera", "answer")
+    assert verdict[15] == [
+        {"@data-type": "string", "data": "label of 1970-01-01T00:00:01.500000Z: seen it"}
+    ]
+    assert caplog.text.count("the old answers stay") <= 2  # refused once, gone at most once
+
+
+def test_a_worker_does_not_start_with_answers_that_are_no_use(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text("at,host,action\n1,h,allow\n")
+    with pytest.raises(AnswersError, match=f"{path}:2: "):
+        work(Zeek(), pipeline(model_folder()), answers=path)
+
+
+def test_a_worker_that_is_asked_writes_its_snapshot_at_once(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    state = tmp_path / "hosts.snapshot"
+
+    async def until_saved() -> None:
+        worker = Worker(Zeek(), pipeline(model_folder()), name="w", state=state)  # type: ignore[arg-type]
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0.1)
+        with lock.held(tmp_path):
+            assert lock.wake(tmp_path)
+        while not state.exists():
+            await asyncio.sleep(0.02)
+        worker.stop()
+        await running
+
+    asyncio.run(asyncio.wait_for(until_saved(), 20))
+    assert not lock.wake(tmp_path)
+
+
+def test_a_folder_is_one_workers(tmp_path: Path) -> None:
+    with (
+        lock.held(tmp_path),
+        pytest.raises(ConfigError, match=f"worker {os.getpid()} works with"),
+        lock.held(tmp_path),
+    ):
+        pass
+    with lock.held(tmp_path):
+        pass
+
+
 def scraped(port: int) -> dict[str, float]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
@@ -209,6 +306,7 @@ def test_metrics_say_what_the_counters_say(model_folder: ModelFolder) -> None:
     assert found["nba_scored_windows_total"] == made.counters.scored > 0
     assert found["nba_verdicts_total"] == 2
     assert found["nba_hosts"] == 1
+    assert found["nba_routers"] == 0
     assert found["nba_scoring_seconds_count"] >= 1
     assert found[f'nba_model_info{{model="{scorer.manifest.id}"}}'] == 1
     assert found["nba_model_age_seconds"] > 0
@@ -254,3 +352,13 @@ def test_verdicts_never_come_faster_than_the_manager_takes_them(model_folder: Mo
     work(zeek, pipeline(model_folder()), verdict_rate=50.0)
     assert len(zeek.events("NBA::verdict")) == 60
     assert max(sizes) <= 50
+
+
+def test_what_is_unknown_at_the_end_of_a_day_is_said_once(model_folder: ModelFolder) -> None:
+    stranger = host(9, times=list(range(40)), dst="9.9.9.9")
+    tomorrow = host(7, times=[90_000], dst=LAMP_CLOUD)
+    zeek = Zeek(frame(1, stranger, 40), frame(2, tomorrow, 41), then=terminate)
+    work(zeek, pipeline(model_folder(), settings=PolicySettings(known=0.5)))
+    said = "1 (192.168.1.9), mostly none 443/tcp 100 %"
+    assert [arguments[:3] for arguments in zeek.events("NBA::unknown_hosts")] == [[86400.0, "w", 1]]
+    assert any(said in one for one in zeek.said)

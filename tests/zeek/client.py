@@ -136,6 +136,17 @@ class Client:
             ("real", 0.25),
         )
 
+    def unknown_hosts(self) -> None:
+        """Send a plausible summary."""
+        self.send(
+            "zeek/nba/status/",
+            "NBA::unknown_hosts",
+            ("real", 1700006400.5),
+            ("string", "test"),
+            ("count", 3),
+            strings("2 (10.0.0.1, 10.0.0.2) by Acme, mostly as:64500 443/tcp 90 %"),
+        )
+
     def work(self, seconds: float, until: int | None = None) -> list[Event]:
         """Acknowledge every batch and say hello each second, for so long or until Zeek closes.
 

@@ -208,7 +208,8 @@ def received(zeek: Cluster) -> int:
 def speed(pcap: Path, seconds: float) -> float:
     """How much faster to replay a capture so that it takes this long."""
     archive = conn_log.read([SAMPLE])
-    return float(archive.ts[-1] - archive.ts[0]) / seconds
+    (sessions,) = archive.batches(len(archive))
+    return float(sessions.ts[-1] - sessions.ts[0]) / seconds
 
 
 @pytest.mark.parametrize("first", ["zeek", "worker"])

@@ -1,0 +1,346 @@
+"""What analysts answered, brought to the hosts that there are: names, prototypes, and silence.
+
+An answer holds from its ``at`` on, in event time. It is brought to a host when that time comes,
+when the file that has it is taken over, or when a host appears, or is told another name or
+address, that it means. A label stays with the host until another one, or until its row is gone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker.answers import Answer, print_time
+from nba_broker.identity import Identity
+from nba_broker.policy import IDENTIFIED, NOTHING, UNKNOWN, Decision, Policy, taught
+from nba_broker.pools import Network, Pools, in_networks
+from nba_broker.prototypes import Prototypes
+from nba_broker.scorer import Class
+from nba_broker.sequences import Sequences, Windows
+from nba_broker.sightings import Sightings
+from nba_broker.surprise import Surprise
+
+TAUGHT = 16
+"""Sessions from which a host may be a prototype; it is one anew when its window is full."""
+
+_CHUNK = 4096  # hosts compared with a new prototype at once
+_PAST = float(np.nextafter(0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A decision that an answer led to, with its time and what an analyst should know of it."""
+
+    decision: Decision
+    ts: float
+    evidence: tuple[str, ...]
+
+
+class Inventory:
+    """Brings answers to hosts."""
+
+    def __init__(
+        self,
+        classes: Sequence[Class],
+        pools: Pools,
+        identity: Identity,
+        sequences: Sequences,
+        policy: Policy,
+        surprise: Surprise,
+        sightings: Sightings,
+    ) -> None:
+        self.devices = list(classes)
+        """Everything that a host can be called: the model's classes, then what analysts named."""
+        self.prototypes = Prototypes()
+        self._classes = len(classes)
+        self._pools = pools
+        self._identity = identity
+        self._sequences = sequences
+        self._policy = policy
+        self._surprise = surprise
+        self._sightings = sightings
+        self._answers: tuple[Answer, ...] = ()
+        self._waiting: list[Answer] = []  # their time has not come; the latest first
+        self._by_name: dict[str, list[Answer]] = defaultdict(list)  # of MAC, address or hostname
+        self._by_network: list[tuple[Network, Answer]] = []
+        self._met: dict[int, tuple[str, str, str]] = {}
+        self._quiet: dict[Answer, set[int]] = {}  # hosts for which a pool is ignored
+
+    def __len__(self) -> int:
+        """Answers that there are."""
+        return len(self._answers)
+
+    @property
+    def next_at(self) -> float:
+        """When the next answer is due; infinity if none waits."""
+        return self._waiting[-1].at if self._waiting else np.inf
+
+    @property
+    def taught(self) -> list[Class]:
+        """What analysts named that is no class of the model."""
+        return self.devices[self._classes :]
+
+    def number(self, device: str, category: str = "") -> int:
+        """The number of a device by its name, which is given one if it has none."""
+        for number, known in enumerate(self.devices):
+            if known.device == device:
+                if number >= self._classes and category:
+                    self.devices[number] = Class(device, category)
+                return number
+        self.devices.append(Class(device, category))
+        return len(self.devices) - 1
+
+    def take_over(self, answers: Sequence[Answer], now: float) -> list[Said]:
+        """These answers, in the order of their time, are all there are from now on; ``now`` is in
+        event time. Returns what that says of hosts."""
+        policy = self._policy
+        self._answers = tuple(answers)
+        self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
+        self._index()
+        columns = policy.columns()
+        labels = {(a.at, a.device) for a in self._answers if a.action == "label"}
+        said = []
+        for slot in np.flatnonzero(columns["given"] != NOTHING).tolist():
+            name = self.devices[columns["given"][slot]].device
+            if (columns["labelled"][slot], name) not in labels:
+                self.prototypes.forget(np.array([slot]))
+                said += self._said(slot, policy.unlabel(slot, self._last(slot)), 0.0, ())
+        ignored = {
+            slot
+            for answer in self._answers
+            if answer.action == "ignore" and not answer.pool and answer.at <= now
+            for slot in self._slots(answer)
+        }
+        for slot in np.flatnonzero(columns["ignored"] > 0).tolist():
+            if slot not in ignored:
+                policy.ignore(slot, _PAST)
+        for answer in self._answers:
+            if answer.at <= now:
+                said += self._apply(answer)
+        return said
+
+    def due(self, now: float) -> list[Said]:
+        """Event time has come to ``now``: what the answers that are due say of the hosts."""
+        said = []
+        while self._waiting and self._waiting[-1].at <= now:
+            said += self._apply(self._waiting.pop())
+        return said
+
+    def meet(self, slots: Sequence[int], ts: Sequence[float]) -> list[Said]:
+        """These hosts have sessions, the first at these times: what the answers say of those that
+        are new, or have another name or address."""
+        said: list[Said] = []
+        identity = self._identity
+        for slot, now in zip(slots, ts, strict=True):
+            who = identity.mac(slot), identity.address(slot), identity.hostname(slot)
+            if self._met.get(slot) == who or not self._sightings.announced[slot]:
+                continue
+            self._met[slot] = who
+            for answer in self._meant(*who):
+                if answer.at <= now:
+                    said += self._bring(answer, slot, now)
+        return said
+
+    def forget(self, slots: np.ndarray) -> None:
+        """These slots hold new hosts."""
+        self.prototypes.forget(slots)
+        for slot in slots.tolist():
+            self._met.pop(slot, None)
+        for quiet in self._quiet.values():
+            quiet.difference_update(slots.tolist())
+
+    def grows(self, slot: np.ndarray, count: np.ndarray, stride: int) -> np.ndarray:
+        """Places of the windows, of these hosts [B] at so many sessions [B], with which a host that
+        was named may become a prototype."""
+        full = self._sequences.length
+        grown = (count >= full) & (count - stride < full)
+        grown |= (count >= TAUGHT) & (count - stride < TAUGHT) & (full > TAUGHT)
+        return np.flatnonzero(grown & (self._policy.columns()["given"][slot] != NOTHING))
+
+    def teach(self, slot: int, ts: float, window: Windows) -> list[Said]:
+        """A host that was named becomes a prototype: what that says of others. ``window`` is its
+        present one.
+
+        Unless the model knows the device, and names it so by itself or says that it is another.
+        """
+        policy = self._policy
+        columns = policy.columns()
+        device, looks = int(columns["given"][slot]), columns["candidate"][slot]
+        strange = looks in (NOTHING, columns["accepted"][slot])
+        if columns["state"][slot] != IDENTIFIED or not (device >= self._classes or strange):
+            return []
+        if not self.prototypes.teach(slot, device, window, self._pools.table):
+            return []
+        said = []
+        state = columns["state"]
+        open_ = (state == UNKNOWN) | (state == IDENTIFIED)
+        open_ &= (columns["given"] == NOTHING) & (columns["device"] != device)
+        slots = np.flatnonzero(open_)
+        for start in range(0, len(slots), _CHUNK):
+            some = slots[start : start + _CHUNK]
+            likeness = self.prototypes.likeness(self._sequences.latest(some), self._pools.table)
+            devices, how = taught(likeness, self.prototypes.devices)
+            for other in np.flatnonzero(devices == device).tolist():
+                number = int(some[other])
+                decision = policy.recognise(number, self._last(number), device, float(how[other]))
+                why = f"like {self._name(slot)}, which an analyst named: {how[other]:.2f}"
+                said += self._said(number, decision, ts, (why,))
+        return said
+
+    def muted(self, windows: Windows, attention: np.ndarray, ts: np.ndarray) -> np.ndarray | None:
+        """Whether half of what the model looked at (attention [B, N]) in each of B windows, decided
+        at ts [B], is destinations that are ignored, bool [B]; None if there are none."""
+        if not self._quiet:
+            return None
+        shape = windows.pool.shape
+        quiet = self.ignored(
+            np.repeat(windows.slot, shape[1]),
+            np.repeat(ts, shape[1]),
+            windows.pool.reshape(-1),
+            windows.columns["dst"].reshape(-1),
+        ).reshape(shape)
+        muted: np.ndarray = (attention * quiet).sum(1) >= 0.5
+        return muted
+
+    def ignored(
+        self,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        pool: np.ndarray,
+        dst: np.ndarray,
+    ) -> np.ndarray:
+        """Whether each of n sessions is to a destination that its host may go to as it likes, bool
+        [n]; pool int [n] is an index into the table of pools, dst V16 [n] an address."""
+        table = self._pools.table
+        ignored = np.zeros(len(slot), bool)
+        for answer, slots in self._quiet.items():
+            holds = (ts >= answer.at) & (ts < answer.expires)
+            if answer.host:
+                holds &= np.isin(slot, list(slots))
+            network = answer.destinations
+            if network is not None:
+                holds &= _in_network(dst, network)
+            elif answer.pool in table:
+                holds &= pool == table.index(answer.pool)
+            else:
+                continue
+            ignored |= holds
+        return ignored
+
+    def _index(self) -> None:
+        self._by_name.clear()
+        self._by_network.clear()
+        self._met.clear()
+        self._quiet.clear()
+        for answer in self._answers:
+            network = answer.hosts
+            if network is None or network.num_addresses == 1:
+                self._by_name[answer.host].append(answer)
+            else:
+                self._by_network.append((network, answer))
+            if answer.pool:
+                # Not only when its time comes: a worker that starts again is beyond that.
+                self._quiet[answer] = set(self._slots(answer)) if answer.host else set()
+
+    def _meant(self, mac: str, address: str, hostname: str) -> list[Answer]:
+        """The answers that mean such a host, in the order of their time."""
+        found = [
+            answer
+            for name in (mac, address, hostname.lower())
+            if name
+            for answer in self._by_name.get(name, ())
+        ]
+        if self._by_network and address:
+            ip = ipaddress.ip_address(address)
+            found += [one for net, one in self._by_network if in_networks(ip, (net,))]
+        return sorted(found, key=lambda answer: answer.at)
+
+    def _slots(self, answer: Answer) -> list[int]:
+        """The hosts that there are and that an answer means, in order."""
+        identity = self._identity
+        addresses, macs = [""], [answer.mac]
+        network = answer.hosts
+        if answer.hostname:
+            named = identity.hostnames().items()
+            macs = [mac for mac, name in named if name.lower() == answer.hostname]
+            addresses = [""] * len(macs)
+        elif network is not None:
+            addresses = [answer.host]
+            if network.num_addresses > 1:
+                known = identity.addresses()
+                addresses = [a for a in known if in_networks(ipaddress.ip_address(a), (network,))]
+            macs = [""] * len(addresses)
+        found: list[int] = np.sort(identity.present(addresses, macs)).tolist()
+        return found
+
+    def _apply(self, answer: Answer) -> list[Said]:
+        if not answer.host:
+            return []
+        announced = self._sightings.announced
+        return [
+            said
+            for slot in self._slots(answer)
+            if announced[slot]
+            for said in self._bring(answer, slot, self._last(slot))
+        ]
+
+    def _bring(self, answer: Answer, slot: int, now: float) -> list[Said]:
+        """Apply an answer to a host, unless it was already, or a later one was."""
+        policy = self._policy
+        columns = policy.columns()
+        ts = max(answer.at, now)
+        when = print_time(answer.at)
+        text = f"{answer.action}{f' of {when}' if when else ''}"
+        evidence = (f"{text}: {answer.reason}" if answer.reason else text,)
+        if answer.action == "label":
+            given = columns["given"][slot]
+            if given != NOTHING and answer.at <= columns["labelled"][slot]:
+                return []
+            device = self.number(answer.device, answer.category)
+            said = self._said(slot, policy.label(slot, ts, device, answer.at), ts, evidence)
+            if given not in (NOTHING, device):
+                self.prototypes.forget(np.array([slot]))
+            if self._sequences.count[slot] >= min(TAUGHT, self._sequences.length):
+                said += self.teach(slot, ts, self._sequences.latest(np.array([slot])))
+            return said
+        if answer.action == "confirm":
+            began = self._sightings.first_seen[slot]
+            if answer.at <= columns["confirmed"][slot] or answer.at < began:
+                return []
+            self._surprise.absorb(np.array([slot]))
+            return self._said(slot, policy.confirm(slot, ts, answer.at), ts, evidence)
+        if answer.pool:
+            self._quiet[answer].add(slot)
+        elif answer.expires > max(ts, columns["ignored"][slot]):
+            policy.ignore(slot, answer.expires)
+        return []
+
+    def _said(
+        self, slot: int, decision: Decision | None, ts: float, evidence: tuple[str, ...]
+    ) -> list[Said]:
+        return [] if decision is None else [Said(decision, max(ts, self._last(slot)), evidence)]
+
+    def _last(self, slot: int) -> float:
+        """The host's latest session."""
+        return float(self._sequences.last_ts[slot])
+
+    def _name(self, slot: int) -> str:
+        """The host's address, with its MAC if known."""
+        mac = self._identity.mac(slot)
+        return f"{self._identity.address(slot)}{f' ({mac})' if mac else ''}"
+
+
+def _in_network(dst: np.ndarray, network: Network) -> np.ndarray:
+    """Which addresses V16 [n] a network holds, bool [n]."""
+    length = network.prefixlen + (96 if network.version == 4 else 0)
+    bits = 128 - length
+    mask = np.frombuffer((((1 << length) - 1) << bits).to_bytes(16, "big"), np.uint8)
+    whole = int(network.network_address) + ((0xFFFF << 32) if network.version == 4 else 0)
+    prefix = np.frombuffer(whole.to_bytes(16, "big"), np.uint8)
+    packed = np.ascontiguousarray(dst).view(np.uint8).reshape(-1, 16)
+    inside: np.ndarray = ((packed & mask) == prefix).all(1)
+    return inside

@@ -1,0 +1,47 @@
+"""One worker for each state folder, and a way for others to find it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from nba_broker.errors import ConfigError
+
+FILE = "worker.lock"
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Nobody else works with this folder meanwhile; raises ConfigError when somebody does."""
+    with (folder / FILE).open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ConfigError(
+                f"state: worker {file.read().strip()} works with {folder}; give each its own"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+        # The lock goes with the file's end; what it says is worth nothing without it.
+
+
+def wake(folder: Path) -> bool:
+    """Ask the worker that holds the folder to write its snapshot now; False if there is none that
+    this user may ask."""
+    try:
+        with (folder / FILE).open(encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.kill(int(file.read()), signal.SIGUSR1)
+                return True
+    except (OSError, ValueError):
+        pass
+    return False

@@ -1,0 +1,80 @@
+"""A device that no model knows is recognised after an analyst named one unit: on real traffic."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import training.fit
+from nba_broker import conn_log
+from nba_broker.answers import Answer, parse_time
+from nba_broker.config import shipped
+from nba_broker.messages import Verdict
+from nba_broker.pipeline import Pipeline
+from nba_broker.policy import PolicySettings
+from nba_broker.pools import Database, Pools
+from nba_broker.reorder import Reorder
+from nba_broker.scorer import Scorer
+from training.cli import main
+
+CAMERA = "Blink_Indoor"
+LABELLED = "2021-03-10"  # two days after the cameras came
+
+
+@pytest.fixture(scope="module")
+def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of one site, fitted in a hurry: prototypes do not rest on it."""
+    out = tmp_path_factory.mktemp("models") / "lsif"
+    real = training.fit.fit
+    quick = replace(training.fit.DEFAULT, hidden=16, epochs=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.fit, "fit", lambda sessions, **more: real(sessions, quick, **more))
+        labels = data / "lsif" / "labels.csv"
+        assert main(["fit", str(data / "lsif"), "--labels", str(labels), "--out", str(out)]) == 0
+    return out
+
+
+def verdicts(folder: Path, model: Path, answers: list[Answer], *paths: Path) -> list[Verdict]:
+    """What is said of an archive that follows on the cameras' own, in one run."""
+    scorer = Scorer(model)
+    manifest = scorer.manifest
+    made = Pipeline(
+        Pools([Database(shipped("asn.mmdb.xz"))], scheme=manifest.pool_scheme),
+        scorer,
+        settings=PolicySettings(identified=manifest.identified, known=manifest.known),
+        reorder=Reorder(),
+    )
+    made.answer(answers)
+    said: list[Verdict] = []
+    for path in (folder, *paths):
+        archive = conn_log.read([path])
+        for lease in archive.leases:
+            made.lease(lease)
+        for batch in archive.batches():
+            said += made.process(batch)
+    return said
+
+
+@pytest.fixture(scope="module")
+def cameras(data: Path) -> list[str]:
+    with (data / "fit" / "labels.csv").open(newline="") as stream:
+        return [row["host"] for row in csv.DictReader(stream) if row["device"] == CAMERA]
+
+
+@pytest.mark.parametrize("unit", range(3))
+def test_the_other_units_of_a_named_device_are_recognised_and_nothing_else(
+    unit: int, data: Path, lsif_model: Path, cameras: list[str]
+) -> None:
+    label = Answer(parse_time(LABELLED), cameras[unit], "label", CAMERA, "camera")
+    others = [data / "lsif", data / "non_iot", *sorted((data / "sentinel").glob("*.conn.log*"))]
+    said = verdicts(data / "fit", lsif_model, [label], *others)
+    assert len({verdict.mac or verdict.host for verdict in said}) > 40
+    assert {verdict.mac for verdict in said if verdict.device == CAMERA} == set(cameras)
+    last = {verdict.mac: verdict for verdict in said}
+    assert {last[mac].device for mac in cameras} == {CAMERA}
+    assert {last[mac].state for mac in cameras} == {"identified"}

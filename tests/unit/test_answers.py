@@ -1,0 +1,152 @@
+"""The file of answers: what a row may say, and how rows are added."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nba_broker import answers
+from nba_broker.answers import COLUMNS, Answer
+from nba_broker.errors import AnswersError
+
+HEADER = ",".join(COLUMNS)
+
+
+def written(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    path = folder / "answers.csv"
+    path.write_text("\n".join([header, *rows, ""]))
+    return path
+
+
+def test_rows_are_read_in_the_order_of_their_time(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "2026-11-23T10:00:00Z,02:4E:42:41:01:01,confirm,,,,,",
+        "1700000000,192.168.1.7,label,Hall_Camera,camera,,bought in May,",
+        ",,ignore,,,as:15169,,2027-01-01",
+    )
+    assert answers.read(path) == (
+        Answer(0.0, "", "ignore", pool="as:15169", expires=1798761600.0),
+        Answer(1.7e9, "192.168.1.7", "label", "Hall_Camera", "camera", reason="bought in May"),
+        Answer(1795428000.0, "02:4e:42:41:01:01", "confirm"),
+    )
+
+
+def test_columns_may_come_in_any_order_and_the_later_ones_be_missing(tmp_path: Path) -> None:
+    path = written(tmp_path, "ignore,LAPTOP-7,2026-01-01", header="action,host,at")
+    (answer,) = answers.read(path)
+    assert (answer.action, answer.hostname, answer.expires) == ("ignore", "laptop-7", math.inf)
+
+
+def test_a_host_is_a_mac_an_address_a_network_or_a_hostname() -> None:
+    kinds = {
+        host: answers.answer({"at": "", "host": host, "action": "ignore"}, "here")
+        for host in ("02:4e:42:41:01:01", "FE80::1", "10.0.0.0/8", "bob's-phone")
+    }
+    assert kinds["02:4e:42:41:01:01"].mac == "02:4e:42:41:01:01"
+    assert kinds["FE80::1"].host == "fe80::1"
+    assert str(kinds["10.0.0.0/8"].hosts) == "10.0.0.0/8"
+    assert kinds["bob's-phone"].hostname == "bob's-phone"
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("2026-01-01,192.168.1,confirm,,,,,", "no MAC, address, network or hostname"),
+        ("2026-01-01,10.0.0.1/8,ignore,,,,,", "no MAC, address, network or hostname"),
+        ("2026-01-01,02:4e:42:41:01,confirm,,,,,", "no MAC, address, network or hostname"),
+        ("yesterday,h,confirm,,,,,", "neither a date nor an epoch"),
+        ("nan,h,confirm,,,,,", "neither a date nor an epoch"),
+        ("2026-02-01,h,ignore,,,,,2026-01-01", "expires is not after at"),
+        ("1e300,h,confirm,,,,,", "not between 1970 and 2100"),
+        ("-5,h,confirm,,,,,", "not between 1970 and 2100"),
+        ("2026-01-01,h,allow,,,,,", "none of label, confirm, ignore"),
+        ("2026-01-01,h,label,,,,,", "names a device"),
+        ("2026-01-01,h,confirm,Camera,,,,", "names a device"),
+        ("2026-01-01,,label,Camera,,,,", "no host"),
+        ("2026-01-01,,ignore,,,,,", "no host"),
+        ("2026-01-01,h,label,Camera,,as:1,,", "only ignore has a pool"),
+        ("2026-01-01,h,confirm,,,,,2027-01-01", "only ignore has a pool or expires"),
+        ("2026-01-01,h,ignore,,camera,,,", "only label has a category"),
+        (",h,confirm,,,,,", "confirm needs a time"),
+        (f"2026-01-01,h,label,{'x' * 300},,,,", "too long"),
+        ("2026-01-01,h,confirm", "not as many fields"),
+    ],
+)
+def test_a_row_that_is_no_use_is_named_by_file_and_line(
+    row: str, complaint: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, "2026-01-01,good,confirm,,,,,", row)
+    with pytest.raises(AnswersError, match=complaint) as error:
+        answers.read(path)
+    assert str(error.value).startswith(f"{path}:3: ")
+
+
+def test_a_file_of_something_else_is_one_clear_error(tmp_path: Path) -> None:
+    for content in (b"", b"host,device\n", b"\xff\xfe\x00", b'at,host,action\n"'):
+        path = tmp_path / "f"
+        path.write_bytes(content)
+        with pytest.raises(AnswersError, match=str(path)):
+            answers.read(path)
+    with pytest.raises(AnswersError, match="No such file"):
+        answers.read(tmp_path / "none")
+
+
+def test_an_added_row_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    label = Answer(1.7e9, "192.168.1.7", "label", "Cam, hall", "camera", reason='he said "yes"')
+    ignore = Answer(1.8e9, "10.0.0.0/8", "ignore", pool="as:15169", expires=1.9e9)
+    answers.append(path, label)
+    answers.append(path, ignore)
+    assert answers.read(path) == (label, ignore)
+
+
+def test_a_row_is_added_in_the_columns_that_the_file_has(tmp_path: Path) -> None:
+    path = written(tmp_path, "ignore,h,2026-01-01", header="action,host,at")
+    path.write_text(path.read_text().rstrip())
+    confirm = Answer(1.8e9, "h", "confirm")
+    answers.append(path, confirm)
+    assert confirm in answers.read(path)
+    with pytest.raises(AnswersError, match="no column device"):
+        answers.append(path, Answer(1.8e9, "h", "label", "Camera"))
+
+
+def test_nothing_is_added_to_a_file_that_a_worker_would_refuse(tmp_path: Path) -> None:
+    path = written(tmp_path, "2026-01-01,h,allow,,,,,")
+    before = path.read_text()
+    with pytest.raises(AnswersError, match=":2: "):
+        answers.append(path, Answer(1.8e9, "h", "confirm"))
+    assert path.read_text() == before
+
+
+def _add(path: Path, writer: int) -> None:
+    for number in range(20):
+        answers.append(path, Answer(1e9 + 1000 * writer + number, "h", "confirm"))
+
+
+def test_several_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_add, args=(path, number)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len({answer.at for answer in answers.read(path)}) == 80
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=200))
+def test_whatever_a_file_holds_it_is_read_or_one_clear_error(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(HEADER.encode() + b"\n" + content)
+    with contextlib.suppress(AnswersError):
+        assert all(isinstance(answer, Answer) for answer in answers.read(path))

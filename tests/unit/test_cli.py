@@ -1,0 +1,113 @@
+"""The commands of an analyst: what they write, and what they show."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nba_broker import answers, snapshot
+from nba_broker.answers import Answer
+from nba_broker.cli import main
+from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
+
+ModelFolder = Callable[..., Path]
+
+
+def test_an_answer_is_a_row_from_now_on(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    words = ["label", "02:4E:42:41:01:01", "Hall_Camera", "--category", "camera"]
+    assert main([*words, "--answers", str(path), "--reason", "seen it"]) == 0
+    assert main(["confirm", "hall-lamp", "--answers", str(path), "--at", "2026-01-01"]) == 0
+    assert main(["ignore", "--pool", "as:15169", "--answers", str(path), "--expires", "4e9"]) == 0
+    confirm, *rest = answers.read(path)
+    assert confirm == Answer(1767225600.0, "hall-lamp", "confirm")
+    (label, ignore) = sorted(rest, key=lambda one: one.action, reverse=True)
+    assert (label.host, label.device, label.category, label.reason) == (
+        "02:4e:42:41:01:01",
+        "Hall_Camera",
+        "camera",
+        "seen it",
+    )
+    assert label.at > 1.7e9
+    assert (ignore.host, ignore.pool, ignore.expires) == ("", "as:15169", 4e9)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["label", "192.168.1", "Camera"], "label: host '192.168.1' is no MAC"),
+        (["ignore"], "ignore: no host"),
+        (["confirm", "h", "--at", "soon"], "confirm: at 'soon' is neither a date nor an epoch"),
+    ],
+)
+def test_an_answer_that_is_no_use_is_one_clear_error_and_not_written(
+    words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "answers.csv"
+    assert main([*words, "--answers", str(path)]) == 1
+    assert complaint in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_an_answer_that_goes_nowhere_is_one_clear_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["confirm", "h"]) == 1
+    assert "--answers F.csv" in capsys.readouterr().err
+
+
+@pytest.fixture
+def site(model_folder: ModelFolder, tmp_path: Path) -> list[str]:
+    """Arguments for the state of a worker that saw a lamp and something else."""
+    made = pipeline(model_folder())
+    made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
+    made.process(sessions([(120.0, "192.168.1.9", "", LAMP_CLOUD)]))
+    snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
+    return ["--state", str(tmp_path), "--model", str(tmp_path / "model")]
+
+
+def test_a_label_by_address_names_the_mac_that_the_state_knows(
+    site: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "answers.csv"
+    for address in ("192.168.1.7", "192.168.1.9", "192.168.1.8"):
+        assert main(["label", address, "Hall_Lamp", *site, "--answers", str(path)]) == 0
+    assert [answer.host for answer in answers.read(path)] == [
+        MAC.format(7),
+        "192.168.1.9",
+        "192.168.1.8",
+    ]
+
+
+def test_hosts_are_shown_as_they_are(site: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hosts", *site]) == 0
+    shown = capsys.readouterr()
+    assert [line.split()[0] for line in shown.out.splitlines()] == [
+        "HOST",
+        "192.168.1.7",
+        "192.168.1.9",
+    ]
+    assert "2 hosts as of 2" in shown.err
+    assert "latest session 1970-01-01T00:02:00Z" in shown.err
+
+    assert main(["hosts", *site, "--format", "json"]) == 0
+    lamp, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (lamp["mac"], lamp["state"], lamp["device"]) == (MAC.format(7), "identified", "Lamp")
+    assert (lamp["ts"], lamp["sessions"]) == (119.0, 20)
+
+    assert main(["hosts", *site, "--format", "csv"]) == 0
+    lamp, _ = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert (lamp["device"], lamp["ts"]) == ("Lamp", "119.000000")
+
+
+def test_hosts_without_a_state_are_one_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hosts"]) == 1
+    assert "--state DIR" in capsys.readouterr().err
+    assert main(["hosts", "--state", str(tmp_path)]) == 1
+    assert "is this the worker's folder?" in capsys.readouterr().err
