@@ -43,13 +43,16 @@ class PolicySettings:
         (from the model's manifest).
     kept: the smoothed probability down to which a host keeps the name it has, as long as no other
         reaches ``identified``: a host torn between twins stays the one that it was.
+    estranged: by how much the familiarity must be below ``known`` before a host loses the name it
+        has; 1 is by how much a usual window is above the edge of what the model tolerates.
     weight, known_weight: of the newest window in the smoothed probability and familiarity, once
         there are so many that their mean would give it less. 0.1 looks back over about twenty,
         as twins differ on average only; 0.15 over about thirteen, as strangers should be seen soon.
     agree: windows in a row that must name the same thing before a host is called something.
     doubt: strange windows in a row before a host that never had a name is unknown.
     torn: windows in a row in which a host that never had a name is familiar, but might be this or
-        that, before it is unknown; twins part only in the long run.
+        that, before it is unknown; and in which one that had a name for long must have another one
+        before it has changed. Twins part only in the long run.
     leave: windows in a row before a host is called something else than it was.
     settled: seconds for which a host must have had a name before another one means that it has
         changed, and not that the first was a mistake.
@@ -60,6 +63,7 @@ class PolicySettings:
     identified: float = 0.7
     known: float = -np.inf
     kept: float = 0.3
+    estranged: float = 0.5
     weight: float = 0.1
     known_weight: float = 0.15
     agree: int = 2
@@ -330,7 +334,9 @@ class Policy:
         keeps &= smoothed[row, np.where(keeps, device, 0)] >= settings.kept
         candidate = np.where(keeps, device, NOTHING)
         candidate = np.where(smoothed[row, best] >= settings.identified, best, candidate)
-        candidate = np.where(known >= settings.known, candidate, NOTHING)
+        has_name = (candidate != NOTHING) & (candidate == device)
+        least = settings.known - np.where(has_name, settings.estranged, 0)
+        candidate = np.where(known >= least, candidate, NOTHING)
         # The model cannot know that it has met a stranger before; who named one does.
         candidate = np.where(like == NOTHING, candidate, like).astype(np.int16)
         same = ~fresh & (candidate == self._candidate[slot])
@@ -358,15 +364,18 @@ class Policy:
         holds = (labelled | misbehaving) & (candidate == NOTHING)
         candidate = np.where(holds, device, candidate)
 
-        first = np.where(familiar, settings.torn, settings.doubt)
-        first[candidate != NOTHING] = settings.agree
-        needed = np.where(state == LEARNING, first, settings.leave)
-        another = (state == LEARNING) | (candidate != device)
-        turned = another & (self._agreeing[slot] >= needed)
-
         name = self._name[slot]
         renamed = (name != NOTHING) & (name != candidate)
         renamed &= ts - self._named[slot] >= settings.settled
+        first = np.where(familiar, settings.torn, settings.doubt)
+        first[candidate != NOTHING] = settings.agree
+        later = np.where(
+            renamed & (candidate != NOTHING) & ~labelled, settings.torn, settings.leave
+        )
+        needed = np.where(state == LEARNING, first, later)
+        another = (state == LEARNING) | (candidate != device)
+        turned = another & (self._agreeing[slot] >= needed)
+
         new_state = np.where(renamed, CHANGED, IDENTIFIED)
         new_state[labelled] = np.where(candidate == given, IDENTIFIED, IMPOSTOR)[labelled]
         new_state[candidate == NOTHING] = UNKNOWN

@@ -17,6 +17,7 @@ SETTINGS = PolicySettings(
     identified=0.7,
     known=0.0,
     kept=0.6,
+    estranged=0,
     weight=0.5,
     agree=2,
     doubt=3,
@@ -93,6 +94,21 @@ def test_a_named_host_that_stays_strange_becomes_unknown_after_more_windows_than
     known = [FAMILIAR] * 2 + [STRANGE] * 9
     decisions = feed(made, [LAMP] * 11, known=known)
     assert said(decisions)[1:] == [("unknown", -1, "change", 8.0)]
+
+
+def test_a_host_keeps_its_name_while_it_is_only_a_little_strange() -> None:
+    made = policy(replace(SETTINGS, estranged=2.0))
+    known = [FAMILIAR] * 2 + [STRANGE] * 9
+    assert [one[0] for one in said(feed(made, [LAMP] * 11, known=known))] == ["identified"]
+    decisions = feed(made, [LAMP] * 9, start=20.0, known=-9.0)
+    assert [one[0] for one in said(decisions)] == ["unknown"]
+
+
+def test_a_host_that_had_a_name_for_long_gets_another_only_in_the_long_run() -> None:
+    made = policy(replace(SETTINGS, torn=7))
+    feed(made, [LAMP] * 3)
+    assert said(feed(made, [LENS] * 7, start=10.0)) == []
+    assert said(feed(made, [LENS], start=17.0)) == [("changed", 1, "change", 17.0)]
 
 
 def test_a_short_disagreement_changes_nothing() -> None:

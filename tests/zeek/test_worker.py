@@ -128,8 +128,8 @@ def test_the_arrays_that_reach_the_model_live_and_from_conn_log_are_equal(
     )
     recorders: list[Recorder] = []
 
-    def recorder(folder: Path) -> Recorder:
-        recorders.append(Recorder(folder))
+    def recorder(folder: Path, threads: int = 1) -> Recorder:
+        recorders.append(Recorder(folder, threads))
         return recorders[-1]
 
     monkeypatch.setattr(cli, "Scorer", recorder)
