@@ -100,8 +100,8 @@ def sample_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Recorder(Scorer):
     """A scorer that remembers the arrays that reach the model."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        super().__init__(folder, threads)
         self.seen: list[tuple[np.ndarray, ...]] = []
 
     def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, ...]:
