@@ -16,7 +16,8 @@ demo: $(VENV)/runtime
 	@echo "does not name while it cannot tell them apart: see models/default/README.md."
 	@if PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
 		echo; echo "Zeek is here: the same day as a capture, through Zeek and a live worker."; \
-		echo "It has no ICMP and no DHCP packets, so names are missing and figures differ a little:"; \
+		echo "It has no ICMP and no DHCP packets, so names are missing and verdicts can differ,"; \
+		echo "as that of the camera, which is at the edge of what the model takes for known:"; \
 		mkdir -p demo/live && \
 		$(BIN)/python -m tools.capture models/sample --out demo/live/sample.pcap && \
 		$(BIN)/nba-broker pcap demo/live/sample.pcap --out demo/live; \

@@ -285,6 +285,8 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
                 LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)
                 answer = dataclasses.replace(answer, host=mac)
     answers.append(settings.answers, answer)
+    meant = " ".join(filter(None, (answer.host, answer.pool, answer.device)))
+    print(f"{settings.answers}: {arguments.command} {meant}, from {row['at']} on")
     return 0
 
 

@@ -166,7 +166,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     for row in rows:
         key = row.get("mac") or row["host"]
         if key not in latest or latest[key]["ts"] <= row["ts"]:
-            latest[key] = row
+            # How sure one is of the nearest device, where none is named, misleads at a glance.
+            latest[key] = row if row.get("device") else {**row, "confidence": ""}
     lines = [[name.replace("_", " ").upper() for name in _TABLE]]
     ordered = sorted(latest.values(), key=lambda row: order(row["host"]))
     lines += [[_cell(name, row.get(name, "")) for name in _TABLE] for row in ordered]

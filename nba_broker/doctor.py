@@ -98,7 +98,7 @@ def model_and_databases(settings: Config) -> Iterator[Finding]:
             yield Finding("an IP database cannot be used", str(error))
             continue
         days = (time.time() - database.built.timestamp()) / 86400
-        text = f"{path.name}: {database.kind} of {database.built:%Y-%m-%d}, {days:.0f} days old"
+        text = f"{path.name}: {database.kind} of {database.built:%Y-%m-%d}, {int(days)} days old"
         yield Finding(text, "fetch a newer edition; it is taken over live" if days > OLD else "")
 
 

@@ -512,9 +512,18 @@ class Pipeline:
         """What answers say of the hosts of these sessions, before any of these is looked at."""
         if not len(self.inventory):
             return []
-        slots, first = np.unique(tracked.slot, return_index=True)
-        said = self.inventory.meet(slots.tolist(), tracked.sessions.ts[first].tolist())
-        return [self._reply(one, more=1) for one in said]
+        # A host without an address has not been announced, and an answer is no host's first line.
+        rows = np.flatnonzero([host not in UNSPECIFIED for host in tracked.sessions.host])
+        slots, first = np.unique(tracked.slot[rows], return_index=True)
+        row_of = dict(zip(slots.tolist(), rows[first].tolist(), strict=True))
+        said = self.inventory.meet(
+            list(row_of), tracked.sessions.ts[list(row_of.values())].tolist()
+        )
+        return [
+            self._reply(one, more=int(np.count_nonzero(tracked.slot[: row_of[slot] + 1] == slot)))
+            for one in said
+            for slot in (one.decision.slot,)
+        ]
 
     def _verdict(
         self,

@@ -251,3 +251,16 @@ def test_an_answer_becomes_due_in_a_silence(model_folder: ModelFolder) -> None:
     assert answered(made.push("one", 51.0, sessions([]), now=1.2)) == [
         (50.0, "192.168.1.7", "identified", "learning", "Hall_Camera")
     ]
+
+
+def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_answer(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer([Answer(0.0, MAC.format(7), "label", "Hall_Lamp", "bulb")])
+    asking = (10.0, "0.0.0.0", MAC.format(7), "255.255.255.255")
+    verdicts = process(made, [asking, *host(7, times=[11.0, 12.0], dst=NOWHERE)])
+    assert [(v.reason, v.ts, v.sessions) for v in verdicts] == [
+        ("new", 11.0, 2),
+        ("answer", 11.0, 2),
+    ]
