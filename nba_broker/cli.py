@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import signal
 import ssl
 import sys
 import tempfile
@@ -104,6 +105,8 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
     scorer = metrics.TimedScorer(settings.model)
     pipeline = build_pipeline(settings, worker=name, scorer=scorer)
     LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
+    # `hosts` may ask for a snapshot before there is one; the worker listens once it runs.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     with lock.held(state.parent) if state else contextlib.nullcontext():
         positions: dict[str, Position] = {}
         if state is not None and state.exists():

@@ -109,15 +109,14 @@ class Inventory:
             if (columns["labelled"][slot], name) not in labels:
                 self.prototypes.forget(np.array([slot]))
                 said += self._said(slot, policy.unlabel(slot, self._last(slot)), 0.0, ())
-        ignored = {
-            slot
-            for answer in self._answers
-            if answer.action == "ignore" and not answer.pool and answer.at <= now
-            for slot in self._slots(answer)
-        }
+        until: dict[int, float] = {}
+        for answer in self._answers:
+            if answer.action == "ignore" and not answer.pool and answer.at <= now:
+                for slot in self._slots(answer):
+                    until[slot] = max(until.get(slot, _PAST), answer.expires)
         for slot in np.flatnonzero(columns["ignored"] > 0).tolist():
-            if slot not in ignored:
-                policy.ignore(slot, _PAST)
+            if until.get(slot, _PAST) < columns["ignored"][slot]:
+                policy.ignore(slot, until.get(slot, _PAST))
         for answer in self._answers:
             if answer.at <= now:
                 said += self._apply(answer)
@@ -137,7 +136,7 @@ class Inventory:
         identity = self._identity
         for slot, now in zip(slots, ts, strict=True):
             who = identity.mac(slot), identity.address(slot), identity.hostname(slot)
-            if self._met.get(slot) == who or not self._sightings.announced[slot]:
+            if self._met.get(slot) == who or not self._sightings.announced[slot] or not who[1]:
                 continue
             self._met[slot] = who
             for answer in self._meant(*who):
@@ -179,6 +178,7 @@ class Inventory:
         state = columns["state"]
         open_ = (state == UNKNOWN) | (state == IDENTIFIED)
         open_ &= (columns["given"] == NOTHING) & (columns["device"] != device)
+        open_ &= self._sightings.announced[: len(open_)]
         slots = np.flatnonzero(open_)
         for start in range(0, len(slots), _CHUNK):
             some = slots[start : start + _CHUNK]
@@ -186,6 +186,8 @@ class Inventory:
             devices, how = taught(likeness, self.prototypes.devices)
             for other in np.flatnonzero(devices == device).tolist():
                 number = int(some[other])
+                if not self._identity.address(number):
+                    continue
                 decision = policy.recognise(number, self._last(number), device, float(how[other]))
                 why = f"like {self._name(slot)}, which an analyst named: {how[other]:.2f}"
                 said += self._said(number, decision, ts, (why,))

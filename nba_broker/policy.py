@@ -235,6 +235,8 @@ class Policy:
         the name until it acts as another."""
         self._given[slot] = self._accepted[slot] = NOTHING
         self._labelled[slot] = 0
+        if self._beneath[slot] == IMPOSTOR:
+            self._beneath[slot] = IDENTIFIED
         if self._state[slot] != IMPOSTOR:
             return None
         return self._turn(slot, ts, IDENTIFIED, self._device[slot], "answer")

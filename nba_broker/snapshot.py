@@ -112,7 +112,7 @@ def restore(path: Path, pipeline: Pipeline) -> dict[str, Position]:
         end = _verified(path, file)
         try:
             return _restore(file, end, pipeline)
-        except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
 
 

@@ -48,7 +48,7 @@ class SurpriseSettings:
         which a host's surprise counts for half.
     probation: hours for which a new pair stays new. memory: hours after which what a host did
         weighs 1/e. silence: hours of a longer silence that count at most.
-    cells: pairs remembered per host. newcomers: of these, new ones an hour.
+    cells: pairs in a host's table. newcomers: of these, places for an hour's new ones.
     rare: share of hours below which a pair is met as seldom as if it were new.
     tolerated: surprise of a pair in an hour that is no surprise yet. volume: the most that the
         number of sessions to a usual pair may add in an hour: people use their devices.
@@ -63,7 +63,7 @@ class SurpriseSettings:
     probation: float = 24.0
     memory: float = 336.0
     silence: float = 24.0
-    cells: int = 32
+    cells: int = 44
     newcomers: int = 12
     rare: float = 1 / 36
     tolerated: float = 1.5
@@ -233,7 +233,10 @@ class Surprise:
         slot, hour = slot[over], hour[over]
         if not len(slot):
             return
-        passed = np.minimum(hour - columns["hour"][slot], settings.silence)
+        gone = hour - columns["hour"][slot]
+        passed = np.minimum(gone, settings.silence)
+        # A host is no better known for having been away: its age counts a silence as much.
+        columns["first"][slot] += (gone - passed).astype(np.int32)
 
         surprise = columns["current"][slot] / _UNIT
         usual, square = columns["usual"][slot], columns["square"][slot]
@@ -269,7 +272,11 @@ class Surprise:
             ("key", columns["key"][slot]),
             ("born", columns["born"][slot]),
         ):
-            columns[name][slot] = np.take_along_axis(value, order, 1)
+            kept = np.take_along_axis(value, order, 1)
+            # Places for what is new this hour: none that is in use may be given away within it, or
+            # how sessions are cut into batches would matter.
+            kept[:, settings.cells - settings.newcomers :] = 0
+            columns[name][slot] = kept
         columns["count"][slot] = 0
         columns["newcomers"][slot] = 0
         columns["hour"][slot] = hour

@@ -114,6 +114,7 @@ class Worker:
         self._explained_at = 0.0
         self._routers = pipeline.routers.copy()  # as last logged
         self._saving = asyncio.Lock()
+        self._publishing = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -169,6 +170,8 @@ class Worker:
             self._thread.shutdown()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
+            # Whoever asks for a snapshot now has just got one.
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
     async def _drain(self, work: asyncio.Task[None]) -> None:
         """Finish what has arrived, say it, and keep it; what comes now is for the next worker."""
@@ -283,6 +286,11 @@ class Worker:
                 self._inbox.put_nowait((time.monotonic(), None))
 
     async def _publish(self, verdicts: Sequence[Verdict]) -> None:
+        # Verdicts and the replies to new answers come from two tasks: one at a time sends.
+        async with self._publishing:
+            await self._send_verdicts(verdicts)
+
+    async def _send_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         excess = len(self._outbox) + len(verdicts) - OUTBOX
         if excess > 0:
             LOG.warning("Zeek is away or behind: the oldest %d verdicts are given up", excess)

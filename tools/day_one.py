@@ -67,7 +67,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         f"{path}: {len(known)} hosts, {len(hosts)} labelled",
         f"first week: {sum(raised.values())} notices of single hosts "
         f"({', '.join(f'{n} {state}' for state, n in raised.items()) or 'none'}), "
-        f"{sum(raised.values()) / len(known):.2f} a host; {summaries} summaries",
+        f"{sum(raised.values()) / max(len(known), 1):.2f} a host; {summaries} summaries",
         f"labelled hosts wrongly named: ever {len(ever)}, at last {len(wrong)} of {len(hosts)} "
         f"({len(wrong) / max(len(hosts), 1):.0%}); at last "
         + ", ".join(f"{n} {state}" for state, n in states.items()),

@@ -21,7 +21,7 @@ from nba_broker.messages import port_name
 from nba_broker.policy import PolicySettings
 from nba_broker.pools import Pools
 from nba_broker.surprise import HOUR, Surprise, SurpriseSettings
-from training.attacks import ATTACKS, HORIZON, Attack, Victim
+from training.attacks import ATTACKS, HORIZON, Attack, NoVictimError, Victim
 from training.dataset import LabelledSessions
 
 WEEK = 604_800.0
@@ -234,7 +234,10 @@ def _trials(followed: Followed, name: str, number: int, seed: int) -> Trials:
                 swapped.append((other, there, victim, begin))
             streams = [(_swapped(followed, *one), one[1]) for one in swapped]
         else:
-            streams = [(_attacked(followed, name, victim, begin, draw), begin)]
+            try:
+                streams = [(_attacked(followed, name, victim, begin, draw), begin)]
+            except NoVictimError:
+                continue
         for stream, start in streams:
             parts.append((np.full(len(stream[0]), len(begins)), *stream))
             trial.append(turn)

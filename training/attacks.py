@@ -22,6 +22,10 @@ _BURST = 60.0  # seconds of a scan or a flood; either goes on for longer, and ne
 _DRAWS = 100_000  # addresses drawn at most until one fits: a rare network still comes by
 
 
+class NoVictimError(ValueError):
+    """A device that cannot be attacked so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Victim:
     """What an attacker knows of the device it sits on.
@@ -144,7 +148,7 @@ def _found(draw: np.random.Generator, fits: Callable[[str], bool]) -> str:
     for _ in range(_DRAWS):
         if fits(address := _public(draw)):
             return address
-    raise ValueError("no address fits the attack")
+    raise NoVictimError("no address fits the attack")
 
 
 def _elsewhere(victim: Victim, draw: np.random.Generator) -> str:
@@ -155,17 +159,19 @@ def _elsewhere(victim: Victim, draw: np.random.Generator) -> str:
 
 def _neighbour(victim: Victim, draw: np.random.Generator) -> tuple[str, int]:
     """An address that the device never talked to, in the /24 of one that it did, and the service
-    there; each network is as likely as any other. Raises ValueError where it uses none."""
+    there; each network is as likely as any other. Raises NoVictimError where it uses none."""
     of_network: dict[int, list[int]] = {}
     for row, dst in enumerate(victim.dst):
         asn = victim.pools.place(dst).asn
         if asn and "." in dst:
             of_network.setdefault(asn, []).append(row)
     if not of_network:
-        raise ValueError("the device uses no network of the Internet")
+        raise NoVictimError("the device uses no network of the Internet")
     asn = sorted(of_network)[int(draw.integers(len(of_network)))]
     row = of_network[asn][int(draw.integers(len(of_network[asn])))]
     subnet = ipaddress.ip_network((victim.dst[row], 24), strict=False)
     known = set(victim.dst)
     free = [str(address) for address in subnet.hosts() if str(address) not in known]
+    if not free:
+        raise NoVictimError("no address is free beside those that the device uses")
     return free[int(draw.integers(len(free)))], int(victim.dport[row])

@@ -169,9 +169,13 @@ def unknowns(arguments: argparse.Namespace) -> None:
     pools = _pools(arguments, SCHEMES[0])
     sessions, origin = _load(arguments, pools)
     strangers = None
+    if missing := set(arguments.twin) - {label.device for label in sessions.labels}:
+        raise ConfigError(f"--twin: no label of {', '.join(sorted(missing))}")
+    if bool(arguments.strangers) != bool(arguments.strangers_labels):
+        raise ConfigError("--strangers and --strangers-labels go together")
     if arguments.strangers:
         rows = labels.read(arguments.strangers_labels or [])
-        strangers, _ = dataset.load(arguments.strangers, rows, pools)
+        strangers, _ = dataset.load(arguments.strangers, rows, pools, memory=arguments.memory)
     result = {
         **module.unknowns(
             sessions, strangers=strangers, twins=arguments.twin, seed=arguments.seed, say=_say

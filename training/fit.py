@@ -243,10 +243,15 @@ def _learn(
     rng: np.random.Generator,
     say: Callable[[str], None],
 ) -> _Learned:
-    """Train on sessions, and say how it goes, also on ``later`` ones."""
+    """Train on sessions, and say how it goes, also on ``later`` ones.
+
+    Raises ArchiveError when one of them has no window at all.
+    """
     vocabulary, services = _vocabularies(sessions)
     learn = examples(sessions, classes, vocabulary, services, settings)
     check = examples(later, classes, vocabulary, services, settings) if later else None
+    if not len(learn) or (check is not None and not len(check)):
+        raise ArchiveError("too few sessions of every device: no window is left to hold out")
     say(
         f"learning {len(classes)} devices from {len(learn)} windows on {device}; "
         f"{len(vocabulary.names)} pools, {len(services.names)} services"

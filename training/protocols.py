@@ -195,14 +195,17 @@ def _blocks(sessions: LabelledSessions, folds: int) -> np.ndarray:
 
 
 def _dealt(sessions: LabelledSessions, groups: np.ndarray, folds: int) -> np.ndarray:
-    """Each series' groups dealt to the folds in turn, in the order of time, int64 [n]."""
-    block = np.zeros(len(sessions), np.int64)
+    """Each series' groups dealt to the folds in turn, in the order of time, int64 [n]; a group of
+    several series has the turn it has in the first of them."""
+    fold: dict[int, int] = {}
     for number in np.unique(sessions.series):
         rows = np.flatnonzero((sessions.series == number) & (groups >= 0))
-        _, first, place = np.unique(groups[rows], return_index=True, return_inverse=True)
-        turn = np.empty(len(first), np.int64)
-        turn[np.argsort(first)] = np.arange(len(first))
-        block[rows] = turn[place] % folds
+        own, first = np.unique(groups[rows], return_index=True)
+        for turn, group in enumerate(own[np.argsort(first)].tolist()):
+            fold.setdefault(group, turn % folds)
+    block = np.zeros(len(sessions), np.int64)
+    for group, turn in fold.items():
+        block[groups == group] = turn
     return block
 
 

@@ -107,14 +107,19 @@ def _classes(result: dict[str, Any], shown: list[dict[str, Any]]) -> list[str]:
     if result["protocol"] == "unit":
         several = [name for name in own if result["units"][name] > 1]
         means = {
-            name: sum(row[device]["f1"] for device in several if device in row) / len(several)
+            name: sum(f1) / len(f1)
             for name, row in rows.items()
+            if (f1 := [row[device]["f1"] for device in several if device in row])
         }
-        lines += [
-            "",
-            "Mean F1 of the classes with several units: "
-            + ", ".join(f"{name} {mean:.3f}" for name, mean in means.items()),
-        ]
+        lines += (
+            []
+            if not means
+            else [
+                "",
+                "Mean F1 of the classes with several units: "
+                + ", ".join(f"{name} {mean:.3f}" for name, mean in means.items()),
+            ]
+        )
     return lines
 
 

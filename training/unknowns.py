@@ -52,11 +52,11 @@ def unknowns(
     foreign: list[dict[str, Any]] = []
     for device, others, own in leave_one_device_out(sessions):
         early, later = split(others, LATER)
-        fitted = fit(early, settings, seed=seed, say=lambda line: None)
         try:
+            fitted = fit(early, settings, seed=seed, say=lambda line: None)
             rows[device] = _figures(fitted, later, own)
-        except ArchiveError:
-            say(f"{device}: no host with {settings.min_sessions} sessions")
+        except ArchiveError as error:
+            say(f"{device}: {error}")
             continue
         rows[device]["twin"] = device in twins
         say(f"{device}: {_line(rows[device])}")
@@ -133,7 +133,7 @@ def _figures(
     known = _windows(fitted, later.lives(settings.window))
     lives = strangers.lives(SESSIONS)
     met = _windows(fitted, lives)
-    if not len(met):
+    if not len(met) or not len(known):
         raise ArchiveError("no host has enough sessions")
     now, strange = answers(fitted.model, known), answers(fitted.model, met)
     last = np.append(np.diff(met.series) != 0, True)

@@ -264,3 +264,11 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_ans
         ("new", 11.0, 2),
         ("answer", 11.0, 2),
     ]
+
+
+def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    process(made, host(7, times=list(range(9)), dst=LAMP_CLOUD))
+    made.answer([Answer(1.0, MAC.format(7), "ignore")])
+    made.answer([Answer(1.0, MAC.format(7), "ignore", expires=50.0)])
+    assert made.policy.columns()["ignored"][0] == 50.0

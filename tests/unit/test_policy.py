@@ -357,3 +357,14 @@ def test_decisions_do_not_depend_on_how_windows_were_cut_into_batches(
         for decision in made.update(slot[a:b], ts[a:b], probability[a:b], known[a:b])
     ]
     assert said(parts) == whole
+
+
+def test_a_host_that_is_no_longer_labelled_is_no_impostor_when_it_calms_down() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    made.label(0, 4.0, 0, 4.0)
+    feed(made, [LENS] * 9, start=5.0)
+    made.alarm(0, 20.0)
+    made.unlabel(0, 21.0)
+    states = [one[0] for one in said(feed(made, [LENS] * 3, start=200.0))]
+    assert states[:1] == ["identified"]

@@ -179,3 +179,24 @@ def test_cutting_sessions_into_batches_changes_nothing(cuts: list[int], late: li
     assert found == [(one.index, one.surprise, one.sessions, one.since) for one in wanted]
     for name, column in whole.columns().items():
         np.testing.assert_array_equal(parts.columns()[name][:2], column[:2], err_msg=name)
+
+
+def test_a_host_that_was_away_is_no_better_known() -> None:
+    away = 30 * DAY
+    seen = usual(0.02)
+    back = [(BEGIN + away + n * 400.0, n % 40 + 2, HTTPS) for n in range(90)]
+    assert excesses([*seen, *back]) == []
+
+
+def test_the_alarms_of_a_host_with_more_pairs_than_places_do_not_depend_on_batches() -> None:
+    draw = np.random.default_rng(1)
+    times = np.sort(draw.uniform(0, 8 * DAY, 4000)) + BEGIN
+    pool = draw.zipf(1.25, 4000) % 60
+    late = times > BEGIN + 6 * DAY
+    pool[late] = np.where(draw.random(late.sum()) < 0.25, draw.integers(60, 1900), pool[late])
+    rows = [(ts, int(one), HTTPS) for ts, one in zip(times.tolist(), pool, strict=True)]
+    whole, pieces = Surprise(), Surprise()
+    surprise, _ = push(whole, rows)
+    parts = [push(pieces, rows[at : at + 7])[0] for at in range(0, len(rows), 7)]
+    assert np.concatenate(parts).tolist() == surprise.tolist()
+    assert surprise.any()
