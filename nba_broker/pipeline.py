@@ -73,6 +73,11 @@ class Tracked:
     pool: np.ndarray
     router: Router | None = None
 
+    def part(self, start: int, stop: int) -> Tracked:
+        """The sessions from ``start`` up to ``stop``."""
+        rows = slice(start, stop)
+        return Tracked(part_of(self.sessions, start, stop), self.slot[rows], self.pool[rows])
+
 
 class Tracker:
     """Assigns sessions in time order to hosts and pools, with the leases that fall between them."""
@@ -268,8 +273,29 @@ class Pipeline:
         )
 
     def _step(self, tracked: Tracked) -> list[Verdict]:
-        sessions, slot = tracked.sessions, tracked.slot
         verdicts = self._announce(tracked) + self._meet(tracked)
+        start = 0
+        for stop in [*self._teaching(tracked.slot), len(tracked.slot)]:
+            if stop > start:
+                verdicts += self._push(tracked.part(start, stop))
+                start = stop
+        verdicts.sort(key=lambda verdict: verdict.ts)
+        self.counters.verdicts += len(verdicts)
+        return verdicts
+
+    def _teaching(self, slot: np.ndarray) -> list[int]:
+        """Behind which of these sessions a host that was named may become a prototype: hosts are
+        compared with it as they are then, whatever follows in the batch."""
+        manifest = self.scorer.manifest
+        rows = np.flatnonzero(self.policy.columns()["given"][slot] != NOTHING)
+        count = self.sequences.numbers(slot[rows])
+        due = np.flatnonzero(manifest.schedule.due(count))
+        grown = due[self.inventory.grows(slot[rows[due]], count[due], manifest.stride)]
+        stops: list[int] = (rows[grown] + 1).tolist()
+        return stops
+
+    def _push(self, tracked: Tracked) -> list[Verdict]:
+        sessions, slot = tracked.sessions, tracked.slot
         columns = {
             "pool": tracked.pool,
             "dst": np.frombuffer(b"".join(map(self._packed.__getitem__, sessions.dst)), "V16"),
@@ -278,12 +304,9 @@ class Pipeline:
         }
         windows = self.sequences.push(slot, sessions.ts, **columns)
         alarms = self._alarms(slot, sessions.ts, columns)
-        verdicts += self._judge(tracked, windows, alarms)
-        verdicts.sort(key=lambda verdict: verdict.ts)
         self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
-        self.counters.verdicts += len(verdicts)
-        return verdicts
+        return self._judge(tracked, windows, alarms)
 
     def _judge(self, tracked: Tracked, windows: Windows, alarms: Sequence[Alarm]) -> list[Verdict]:
         """The lines that a step's windows and alarms, both in order, give rise to."""

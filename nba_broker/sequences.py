@@ -155,6 +155,16 @@ class Sequences:
         self.last_ts[host] = np.maximum(self.last_ts[host], when[start + size - 1])
         return windows
 
+    def numbers(self, slot: np.ndarray) -> np.ndarray:
+        """Which session of its host's life each of these would be if they came next, int64 [n],
+        from 1."""
+        order = _order(slot)
+        by_host = slot[order]
+        number = np.empty(len(slot), np.int64)
+        number[order] = np.arange(len(slot)) - np.searchsorted(by_host, by_host)
+        count: np.ndarray = self.count[slot] + number + 1
+        return count
+
     def latest(self, slot: np.ndarray) -> Windows:
         """The windows that the sessions of these hosts, int64 [B], end with now; no deciding
         session is in a batch, so ``index`` is -1."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nba_broker.answers import Answer
 from nba_broker.messages import Lease, Verdict
@@ -218,22 +219,23 @@ def test_a_host_that_is_named_early_becomes_a_prototype_when_it_has_done_enough(
     assert not len(made.inventory.prototypes)
 
 
+@pytest.mark.parametrize("labelled", [0.0, 55.5], ids=["grows into a prototype", "is one at once"])
 def test_lines_do_not_depend_on_how_sessions_were_cut_into_batches(
-    model_folder: ModelFolder,
+    model_folder: ModelFolder, labelled: float
 ) -> None:
-    rows = sorted(like(7, 0.25, 200) + like(8, 0.5, 150) + like(30, 60.0, 100))
+    rows = sorted(like(7, 40.25, 200) + like(8, 0.5, 150) + like(30, 60.0, 100))
     rows += host(9, times=[300.0 + n for n in range(60)], dst=LENS_CLOUD)
     table = sessions(rows)
     given = [
         Answer(0.0, MAC.format(9), "label", "Lamp"),
         Answer(20.0, MAC.format(8), "ignore", expires=90.0),
-        Answer(55.5, MAC.format(7), "label", "Hall_Camera"),
+        Answer(labelled, MAC.format(7), "label", "Hall_Camera"),
         Answer(330.0, MAC.format(9), "confirm"),
     ]
     made = pipeline(model_folder(), settings=STRICT)
     made.answer(given)
     whole = made.process(table)
-    assert {"identified", "impostor", "unknown", "learning"} == {v.state for v in whole}
+    assert {"identified", "impostor", "learning"} <= {v.state for v in whole}
     made = pipeline(model_folder(), settings=STRICT)
     made.answer(given)
     parts: list[Verdict] = []
