@@ -201,11 +201,14 @@ class Policy:
     def alarm(self, slot: int, ts: float) -> Decision | None:
         """The host did what it never does; the line, unless it misbehaved already.
 
-        A host of which nothing is known yet cannot misbehave.
+        A host of which nothing is known yet cannot misbehave; what one that has just changed does
+        is new for it, and was told with the change.
         """
         self._alarmed[slot] = ts
         state = self._state[slot]
         if state in (LEARNING, MISBEHAVING):
+            return None
+        if state == CHANGED and ts - self._since[slot] < self.settings.calm:
             return None
         self._beneath[slot] = state
         return self._turn(
@@ -411,7 +414,8 @@ class Policy:
         for row in np.flatnonzero(speak).tolist():
             number, now = int(slot[row]), int(new_state[row])
             reason = "change" if again[row] else "reminder"
-            if turned[row]:
+            # What it goes back to when it calms down was told before.
+            if turned[row] and not (calm[row] and now in ALARMING):
                 reason = self._reason(number, ts[row], now, muted[row])
             decisions.append(self._decision(int(window[row]), number, reason))
         return decisions

@@ -204,7 +204,7 @@ def test_an_unknown_host_may_misbehave_and_is_unknown_again() -> None:
     feed(made, [NEITHER] * 4, known=STRANGE)
     assert alarmed(made, 5.0) == [("misbehaving", -1, "change", 5.0)]
     assert said(feed(made, [NEITHER], start=200.0, known=STRANGE)) == [
-        ("unknown", -1, "change", 200.0)
+        ("unknown", -1, "reminder", 200.0)
     ]
 
 
@@ -368,3 +368,21 @@ def test_a_host_that_is_no_longer_labelled_is_no_impostor_when_it_calms_down() -
     made.unlabel(0, 21.0)
     states = [one[0] for one in said(feed(made, [LENS] * 3, start=200.0))]
     assert states[:1] == ["identified"]
+
+
+def test_a_host_that_calms_down_to_what_was_told_before_is_no_second_notice() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    feed(made, [LENS] * 9, start=5.0)
+    made.alarm(0, 150.0)
+    (calmed,) = feed(made, [LENS], start=300.0)
+    assert said([calmed])[0][:3] == ("changed", 1, "reminder")
+
+
+def test_what_a_host_does_that_has_just_changed_is_no_alarm_of_its_own() -> None:
+    made = policy()
+    feed(made, [LAMP] * 3)
+    (changed,) = feed(made, [LENS] * 9, start=5.0)
+    assert STATES[changed.state] == "changed"
+    assert made.alarm(0, changed.since + 99) is None
+    assert made.alarm(0, changed.since + 101) is not None
