@@ -51,11 +51,14 @@ class PolicySettings:
     agree: windows in a row that must name the same thing before a host is called something.
     doubt: strange windows in a row before a host that never had a name is unknown.
     torn: windows in a row in which a host that never had a name is familiar, but might be this or
-        that, before it is unknown; and in which one that had a name for long must have another one
-        before it has changed. Twins part only in the long run.
+        that, before it is unknown; and in which one that had a name for long must have another one,
+        or none, before it has it. Twins part only in the long run; and what an attacker does with a
+        host takes its name from it no sooner than its baseline tells of the attack.
     leave: windows in a row before a host is called something else than it was.
     settled: seconds for which a host must have had a name before another one means that it has
         changed, and not that the first was a mistake.
+    lasting: seconds for which such a host must have looked like another, or like none: a burst of
+        sessions is its baseline's to judge, hour by hour.
     calm: seconds without an alarm after which a host no longer misbehaves.
     reminder: seconds of event time after which an unchanged host is logged again; 0 for never.
     """
@@ -71,6 +74,7 @@ class PolicySettings:
     torn: int = 24
     leave: int = 6
     settled: float = 86_400.0
+    lasting: float = 3600.0
     calm: float = 86_400.0
     reminder: float = 86_400.0
 
@@ -120,6 +124,7 @@ class Policy:
         self._accepted = np.zeros(0, np.int16)  # what it may look like all the same
         self._candidate = np.zeros(0, np.int16)
         self._agreeing = np.zeros(0, np.int32)
+        self._turning = np.zeros(0)  # since when it has looked like the candidate
         self._windows = np.zeros(0, np.int32)
         self._since = np.zeros(0)
         self._logged = np.zeros(0)
@@ -194,7 +199,9 @@ class Policy:
             window = order[start[size > turn] + turn]
             own = self._device[slot[window]]
             like = taught(likeness[window], devices, own)
-            candidate = self._candidates(slot[window], probability[window], known[window], *like)
+            candidate = self._candidates(
+                slot[window], ts[window], probability[window], known[window], *like
+            )
             decisions += self._round(window, slot[window], ts[window], candidate, muted[window])
         return sorted(decisions, key=lambda decision: decision.window)
 
@@ -315,6 +322,7 @@ class Policy:
     def _candidates(
         self,
         slot: np.ndarray,
+        ts: np.ndarray,
         probability: np.ndarray,
         known: np.ndarray,
         like: np.ndarray,
@@ -346,6 +354,7 @@ class Policy:
         candidate = np.where(like == NOTHING, candidate, like).astype(np.int16)
         same = ~fresh & (candidate == self._candidate[slot])
         self._agreeing[slot] = np.where(same, self._agreeing[slot] + 1, 1)
+        self._turning[slot] = np.where(same, self._turning[slot], ts)
         self._candidate[slot] = candidate
         return candidate
 
@@ -374,12 +383,11 @@ class Policy:
         renamed &= ts - self._named[slot] >= settings.settled
         first = np.where(familiar, settings.torn, settings.doubt)
         first[candidate != NOTHING] = settings.agree
-        later = np.where(
-            renamed & (candidate != NOTHING) & ~labelled, settings.torn, settings.leave
-        )
+        later = np.where(renamed & ~labelled, settings.torn, settings.leave)
         needed = np.where(state == LEARNING, first, later)
         another = (state == LEARNING) | (candidate != device)
         turned = another & (self._agreeing[slot] >= needed)
+        turned &= ~renamed | (ts - self._turning[slot] >= settings.lasting)
 
         new_state = np.where(renamed, CHANGED, IDENTIFIED)
         new_state[labelled] = np.where(candidate == given, IDENTIFIED, IMPOSTOR)[labelled]

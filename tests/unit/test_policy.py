@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ SETTINGS = PolicySettings(
     torn=3,
     leave=3,
     settled=0,
+    lasting=0,
     calm=100,
     reminder=1000,
 )
@@ -90,7 +92,7 @@ def test_a_known_host_is_not_unknown_for_one_strange_window() -> None:
 def test_a_named_host_that_stays_strange_becomes_unknown_after_more_windows_than_a_new_one() -> (
     None
 ):
-    made = policy(replace(SETTINGS, leave=5))
+    made = policy(replace(SETTINGS, leave=5, settled=100))
     known = [FAMILIAR] * 2 + [STRANGE] * 9
     decisions = feed(made, [LAMP] * 11, known=known)
     assert said(decisions)[1:] == [("unknown", -1, "change", 8.0)]
@@ -109,6 +111,22 @@ def test_a_host_that_had_a_name_for_long_gets_another_only_in_the_long_run() -> 
     feed(made, [LAMP] * 3)
     assert said(feed(made, [LENS] * 7, start=10.0)) == []
     assert said(feed(made, [LENS], start=17.0)) == [("changed", 1, "change", 17.0)]
+
+
+def test_a_host_that_had_a_name_for_long_loses_it_only_in_the_long_run() -> None:
+    made = policy(replace(SETTINGS, torn=7))
+    feed(made, [LAMP] * 3)
+    assert said(feed(made, [LAMP] * 7, start=10.0, known=-9.0)) == []
+    assert said(feed(made, [LAMP], start=17.0, known=-9.0)) == [("unknown", -1, "change", 17.0)]
+
+
+@pytest.mark.parametrize("windows", [[LENS] * 50, [NEITHER] * 50], ids=["another", "none"])
+def test_a_burst_takes_no_name_that_a_host_had_for_long(windows: list[list[float]]) -> None:
+    made = policy(replace(SETTINGS, lasting=60))
+    feed(made, [LAMP] * 3)
+    assert said(feed(made, windows, start=10.0)) == []
+    states = [one[0] for one in said(feed(made, windows, start=100.0))]
+    assert states == ["changed" if windows[0] == LENS else "unknown"]
 
 
 def test_a_short_disagreement_changes_nothing() -> None:

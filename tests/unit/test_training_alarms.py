@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,18 @@ import pytest
 
 from nba_broker.messages import port_code
 from nba_broker.pools import Pools
+from nba_broker.scorer import Scorer
 from nba_broker.surprise import SurpriseSettings
 from tests.unit.helpers import pools
 from training.alarms import (
     Followed,
     alarms,
+    between,
     binomial_bounds,
-    false_alarms,
+    judged,
     poisson_bounds,
+    printed,
+    rated,
     table,
 )
 from training.attacks import ATTACKS
@@ -49,8 +54,14 @@ def two_devices(monkeypatch: pytest.MonkeyPatch) -> Followed:
         ),
         table=made.table,
     )
-    since = np.full(2, BEGIN + 4 * DAY)
-    return Followed(sessions, host, dst, made, since, np.full(2, ts[-1]))
+    since, learned = np.full(2, BEGIN + 4 * DAY), np.full(2, BEGIN + 3 * DAY)
+    return Followed(sessions, host, dst, made, since, np.full(2, ts[-1]), learned)
+
+
+@pytest.fixture
+def scorer(model_folder: Callable[..., Path]) -> Scorer:
+    """Who calls AS 1 is a Lamp, who calls AS 2 a Lens."""
+    return Scorer(model_folder())
 
 
 def test_the_exact_bounds_are_those_of_the_tables() -> None:
@@ -60,39 +71,68 @@ def test_the_exact_bounds_are_those_of_the_tables() -> None:
     assert binomial_bounds(95, 100) == pytest.approx((0.8872, 0.9836), abs=1e-4)
 
 
-def test_quiet_devices_raise_no_alarm_and_a_scan_does(two_devices: Followed) -> None:
-    result = alarms(two_devices, [SurpriseSettings().threshold], trials=5, say=lambda line: None)
+def test_quiet_devices_raise_no_alarm_and_a_scan_does(
+    two_devices: Followed, scorer: Scorer
+) -> None:
+    thresholds = [SurpriseSettings().threshold]
+    result = alarms(two_devices, scorer, thresholds, trials=5, say=lambda line: None)
     (row,) = result["thresholds"].values()
-    assert row["notices"] == []
-    assert result["device_weeks"] == pytest.approx(8 / 7, abs=0.01)
+    assert row["notices"] == row["wrong"] == []
+    assert row["device_weeks"] == row["device_weeks_with_baseline"]
+    assert row["device_weeks"] == pytest.approx(8 / 7, abs=0.01)
     scan = row["attacks"]["scan"]
-    assert (scan["noticed"], scan["trials"]) == (5, 5)
+    assert (scan["noticed"], scan["trials"], scan["as"]) == (5, 5, {"misbehaving": 5})
     assert scan["minutes"][0] < 1
     assert any("scan | 5 of 5" in line for line in table(result))
 
 
-def test_a_swapped_device_is_another_one(two_devices: Followed) -> None:
-    result = alarms(two_devices, [4.0], trials=5, say=lambda line: None)
+def test_a_swapped_device_is_another_one(two_devices: Followed, scorer: Scorer) -> None:
+    result = alarms(two_devices, scorer, [1e6], trials=5, say=lambda line: None)
     (row,) = result["thresholds"].values()
-    assert row["attacks"]["device-swapped"]["noticed"] == 5
-    assert row["attacks"]["addresses-swapped"]["noticed"] == 5
+    for name in ("device-swapped", "addresses-swapped"):
+        assert row["attacks"][name]["as"] == {"changed": 5}
 
 
-def test_alarms_while_a_host_misbehaves_are_one_notice(two_devices: Followed) -> None:
+def test_a_device_that_changes_is_a_notice_and_a_wrong_change(
+    two_devices: Followed, scorer: Scorer
+) -> None:
     sessions = two_devices.sessions
     odd = (sessions.series == 0) & (sessions.ts > BEGIN + 5 * DAY)
     pool = np.where(odd, sessions.pool[1], sessions.pool)
     changed = replace(two_devices, sessions=replace(sessions, pool=pool.astype(np.int32)))
-    (notice,) = false_alarms(changed, SurpriseSettings(threshold=4.0))
-    assert notice["device"] == "Lamp"
-    assert notice["evidence"][0].startswith("as:2 443/tcp at ")
+    part = judged(changed, scorer, SurpriseSettings())
+    assert [one["state"] for one in part["notices"]] == ["misbehaving", "changed"]
+    first, second = part["notices"]
+    assert (first["device"], first["name"]) == ("Lamp", "Lamp")
+    assert "as:2 443/tcp" in first["why"]
+    assert second["name"] == "Lens"
+    assert second["why"].startswith("was misbehaving Lamp; Lens=0.9")
+    assert part["wrong"] == part["notices"]
+    row = rated([part, part])
+    assert row["rate"] == pytest.approx(4 / row["device_weeks"])
+    assert any("wrong: 0." in line for line in printed(row))
+
+
+def test_a_day_is_judged_alone_and_nothing_after_it_is_known(
+    two_devices: Followed, scorer: Scorer
+) -> None:
+    day = between(two_devices, BEGIN + 5 * DAY, BEGIN + 6 * DAY)
+    assert day.sessions.ts.max() < BEGIN + 6 * DAY
+    part = judged(day, scorer, SurpriseSettings())
+    assert part["device_weeks"] == pytest.approx(2 / 7)
+    assert part["host_days"] in (2, 4)
 
 
 @pytest.mark.parametrize("flags", [["--last", "0.5"], ["--judged", "2019-07-03T12:00"]])
 def test_the_command_judges_real_traffic(
-    data: Path, tmp_path: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+    data: Path,
+    tmp_path: Path,
+    flags: list[str],
+    model_folder: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     lsif = data / "lsif"
+    flags = [*flags, "--model", str(model_folder())]
     command = ["alarms", str(lsif), "--labels", str(lsif / "labels.csv"), "--trials", "1"]
     command += ["--until", "2019-07-07", "--json", str(tmp_path / "alarms.json"), *flags]
     assert main(command) == 0
@@ -102,10 +142,14 @@ def test_the_command_judges_real_traffic(
     assert "| scan | " in capsys.readouterr().out
 
 
-def test_hosts_that_are_still_learned_cannot_be_judged(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_time_with_nothing_to_judge_is_one_clear_line(
+    data: Path,
+    tmp_path: Path,
+    model_folder: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     lsif = data / "lsif" / "2019-07-01"
     labels = str(data / "lsif" / "labels.csv")
-    assert main(["alarms", str(lsif), "--labels", labels, "--json", str(tmp_path / "a")]) == 1
-    assert "learned" in capsys.readouterr().err
+    command = ["alarms", str(lsif), "--labels", labels, "--json", str(tmp_path / "a")]
+    assert main([*command, "--model", str(model_folder()), "--judged", "2020-01-01"]) == 1
+    assert "to be judged" in capsys.readouterr().err
