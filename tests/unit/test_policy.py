@@ -116,8 +116,8 @@ def test_a_host_that_had_a_name_for_long_gets_another_only_in_the_long_run() -> 
 def test_a_host_that_had_a_name_for_long_loses_it_only_in_the_long_run() -> None:
     made = policy(replace(SETTINGS, torn=7))
     feed(made, [LAMP] * 3)
-    assert said(feed(made, [LAMP] * 7, start=10.0, known=-9.0)) == []
-    assert said(feed(made, [LAMP], start=17.0, known=-9.0)) == [("unknown", -1, "change", 17.0)]
+    assert said(feed(made, [LAMP] * 6, start=10.0, known=-9.0)) == []
+    assert said(feed(made, [LAMP], start=16.0, known=-9.0)) == [("unknown", -1, "change", 16.0)]
 
 
 @pytest.mark.parametrize("windows", [[LENS] * 50, [NEITHER] * 50], ids=["another", "none"])
