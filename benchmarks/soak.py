@@ -27,7 +27,7 @@ from benchmarks.live import PUBLISH
 from nba_broker import snapshot
 from nba_broker.config import shipped
 from nba_broker.zeek_process import find_zeek, free_port
-from tests.zeek.zeek_process import Cluster
+from tests.zeek.zeek_process import Cluster, wait_until
 
 DOWN = 3.0  # seconds until a service manager starts a killed worker again
 NOTICE = 15.0  # seconds in which a replaced file is noticed
@@ -107,6 +107,7 @@ class Soak:
         self.lost = self.missed = 0  # by all workers
         self.unaccounted = 0
         self.invalid = self.late = 0
+        self._past: set[str] = set()  # runs that are over
         self._known: dict[Node, tuple[str, int]] = {}  # of the worker's snapshot
         self._before: dict[Node, Counts] = {}  # of the worker, as the sensors' runs began
         self.zeek = self._start_zeek()
@@ -119,13 +120,17 @@ class Soak:
         zeek.start()
         return zeek
 
-    def _start_worker(self) -> live.Running:
+    def _positions(self) -> dict[Node, tuple[str, int]]:
+        """The run, and how much of what it sent, that the last snapshot holds of each sensor."""
         file = self.state / snapshot.FILE
-        self._known = {}
-        if file.exists():
-            with file.open("rb") as content:
-                positions = json.loads(content.readline())["positions"]
-            self._known = {node: (run, sent) for node, (run, sent) in positions.items()}
+        if not file.exists():
+            return {}
+        with file.open("rb") as content:
+            positions = json.loads(content.readline())["positions"]
+        return {node: (run, sent) for node, (run, sent) in positions.items()}
+
+    def _start_worker(self) -> live.Running:
+        self._known = self._positions()
         self._before = {}
         return live.start(
             self.zeek.url,
@@ -154,12 +159,21 @@ class Soak:
         self.late += int(found.get("nba_late_sessions_total", 0))
 
     def kill_worker(self) -> None:
-        """Without a chance to save anything; another starts soon."""
+        """Without a chance to save anything; another starts soon.
+
+        After a snapshot of these runs of the sensors: what was received of earlier ones would
+        otherwise be counted by nobody but the worker that is killed.
+        """
+        wait_until(self._saved, 120, "a snapshot")
         self._close_worker()
         self.worker.process.kill()
         self.worker.process.wait()
         time.sleep(DOWN)
         self.worker = self._start_worker()
+
+    def _saved(self) -> bool:
+        runs = {run for run, _ in self._positions().values()}
+        return len(runs) == SENSORS and runs.isdisjoint(self._past)
 
     def restart_zeek(self) -> None:
         """In the middle of everything: the sensors go first, as when ZeekControl stops them."""
@@ -178,6 +192,7 @@ class Soak:
             node = row["node"]
             run, sent = self._known.get(node, ("", 0))
             known = sent if run == row["run"] else 0
+            self._past.add(row["run"])
             self.sent += int(row["sent"])
             self.seen += int(row["seen"])
             self.skipped += int(row["skipped"])
