@@ -44,7 +44,7 @@ BEATS = Path(__file__).with_name("beats.zeek")
 _START = 1.7e9
 
 
-def make_capture(path: Path, flows: int = FLOWS, seconds: float = SECONDS) -> None:
+def make_capture(path: Path, flows: int, seconds: float) -> None:
     """Flows of one packet each, so that nothing but their starts gives Zeek work."""
     sessions = concatenate(list(Traffic(HOSTS).random(flows)))
     times = _START + np.rint(np.arange(flows) * (seconds / flows) * 1e6) / 1e6
@@ -58,7 +58,7 @@ def cost() -> Iterator[Figure]:
     """A sensor of a cluster over a capture, with and without the package: processor time."""
     with tempfile.TemporaryDirectory(prefix="nba-") as name:
         folder = Path(name)
-        make_capture(folder / "flows.pcap")
+        make_capture(folder / "flows.pcap", FLOWS, SECONDS)
         without = _without(folder / "without", folder / "flows.pcap")
         with_it = _with(folder / "with", folder / "flows.pcap")
     yield "sensor.without", without, "cpu-s"
@@ -150,7 +150,7 @@ def outage() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="nba-") as name:
         folder = Path(name)
         flows = folder / "flows.pcap"
-        make_capture(flows)
+        make_capture(flows, FLOWS, SECONDS)
         alone = ZeekProcess(folder / "alone", (*replay(flows), BEATS))
         alone.start()
         time.sleep(SECONDS)
