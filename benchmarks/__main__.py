@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import live, offline
+from benchmarks import cluster, live, offline, processes, sensor
 from benchmarks.offline import Figure
 from nba_broker.zeek_process import find_zeek
 
 RUNS = 5
-ONCE = ("fit",)  # takes minutes, and most of them sums that take the same time every time
+# These take minutes: sums that take the same time every time, or waiting for what must not happen.
+ONCE = ("fit", "outage")
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "pipeline": lambda _: offline.pipeline(),
@@ -31,19 +29,14 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "fit": lambda arguments: offline.fit(arguments.archive, arguments.labels),
     "transport": lambda _: live.transport(),
     "end-to-end": lambda _: live.end_to_end(),
+    "cluster": lambda _: cluster.throughput(),
+    "overload": lambda _: cluster.overload(),
+    "latency": lambda _: cluster.latency(),
+    "sensor": lambda _: sensor.cost(),
+    "outage": lambda _: sensor.outage(),
 }
-NEED_ZEEK = ("transport", "end-to-end")
+NEED_ZEEK = ("transport", "end-to-end", "cluster", "overload", "latency", "sensor", "outage")
 NEED_EXTRA = ("archive", "archive-ten-million", "fit")
-
-
-def machine() -> str:
-    """Processor and number of cores."""
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
 
 
 def measure(name: str, runs: int, options: Sequence[str]) -> Iterator[Figure]:
@@ -81,7 +74,7 @@ def main() -> int:
         options = ["--archive", str(arguments.archive), "--labels", str(arguments.labels)]
     elif arguments.archive or arguments.labels:
         parser.error("--archive and --labels go together")
-    about = {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    about = processes.about()
     for name in arguments.names or BENCHMARKS:
         if name in NEED_ZEEK and find_zeek() is None:
             print(f"{name} needs Zeek and is left out", file=sys.stderr)

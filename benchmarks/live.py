@@ -11,116 +11,209 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import orjson
+
+from benchmarks import processes
 from benchmarks.offline import Figure
-from nba_broker.link import Link, SessionBatch, decode, encode_ack, encode_hello
-from nba_broker.zeek_process import find_scripts, find_zeek, free_port
+from nba_broker.link import Ledger, Link, SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.zeek_process import free_port
+from tests.zeek.zeek_process import Standalone
 
 SESSIONS = 2_000_000
+ENOUGH = 0.99  # of the sessions: the last batch is held back until a sensor's next heartbeat
 PATIENCE = 300.0
+QUIET = 3.0  # seconds without a frame after which nothing more comes
+PUBLISH = Path(__file__).with_name("publish.zeek")
+
+RUN = ("nba_broker.cli", "run")
+"""The worker's module, and what its command line begins with."""
 
 
 @contextlib.contextmanager
 def publishing() -> Iterator[str]:
     """A single Zeek with the package that waits for a worker; gives its address."""
-    zeek = find_zeek()
-    assert zeek is not None
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="nba-") as folder:
-        process = subprocess.Popen(
-            [
-                zeek,
-                find_scripts() / "standalone.zeek",
-                Path(__file__).with_name("publish.zeek"),
-                f"NBA::listen_port={port}/tcp",
-                f"NBA::bench_sessions={SESSIONS}",
-            ],
-            cwd=folder,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield f"ws://127.0.0.1:{port}/v1/messages/json"
-        finally:
-            process.terminate()
-            process.wait()
+    with (
+        tempfile.TemporaryDirectory(prefix="nba-") as folder,
+        Standalone(Path(folder), (PUBLISH, f"NBA::bench_sessions={SESSIONS}")) as zeek,
+    ):
+        yield zeek.url
 
 
 def transport() -> Iterator[Figure]:
     """A client that only decodes and acknowledges: what the transport itself can carry."""
     with publishing() as url:
-        yield "transport.sessions", asyncio.run(_carry(url)), "sessions/s"
-
-
-async def _carry(url: str) -> float:
-    link = Link(url, pause=0.05)
-    received, began = 0, 0.0
-
-    async def joined() -> None:
-        await link.send([encode_hello("bench")])
-
-    async with contextlib.aclosing(link.frames(joined)) as frames:
-        async for frame in frames:
-            message = decode(frame)
-            if isinstance(message, SessionBatch):
-                began = began or time.monotonic()
-                received += len(message.sessions)
-                if message.seq % 8 == 0:
-                    await link.send([encode_ack(message.node, message.run, message.seq)])
-                if received >= SESSIONS:
-                    break
-    return received / (time.monotonic() - began)
+        yield "transport.sessions", asyncio.run(carry(url, SESSIONS)).rate, "sessions/s"
 
 
 def end_to_end() -> Iterator[Figure]:
     """``nba-broker run``: received, mapped, kept and scored, each batch acknowledged after that."""
-    metrics = f"127.0.0.1:{free_port()}"
-    with publishing() as url:
-        command = [sys.executable, "-m", "nba_broker.cli", "run", "--url", url]
-        worker = subprocess.Popen([*command, "--metrics", metrics], stderr=subprocess.DEVNULL)
-        try:
-            rate, found = _watch(f"http://{metrics}/metrics")
-            memory = _resident(worker.pid)
-        finally:
-            worker.send_signal(signal.SIGTERM)
-            worker.wait()
+    with publishing() as url, worker(url) as running:
+        rate = running.watch(SESSIONS)
+        found, memory = running.metrics(), processes.resident(running.process.pid)
     yield "end_to_end.sessions", rate, "sessions/s"
     yield "end_to_end.lost", found["nba_lost_sessions_total"], "sessions"
     yield "end_to_end.scored", found["nba_scored_windows_total"], "windows"
     yield "end_to_end.resident", memory / 1e6, "MB"
 
 
-def _watch(url: str) -> tuple[float, dict[str, float]]:
-    """Sessions per second from the first to the last, and the metrics after that."""
-    began = time.monotonic()
-    first: tuple[float, float] | None = None
-    while time.monotonic() < began + PATIENCE:
-        time.sleep(0.1)
-        with contextlib.suppress(OSError):
-            found = _scrape(url)
-            done, now = found.get("nba_processed_sessions_total", 0.0), time.monotonic()
-            if done and first is None:
-                first = now, done
-            # The last batch is held back until Zeek's next heartbeat: it is not waited for.
-            if first and done >= 0.99 * SESSIONS:
-                return (done - first[1]) / (now - first[0]), found
-    raise TimeoutError(f"the worker took no {SESSIONS} sessions in {PATIENCE:.0f} s")
+class Carried(NamedTuple):
+    """What came through to a client: sessions, those lost, and sessions per second."""
+
+    received: int
+    lost: int
+    rate: float
 
 
-def _scrape(url: str) -> dict[str, float]:
-    """Metrics by name, summed over their labels."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    found: dict[str, float] = {}
-    for line in lines:
-        if not line.startswith("#"):
-            name, _, value = line.rpartition(" ")
-            name = name.partition("{")[0]
-            found[name] = found.get(name, 0.0) + float(value)
+async def carry(url: str, sessions: int) -> Carried:
+    """Decode and acknowledge batches until nearly so many sessions have come or are lost."""
+    link, ledger = Link(url, pause=0.05), Ledger()
+    began = said = time.monotonic()
+
+    async def joined() -> None:
+        await link.send([encode_hello("bench")])
+
+    async with (
+        asyncio.timeout(PATIENCE),
+        contextlib.aclosing(link.frames(joined)) as frames,
+    ):
+        async for frame in frames:
+            message = decode(frame)
+            if not isinstance(message, SessionBatch):
+                continue
+            now = time.monotonic()
+            if not ledger.received:
+                began = now
+            ledger.enter(message)
+            if message.seq % 8 == 0 or not len(message.sessions):
+                await link.send([encode_ack(message.node, message.run, message.seq)])
+            if now - said > 5:
+                said = now
+                await link.send([encode_hello("bench")])
+            if ledger.received + ledger.lost >= ENOUGH * sessions:
+                break
+    rate = ledger.received / (time.monotonic() - began)
+    return Carried(ledger.received, ledger.lost, rate)
+
+
+async def carry_single(url: str, sessions: int) -> Carried:
+    """Decode sessions that are events of their own until none comes any more."""
+    link = Link(url, pause=0.05)
+    received, began, last = 0, 0.0, time.monotonic()
+
+    async def joined() -> None:
+        await link.send([encode_hello("bench")])
+
+    async with (
+        asyncio.timeout(PATIENCE),
+        contextlib.aclosing(link.frames(joined)) as frames,
+    ):
+        # Sensors' heartbeats come all the time, so that this always ends.
+        async for frame in frames:
+            now = time.monotonic()
+            if orjson.loads(frame)["data"][2]["data"][0]["data"] == "NBA::bench_session":
+                began = began or now
+                received, last = received + 1, now
+            elif now - last > QUIET and received:
+                break
+    return Carried(received, sessions - received, received / max(last - began, 1e-9))
+
+
+class Running:
+    """A worker in a process of its own, and what it says of itself."""
+
+    def __init__(self, process: subprocess.Popen[bytes], metrics: str) -> None:
+        self.process = process
+        self._url = f"http://{metrics}/metrics"
+
+    def stop(self) -> None:
+        """Let it finish what it has, and end; it may have ended, or been stopped, before."""
+        for number in (signal.SIGCONT, signal.SIGTERM):
+            self.process.send_signal(number)
+        self.process.wait()
+
+    def metrics(self) -> dict[str, float]:
+        """Its metrics by name, summed over their labels; raises OSError."""
+        return total(self.labelled())
+
+    def labelled(self) -> dict[tuple[str, str], float]:
+        """Its metrics by name and labels; raises OSError."""
+        with urllib.request.urlopen(self._url, timeout=10) as answer:
+            return parse(answer.read().decode())
+
+    def watch(self, sessions: int) -> float:
+        """Sessions per second from the first that it has worked on to nearly the last."""
+        deadline = time.monotonic() + PATIENCE
+        first: tuple[float, float] | None = None
+        while time.monotonic() < deadline and self.process.poll() is None:
+            time.sleep(0.1)
+            with contextlib.suppress(OSError):
+                done = self.metrics().get("nba_processed_sessions_total", 0.0)
+                now = time.monotonic()
+                if done and first is None:
+                    first = now, done
+                if first and done >= ENOUGH * sessions:
+                    return (done - first[1]) / (now - first[0])
+        raise TimeoutError(f"the worker took no {sessions} sessions in {PATIENCE:.0f} s")
+
+    def settle(self, patience: float = 30.0) -> dict[str, float]:
+        """Its metrics once it has heard of everything: nothing waits, and nothing more comes."""
+        deadline = time.monotonic() + patience
+        before: dict[str, float] = {}
+        while time.monotonic() < deadline:
+            found = self.metrics()
+            if not found["nba_queue_messages"] and accounted(found) == accounted(before) > 0:
+                return found
+            before = found
+            time.sleep(2)
+        raise TimeoutError("sessions still arrive")
+
+
+ACCOUNTS = ("received", "lost", "skipped", "missed")
+
+
+def accounted(metrics: dict[str, float]) -> int:
+    """The sessions that a worker knows the fate of."""
+    return round(sum(metrics.get(f"nba_{name}_sessions_total", 0.0) for name in ACCOUNTS))
+
+
+def parse(text: str) -> dict[tuple[str, str], float]:
+    """Prometheus's text format: values by name and labels, as ``name`` and ``{...}``."""
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            head, _, value = line.rpartition(" ")
+            name, brace, labels = head.partition("{")
+            found[name, brace + labels] = float(value)
     return found
 
 
-def _resident(process: int) -> int:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def total(metrics: dict[tuple[str, str], float]) -> dict[str, float]:
+    """Metrics by name, summed over their labels."""
+    found: dict[str, float] = {}
+    for (name, _), value in metrics.items():
+        found[name] = found.get(name, 0.0) + value
+    return found
+
+
+def start(
+    url: str, *options: str | Path, command: Sequence[str] = RUN, errors: Path = Path(os.devnull)
+) -> Running:
+    """``nba-broker run``, or another module; what it says is appended to ``errors``."""
+    metrics = f"127.0.0.1:{free_port()}"
+    line = [sys.executable, "-m", *command, "--url", url, "--metrics", metrics, *options]
+    with errors.open("ab") as file:
+        return Running(subprocess.Popen(line, stderr=file), metrics)
+
+
+@contextlib.contextmanager
+def worker(url: str, *options: str | Path, command: Sequence[str] = RUN) -> Iterator[Running]:
+    """As :func:`start`; stopped in the end."""
+    running = start(url, *options, command=command)
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -369,6 +369,7 @@ class Ledger:
     def __init__(self, positions: Mapping[str, Position] | None = None) -> None:
         self.accounts: dict[str, Account] = {}
         self._known = dict(positions or {})
+        self._kept = dict(self._known)
 
     def enter(self, batch: SessionBatch) -> bool:
         """Account for a batch; False when it is a repetition that must not be worked on."""
@@ -381,10 +382,14 @@ class Ledger:
         account.add(batch)
         return True
 
+    def keep(self, node: str, position: Position) -> None:
+        """The node's sessions are part of the pipeline's state up to there now."""
+        self._kept[node] = position
+
     def positions(self) -> dict[str, Position]:
-        """How far every node's sessions are accounted for, as a snapshot keeps it."""
-        heard = {node: Position(one.run, one.sent) for node, one in self.accounts.items()}
-        return self._known | heard
+        """How far every node's sessions are part of the state, for the snapshot with that state:
+        whoever starts from it has missed the rest."""
+        return self._kept.copy()
 
     @property
     def received(self) -> int:

@@ -99,6 +99,11 @@ class Reorder:
         """Sessions held back."""
         return sum(map(len, self._pending))
 
+    @property
+    def oldest(self) -> float:
+        """Event time of the earliest session that is held back; infinity if none is."""
+        return min((float(part.ts.min()) for part in self._pending), default=np.inf)
+
     def add(self, node: str, clock: float, sessions: Sessions, now: float) -> None:
         """Take one node's batch; ``clock`` is its network time, ``now`` the worker's own monotonic
         time in seconds."""

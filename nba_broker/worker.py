@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import secrets
 import signal
@@ -104,6 +105,8 @@ class Worker:
         self._rivals: dict[str, float] = {}
         self._outbox: deque[str] = deque(maxlen=OUTBOX)
         self._acks: dict[str, tuple[str, int]] = {}
+        # By node: the last session's time, and the position, of what may be held back.
+        self._held: dict[str, deque[tuple[float, Position]]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         self._joined = 0.0
         self._fresh = asyncio.Event()
@@ -255,7 +258,7 @@ class Worker:
             for message in messages:
                 if isinstance(message, SessionBatch):
                     self._acks[message.node] = (message.run, message.seq)
-        await self._publish(await loop.run_in_executor(self._thread, self.pipeline.finish))
+        await self._publish(await loop.run_in_executor(self._thread, self._finish))
         while self._outbox and self.link.connected:
             await asyncio.sleep(ACK_PERIOD)
             await self._publish([])
@@ -268,6 +271,9 @@ class Worker:
             else:
                 now = time.monotonic()
                 self.pipeline.add(message.node, message.now, message.sessions, now)
+                last = float(message.sessions.ts.max(initial=-math.inf))
+                position = Position(message.run, message.sent)
+                self._held.setdefault(message.node, deque()).append((last, position))
         try:
             return self.pipeline.flush(time.monotonic())
         except Exception as error:
@@ -277,6 +283,20 @@ class Worker:
                 LOG.error("a failure of this program; please report it", exc_info=True)
             self._invalid(kind, repr(error))
             return []
+        finally:
+            self._keep()
+
+    def _finish(self) -> list[Verdict]:
+        verdicts = self.pipeline.finish()
+        self._keep()
+        return verdicts
+
+    def _keep(self) -> None:
+        """Note what the reordering holds back no longer, so that a snapshot knows what is in it."""
+        oldest = self.pipeline.reorder.oldest
+        for node, held in self._held.items():
+            while held and held[0][0] < oldest:
+                self.ledger.keep(node, held.popleft()[1])
 
     async def _tick(self) -> None:
         """Wake the pipeline in a silence, so that what silent nodes held back goes on."""

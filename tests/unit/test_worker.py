@@ -16,10 +16,11 @@ import pytest
 from nba_broker import answers, lock, metrics, snapshot
 from nba_broker.answers import Answer
 from nba_broker.errors import AnswersError, ConfigError, LinkError
-from nba_broker.link import Position, encode_hello
+from nba_broker.link import Position, SessionBatch, decode, encode_hello
 from nba_broker.messages import Verdict, port_name
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
+from nba_broker.reorder import Reorder
 from nba_broker.worker import Worker
 from nba_broker.zeek_process import free_port
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
@@ -28,7 +29,15 @@ ModelFolder = Callable[..., Path]
 Rows = list[tuple[float, str, str, str]]
 
 
-def frame(seq: int, rows: Rows, sent: int, *, skipped: int = 0, node: str = "worker-1") -> bytes:
+def frame(
+    seq: int,
+    rows: Rows,
+    sent: int,
+    *,
+    skipped: int = 0,
+    node: str = "worker-1",
+    clock: float = 1e6,
+) -> bytes:
     """A batch as Zeek sends it; its clock is far past its sessions."""
 
     def value(kind: str, data: Any) -> dict[str, Any]:
@@ -41,7 +50,7 @@ def frame(seq: int, rows: Rows, sent: int, *, skipped: int = 0, node: str = "wor
     arguments = [
         *(value("string", text) for text in (node, "R1")),
         *(value("count", number) for number in (seq, sent, skipped)),
-        value("real", 1e6),
+        value("real", clock),
         column("real", table.ts.tolist()),
         column("address", table.host),
         column("string", table.uid),
@@ -116,6 +125,24 @@ def test_a_worker_that_is_terminated_keeps_its_state(
     made = pipeline(model_folder())
     assert snapshot.restore(state, made) == {"worker-1": Position("R1", 20)}
     assert made.hosts == 1
+
+
+def test_a_snapshot_claims_no_session_that_waits_or_is_held_back(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder(), reorder=Reorder(settle=0))
+    worker = Worker(Zeek(), made, name="w")  # type: ignore[arg-type]
+    batches = [
+        decode(frame(seq, LAMP[start : start + 10], start + 10, clock=clock))
+        for seq, start, clock in ((1, 0, 10.0), (2, 10, 15.0))
+    ]
+    for batch in batches:
+        assert isinstance(batch, SessionBatch)
+        worker.ledger.enter(batch)
+    assert worker.ledger.positions() == {}
+    worker._push(batches)  # type: ignore[arg-type]
+    # Of the second batch only what is older than the sensor's clock is part of the state.
+    assert worker.ledger.positions() == {"worker-1": Position("R1", 10)}
+    worker._finish()
+    assert worker.ledger.positions() == {"worker-1": Position("R1", 20)}
 
 
 def test_a_snapshot_is_written_while_the_worker_works(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import live
+from benchmarks import cluster, live, sensor
 from tests.zeek.test_worker import (
     ENVIRONMENT,
     broker,
@@ -85,3 +85,34 @@ def test_the_live_benchmarks_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     figures = {name: value for name, value, _ in live.end_to_end()}
     assert figures["end_to_end.lost"] == 0
     assert figures["end_to_end.sessions"] > 0
+
+
+def test_the_benchmarks_of_a_cluster_account_for_every_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "SESSIONS", 50_000)
+    monkeypatch.setattr(cluster, "SINGLE", 5_000)
+    figures = {name: value for name, value, _ in cluster.throughput()}
+    assert figures["cluster.transport.lost"] == figures["cluster.worker.lost"] == 0
+    assert figures["cluster.worker.scored"] > 0
+    assert 0 <= figures["cluster.single_events.dropped"] <= 1
+    monkeypatch.setattr(cluster, "OVERLOAD", 4.0)
+    figures = {name: value for name, value, _ in cluster.overload()}
+    assert figures["overload.skipped"] > 0
+    assert figures["overload.unaccounted"] == figures["overload.lost"] == 0
+
+
+def test_no_verdict_is_there_before_the_hold_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "RATE", 4_000.0)
+    monkeypatch.setattr(cluster, "WARM", 2.0)
+    monkeypatch.setattr(cluster, "PACED", 4.0)
+    figures = {name: value for name, value, _ in cluster.latency()}
+    assert figures["latency.verdicts"] > 0
+    assert figures["latency.p50"] >= 100
+    assert figures["latency.p99_beyond_hold"] == pytest.approx(figures["latency.p99"] - 100)
+
+
+def test_what_the_package_costs_is_measured_on_the_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensor, "FLOWS", 2_000)
+    figures = {name: value for name, value, _ in sensor.cost()}
+    assert figures["sensor.with_against_without"] > 0

@@ -94,6 +94,12 @@ class ZeekProcess:
         return self.process is not None and self.process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
     def output(self) -> str:
         """What it has printed so far."""
         return (self.folder / "output").read_text()
@@ -182,7 +188,8 @@ class Cluster(_Listening):
     """Manager, logger, proxy and workers with the package, over ZeroMQ; each in its own folder.
 
     There is a worker (a sensor, named worker-1, worker-2, ...) for each element of ``sensors``:
-    its arguments to Zeek, see :func:`replay` and :func:`read`; ``()`` sees no traffic.
+    its arguments to Zeek, see :func:`replay` and :func:`read`; ``()`` sees no traffic. Without
+    ``package`` it is a cluster of Zeek's alone.
     """
 
     def __init__(
@@ -190,8 +197,10 @@ class Cluster(_Listening):
         folder: Path,
         sensors: Sequence[Sequence[Argument]] = ((), ()),
         port: int | None = None,
+        package: bool = True,
     ) -> None:
         self.folder = folder
+        self.package = package
         self.port = port or free_port()
         self.logs = folder / "logger"
         # One endpoint for logs only: a second would be given half of all lines.
@@ -218,7 +227,7 @@ class Cluster(_Listening):
             (
                 "policy/frameworks/cluster/backend/zeromq",
                 "policy/frameworks/cluster/experimental",
-                PACKAGE,
+                *((PACKAGE, f"NBA::listen_port={self.port}/tcp") if self.package else ()),
                 "test-cluster",
                 *arguments,
             ),
@@ -239,8 +248,7 @@ class Cluster(_Listening):
         (self.folder / "cluster-layout.zeek").write_text("\n".join([*layout, "};", ""]))
         # Sockets in the common folder, relative as their names must be short.
         (self.folder / "test-cluster.zeek").write_text(
-            f"""\
-redef NBA::listen_port = {self.port}/tcp;
+            """\
 redef Log::default_rotation_interval = 0secs;
 redef Cluster::Backend::ZeroMQ::listen_xpub_endpoint = "ipc://../xpub";
 redef Cluster::Backend::ZeroMQ::listen_xsub_endpoint = "ipc://../xsub";
@@ -254,7 +262,8 @@ redef Cluster::Backend::ZeroMQ::connect_xsub_endpoint = "ipc://../xpub";
         self._write_layout()
         for node in self.nodes.values():
             node.start()
-        wait_until(lambda: listens(self.port), what="the manager to listen")
+        if self.package:
+            wait_until(lambda: listens(self.port), what="the manager to listen")
         wait_until(
             lambda: any(row["message"] == "cluster connected" for row in self.rows("cluster")),
             what="the cluster to connect",

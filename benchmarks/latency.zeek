@@ -1,0 +1,17 @@
+##! Writes down how long after their publication sessions came back as verdicts, in seconds.
+
+module NBA;
+
+global latencies = open("latencies");
+
+event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
+    vendor: string, state: string, previous: string, device: string,
+    category: string, confidence: double, alternatives: vector of string,
+    sessions: count, since: double, first_seen: double, reason: string,
+    evidence: vector of string, uids: vector of string, model: string,
+    worker: string)
+	{
+	# A new host's line comes of no score.
+	if ( reason != "new" )
+		print latencies, fmt("%.6f %.6f", ts, time_to_double(current_time()) - ts);
+	}

@@ -1,0 +1,247 @@
+"""What the package costs its sensor: processor time, and memory when the worker fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from benchmarks import live, processes
+from benchmarks.offline import Figure
+from benchmarks.traffic import Traffic
+from nba_broker.link import Link, SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.messages import Sessions
+from nba_broker.reorder import concatenate
+from nba_broker.zeek_process import free_port
+from tests.zeek.client import Client
+from tests.zeek.zeek_process import (
+    Cluster,
+    Standalone,
+    ZeekProcess,
+    listens,
+    read,
+    replay,
+    wait_until,
+)
+from tools import capture
+
+FLOWS = 200_000
+HOSTS = 1_000
+SECONDS = 100.0  # that the capture lasts
+HANG = 60.0  # seconds without the worker, of these
+SLOWER = 10.0  # times too slow is a slow worker
+BEATS = Path(__file__).with_name("beats.zeek")
+_START = 1.7e9
+
+
+def make_capture(path: Path, flows: int, seconds: float) -> None:
+    """Flows of one packet each, so that nothing but their starts gives Zeek work."""
+    sessions = concatenate(list(Traffic(HOSTS).random(flows)))
+    times = _START + np.rint(np.arange(flows) * (seconds / flows) * 1e6) / 1e6
+    sessions = Sessions(
+        times, sessions.host, sessions.uid, sessions.mac, sessions.dst, sessions.dport
+    )
+    capture.write(path, sessions)
+
+
+def cost() -> Iterator[Figure]:
+    """A sensor of a cluster over a capture, with and without the package: processor time."""
+    with tempfile.TemporaryDirectory(prefix="nba-") as name:
+        folder = Path(name)
+        make_capture(folder / "flows.pcap", FLOWS, SECONDS)
+        without = _without(folder / "without", folder / "flows.pcap")
+        with_it = _with(folder / "with", folder / "flows.pcap")
+    yield "sensor.without", without, "cpu-s"
+    yield "sensor.with", with_it, "cpu-s"
+    yield "sensor.with_against_without", with_it / without, "ratio"
+
+
+def _without(folder: Path, flows: Path) -> float:
+    arguments = ("-r", flows, Path(__file__).with_name("capture.zeek"))
+    with Cluster(folder, [arguments], package=False) as zeek:
+        return processes.ended(zeek.nodes[zeek.sensors[0]].pid)
+
+
+def _with(folder: Path, flows: Path) -> float:
+    """Every session is published and acknowledged; the sensor waits for nobody for long."""
+    with Cluster(folder, [read(flows)]) as zeek:
+        ended = threading.Event()
+        client = threading.Thread(target=lambda: asyncio.run(_acknowledge(zeek.url, ended)))
+        client.start()
+        try:
+            return processes.ended(zeek.nodes[zeek.sensors[0]].pid)
+        finally:
+            ended.set()
+            client.join()
+
+
+async def _acknowledge(url: str, ended: threading.Event) -> None:
+    """Acknowledge every batch until the sensor has ended."""
+    link = Link(url, pause=0.05)
+
+    async def hello() -> None:
+        await link.send([encode_hello("bench")])
+
+    async def work() -> None:
+        async with contextlib.aclosing(link.frames(hello)) as frames:
+            async for frame in frames:
+                message = decode(frame)
+                if isinstance(message, SessionBatch):
+                    await link.send([encode_ack(message.node, message.run, message.seq)])
+
+    task = asyncio.create_task(work())
+    while not ended.is_set() and not task.done():
+        await asyncio.sleep(0.5)
+        await hello()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+class Listener:
+    """A client of another port, which should hear Zeek's beats whatever happens to the worker."""
+
+    def __init__(self, port: int) -> None:
+        self.longest = float("inf")
+        """Seconds between two beats, at most; infinity when Zeek has left it alone."""
+        self._url = f"ws://127.0.0.1:{port}/v1/messages/json"
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        longest, last = 0.0, 0.0
+        with Client(self._url, ["zeek/bench/beat/"]) as client:
+            while not self._done.is_set():
+                with contextlib.suppress(TimeoutError):
+                    client.receive(timeout=0.5)
+                    now = time.monotonic()
+                    longest = max(longest, now - (last or now))
+                    last = now
+        # Ended by nobody but us, and after a beat that was heard.
+        self.longest = longest if last else self.longest
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+def outage() -> Iterator[Figure]:
+    """A single Zeek, which holds the WebSocket server too, over a capture at its own speed: without
+    the package, then with a worker that is absent, hangs, or is ten times too slow."""
+    with tempfile.TemporaryDirectory(prefix="nba-") as name:
+        folder = Path(name)
+        flows = folder / "flows.pcap"
+        make_capture(flows, FLOWS, SECONDS)
+        alone = ZeekProcess(folder / "alone", (*replay(flows), BEATS))
+        alone.start()
+        time.sleep(SECONDS)
+        without = processes.highest(alone.pid)
+        alone.stop()
+        yield "outage.without.memory", without / 1e6, "MB"
+        yield "outage.without.longest_pause", longest_pause(alone.output) * 1e3, "ms"
+        for failure in (absent, hung, slow):
+            yield from _outage(failure, folder, flows, without)
+
+
+Failure = Callable[[str], AbstractContextManager[live.Running]]
+"""Takes Zeek's address, fails for ``HANG`` seconds, and gives a worker that has just been told to
+work."""
+
+
+@contextlib.contextmanager
+def absent(url: str) -> Iterator[live.Running]:
+    """No worker."""
+    time.sleep(HANG)
+    with live.worker(url) as worker:
+        yield worker
+
+
+@contextlib.contextmanager
+def hung(url: str) -> Iterator[live.Running]:
+    """A worker that is stopped, and goes on."""
+    with live.worker(url) as worker:
+        worker.watch(1)
+        worker.process.send_signal(signal.SIGSTOP)
+        time.sleep(HANG)
+        worker.process.send_signal(signal.SIGCONT)
+        yield worker
+
+
+@contextlib.contextmanager
+def slow(url: str) -> Iterator[live.Running]:
+    """A worker that takes a tenth of the sessions, and another in its place."""
+    seconds = str(SLOWER * SECONDS / FLOWS)
+    with live.worker(url, "--slow", seconds, command=("benchmarks.worker",)) as worker:
+        time.sleep(HANG)
+        worker.process.kill()
+    with live.worker(url) as worker:
+        yield worker
+
+
+def _outage(failure: Failure, folder: Path, flows: Path, without: int) -> Iterator[Figure]:
+    port = free_port()
+    options = (*replay(flows), BEATS, f"Beats::listen_port={port}/tcp")
+    what = failure.__name__
+    with Standalone(folder / what, options) as zeek:
+        began = time.monotonic()
+        wait_until(lambda: listens(port), what="Zeek to listen on a second port")
+        with Listener(port) as listener, failure(zeek.url) as worker:
+            recovery = _recovery(worker)
+            time.sleep(max(began + SECONDS - time.monotonic(), 0))
+            memory = processes.highest(zeek.zeek.pid)
+            ended = not zeek.zeek.running
+    yield f"outage.{what}.memory_above_without", (memory - without) / 1e6, "MB"
+    yield f"outage.{what}.longest_pause", longest_pause(zeek.zeek.output) * 1e3, "ms"
+    yield f"outage.{what}.longest_pause_on_another_port", listener.longest * 1e3, "ms"
+    yield f"outage.{what}.recovery", recovery, "s"
+    yield f"outage.{what}.zeek_ended", float(ended), "processes"
+
+
+def _recovery(worker: live.Running) -> float:
+    """Seconds until sessions arrive and none is skipped any more; infinity if that never is."""
+    began = time.monotonic()
+    before: dict[str, float] = {}
+    while time.monotonic() < began + SECONDS - HANG:
+        with contextlib.suppress(OSError):
+            now = worker.metrics()
+            if before and recovered(before, now):
+                return time.monotonic() - began
+            before = now
+        time.sleep(0.5)
+    return float("inf")
+
+
+def recovered(before: dict[str, float], now: dict[str, float]) -> bool:
+    """Whether, between two looks at a worker's metrics, sessions came and none was skipped."""
+    received, skipped = "nba_received_sessions_total", "nba_skipped_sessions_total"
+    # A worker that has heard of no sensor has none of these.
+    came = now.get(received, 0.0) > before.get(received, 0.0)
+    return came and skipped in before and now[skipped] == before[skipped]
+
+
+def longest_pause(output: str) -> float:
+    """The longest pause that beats.zeek has found, in seconds; raises ValueError."""
+    for line in output.splitlines():
+        word, _, value = line.partition(" ")
+        if word == "longest":
+            return float(value)
+    raise ValueError(f"Zeek said nothing of its pauses: {output[-500:]}")
