@@ -1,4 +1,4 @@
-"""How often a host's baseline raises a false alarm, and which attacks it finds at that rate.
+"""How often a worker raises a false alarm, and which attacks it finds at that rate.
 
 Every host is followed from its first session on, and judged from a time on: what is judged was
 never learned from before. Attacks begin at random times of random hosts' judged part.
@@ -7,8 +7,9 @@ never learned from before. Attacks begin at random times of random hosts' judged
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,17 +18,22 @@ from scipy.stats import beta, chi2
 
 from nba_broker.conn_log import Archive
 from nba_broker.errors import ArchiveError
-from nba_broker.messages import port_name
-from nba_broker.policy import PolicySettings
+from nba_broker.messages import STATES
+from nba_broker.policy import NOTHING
 from nba_broker.pools import Pools
-from nba_broker.surprise import HOUR, Surprise, SurpriseSettings
+from nba_broker.scorer import Scorer
+from nba_broker.surprise import HOUR, SurpriseSettings
 from training.attacks import ATTACKS, HORIZON, Attack, NoVictimError, Victim
 from training.dataset import LabelledSessions
+from training.notices import Stream, Turn, raised, told, wrong
 
-WEEK = 604_800.0
+DAY = 86_400.0
+WEEK = 7 * DAY
 CONFIDENCE = 0.95
 SWAPS = ("device-swapped", "addresses-swapped")
 """Trials that need a second device: it takes a host's place, or both take each other's."""
+
+_SUMS = ("device_weeks", "device_weeks_with_baseline", "host_days", "changes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Followed:
     """Labelled sessions with their addresses, and each series' judged part.
 
     host, dst: addresses, [n], parallel to ``sessions``. since, until: float64 [series], seconds;
-    nan where a series has no session.
+    nan where a series has no session. learned: when its own baseline begins to count, likewise.
     """
 
     sessions: LabelledSessions
@@ -44,6 +50,18 @@ class Followed:
     pools: Pools
     since: np.ndarray
     until: np.ndarray
+    learned: np.ndarray
+
+    @property
+    def stream(self) -> Stream:
+        """The sessions with their series as hosts."""
+        one = self.sessions
+        return Stream(one.series, one.ts, one.pool, one.dport, one.table)
+
+    def weeks(self, since: np.ndarray) -> float:
+        """Device-weeks that are judged, from ``since`` [series] on."""
+        span = np.maximum(self.until - np.fmax(since, self.since), 0)
+        return float(np.nansum(span) / WEEK)
 
 
 def follow(
@@ -55,20 +73,17 @@ def follow(
     judged: float | None = None,
     last: float = 1.0,
 ) -> Followed:
-    """Judge each host from ``judged`` on, or the ``last`` share of its time; never while it is
-    learned. Raises ArchiveError when nothing is left to judge."""
-    since, until = np.full((2, len(sessions.labels)), np.nan)
+    """Judge each host from ``judged`` on, or the ``last`` share of its time. Raises ArchiveError
+    when nothing is left to judge."""
+    since, until, learned = np.full((3, len(sessions.labels)), np.nan)
     learning = SurpriseSettings().learning * HOUR
     for number in np.unique(sessions.series):
         ts = sessions.ts[sessions.series == number]
-        start = ts[-1] - last * (ts[-1] - ts[0]) if judged is None else judged
-        # A baseline is learned for whole hours.
-        since[number] = max(start, (ts[0] // HOUR) * HOUR + learning)
+        since[number] = ts[-1] - last * (ts[-1] - ts[0]) if judged is None else max(judged, ts[0])
         until[number] = ts[-1]
+        learned[number] = (ts[0] // HOUR) * HOUR + learning  # for whole hours
     if not (until > since).any():
-        raise ArchiveError(
-            f"no host is there for longer than the {learning / HOUR:.0f} hours that it is learned"
-        )
+        raise ArchiveError("no labelled host has a session in what is to be judged")
     return Followed(
         sessions,
         archive.addresses[rows["host"]],
@@ -76,45 +91,127 @@ def follow(
         pools,
         since,
         until,
+        learned,
+    )
+
+
+def between(followed: Followed, since: float, until: float) -> Followed:
+    """The same hosts up to ``until``, judged from ``since`` on."""
+    keep = followed.sessions.ts < until
+    return replace(
+        followed,
+        sessions=followed.sessions.select(keep),
+        host=followed.host[keep],
+        dst=followed.dst[keep],
+        since=np.fmax(followed.since, since),
+        until=np.fmin(followed.until, until),
     )
 
 
 def alarms(
     followed: Followed,
+    scorer: Scorer,
     thresholds: Sequence[float],
     *,
     trials: int = 100,
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Rates and detections at each threshold; the last one's notices are listed one by one."""
-    result: dict[str, Any] = {
-        "device_weeks": float(np.nansum(np.maximum(followed.until - followed.since, 0)) / WEEK),
-        "hosts": int((followed.until > followed.since).sum()),
-        "trials": trials,
-        "thresholds": {},
-    }
-    made = {name: _trials(followed, name, trials, seed) for name in (*ATTACKS, *SWAPS)}
+    """Rates and detections at each threshold of the baseline."""
+    result: dict[str, Any] = {"model": scorer.manifest.id, "trials": trials, "thresholds": {}}
+    made = {name: _trials(followed, name, trials, seed) for name in (*ATTACKS, *SWAPS) if trials}
     for threshold in thresholds:
         settings = SurpriseSettings(threshold=threshold)
-        notices = false_alarms(followed, settings)
-        weeks = result["device_weeks"]
-        low, high = poisson_bounds(len(notices))
-        row = {
-            "notices": notices,
-            "rate": len(notices) / weeks,
-            "rate_bounds": [low / weeks, high / weeks],
-            "attacks": {name: _detected(trial, settings) for name, trial in made.items()},
-        }
+        row = rated([judged(followed, scorer, settings)])
+        say(f"threshold {threshold:g}:")
+        for line in printed(row):
+            say(line)
+        row["attacks"] = {}
+        for name, trial in made.items():
+            row["attacks"][name] = _detected(trial, scorer, settings)
+            say(f"  {name}: {row['attacks'][name]['noticed']} of {row['attacks'][name]['trials']}")
         result["thresholds"][f"{threshold:g}"] = row
-        say(
-            f"threshold {threshold:g}: {len(notices)} notices in {weeks:.2f} device-weeks of "
-            f"{result['hosts']} hosts: {row['rate']:.2f} a device-week "
-            f"({row['rate_bounds'][0]:.2f} to {row['rate_bounds'][1]:.2f})"
-        )
-        for notice in notices:
-            say(f"  {notice['device']} {notice['when']}: {'; '.join(notice['evidence'])}")
     return result
+
+
+def judged(followed: Followed, scorer: Scorer, settings: SurpriseSettings) -> dict[str, Any]:
+    """What a worker with this model would have said in the judged parts.
+
+    ``changes`` of state, how many of them were ``wrong``, ``host_days`` on which a judged host had
+    sessions, and the ``notices``.
+    """
+    sessions, stream = followed.sessions, followed.stream
+    classes = scorer.manifest.classes
+    truth = sessions.class_of_series(classes)
+    turns = stream.turns(scorer, settings)
+
+    def within(moment: float, slot: int) -> bool:
+        return bool(followed.since[slot] <= moment)
+
+    counted = [one for one in turns if within(one.ts, one.slot)]
+    names = [one.device for one in classes]
+    in_part = sessions.ts >= followed.since[sessions.series]
+    days = np.stack([sessions.series[in_part], sessions.ts[in_part] // DAY])
+    return {
+        "device_weeks": followed.weeks(followed.since),
+        "device_weeks_with_baseline": followed.weeks(followed.learned),
+        "hosts": int((followed.until > followed.since).sum()),
+        "host_days": int(np.unique(days, axis=1).shape[1]),
+        "changes": len(counted),
+        "wrong": [
+            _described(followed, one, names) for one in counted if wrong(one, int(truth[one.slot]))
+        ],
+        "notices": [
+            _described(followed, one, names)
+            for one in raised(turns, stream.first_seen())
+            if within(one.ts, one.slot)
+        ],
+    }
+
+
+def _described(followed: Followed, turn: Turn, names: Sequence[str]) -> dict[str, Any]:
+    label, decision = followed.sessions.labels[turn.slot], turn.decision
+    return {
+        "host": label.host,
+        "device": label.unit or label.device,
+        "when": datetime.fromtimestamp(turn.ts, UTC).isoformat(" ", "seconds"),
+        "state": STATES[decision.state],
+        "name": names[decision.device] if decision.device != NOTHING else "",
+        "why": told(turn, names, followed.sessions.table),
+    }
+
+
+def rated(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Judged parts together, with their rates and the exact bounds of these."""
+    row: dict[str, Any] = {name: sum(part[name] for part in parts) for name in _SUMS}
+    row |= {name: [one for part in parts for one in part[name]] for name in ("wrong", "notices")}
+    row["hosts"] = max(part["hosts"] for part in parts)
+    bounds = poisson_bounds(len(row["notices"]))
+    row["rate"] = len(row["notices"]) / row["device_weeks"]
+    row["rate_bounds"] = [bound / row["device_weeks"] for bound in bounds]
+    row["wrong_per_host_day"] = len(row["wrong"]) / row["host_days"]
+    return row
+
+
+def printed(row: dict[str, Any]) -> list[str]:
+    """What :func:`rated` found, in lines to be read."""
+    low, high = row["rate_bounds"]
+    kinds = Counter(one["state"] for one in row["notices"])
+    lines = [
+        f"{len(row['notices'])} notices in {row['device_weeks']:.2f} device-weeks of "
+        f"{row['hosts']} hosts, {row['device_weeks_with_baseline']:.2f} of them with a baseline: "
+        f"{row['rate']:.2f} a device-week ({low:.2f} to {high:.2f})"
+        f"{': ' if kinds else ''}{', '.join(f'{n} {kind}' for kind, n in kinds.items())}",
+        *(f"  {_line(one)}" for one in row["notices"]),
+        f"{row['changes']} changes of verdict on {row['host_days']} host-days, "
+        f"{len(row['wrong'])} wrong: {row['wrong_per_host_day']:.3f} a host-day",
+        *(f"  {_line(one)}" for one in row["wrong"]),
+    ]
+    return lines
+
+
+def _line(one: dict[str, Any]) -> str:
+    return f"{one['when']} {one['device']} {one['state']} {one['name'] or '-'}: {one['why']}"
 
 
 def table(result: dict[str, Any]) -> list[str]:
@@ -126,20 +223,21 @@ def table(result: dict[str, Any]) -> list[str]:
             f"Threshold {threshold}, {row['rate']:.2f} notices a device-week "
             f"({row['rate_bounds'][0]:.2f} to {row['rate_bounds'][1]:.2f})",
             "",
-            "| attack | noticed | 95 % interval | minutes, median (90 %) | sessions, median |",
-            "| --- | --: | --: | --: | --: |",
+            "| attack | noticed | 95 % interval | as | minutes, median (90 %) | sessions, median |",
+            "| --- | --: | --: | --- | --: | --: |",
         ]
         for name, one in row["attacks"].items():
             if not one["trials"]:
                 continue
             low, high = one["bounds"]
             minutes, sessions = "", ""
+            states = ", ".join(f"{n} {state}" for state, n in one["as"].items())
             if one["noticed"]:
                 minutes = f"{one['minutes'][0]:.0f} ({one['minutes'][1]:.0f})"
                 sessions = f"{one['sessions'][0]:.0f}"
             lines.append(
                 f"| {name} | {one['noticed']} of {one['trials']} | {low:.0%} to {high:.0%} | "
-                f"{minutes} | {sessions} |"
+                f"{states} | {minutes} | {sessions} |"
             )
     return lines[1:]
 
@@ -162,71 +260,39 @@ def binomial_bounds(hits: int, trials: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def false_alarms(followed: Followed, settings: SurpriseSettings) -> list[dict[str, Any]]:
-    """The notices of the judged parts: an alarm while a host misbehaves is no second one."""
-    sessions = followed.sessions
-    _, excesses = Surprise(settings).push(
-        sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table
-    )
-    notices = []
-    latest: dict[int, float] = {}
-    for excess in excesses:
-        number, ts = int(sessions.series[excess.index]), float(sessions.ts[excess.index])
-        if ts < followed.since[number]:
-            continue
-        if ts - latest.get(number, -np.inf) >= PolicySettings().calm:
-            label = sessions.labels[number]
-            notices.append(
-                {
-                    "device": label.unit or label.device,
-                    "when": datetime.fromtimestamp(ts, UTC).isoformat(" ", "seconds"),
-                    "sessions": excess.sessions,
-                    "since": excess.since,
-                    "evidence": [
-                        f"{sessions.table[one['pool']]} {port_name(one['dport'])} at "
-                        f"{datetime.fromtimestamp(one['ts'], UTC):%H:%M:%S}: {one['surprise']:.1f}"
-                        for one in excess.evidence
-                    ],
-                }
-            )
-        latest[number] = ts
-    return notices
-
-
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """Hosts with an attack each, as sessions [n] of slots that are hosts of their own.
+    """Hosts with an attack each: a ``stream`` of hosts of their own, one after the other.
 
-    trial: which trial a slot belongs to, int64 [slots]; begin: float64 [slots]; foreign: bool [n].
+    trial: which trial a slot belongs to, int64 [slots]; begin: float64 [slots]; foreign: bool [n],
+    which sessions are the attack's.
     """
 
-    slot: np.ndarray
-    ts: np.ndarray
-    pool: np.ndarray
-    dport: np.ndarray
+    stream: Stream
     foreign: np.ndarray
     trial: np.ndarray
     begin: np.ndarray
-    table: list[str]
 
 
 def _trials(followed: Followed, name: str, number: int, seed: int) -> Trials:
     """``number`` trials of an attack, fewer where too few hosts are judged for long enough."""
     draw = np.random.default_rng([seed, zlib.crc32(name.encode())])
     sessions = followed.sessions
-    hosts = np.flatnonzero(followed.until - followed.since >= HORIZON)
+    # A host that is still learned has no baseline to notice anything by.
+    since = np.fmax(followed.since, followed.learned)
+    hosts = np.flatnonzero(followed.until - since >= HORIZON)
     parts: list[tuple[np.ndarray, ...]] = []
     trial: list[int] = []
     begins: list[float] = []
     for turn in range(number if len(hosts) else 0):
         victim = int(draw.choice(hosts))
-        begin = float(draw.uniform(followed.since[victim], followed.until[victim] - HORIZON))
+        begin = float(draw.uniform(since[victim], followed.until[victim] - HORIZON))
         if name in SWAPS:
             others = [k for k in hosts if sessions.labels[k].device != _device(sessions, victim)]
             if not others:
                 break
             other = int(draw.choice(others))
-            there = float(draw.uniform(followed.since[other], followed.until[other] - HORIZON))
+            there = float(draw.uniform(since[other], followed.until[other] - HORIZON))
             # At the same time of day: the new device keeps its hours.
             there -= (there - begin + 43_200) % 86_400 - 43_200
             swapped = [(victim, begin, other, there)]
@@ -246,9 +312,8 @@ def _trials(followed: Followed, name: str, number: int, seed: int) -> Trials:
         nothing = np.zeros(0)
         parts = [(nothing.astype(int), nothing, nothing.astype(int), nothing.astype(int), nothing)]
     slot, ts, pool, dport, foreign = map(np.concatenate, zip(*parts, strict=True))
-    return Trials(
-        slot, ts, pool, dport, foreign, np.array(trial, int), np.array(begins), sessions.table
-    )
+    whole = Stream(slot, ts, pool, dport, sessions.table)
+    return Trials(whole, foreign.astype(bool), np.array(trial, int), np.array(begins))
 
 
 def _device(sessions: LabelledSessions, number: int) -> str:
@@ -300,31 +365,30 @@ def _merged(
     return tuple(column[order] for column in columns)
 
 
-def _detected(trials: Trials, settings: SurpriseSettings) -> dict[str, Any]:
-    """How many trials were noticed, after how many minutes and foreign sessions."""
+def _detected(trials: Trials, scorer: Scorer, settings: SurpriseSettings) -> dict[str, Any]:
+    """How many trials were noticed, as what, after how many minutes and foreign sessions."""
     number = len(np.unique(trials.trial))
     if not number:
         return {"trials": 0, "noticed": 0}
-    _, excesses = Surprise(settings).push(
-        trials.slot, trials.ts, trials.pool, trials.dport, trials.table
-    )
-    first: dict[int, tuple[float, int]] = {}
-    for excess in excesses:
-        slot, ts = int(trials.slot[excess.index]), float(trials.ts[excess.index])
-        if ts < trials.begin[slot]:
+    stream = trials.stream
+    first: dict[int, tuple[float, int, str]] = {}
+    for turn in raised(stream.turns(scorer, settings), stream.first_seen()):
+        if turn.ts < trials.begin[turn.slot]:
             continue
-        start = int(np.searchsorted(trials.slot, slot))
+        start = int(np.searchsorted(stream.slot, turn.slot))
         found = (
-            (ts - trials.begin[slot]) / 60,
-            int(trials.foreign[start : excess.index + 1].sum()),
+            (turn.ts - trials.begin[turn.slot]) / 60,
+            int(trials.foreign[start : turn.index + 1].sum()),
+            STATES[turn.decision.state],
         )
-        trial = int(trials.trial[slot])
+        trial = int(trials.trial[turn.slot])
         first[trial] = min(first.get(trial, found), found)
-    minutes, sessions = np.array(list(first.values())).reshape(-1, 2).T
+    minutes, sessions, states = zip(*first.values(), strict=True) if first else ((), (), ())
     return {
         "trials": number,
         "noticed": len(first),
         "bounds": binomial_bounds(len(first), number),
-        "minutes": np.percentile(minutes, [50, 90]).tolist() if len(first) else [],
-        "sessions": np.percentile(sessions, [50, 90]).tolist() if len(first) else [],
+        "as": dict(Counter(states)),
+        "minutes": np.percentile(minutes, [50, 90]).tolist() if first else [],
+        "sessions": np.percentile(sessions, [50, 90]).tolist() if first else [],
     }

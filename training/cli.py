@@ -209,11 +209,16 @@ def propose(arguments: argparse.Namespace) -> None:
 
 
 def alarms(arguments: argparse.Namespace) -> None:
-    """``nba-train alarms``: false alarms of the hosts' own baselines, and what they detect."""
+    """``nba-train alarms``: a worker's false alarms on labelled hosts, and what it detects."""
     with _extra("alarms"):
         from training import alarms as module
 
-    pools = _pools(arguments, SCHEMES[0])
+        if arguments.rolling is not None:
+            from training import rolling
+
+    thresholds = arguments.threshold or [SurpriseSettings().threshold]
+    scorer = Scorer(arguments.model, os.cpu_count() or 1) if arguments.model else None
+    pools = _pools(arguments, scorer.manifest.pool_scheme if scorer else SCHEMES[0])
     rows = labels.read(arguments.labels)
     began = time.monotonic()
     sessions, origin, archive, kept = dataset.load_rows(
@@ -225,21 +230,20 @@ def alarms(arguments: argparse.Namespace) -> None:
         memory=arguments.memory,
     )
     _tell(sessions, origin, began)
-    followed = module.follow(
-        sessions, archive, kept, pools, judged=arguments.judged, last=arguments.last
-    )
-    result = module.alarms(
-        followed,
-        arguments.threshold or [SurpriseSettings().threshold],
-        trials=arguments.trials,
-        seed=arguments.seed,
-        say=_say,
-    )
+    judged = arguments.judged if scorer else arguments.rolling
+    followed = module.follow(sessions, archive, kept, pools, judged=judged, last=arguments.last)
+    if scorer:
+        result = module.alarms(
+            followed, scorer, thresholds, trials=arguments.trials, seed=arguments.seed, say=_say
+        )
+    else:
+        result = rolling.rolling(followed, origin, thresholds, seed=arguments.seed, say=_say)
     _write_json(
         arguments.json, result | {"command": arguments.line, "fingerprint": origin.fingerprint}
     )
-    print()
-    print(*module.table(result), sep="\n")
+    if scorer and arguments.trials:
+        print()
+        print(*module.table(result), sep="\n")
 
 
 def _load(
@@ -476,6 +480,16 @@ def _parser() -> argparse.ArgumentParser:
         "alarms", parents=[shared], help="measure false alarms and detection of spliced attacks"
     )
     command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
+    models = command.add_mutually_exclusive_group(required=True)
+    models.add_argument(
+        "--model", type=Path, metavar="DIR", help="model folder, not trained on what is judged"
+    )
+    models.add_argument(
+        "--rolling",
+        type=_time,
+        metavar="T",
+        help="judge every day from T on, with a model that is fit on what lies before it",
+    )
     command.add_argument(
         "--judged", type=_time, metavar="T", help="judge from T on; before, hosts are only learned"
     )

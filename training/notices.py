@@ -1,0 +1,145 @@
+"""What a worker would say of labelled hosts, and which of it Zeek would raise a notice of.
+
+As in the pipeline, but for what labelled sessions have no need of: identity, answers, evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker.messages import STATES, port_name
+from nba_broker.policy import ALARMING, NOTHING, UNKNOWN, Decision, Policy, PolicySettings
+from nba_broker.scorer import Manifest, Scorer
+from nba_broker.sequences import Sequences
+from nba_broker.surprise import Excess, Surprise, SurpriseSettings
+
+BASELINE = 604_800.0
+"""Seconds after a host's first session in which it is not noticed for being unknown alone; the
+default of the package's option, as is SUPPRESSION."""
+
+SUPPRESSION = 86_400.0
+"""Seconds in which the same notice about the same host and device is not raised again."""
+
+_CHUNK = 65_536  # sessions at once, so that windows take no memory to speak of
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A host's state changed at the session ``index``, at ``ts``; ``excess`` is the alarm that did
+    it, if one did."""
+
+    index: int
+    ts: float
+    decision: Decision
+    excess: Excess | None = None
+
+    @property
+    def slot(self) -> int:
+        """The host."""
+        return self.decision.slot
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Sessions of hosts, each host's in time order: slot int64 [n], ts float64 [n], pool int32 [n]
+    into ``table``, dport int32 [n]."""
+
+    slot: np.ndarray
+    ts: np.ndarray
+    pool: np.ndarray
+    dport: np.ndarray
+    table: list[str]
+
+    def first_seen(self) -> np.ndarray:
+        """Each host's first session, float64 [slots]; infinity for one without any."""
+        first = np.full(int(self.slot.max(initial=-1)) + 1, np.inf)
+        np.minimum.at(first, self.slot, self.ts)
+        return first
+
+    def turns(self, scorer: Scorer, settings: SurpriseSettings) -> list[Turn]:
+        """All changes of state, in the order of the sessions."""
+        manifest = scorer.manifest
+        sequences = Sequences(manifest.schedule, evidence=False)
+        surprise = Surprise(settings)
+        policy = Policy(len(manifest.classes), policy_of(manifest))
+        policy.reserve(int(self.slot.max(initial=-1)) + 1)
+        found: list[Turn] = []
+        for start in range(0, len(self.slot), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            slot, ts = self.slot[rows], self.ts[rows]
+            columns = {"pool": self.pool[rows], "dport": self.dport[rows]}
+            windows = sequences.push(slot, ts, **columns)
+            _, excesses = surprise.push(slot, ts, table=self.table, **columns)
+            scores = scorer(windows, self.table) if len(windows) else None
+            # No host's state depends on another's, so only the order of each one's sessions counts.
+            at = 0
+            for excess in [*excesses, None]:
+                stop = len(windows)
+                if excess is not None:
+                    stop = int(np.searchsorted(windows.index, excess.index, side="right"))
+                if scores is not None and stop > at:
+                    part = slice(at, stop)
+                    for decision in policy.update(
+                        windows.slot[part],
+                        ts[windows.index[part]],
+                        scores.probability[part],
+                        scores.known[part],
+                    ):
+                        index = int(windows.index[at + decision.window])
+                        found.append(Turn(start + index, float(ts[index]), decision))
+                    at = stop
+                if excess is not None:
+                    moment = float(ts[excess.index])
+                    alarm = policy.alarm(int(slot[excess.index]), moment)
+                    if alarm is not None:
+                        found.append(Turn(start + excess.index, moment, alarm, excess))
+        return found
+
+
+def policy_of(manifest: Manifest) -> PolicySettings:
+    """The policy that a worker has with this model, without reminders."""
+    return PolicySettings(identified=manifest.identified, known=manifest.known, reminder=0)
+
+
+def raised(turns: Sequence[Turn], first_seen: np.ndarray) -> Iterator[Turn]:
+    """Those of which Zeek's manager raises a notice with its default options."""
+    latest: dict[tuple[int, int, int], float] = {}
+    for turn in turns:
+        decision = turn.decision
+        if decision.state not in ALARMING or decision.reason != "change":
+            continue
+        if decision.state == UNKNOWN and turn.ts - first_seen[turn.slot] < BASELINE:
+            continue
+        key = (turn.slot, decision.state, decision.device)
+        if turn.ts - latest.get(key, -np.inf) >= SUPPRESSION:
+            latest[key] = turn.ts
+            yield turn
+
+
+def told(turn: Turn, names: Sequence[str], table: Sequence[str]) -> str:
+    """Why, in a line: ``names`` of the model's classes, ``table`` of pools."""
+    decision = turn.decision
+    if turn.excess is None:
+        order = np.argsort(-decision.probability, kind="stable")[:2].tolist()
+        nearest = ", ".join(f"{names[k]}={decision.probability[k]:.2f}" for k in order)
+        before = STATES[decision.was_state]
+        if decision.was_device != NOTHING:
+            before += f" {names[decision.was_device]}"
+        return f"was {before}; {nearest}"
+    parts = [
+        f"{table[one['pool']]} {port_name(one['dport'])} {one['surprise']:.1f}"
+        for one in turn.excess.evidence
+    ]
+    return f"{turn.excess.sessions} sessions unlike it; {', '.join(parts)}"
+
+
+def wrong(turn: Turn, truth: int) -> bool:
+    """Whether a change of a host of class ``truth``, -1 where the model has none, that does nothing
+    wrong, says something that is not so."""
+    decision = turn.decision
+    if decision.state == UNKNOWN:
+        return truth >= 0
+    return decision.state in ALARMING or decision.device != truth

@@ -1,0 +1,62 @@
+"""Judges each day with a model that knows only the days before it (rolling origin)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nba_broker.errors import ArchiveError
+from nba_broker.scorer import Scorer
+from nba_broker.surprise import SurpriseSettings
+from training.alarms import DAY, Followed, between, judged, printed, rated
+from training.dataset import Origin
+from training.export import write
+from training.fit import fit
+
+
+def rolling(
+    followed: Followed,
+    origin: Origin,
+    thresholds: Sequence[float],
+    *,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """False alarms and wrong changes of all days together, at each threshold of the baseline.
+
+    A day begins and ends at the time of day at which the judged part does. Raises ArchiveError
+    when what lies before the first day is too little for a model.
+    """
+    begin, end = float(np.nanmin(followed.since)), float(np.nanmax(followed.until))
+    days: dict[float, list[dict[str, Any]]] = {threshold: [] for threshold in thresholds}
+    models = []
+    for number in range(int(np.ceil((end - begin) / DAY))):
+        since = begin + number * DAY
+        day = between(followed, since, since + DAY)
+        when = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M}"
+        learned = followed.sessions.select(followed.sessions.ts < since)
+        if not len(learned):
+            raise ArchiveError(f"no session before {when} to learn from; begin later")
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "rolling"
+            fitted = fit(learned, seed=seed, say=lambda line: None)
+            write(model, fitted, learned, replace(origin, until=since), followed.pools)
+            scorer = Scorer(model)
+            models.append({"since": since, "model": scorer.manifest.id})
+            for threshold, parts in days.items():
+                parts.append(judged(day, scorer, SurpriseSettings(threshold=threshold)))
+        said = [f"{len(parts[-1]['notices'])} notices" for parts in days.values()]
+        say(f"{when}: {', '.join(said)}")
+    result: dict[str, Any] = {"models": models, "thresholds": {}}
+    for threshold, parts in days.items():
+        result["thresholds"][f"{threshold:g}"] = row = rated(parts)
+        say(f"threshold {threshold:g}:")
+        for line in printed(row):
+            say(line)
+    return result
