@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nba_broker.errors import ArchiveError
-from nba_broker.features import Services, Vocabulary
-from nba_broker.policy import LEARNING, UNKNOWN, Policy, PolicySettings
+from nba_broker.features import PADDING, Services, Vocabulary
+from nba_broker.policy import LEARNING, NOTHING, UNKNOWN, Policy, PolicySettings
 from training.calibrate import class_weights, quantile, smooth, softmax
 from training.dataset import LabelledSessions
 from training.fit import DEFAULT, Answers, Examples, Fitted, Settings, answers, examples, fit, split
@@ -158,7 +158,7 @@ def _figures(
             fitted.classes[k].device: float((later_on >= threshold)[known.truth == k].mean())
             for k in np.unique(known.truth)
         }
-    state = _states(fitted, met, strange)
+    state, waited, ever_named = _states(fitted, met, strange)
     return {
         "lives": int(last.sum()),
         "too_short": len(lives.labels) - int(last.sum()),
@@ -168,6 +168,8 @@ def _figures(
         "unknown": float((state == UNKNOWN).mean()),
         "learning": float((state == LEARNING).mean()),
         "named": float((~np.isin(state, (UNKNOWN, LEARNING))).mean()),
+        "ever_named": float(ever_named.mean()),
+        "sessions_to_unknown": float(np.median(waited)) if np.isfinite(np.median(waited)) else None,
     }
 
 
@@ -183,8 +185,11 @@ def _windows(fitted: Fitted, sessions: LabelledSessions) -> Examples:
     return part.select(np.argsort(part.series, kind="stable"))
 
 
-def _states(fitted: Fitted, met: Examples, said: Answers) -> np.ndarray:
-    """What the policy says of each host after its last window (see messages.STATES)."""
+def _states(
+    fitted: Fitted, met: Examples, said: Answers
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the policy says of each host after its last window (see messages.STATES), after how many
+    sessions it was first called unknown, infinity for never, and whether it ever had a name."""
     thresholds = fitted.thresholds
     policy = Policy(
         len(fitted.classes),
@@ -193,9 +198,14 @@ def _states(fitted: Fitted, met: Examples, said: Answers) -> np.ndarray:
     hosts, slot = np.unique(met.series, return_inverse=True)
     policy.reserve(len(hosts))
     state = np.full(len(hosts), LEARNING)
+    waited, named = np.full(len(hosts), np.inf), np.zeros(len(hosts), bool)
     for decision in policy.update(slot, met.ts, softmax(said.logits), said.known):
         state[decision.slot] = decision.state
-    return state
+        named[decision.slot] |= decision.device != NOTHING
+        if decision.state == UNKNOWN:
+            sessions = int((met.pool[decision.window] != PADDING).sum())
+            waited[decision.slot] = min(waited[decision.slot], sessions)
+    return state, waited, named
 
 
 def _mean(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -210,15 +220,17 @@ def _mean(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
         **{
             key: float(np.mean([row[key] for row in rows]))
-            for key in ("unknown", "learning", "named")
+            for key in ("unknown", "learning", "named", "ever_named")
         },
     }
 
 
 def _line(row: dict[str, Any]) -> str:
     caught = "  ".join(f"{name} {one['caught']:.0%}" for name, one in row["scores"].items())
-    known = row["scores"]["known"]
+    known, sessions = row["scores"]["known"], row.get("sessions_to_unknown")
+    wait = f" after {sessions:.0f} sessions (median)" if sessions else ""
     return (
         f"caught by {caught}; known: kept {known['kept']:.1%}, AUROC {known['auroc']:.3f}; "
-        f"the policy says unknown {row['unknown']:.0%}, a name {row['named']:.0%}"
+        f"the policy says unknown {row['unknown']:.0%}{wait}, a name {row['named']:.0%}, and "
+        f"had said one of {row['ever_named']:.0%}"
     )

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 import training.unknowns
 from training.cli import main
-from training.unknowns import FALSE_ALARMS, auroc, roc, table, unknowns
+from training.unknowns import FALSE_ALARMS, SESSIONS, auroc, roc, table, unknowns
 
 from .test_training_fit import QUICK, quiet, sessions
 
@@ -45,6 +45,8 @@ def test_a_device_with_places_of_its_own_is_caught_when_left_out(figures: dict) 
     for device in ("Every_0", "Every_1"):
         assert figures["devices"][device]["scores"]["known"]["caught"] == 1.0
         assert figures["devices"][device]["unknown"] == 1.0
+        assert 8 <= figures["devices"][device]["sessions_to_unknown"] <= SESSIONS
+        assert figures["devices"][device]["ever_named"] == 0.0
         assert figures["devices"][device]["scores"]["known"]["auroc"] > 0.99
 
 
