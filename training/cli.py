@@ -237,7 +237,14 @@ def alarms(arguments: argparse.Namespace) -> None:
             followed, scorer, thresholds, trials=arguments.trials, seed=arguments.seed, say=_say
         )
     else:
-        result = rolling.rolling(followed, origin, thresholds, seed=arguments.seed, say=_say)
+        result = rolling.rolling(
+            followed,
+            origin,
+            thresholds,
+            every=arguments.every * module.DAY,
+            seed=arguments.seed,
+            say=_say,
+        )
     _write_json(
         arguments.json, result | {"command": arguments.line, "fingerprint": origin.fingerprint}
     )
@@ -311,6 +318,16 @@ def _time(text: str) -> float:
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a date (2019-07-12, UTC) nor an epoch"
         ) from None
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0.01 <= days <= 3650:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return days
 
 
 def _size(text: str) -> int:
@@ -488,7 +505,14 @@ def _parser() -> argparse.ArgumentParser:
         "--rolling",
         type=_time,
         metavar="T",
-        help="judge every day from T on, with a model that is fit on what lies before it",
+        help="judge each day from T on, with a model that is fit on what lies before it",
+    )
+    command.add_argument(
+        "--every",
+        type=_days,
+        default=1.0,
+        metavar="DAYS",
+        help="with --rolling: fit a model anew only every so many days (1)",
     )
     command.add_argument(
         "--judged", type=_time, metavar="T", help="judge from T on; before, hosts are only learned"

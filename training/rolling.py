@@ -1,4 +1,4 @@
-"""Judges each day with a model that knows only the days before it (rolling origin)."""
+"""Judges each day, or few, with a model that knows only the days before (rolling origin)."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def rolling(
     origin: Origin,
     thresholds: Sequence[float],
     *,
+    every: float = DAY,
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """False alarms and wrong changes of all days together, at each threshold of the baseline.
+    """False alarms and wrong changes of all that is judged, at each threshold of the baseline.
 
-    A day begins and ends at the time of day at which the judged part does. Raises ArchiveError
-    when what lies before the first day is too little for a model.
+    A model is fit anew ``every`` so many seconds from the beginning of the judged part on. Raises
+    ArchiveError when what lies before that is too little for a model.
     """
     begin, end = float(np.nanmin(followed.since)), float(np.nanmax(followed.until))
-    days: dict[float, list[dict[str, Any]]] = {threshold: [] for threshold in thresholds}
+    found: dict[float, list[dict[str, Any]]] = {threshold: [] for threshold in thresholds}
     models = []
-    for number in range(int(np.ceil((end - begin) / DAY))):
-        since = begin + number * DAY
-        day = between(followed, since, since + DAY)
+    for since in np.arange(begin, end, every).tolist():
+        part = between(followed, since, since + every)
         when = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M}"
         learned = followed.sessions.select(followed.sessions.ts < since)
         if not len(learned):
@@ -49,12 +49,12 @@ def rolling(
             write(model, fitted, learned, replace(origin, until=since), followed.pools)
             scorer = Scorer(model)
             models.append({"since": since, "model": scorer.manifest.id})
-            for threshold, parts in days.items():
-                parts.append(judged(day, scorer, SurpriseSettings(threshold=threshold)))
-        said = [f"{len(parts[-1]['notices'])} notices" for parts in days.values()]
+            for threshold, parts in found.items():
+                parts.append(judged(part, scorer, SurpriseSettings(threshold=threshold)))
+        said = [f"{len(parts[-1]['notices'])} notices" for parts in found.values()]
         say(f"{when}: {', '.join(said)}")
     result: dict[str, Any] = {"models": models, "thresholds": {}}
-    for threshold, parts in days.items():
+    for threshold, parts in found.items():
         result["thresholds"][f"{threshold:g}"] = row = rated(parts)
         say(f"threshold {threshold:g}:")
         for line in printed(row):

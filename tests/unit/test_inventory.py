@@ -18,7 +18,9 @@ from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sess
 
 ModelFolder = Callable[..., Path]
 NOWHERE = "9.9.9.9"
-STRICT = PolicySettings(known=0.5, torn=6, settled=10, lasting=0)  # NOWHERE alone is not familiar then
+STRICT = PolicySettings(
+    known=0.5, torn=6, settled=10, lasting=0
+)  # NOWHERE alone is not familiar then
 
 
 def process(made: Pipeline, rows: list[tuple[float, str, str, str]]) -> list[Verdict]:
