@@ -21,7 +21,7 @@ ENVIRONMENT_PREFIX = "NBA_"
 class Config:
     """Everything an operator may set; the names are those of the file, flags and environment."""
 
-    url: str = "ws://127.0.0.1:27761/v1/messages/json"
+    url: str = "ws://127.0.0.1:27758/v1/messages/json"
     """Zeek's WebSocket API: where NBA::listen_port listens, loopback unless TLS is set up."""
 
     model: Path = Path()

@@ -6,8 +6,10 @@ module NBA;
 
 export {
 	## The port at which the worker joins; 0/tcp opens none, for a worker that joins at
-	## Zeek's own WebSocket server, such as the one that ZeekControl configures.
-	const listen_port = 27761/tcp &redef;
+	## Zeek's own WebSocket server, such as the one that ZeekControl configures. ZeekControl and
+	## Zeek's systemd generator number their own ports from 27760 upwards, with a logger's or
+	## ZeroMQ's socket at 27761: a port of this range would keep one of them from starting.
+	const listen_port = 27758/tcp &redef;
 
 	## The address to listen on. Whoever reaches the port is trusted: keep it on loopback, or
 	## have :zeek:see:`NBA::tls_options` ask for client certificates.

@@ -1,8 +1,9 @@
-"""Sessions, databases and pipelines for the unit tests."""
+"""Sessions, databases, pipelines and the package's records for the unit tests."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from nba_broker.policy import PolicySettings
 from nba_broker.pools import Place, Pools
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Scorer
+
+ROOT = Path(__file__).parents[2]
 
 LAMP_CLOUD = "1.0.0.7"
 LENS_CLOUD = "2.0.0.7"
@@ -61,3 +64,15 @@ def host(number: int, *, times: Sequence[float], dst: str) -> list[tuple[float, 
 def pipeline(folder: Path, **changes: Any) -> Pipeline:
     settings = {"settings": PolicySettings(), "reorder": Reorder(), "worker": "w"} | changes
     return Pipeline(pools(), Scorer(folder), **settings)
+
+
+def scripts() -> str:
+    """All of the Zeek package."""
+    return "\n".join(path.read_text() for path in sorted((ROOT / "zeek-scripts").glob("*.zeek")))
+
+
+def columns(record: str) -> dict[str, str]:
+    """A log's columns with their Zeek types, as the package declares them."""
+    body = re.search(rf"type {record}: record \{{(.*?)^\t\}};", scripts(), re.M | re.S)
+    assert body is not None
+    return dict(re.findall(r"^\t\t(\w+): ([\w ]+) &log", body[1], re.MULTILINE))

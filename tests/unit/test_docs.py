@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
 
 from nba_broker.config import Config
 from nba_broker.messages import Verdict
-
-ROOT = Path(__file__).parents[2]
-
-
-def scripts() -> str:
-    return "\n".join(path.read_text() for path in sorted((ROOT / "zeek-scripts").glob("*.zeek")))
+from tests.unit.helpers import ROOT, columns, scripts
 
 
 def exported(text: str) -> str:
@@ -56,19 +50,13 @@ def test_every_setting_of_the_worker_is_documented() -> None:
 
 
 def test_every_column_of_the_device_log_is_documented_in_its_order() -> None:
-    columns = [field.name for field in dataclasses.fields(Verdict)]
-    assert list(table("docs/logs.md", after="## nba_device.log")) == columns
-    assert _fields("DeviceInfo") == columns
+    names = [field.name for field in dataclasses.fields(Verdict)]
+    assert list(table("docs/logs.md", after="## nba_device.log")) == names
+    assert list(columns("DeviceInfo")) == names
 
 
 def test_every_column_of_the_stats_log_is_documented() -> None:
-    assert set(table("docs/logs.md", after="## nba_stats.log")) == set(_fields("StatsInfo"))
-
-
-def _fields(record: str) -> list[str]:
-    body = re.search(rf"type {record}: record \{{(.*?)^\t\}};", scripts(), re.M | re.S)
-    assert body is not None
-    return re.findall(r"^\t\t(\w+): .*&log", body[1], re.MULTILINE)
+    assert set(table("docs/logs.md", after="## nba_stats.log")) == set(columns("StatsInfo"))
 
 
 def test_links_between_documents_lead_somewhere() -> None:

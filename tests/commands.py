@@ -1,0 +1,147 @@
+"""Every command that README and docs show, and what is known of each: run by a test, or why not."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "models/default/README.md",
+]
+
+# By how a block that is no command begins: JSON, YAML, CSV, a setting, Zeek, a formula, a message.
+_DATA = re.compile(r"""[{"@<-]|NBA_|\w+ = |[\w., ]+:(?:\s|$)|[\w,]+,\w+$|redef |hook """)
+_OURS = re.compile(r"(?:\S*/)?(nba-broker|nba-train) ([a-z]+)(.*)")
+_PLACEHOLDER = re.compile(r"\.\.\.|\[|\b[A-Z]+\b(?!=)")
+
+RUN_HERE = {
+    "nba-broker label 02:4e:42:41:01:01 Hall_Camera --category camera --answers answers.csv",
+    'nba-broker confirm 192.168.7.20 --reason "new firmware" --answers answers.csv',
+    "nba-broker ignore --pool as:15169 --expires 2027-01-01 --answers answers.csv",
+    "nba-broker score /opt/zeek/logs/2026-11-* --out results",
+    "nba-broker hosts --state DIR [--format table|csv|json]",
+    "/opt/nba/bin/nba-broker doctor",
+}
+"""Run by tests/unit/test_commands.py."""
+
+RUN_IN_TRAINING = {
+    "nba-train fit /opt/zeek/logs/2026-1* --labels labels.csv --until 2026-11-20 --out mymodel",
+    "nba-train evaluate /opt/zeek/logs/2026-11-2* --labels labels.csv --model mymodel"
+    " --since 2026-11-20 --json report.json",
+}
+"""Run by tests/training/test_training_commands.py."""
+
+RUN_ELSEWHERE = {
+    "promtool test rules packaging/prometheus/nba.rules.test.yml": "tests/unit/test_packaging.py",
+    "nba-broker run --model mymodel": "tests/zeek/test_worker.py",
+    "/opt/nba/bin/nba-broker run": "tests/zeek/test_worker.py",
+    "nba-broker pcap capture.pcap --out results": "tests/zeek/test_worker.py",
+    "zkg install zeek-nba": "tests/zeek/test_zkg.py",
+}
+"""Run by a test that needs more than Python, which is skipped without that."""
+
+_CLUSTER = "needs an OpenSearch cluster"
+_NETWORK = "fetches packages from the Internet"
+_ROOT = "changes the system, as root"
+_LSIF = "needs traffic that is not in the repository, and up to hours"
+_SOC = "needs an installation of that product"
+
+NOT_RUN = {
+    "make demo": _NETWORK,
+    "make test": "is what runs the tests",
+    "pip install 'nba-broker[train]'": _NETWORK,
+    "pip wheel --wheel-dir wheels nba-broker": _NETWORK,
+    "python3 -m venv /opt/nba && /opt/nba/bin/pip install nba-broker": _NETWORK,
+    "python3 -m venv /opt/nba && /opt/nba/bin/pip install .": _NETWORK,
+    "python3 -m venv /opt/nba && /opt/nba/bin/pip install --no-index --find-links wheels"
+    " nba-broker": _ROOT,
+    "mkdir -p /etc/nba && touch /etc/nba/environment": _ROOT,
+    "install -m 644 packaging/nba-broker.service /etc/systemd/system/": _ROOT,
+    "systemctl daemon-reload && systemctl enable --now nba-broker": _ROOT,
+    "(set -a; . /etc/nba/environment; /opt/nba/bin/nba-broker doctor --state /var/lib/nba)": _ROOT,
+    "zeek-cut -d ts host state device confidence < nba_device.log": "needs Zeek's zeek-cut",
+    "cd packaging/opensearch": _CLUSTER,
+    "SEARCH=https://search.example:9200": _CLUSTER,
+    "for log in nba_device nba_stats; do": _CLUSTER,
+    "curl -X PUT \"$SEARCH/_ingest/pipeline/$log\" -H 'Content-Type: application/json'"
+    ' -d "@$log.pipeline.json"': _CLUSTER,
+    "curl -X PUT \"$SEARCH/_index_template/$log\" -H 'Content-Type: application/json'"
+    ' -d "@$log.index-template.json"': _CLUSTER,
+    "done": _CLUSTER,
+    "cp -r zeek-scripts /opt/malcolm/zeek/custom/zeek-nba": _SOC,
+    "echo '@load ./zeek-nba' >> /opt/malcolm/zeek/custom/__load__.zeek": _SOC,
+    "sudo cp -r zeek-scripts /opt/so/saltstack/local/salt/zeek/policy/custom/zeek-nba": _SOC,
+    "sudo cp packaging/opensearch/nba_device.pipeline.json"
+    " /opt/so/saltstack/local/salt/elasticsearch/files/ingest/zeek.nba_device": _SOC,
+    "sudo cp packaging/opensearch/nba_stats.pipeline.json"
+    " /opt/so/saltstack/local/salt/elasticsearch/files/ingest/zeek.nba_stats": _SOC,
+    "python -m tools.day_one ARCHIVE... --model DIR --truth labels.csv": _LSIF,
+    "python -m tools.splice lsif --device 84:f3:eb:18:91:dd --attack beacon-30min --at 2019-07-12"
+    " --out spliced": _LSIF,
+    "nba-broker score spliced --out spliced": _LSIF,
+    "nba-train compare lsif non_iot --labels lsif/labels.csv --labels non_iot/labels.csv"
+    " --protocol unit --by iot --json iot.json": _LSIF,
+    "nba-train compare fit --labels fit/labels.csv --protocol unit --json units.json": _LSIF,
+    "nba-train compare sentinel --labels sentinel/labels.csv --groups sentinel/setups.csv"
+    " --protocol blocked --min-sessions 2 --merge Hue=HueBridge,HueSwitch"
+    " --merge D-LinkHome=D-LinkHomeHub,D-LinkDoorSensor --json setups.json": _LSIF,
+    "nba-train unknowns lsif --labels lsif/labels.csv --json unknowns.json"
+    " --html unknowns.html": _LSIF,
+    "nba-train compare lsif --labels lsif/labels.csv --protocol temporal"
+    " --unknowns unknowns.json --json temporal.json --html temporal.html": _LSIF,
+    "nba-train evaluate lsif --labels lsif-since.csv --model learned-before --json lsif.json"
+    " --card card.md": _LSIF,
+    "nba-train evaluate fit --labels fit-since.csv --model learned-before --json fit.json"
+    " --card card.md": _LSIF,
+    "nba-train evaluate non_iot --labels pc-1-since.csv --labels pc-2-since.csv"
+    " --model learned-before --json non_iot.json --card card.md": _LSIF,
+}
+"""Not run by any test, and why. Of ours the options are looked at all the same."""
+
+
+def shown(text: str) -> list[str]:
+    """The commands in a document's indented blocks, without comments, continued lines joined."""
+    found = []
+    inside = data = False
+    before = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.startswith("    ") and (inside or not before.strip()):
+            line = line.strip()
+            if not inside:
+                data = _DATA.match(line) is not None
+            inside = True
+            if line and not data:
+                found.append(re.sub(r"\s{2,}#.*$", "", re.sub(r"\s{2,}(?!#)", " ", line)))
+        else:
+            inside = inside and not line.strip()
+        before = line
+    return found
+
+
+def quoted(text: str) -> list[str]:
+    """Our own commands that the running text names with options or arguments."""
+    spans = re.findall(r"`([^`]+)`", re.sub(r"\s*\n\s*", " ", text))
+    return [span for span in spans if _OURS.fullmatch(span)]
+
+
+def is_synopsis(command: str) -> bool:
+    """Whether it shows what a command of ours takes, instead of one to type."""
+    ours = _OURS.fullmatch(command)
+    return ours is not None and _PLACEHOLDER.search(ours[3]) is not None
+
+
+def options(command: str) -> tuple[str, str, set[str]] | None:
+    """Program, subcommand and option names of a command of ours."""
+    ours = _OURS.search(command)
+    if ours is None:
+        return None
+    return ours[1], ours[2], set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", ours[3]))
+
+
+def words(command: str, **instead: str) -> list[str]:
+    """What to give ``main``: the words behind the program, some of them replaced."""
+    return [instead.get(word, word) for word in shlex.split(command)[1:]]
