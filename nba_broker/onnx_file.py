@@ -16,7 +16,7 @@ _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
 _NODE_TYPE, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
 _ATTRIBUTE_SPARSE, _ATTRIBUTE_SPARSES = 22, 23
-_TENSOR_EXTERNAL, _TENSOR_LOCATION = 13, 14
+_TENSOR_DIMS, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 13, 14
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -65,9 +65,16 @@ def _check_node(node: memoryview) -> None:
 
 
 def _check_tensor(tensor: memoryview) -> None:
+    elements = 1
     for number, value in _fields(tensor):
+        if number == _TENSOR_DIMS:
+            for size in [value] if isinstance(value, int) else _varints(value):
+                elements *= size
         if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value != 0):
             raise ValueError("a tensor's data lie in another file")
+    # The smallest elements are four bits long.
+    if elements > 2 * len(tensor):
+        raise ValueError("a tensor claims more elements than it has data for")
 
 
 def _message(value: int | memoryview) -> memoryview:
@@ -100,6 +107,13 @@ def _fields(message: memoryview) -> Iterator[Field]:
             raise ValueError("not an ONNX file, or cut short")
         yield number, message[at : at + size]
         at += size
+
+
+def _varints(packed: memoryview) -> Iterator[int]:
+    at = 0
+    while at < len(packed):
+        value, at = _varint(packed, at)
+        yield value
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:

@@ -78,7 +78,17 @@ _DEEP = {
 }
 _BYTES = (
     *(b"\0", b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\n", b"\r", b"\t", b","),
-    *(b'"', b"\\", b"\\x", b"\\u0000", b"\\ud800", b"[" * 2000, b'{"a":' * 2000, b"#", b"#fields\t"),
+    *(
+        b'"',
+        b"\\",
+        b"\\x",
+        b"\\u0000",
+        b"\\ud800",
+        b"[" * 2000,
+        b'{"a":' * 2000,
+        b"#",
+        b"#fields\t",
+    ),
     *(b"#separator \\x2c\n", b"NaN", b"1e999", b"-1", b"9" * 400, b"A" * 5000, b"=", b"[[", b"'''"),
 )
 
@@ -692,13 +702,13 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def smaller(read: Callable[[bytes], None], data: bytes, kind: str, tries: int = 2000) -> bytes:
-    """A part of the input that fails alike."""
+def smaller(read: Callable[[bytes], None], data: bytes, kind: str, seconds: float = 30.0) -> bytes:
+    """A part of the input that fails alike, as small as it gets in this time."""
+    deadline = time.monotonic() + seconds
     size = len(data) // 2
-    while size and tries > 0:
+    while size and time.monotonic() < deadline:
         at = 0
-        while at < len(data) and tries > 0:
-            tries -= 1
+        while at < len(data) and time.monotonic() < deadline:
             less = data[:at] + data[at + size :]
             if verdict_on(read, less) == kind:
                 data = less
@@ -737,8 +747,9 @@ def main() -> int:
             )
             bad |= bool(found.failures) or found.growth > GROWTH
             for kind, data in found.failures.items():
+                print(f"  {kind}", flush=True)
                 data = smaller(tested.read, data, kind)
-                print(f"  {kind}: {data[:160]!r}{' ...' if len(data) > 160 else ''}", flush=True)
+                print(f"    {data[:160]!r}{' ...' if len(data) > 160 else ''}", flush=True)
                 if arguments.keep:
                     (arguments.keep / name).mkdir(parents=True, exist_ok=True)
                     file = hashlib.sha256(data).hexdigest()[:12]
