@@ -201,7 +201,7 @@ _port = _Checked(_check_port).__getitem__
 def _column(argument: Argument) -> list[Any]:
     kind, values = argument
     if kind != "vector" or not isinstance(values, list):
-        raise TypeError(f"{kind} is not a vector")
+        raise TypeError(f"{_brief(kind)} is not a vector")
     return values
 
 

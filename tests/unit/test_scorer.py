@@ -176,9 +176,7 @@ def test_a_model_cannot_loop_or_branch(model_folder: ModelFolder) -> None:
 
 def test_a_model_cannot_bring_operators_or_functions_of_its_own(model_folder: ModelFolder) -> None:
     node = onnx.helper.make_node("BeamSearch", ["pool"], ["x"], domain="com.microsoft")
-    with pytest.raises(
-        ModelError, match=r"BeamSearch is not of the standard but of com\.microsoft"
-    ):
+    with pytest.raises(ModelError, match=r"BeamSearch is not .* of com\.microsoft"):
         Scorer(hostile(model_folder(), node))
     function = onnx.helper.make_function("own", "F", [], [], [], [onnx.helper.make_opsetid("", 17)])
     with pytest.raises(ModelError, match="functions of its own"):
