@@ -242,9 +242,9 @@ def _walk(top: Path) -> Iterator[Path]:
 
 def _leases(path: str | Path) -> Iterator[Lease]:
     for row in zeek_log.read(path):
-        ts, mac = row.get("ts"), str(row.get("mac", "")).lower()
+        ts, mac = row.get("ts"), _json_text(row.get("mac")).lower()
         try:
-            ip, _ = canonical(str(row.get("assigned_addr", "")))
+            ip, _ = canonical(_json_text(row.get("assigned_addr")))
             seconds = _seconds(ts)
         except (OSError, ValueError):
             continue
@@ -253,7 +253,7 @@ def _leases(path: str | Path) -> Iterator[Lease]:
                 _microseconds(seconds),
                 ip,
                 mac,
-                str(row.get("host_name") or row.get("client_fqdn") or ""),
+                _json_text(row.get("host_name") or row.get("client_fqdn")),
             )
 
 
@@ -532,7 +532,7 @@ def _json_block(path: str | Path, body: bytes) -> tuple[_Block, int]:
     rows = [row for row in lines if row is not None]
     if rows:
         declared = rows[0].get("_path", "")
-        _require_conn_log(path, str(declared), set().union(*rows))
+        _require_conn_log(path, _json_text(declared), set().union(*rows))
     block = _Block(
         ts=np.array([_json_ts(row.get("ts")) for row in rows], dtype=np.float64),
         uid=np.array(
@@ -552,6 +552,7 @@ def _json_ts(value: Any) -> float:
 
 
 def _json_text(value: Any) -> str:
+    """A JSON value as text, "" where it is nested: deep enough, that cannot even be printed."""
     if isinstance(value, bool):
         return "T" if value else "F"
     return str(value) if isinstance(value, (str, int, float)) else ""

@@ -88,7 +88,8 @@ class Services:
         self._lookup = np.full(len(PROTOCOLS) << 16, NEVER_SEEN, np.int64)
         for number, name in enumerate(self.names, FIRST_ID):
             port, _, protocol = name.partition("/")
-            if protocol not in PROTOCOL_CODES:
+            known = port == "high" or (port.isdecimal() and int(port[:9]) < 65_536)
+            if not known or protocol not in PROTOCOL_CODES:
                 raise ValueError(f"not a service: {name!r}")
             if port == "high":
                 start = port_code(HIGH, protocol)

@@ -41,6 +41,7 @@ STATUS_TOPIC = "zeek/nba/status/"
 ACK_TOPIC = "zeek/nba/ack/{node}/"
 
 MAX_ROWS = 65_536  # far above any batch size that makes sense
+MAX_NODES = 1024  # far above any cluster: what is kept for each must not grow with made-up names
 MAX_TEXT = 256  # bytes of a string, as the Zeek side checks it
 _LATEST = 4_102_444_800.0  # the year 2100: no session starts later
 _FAR = _LATEST + 86_400.0
@@ -86,22 +87,26 @@ def decode(frame: bytes | str) -> Message:
     if not isinstance(document, dict):
         raise MessageError("not an event", type(document).__name__)
     if document.get("type") == "error":
-        return ErrorReply(
-            str(document.get("code", ""))[:MAX_TEXT], str(document.get("context", ""))[:MAX_TEXT]
-        )
+        return ErrorReply(_brief(document.get("code", "")), _brief(document.get("context", "")))
     try:
         name = document["data"][2]["data"][0]["data"]
         values = document["data"][2]["data"][1]["data"]
         arguments = [(value["@data-type"], value["data"]) for value in values]
     except (KeyError, IndexError, TypeError):
-        raise MessageError("not an event", str(document.get("type"))[:MAX_TEXT]) from None
+        raise MessageError("not an event", _brief(document.get("type"))) from None
     decoder = _DECODERS.get(name) if isinstance(name, str) else None
     if decoder is None:
-        raise MessageError("unexpected event", str(name)[:MAX_TEXT])
+        raise MessageError("unexpected event", _brief(name))
     try:
         return decoder(arguments)
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError, OSError) as error:
         raise MessageError(f"malformed {name}", f"{error!r}"[:MAX_TEXT]) from None
+
+
+def _brief(value: Any) -> str:
+    """What a log line says of anything: as text only what is one, since what is nested a thousand
+    deep cannot even be printed."""
+    return value[:MAX_TEXT] if isinstance(value, str) else f"({type(value).__name__})"
 
 
 Argument = tuple[str, Any]
@@ -164,7 +169,7 @@ class _Checked(dict[str, Any]):
 
     def __missing__(self, value: Any) -> Any:
         if not isinstance(value, str):
-            raise TypeError(f"{value!r} is not a string")
+            raise TypeError(f"{type(value).__name__} is not a string")
         checked = self._check(value)
         if len(self) >= self._size:
             self.clear()
@@ -196,7 +201,7 @@ _port = _Checked(_check_port).__getitem__
 def _column(argument: Argument) -> list[Any]:
     kind, values = argument
     if kind != "vector" or not isinstance(values, list):
-        raise TypeError(f"{kind} is not a vector")
+        raise TypeError(f"{_brief(kind)} is not a vector")
     return values
 
 
@@ -372,7 +377,12 @@ class Ledger:
         self._kept = dict(self._known)
 
     def enter(self, batch: SessionBatch) -> bool:
-        """Account for a batch; False when it is a repetition that must not be worked on."""
+        """Account for a batch; False when it is a repetition that must not be worked on.
+
+        Raises MessageError when there are too many nodes to account for one more.
+        """
+        if batch.node not in self.accounts and len(self.accounts) >= MAX_NODES:
+            raise MessageError("too many nodes", f"{batch.node} is one more than {MAX_NODES}")
         account = self.accounts.setdefault(batch.node, Account())
         if account.run != batch.run:
             known = self._known.pop(batch.node, None)
@@ -483,11 +493,12 @@ class Link:
             open_timeout=10,
         ) as socket:
             await socket.send(json.dumps([SESSIONS_TOPIC, HELLO_TOPIC, LEASE_TOPIC]))
-            answer = orjson.loads(await asyncio.wait_for(socket.recv(), 10))
+            said = await asyncio.wait_for(socket.recv(decode=False), 10)
+            answer = orjson.loads(said)
             if not isinstance(answer, dict) or answer.get("type") != "ack":
-                raise ValueError(f"Zeek refused the subscription: {answer}")
-            self.version = str(answer.get("version", ""))
-            self.endpoint = str(answer.get("endpoint", ""))
+                raise ValueError(f"Zeek refused the subscription: {said[:MAX_TEXT]!r}")
+            self.version = _brief(answer.get("version", ""))
+            self.endpoint = _brief(answer.get("endpoint", ""))
             self._socket = socket
             try:
                 yield socket

@@ -46,6 +46,7 @@ from nba_broker.vendors import vendor
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
 _NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
+_LEASES = 65_536  # that wait for their time: a clock may be years ahead
 _MENTIONED = 0.01  # a less probable alternative is none
 _DAY = 86_400.0
 _SUMMARIES = 8  # kept for whoever reads them; an archive's are read by nobody
@@ -92,6 +93,8 @@ class Tracker:
         self.leases.append(lease)
         if len(self.leases) > 1 and lease.ts < self.leases[-2].ts:
             self.leases = deque(sorted(self.leases, key=lambda one: one.ts))
+        if len(self.leases) > _LEASES:
+            self.identity.lease(self.leases.popleft())
 
     def track(self, sessions: Sessions) -> Iterator[Tracked]:
         """Slots and pools of sessions that are in time order, in one or more parts.

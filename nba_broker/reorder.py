@@ -79,13 +79,21 @@ class Reorder:
 
     hold: seconds a node's clock must be past a session. silence: seconds without a batch after
     which a node no longer holds the others back. settle: seconds after the first batch in which
-    nothing is released, since not all nodes have been heard of; twice their heartbeat.
+    nothing is released, since not all nodes have been heard of; twice their heartbeat. most:
+    sessions held back at most; a node whose clock stands still must not fill the memory.
     """
 
-    def __init__(self, hold: float = 0.1, silence: float = 2.0, settle: float = 0.5) -> None:
+    def __init__(
+        self,
+        hold: float = 0.1,
+        silence: float = 2.0,
+        settle: float = 0.5,
+        most: int = 1_000_000,
+    ) -> None:
         self.hold = hold
         self.silence = silence
         self.settle = settle
+        self.most = most
         self._settled = np.inf
         self.late = 0
         self.passed = -np.inf
@@ -127,6 +135,8 @@ class Reorder:
         ]
         if live:
             self.passed = min(live) - self.hold
+        if len(self) > self.most:
+            return self.flush()
         return self._until(self.passed if live else np.inf)
 
     def flush(self) -> Sessions:

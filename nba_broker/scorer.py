@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from nba_broker import features
+from nba_broker import features, onnx_file
 from nba_broker.errors import ModelError
 from nba_broker.features import FEATURE_VERSION, INPUTS, IntervalScale, Services, Vocabulary
 from nba_broker.pools import SCHEMES
@@ -23,6 +23,7 @@ MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 OUTPUTS = ("probability", "attention", "context", "known")
 
+_LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that makes sense
 _BATCH = 32  # windows per inference: a thread is fastest around there
 
 
@@ -78,12 +79,8 @@ class Manifest:
         """Read and check ``folder/manifest.json``; raises ModelError with what to do."""
         path = folder / MANIFEST_FILE
         try:
-            raw = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            raise ModelError(
-                f"{path}: not found; --model takes a folder that nba-train wrote"
-            ) from None
-        except (OSError, ValueError, RecursionError) as error:
+            raw = json.loads(_read(folder, MANIFEST_FILE))
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"{path}: not readable as JSON ({error})") from error
         if not isinstance(raw, dict):
             raise ModelError(f"{path}: not a manifest")
@@ -134,6 +131,25 @@ class Manifest:
         return manifest
 
 
+def _read(folder: Path, name: str) -> bytes:
+    """A file of the folder; raises ModelError, also when it lies elsewhere or is none of ours."""
+    path = folder / name
+    try:
+        # Links within the folder are fine: that is how some deploy.
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder.resolve()):
+            raise ModelError(f"{path}: a link out of its folder; copy the file there")
+        if not real.is_file() or real.stat().st_size > _LARGEST:
+            raise ModelError(f"{path}: not a file, or larger than {_LARGEST >> 20} MB")
+        return real.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path}: not found; --model takes a folder that nba-train wrote"
+        ) from None
+    except (OSError, RuntimeError) as error:  # a link to itself is a RuntimeError
+        raise ModelError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The model's answer to B windows: probability float32 [B, K], attention float32 [B, N]
@@ -162,20 +178,22 @@ class Scorer:
         except ValueError as error:
             raise ModelError(f"{folder / MANIFEST_FILE}: {error}") from error
         path = folder / MODEL_FILE
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{path}: {error.strerror or error}") from error
+        content = _read(folder, MODEL_FILE)
         if hashlib.sha256(content).hexdigest() != self.manifest.sha256:
             raise ModelError(
                 f"{path}: does not match the SHA-256 in {MANIFEST_FILE}; copy it again"
             )
+        try:
+            onnx_file.check(content)
+        except ValueError as error:
+            raise ModelError(f"{path}: cannot be used: {error}") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # The runtime would else guess the format, and may guess another than was checked.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            # From bytes: a file that refers to others cannot make the runtime open them.
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )

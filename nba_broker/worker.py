@@ -58,6 +58,7 @@ ANSWERS_PERIOD = 2.0  # an analyst waits for it
 SETTLE = 0.5  # the first hello may be faster than this worker's own subscriptions
 VERDICT_RATE = 800.0  # a second, below what the manager takes: a large site's first minute waits
 GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
+RIVALS = 64  # other workers' names remembered; whoever makes up more is only counted
 OUTBOX = 100_000  # verdicts kept while Zeek is away or behind
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
@@ -210,7 +211,12 @@ class Worker:
 
     def _account(self, batch: SessionBatch) -> bool:
         before = self.ledger.missed
-        if not self.ledger.enter(batch):
+        try:
+            new = self.ledger.enter(batch)
+        except MessageError as error:
+            self._invalid(error.kind, str(error))
+            return False
+        if not new:
             self._invalid("repeated batch", f"batch {batch.seq} of {batch.node} came again")
             return False
         if self.ledger.missed > before:
@@ -232,6 +238,9 @@ class Worker:
         if other == self.name:
             return
         now = time.monotonic()
+        if other not in self._rivals and len(self._rivals) >= RIVALS:
+            self._invalid("too many workers", f"{other} is one more than {RIVALS}")
+            return
         met = self._rivals.setdefault(other, now)
         # Past both graces two workers can only meet when one of them was stopped for a while.
         if now - self._joined < GRACE or (now - met > 2 * HELLO_PERIOD and self.name > other):

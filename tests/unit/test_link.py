@@ -261,3 +261,28 @@ def test_a_new_run_starts_a_new_account_and_keeps_the_old_losses() -> None:
     ledger.enter(numbered(3, 10, 30, skipped=4))
     ledger.enter(numbered(1, 10, 10, run="R2", skipped=1))
     assert (ledger.received, ledger.lost, ledger.skipped) == (30, 10, 5)
+
+
+def test_made_up_node_names_do_not_fill_the_memory() -> None:
+    ledger = Ledger()
+    for number in range(link.MAX_NODES):
+        message = decode(frame(batch(node=value("string", f"n{number}"))))
+        assert isinstance(message, SessionBatch)
+        assert ledger.enter(message)
+    message = decode(frame(batch(node=value("string", "one more"))))
+    assert isinstance(message, SessionBatch)
+    with pytest.raises(MessageError, match="too many nodes"):
+        ledger.enter(message)
+    assert len(ledger.accounts) == link.MAX_NODES
+
+
+@pytest.mark.parametrize("depth", [300, 1000])
+def test_values_nested_beyond_printing_are_refused_as_any_other(depth: int) -> None:
+    deep = b"[" * depth + b"]" * depth
+    assert isinstance(decode(b'{"type":"error","code":' + deep + b"}"), ErrorReply)
+    with pytest.raises(MessageError, match="not an event"):
+        decode(b'{"type":' + deep + b"}")
+    deep = b"[" * (depth - 20) + b"]" * (depth - 20)
+    for part in (b'"192.168.1.2"', b'"worker-1"', b'"NBA::sessions"', b'"443/tcp"'):
+        with pytest.raises(MessageError):
+            decode(frame(batch()).replace(part, deep, 1))

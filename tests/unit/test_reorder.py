@@ -88,3 +88,12 @@ def test_the_order_is_that_of_the_whole_however_it_was_cut(
 def test_an_empty_reorder_releases_nothing() -> None:
     assert len(Reorder().flush()) == 0
     assert np.array_equal(Reorder().release(1.0).ts, np.zeros(0))
+
+
+def test_a_node_whose_clock_stands_still_does_not_fill_the_memory() -> None:
+    reorder = Reorder(settle=0.0, most=3)
+    reorder.push("stuck", 0.0, sessions([]), 0.0)
+    three = sessions([(ts, "192.168.1.1", "", "1.1.1.1") for ts in (1.0, 2.0, 3.0)])
+    assert len(reorder.push("b", 9.0, three, 0.0)) == 0
+    assert reorder.push("b", 9.0, one(4.0), 0.0).ts.tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert len(reorder) == 0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from nba_broker.errors import ModelError
@@ -90,6 +94,8 @@ def test_scores_do_not_depend_on_the_number_of_threads(model_folder: ModelFolder
         ({"thresholds": {"identified": 0.7, "known": float("nan")}}, "out of range"),
         ({"thresholds": {"identified": 0.7}}, "incomplete or malformed"),
         ({"services": ["443/tls"]}, "not a service"),
+        ({"services": ["65536/tcp"]}, "not a service"),
+        ({"services": ["-1/tcp"]}, "not a service"),
     ],
 )
 def test_a_manifest_that_does_not_fit_stops_the_start(
@@ -114,11 +120,115 @@ def test_a_manifest_that_is_not_json_is_one_clear_error(model_folder: ModelFolde
 def test_a_model_file_that_is_no_onnx_is_one_clear_error(model_folder: ModelFolder) -> None:
     folder = model_folder()
     content = b"not onnx"
-    import hashlib
-
     (folder / "model.onnx").write_bytes(content)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["onnx"]["sha256"] = hashlib.sha256(content).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(ModelError, match="onnxruntime cannot load it"):
+    with pytest.raises(ModelError, match="cannot be used: not an ONNX file"):
+        Scorer(folder)
+
+
+def hostile(folder: Path, *nodes: onnx.NodeProto, **changes: Any) -> Path:
+    """The folder with its model changed, and a manifest that fits it."""
+    path = folder / "model.onnx"
+    model = onnx.load_from_string(path.read_bytes())
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(changes.get("tensors", ()))
+    model.functions.extend(changes.get("functions", ()))
+    path.write_bytes(model.SerializeToString())
+    sign(folder)
+    return folder
+
+
+def sign(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    content = (folder / "model.onnx").read_bytes()
+    manifest["onnx"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("location", ["beside.bin", "../beside.bin", "/etc/passwd"])
+def test_a_model_cannot_read_another_file_as_a_tensor(
+    model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    (tmp_path / "beside.bin").write_bytes(bytes(16))
+    monkeypatch.chdir(tmp_path)  # where the runtime looks for what a model from memory names
+    tensor = onnx.TensorProto(name="stolen", data_type=onnx.TensorProto.UINT8, dims=[16])
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    within = onnx.helper.make_node("Constant", [], ["stolen"], value=tensor)
+    for folder in (
+        hostile(model_folder(), tensors=[tensor]),
+        hostile(model_folder(), within),
+    ):
+        with pytest.raises(ModelError, match="data lie in another file"):
+            Scorer(folder)
+
+
+def test_a_model_cannot_loop_or_branch(model_folder: ModelFolder) -> None:
+    body = onnx.helper.make_graph([], "body", [], [])
+    loop = onnx.helper.make_node("Loop", ["axis", ""], ["forever"], body=body)
+    branch = onnx.helper.make_node("If", ["axis"], ["x"], then_branch=body, else_branch=body)
+    for node in (loop, branch):
+        with pytest.raises(ModelError, match=f"operator {node.op_type} holds a graph"):
+            Scorer(hostile(model_folder(), node))
+
+
+def test_a_model_cannot_bring_operators_or_functions_of_its_own(model_folder: ModelFolder) -> None:
+    node = onnx.helper.make_node("BeamSearch", ["pool"], ["x"], domain="com.microsoft")
+    with pytest.raises(ModelError, match=r"BeamSearch is not .* of com\.microsoft"):
+        Scorer(hostile(model_folder(), node))
+    function = onnx.helper.make_function("own", "F", [], [], [], [onnx.helper.make_opsetid("", 17)])
+    with pytest.raises(ModelError, match="functions of its own"):
+        Scorer(hostile(model_folder(), functions=[function]))
+
+
+def test_a_model_in_another_format_or_of_two_graphs_is_refused(model_folder: ModelFolder) -> None:
+    folder = model_folder()
+    path = folder / "model.onnx"
+    good = path.read_bytes()
+    for content in (good + good, good[:-1], b"", b"\x1c\0\0\0ORTM" + good):
+        path.write_bytes(content)
+        sign(folder)
+        with pytest.raises(ModelError, match="cannot be used"):
+            Scorer(folder)
+
+
+def test_a_tensor_of_impossible_size_is_one_clear_error(model_folder: ModelFolder) -> None:
+    tensor = onnx.TensorProto(name="huge", data_type=onnx.TensorProto.FLOAT, dims=[2**20] * 3)
+    with pytest.raises(ModelError, match="more elements than it has data"):
+        Scorer(hostile(model_folder(), tensors=[tensor]))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "model.onnx"])
+@pytest.mark.parametrize("aim", ["/dev/zero", "../elsewhere", "/etc/passwd", "itself"])
+def test_a_link_does_not_lead_out_of_the_folder(
+    model_folder: ModelFolder, tmp_path: Path, name: str, aim: str
+) -> None:
+    folder = model_folder()
+    (tmp_path / "elsewhere").write_bytes((folder / name).read_bytes())
+    (folder / name).unlink()
+    (folder / name).symlink_to(name if aim == "itself" else aim)
+    with pytest.raises(ModelError, match=name):
+        Scorer(folder)
+
+
+def test_a_link_within_the_folder_or_to_it_is_followed(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    folder = model_folder()
+    (folder / "data").mkdir()
+    (folder / "model.onnx").rename(folder / "data/model.onnx")
+    (folder / "model.onnx").symlink_to("data/model.onnx")
+    (tmp_path / "current").symlink_to(folder)
+    assert Scorer(tmp_path / "current").manifest.name == "votes"
+
+
+def test_a_fifo_in_place_of_a_model_does_not_make_the_start_wait(
+    model_folder: ModelFolder,
+) -> None:
+    folder = model_folder()
+    (folder / "model.onnx").unlink()
+    os.mkfifo(folder / "model.onnx")
+    with pytest.raises(ModelError, match="not a file"):
         Scorer(folder)

@@ -389,3 +389,17 @@ def test_what_is_unknown_at_the_end_of_a_day_is_said_once(model_folder: ModelFol
     said = "1 (192.168.1.9), mostly none 443/tcp 100 %"
     assert [arguments[:3] for arguments in zeek.events("NBA::unknown_hosts")] == [[86400.0, "w", 1]]
     assert any(said in one for one in zeek.said)
+
+
+def test_made_up_names_of_workers_are_counted_and_not_kept(model_folder: ModelFolder) -> None:
+    zeek = Zeek()
+    worker = Worker(zeek, pipeline(model_folder()), name="w")  # type: ignore[arg-type]
+    worker._joined = -1e9  # long ago
+
+    async def meet() -> None:
+        for number in range(100):
+            await worker._meet(f"other-{number}")
+
+    asyncio.run(meet())
+    assert worker.invalid == {"too many workers": 36}
+    assert len(zeek.events("NBA::hello")) == 64
