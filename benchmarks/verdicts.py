@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Literal
-
-import numpy as np
 
 from benchmarks import traffic
 from nba_broker import device_log
@@ -42,11 +41,11 @@ class Verdicts:
     """Verdicts of hosts that come, are called something, and are logged again every day."""
 
     def __init__(self, hosts: int, lines: int, seed: int = 0) -> None:
-        self._rng = np.random.default_rng(seed)
+        self._random = Random(seed)
         self._lines = lines
         self._days = max(lines // max(hosts, 1), 2)
-        self._ends = self._rng.choice(_ENDS, hosts, p=_SHARES)
-        self._first = START + self._rng.random(hosts) * _DAY
+        self._ends = self._random.choices(_ENDS, _SHARES, k=hosts)
+        self._first = [START + _DAY * self._random.random() for _ in range(hosts)]
 
     def all(self) -> list[Verdict]:
         """As many as were asked for, in the order of their time."""
@@ -59,13 +58,13 @@ class Verdicts:
         return sorted(made, key=lambda verdict: verdict.ts)
 
     def _verdict(self, number: int, turn: int) -> Verdict:
-        first, end = float(self._first[number]), str(self._ends[number])
+        first, end = self._first[number], self._ends[number]
         device, category, vendor = _DEVICES[number % len(_DEVICES)]
         late = turn >= self._days - 3
         state = "learning" if turn == 0 else end if late or end == "unknown" else "identified"
         begun = {"learning": 0, "identified": 1, "unknown": 1}.get(state, self._days - 3)
         named = state not in ("learning", "unknown")
-        ts = first + turn * _DAY + float(self._rng.random())
+        ts = first + turn * _DAY + self._random.random()
         return Verdict(
             ts=ts,
             host=traffic.address(number),
@@ -76,14 +75,14 @@ class Verdicts:
             previous="" if turn == 0 else "learning" if turn == 1 else device,
             device=device if named else "",
             category=category if named else "",
-            confidence=0.0 if turn == 0 else round(float(self._rng.uniform(0.6, 1)), 4),
+            confidence=0.0 if turn == 0 else round(self._random.uniform(0.6, 1), 4),
             alternatives=("Other_Device=0.21", "Third_Device=0.06") if turn else (),
             sessions=2 + 400 * turn,
             since=first + begun * _DAY,
             first_seen=first,
             reason="new" if turn == 0 else "change" if turn == begun else "reminder",
             evidence=self._evidence(ts, state) if turn else ("a verdict needs 10 more sessions",),
-            uids=tuple(f"C{self._rng.integers(1 << 60):016x}" for _ in range(3)),
+            uids=tuple(f"C{self._random.getrandbits(60):016x}" for _ in range(3)),
             model="default-88e4f32f",
             worker="manager-1",
         )
@@ -91,15 +90,15 @@ class Verdicts:
     def _evidence(self, ts: float, state: str) -> tuple[str, ...]:
         texts = []
         for weight in (0.42, 0.23, 0.11):
-            pool, organisation = _CLOUDS[self._rng.integers(len(_CLOUDS))]
-            port = _PORTS[self._rng.integers(len(_PORTS))]
-            address = ".".join(map(str, self._rng.integers(1, 223, 4).tolist()))
+            pool, organisation = self._random.choice(_CLOUDS)
+            port = self._random.choice(_PORTS)
+            address = ".".join(str(byte) for byte in self._random.choices(range(1, 223), k=4))
             where = f"{address} {port} {pool}{f' ({organisation})' if organisation else ''}"
-            when = print_time(round(ts - float(self._rng.random()) * 7200))
+            when = print_time(round(ts - 7200 * self._random.random()))
             if state == "misbehaving":
                 texts.append(f"{where} at {when} surprise={20 * weight:.1f}")
             else:
-                sessions = self._rng.integers(1, 20)
+                sessions = self._random.randrange(1, 20)
                 texts.append(f"{where} sessions={sessions} weight={weight:.2f} last={when}")
         if state == "misbehaving":
             since = print_time(round(ts - 3600))

@@ -151,10 +151,11 @@ def serve(views: Views, listen: str = LISTEN) -> None:
             "%s is not loopback: whoever reaches it reads who is on the network, and can answer",
             listen,
         )
+    LOG.info("triage page at http://%s:%d/", f"[{address}]" if ":" in address else name, number)
+    # Whoever asks by now waits for this, and for nothing more.
     views.poll()
     LOG.info("%d verdicts of %d hosts in %s", views.store.lines, len(views.store.hosts),
              views.folder)  # fmt: skip
-    LOG.info("triage page at http://%s:%d/", f"[{address}]" if ":" in address else name, number)
     settings = uvicorn.Config(
         make(views, name),
         log_config=None,

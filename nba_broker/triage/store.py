@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -138,12 +140,14 @@ class Store:
         if self.lines > 2 * self._limit:
             self._reset()
         full = self.lines
-        for file in self._follower.news():
-            if not full and self.lines >= self._limit:
-                self._follower.skip(file)
-                self.unread += 1
-            else:
-                self._read(file)
+        # Lines make no cycles, and looking for some takes a fifth of the time.
+        with _no_collection():
+            for file in self._follower.news():
+                if not full and self.lines >= self._limit:
+                    self._follower.skip(file)
+                    self.unread += 1
+                else:
+                    self._read(file)
 
     def _read(self, file: File) -> None:
         for header, body in self._follower.read(file):
@@ -184,6 +188,17 @@ class Store:
         bare._latest = None
         if not bare.lines:
             del self.hosts[address]
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 _Found = tuple[str, str, Line] | None  # address, MAC or "", the line; None for one that is no use
