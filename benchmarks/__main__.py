@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import cluster, live, offline, processes, sensor
+from benchmarks import cluster, live, offline, page, processes, sensor
 from benchmarks.offline import Figure
 from nba_broker.zeek_process import find_zeek
 
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "archive": lambda _: offline.archive(2_000_000),
     "archive-ten-million": lambda _: offline.archive(10_000_000),
     "fit": lambda arguments: offline.fit(arguments.archive, arguments.labels),
+    "triage": lambda _: page.first_screen(),
     "transport": lambda _: live.transport(),
     "end-to-end": lambda _: live.end_to_end(),
     "cluster": lambda _: cluster.throughput(),
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "outage": lambda _: sensor.outage(),
 }
 NEED_ZEEK = ("transport", "end-to-end", "cluster", "overload", "latency", "sensor", "outage")
+NEED_BROWSER = ("triage",)
 NEED_EXTRA = ("archive", "archive-ten-million", "fit")
 
 
@@ -78,6 +80,9 @@ def main() -> int:
     for name in arguments.names or BENCHMARKS:
         if name in NEED_ZEEK and find_zeek() is None:
             print(f"{name} needs Zeek and is left out", file=sys.stderr)
+            continue
+        if name in NEED_BROWSER and page.find_chromium() is None:
+            print(f"{name} needs Chromium and is left out", file=sys.stderr)
             continue
         if name in NEED_EXTRA and find_spec("torch") is None:
             print(f"{name} needs the extra train and is left out", file=sys.stderr)

@@ -293,6 +293,26 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
     return 0
 
 
+def triage(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker triage``: the logs as a page, served until interrupted or written to a file."""
+    try:
+        from nba_broker.triage import app  # an extra, as a sensor has no use for a web server
+        from nba_broker.triage.view import Views
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"triage needs {error.name}: install the extra with pip install 'nba-broker[triage]'"
+        ) from error
+
+    views = Views(arguments.logs, settings.answers)
+    if arguments.html:
+        app.write(views, arguments.html, arguments.filter)
+        print(f"{len(views.store.hosts)} hosts in {arguments.logs} -> {arguments.html}")
+        return 0
+    with contextlib.suppress(KeyboardInterrupt):
+        app.serve(views, arguments.listen)
+    return 0
+
+
 def examine(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker doctor``: exit status 1 when there is something to do."""
     link = Link(settings.url, tls=_tls(settings))
@@ -357,6 +377,23 @@ def _parser() -> argparse.ArgumentParser:
     capture.add_argument("file", type=Path, metavar="FILE", help="capture, also gzipped")
     capture.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
     capture.set_defaults(action=pcap)
+
+    page = commands.add_parser(
+        "triage", parents=[replies], help="serve a page of the hosts to look at, and answer there"
+    )
+    page.add_argument("logs", type=Path, metavar="LOGDIR", help="folder with Zeek's logs")
+    page.add_argument("--config", type=Path, metavar="F.toml", help="settings file")
+    page.add_argument(
+        "--listen",
+        default="127.0.0.1:27780",
+        metavar="HOST:PORT",
+        help="where (default: %(default)s; whoever reaches it can read and answer)",
+    )
+    page.add_argument("--html", type=Path, metavar="FILE", help="write one static page instead")
+    page.add_argument(
+        "--filter", default="", metavar="QUERY", help="its hosts, as in the page's address"
+    )
+    page.set_defaults(action=triage)
 
     kept = argparse.ArgumentParser(add_help=False)
     kept.add_argument("--state", metavar="DIR", help="the worker's folder of snapshots")

@@ -108,14 +108,15 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         raise ArchiveError(f"damaged gzip data, only the rows before the damage count ({damage})")
 
 
-def segments(stream: BinaryIO) -> Iterator[tuple[Header, bytes]]:
+def segments(stream: BinaryIO, header: Header | None = None) -> Iterator[tuple[Header, bytes]]:
     """The log's rows in blocks of whole lines, each with the header that holds for it.
 
     A file may hold several headers, as concatenated logs do. A header without ``fields`` means
-    JSON lines. A log without rows gives one empty block. Raises ArchiveError where the content
-    is no Zeek log, or damaged.
+    JSON lines. A log without rows gives one empty block. ``header`` is what held before, where
+    the stream goes on in the middle of a log. Raises ArchiveError where the content is no Zeek
+    log, or damaged.
     """
-    header = Header()
+    header = header or Header()
     rows = False
     for block in _blocks(stream):
         at = 0
@@ -187,12 +188,17 @@ def rows(path: str | Path) -> Iterator[dict[str, Any]]:
     """
     with open_log(path) as stream:
         for header, body in segments(stream):
-            if header.fields:
-                yield from _tsv_rows(header, body)
-            else:
-                for row in json_rows(body):
-                    if row is not None:
-                        yield {k: v for k, v in row.items() if v is not None}
+            yield from parse(header, body)
+
+
+def parse(header: Header, body: bytes) -> Iterator[dict[str, Any]]:
+    """The rows of a block of whole lines, as :func:`rows` gives them."""
+    if header.fields:
+        yield from _tsv_rows(header, body)
+        return
+    for row in json_rows(body):
+        if row is not None:
+            yield {k: v for k, v in row.items() if v is not None}
 
 
 def _tsv_rows(header: Header, body: bytes) -> Iterator[dict[str, Any]]:

@@ -40,6 +40,9 @@ class FixedDatabase:
             return Place(first, f"Organisation {first}", "IS")
         return Place()
 
+    def describe(self) -> dict[str, str]:
+        return {"file": self.path.name, "sha256": self.fingerprint}
+
 
 def pools(**settings: Any) -> Pools:
     return Pools([FixedDatabase()], **settings)  # type: ignore[list-item]

@@ -1,0 +1,176 @@
+"""The triage page as a web application: what is asked for where, and how answers are written."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qsl, quote
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from nba_broker import answers
+from nba_broker.answers import Answer
+from nba_broker.errors import AnswersError, ConfigError
+from nba_broker.messages import Verdict
+from nba_broker.triage.filters import Filters
+from nba_broker.triage.guard import Guard, is_loopback
+from nba_broker.triage.view import FOLDER, Views
+
+LOG = logging.getLogger("nba_broker")
+
+LISTEN = "127.0.0.1:27780"
+"""Where the page is served, unless told otherwise."""
+
+_DONE = ("label", "confirm", "ignore")
+
+
+def make(views: Views, listen: str) -> Starlette:
+    """The application; ``listen`` is the name or address at which it is served."""
+
+    # Everything in turn, on one thread: a page takes milliseconds, and readers need no lock.
+    async def first(request: Request) -> Response:
+        views.poll()
+        return HTMLResponse(views.first(_filters(request)))
+
+    async def host(request: Request) -> Response:
+        views.poll()
+        done = request.query_params.get("done", "")
+        return shown(request, _key(request), _filters(request), done=done if done in _DONE else "")
+
+    def shown(
+        request: Request, key: str, filters: Filters, status: int = 200, **more: object
+    ) -> Response:
+        page = views.host(key, filters, token=request.state.token, **more)
+        if page is None:
+            return HTMLResponse(views.message("No such host in the log."), 404)
+        return HTMLResponse(page, status)
+
+    async def static_page(request: Request) -> Response:
+        views.poll()
+        page = views.static(_filters(request), _key(request))
+        name = f"nba-triage-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.html"
+        return HTMLResponse(page, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    async def pulse(request: Request) -> Response:
+        views.poll()
+        return PlainTextResponse(str(views.store.lines))
+
+    async def reply(request: Request) -> Response:
+        form: Mapping[str, str] = request.state.form
+        views.poll()
+        key, query = form.get("id", ""), form.get("query", "")
+        filters = Filters.parse(parse_qsl(query))
+        host = views.store.hosts.get(key)
+        if host is None or views.answers.path is None:
+            return shown(request, key, filters, 409, error="there is no file of answers: --answers")
+        try:
+            answer = answer_of(form, host.latest)
+            answers.append(views.answers.path, answer)
+        except AnswersError as error:
+            return shown(request, key, filters, 400, error=str(error), values=dict(form))
+        LOG.info("%s: %s %s %s", views.answers.path, answer.action, answer.host, answer.pool)
+        where = f"/host?id={quote(key, safe=':')}&done={answer.action}"
+        return RedirectResponse(f"{where}&{filters.query()}".rstrip("&"), 303)
+
+    async def missing(request: Request, error: Exception) -> Response:
+        return HTMLResponse(views.message("There is no such page."), 404)
+
+    return Starlette(
+        routes=[
+            Route("/", first),
+            Route("/host", host),
+            Route("/page.html", static_page),
+            Route("/pulse", pulse),
+            Route("/answer", reply, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=FOLDER / "static")),
+        ],
+        middleware=[Middleware(Guard, listen=listen)],
+        exception_handlers={404: missing},
+    )
+
+
+def _filters(request: Request) -> Filters:
+    return Filters.parse(request.query_params.multi_items())
+
+
+def _key(request: Request) -> str:
+    return request.query_params.get("id", "")
+
+
+def answer_of(form: Mapping[str, str], latest: Verdict) -> Answer:
+    """A form about the host of this verdict as a checked answer; raises AnswersError.
+
+    Whoever names his machine like an address or a network must not have another one answered.
+    """
+    action = form.get("action", "")
+    target = form.get("target", "mac" if latest.mac else "address")
+    meant = {"mac": latest.mac, "address": latest.host, "hostname": latest.hostname, "any": ""}
+    if target not in meant or (not meant[target] and target != "any"):
+        raise AnswersError(f"{action}: the host has no {target}")
+    if action == "confirm" and form.get("seen") != f"{latest.ts:.6f}":
+        raise AnswersError("confirm: there is a newer verdict; look at it and confirm again")
+    if action == "ignore" and not form.get("reason", "").strip():
+        raise AnswersError("ignore: say for what reason, for whoever reads it later")
+    columns = {"label": ("device", "category"), "ignore": ("pool", "expires")}.get(action, ())
+    row = {name: form.get(name, "") for name in ("at", "reason", *columns)}
+    row |= {"action": action, "host": meant[target]}
+    row["at"] = row["at"].strip() or answers.print_time(round(time.time(), 3))
+    answer = answers.answer(row, action or "answer")
+    if target == "mac" and not answer.mac:
+        raise AnswersError(f"{action}: {latest.mac!r} is no MAC")
+    if target == "address" and not answer.one_address:
+        raise AnswersError(f"{action}: {latest.host!r} is no address")
+    if target == "hostname" and not answer.hostname:
+        raise AnswersError(f"{action}: the hostname {latest.hostname!r} could mean others; take "
+                           "the MAC or the address")  # fmt: skip
+    return answer
+
+
+def serve(views: Views, listen: str = LISTEN) -> None:
+    """Serve until interrupted; raises ConfigError where ``listen`` (HOST:PORT) is no use."""
+    name, _, port = listen.rpartition(":")
+    name = name.strip("[]")
+    try:
+        family = socket.AF_INET6 if ":" in name else socket.AF_INET
+        bound = socket.create_server((name, int(port)), family=family)
+    except (OSError, ValueError, OverflowError) as error:
+        raise ConfigError(f"--listen: cannot listen at {listen!r} ({error})") from error
+    address, number = bound.getsockname()[:2]
+    if not is_loopback(address):
+        LOG.warning(
+            "%s is not loopback: whoever reaches it reads who is on the network, and can answer",
+            listen,
+        )
+    LOG.info("triage page at http://%s:%d/", f"[{address}]" if ":" in address else name, number)
+    # Whoever asks by now waits for this, and for nothing more.
+    views.poll()
+    LOG.info("%d verdicts of %d hosts in %s", views.store.lines, len(views.store.hosts),
+             views.folder)  # fmt: skip
+    settings = uvicorn.Config(
+        make(views, name),
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=2,
+    )
+    uvicorn.Server(settings).run(sockets=[bound])
+
+
+def write(views: Views, path: Path, query: str) -> None:
+    """Write the hosts that the filters let through as one page; raises OSError."""
+    views.poll()
+    page = views.static(replace(Filters.parse(parse_qsl(query)), page=1))
+    path.write_text(page, encoding="utf-8")

@@ -1,0 +1,188 @@
+"""The files of one Zeek log below a folder, current and rotated, and what is new in them."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nba_broker import zeek_log
+from nba_broker.errors import ArchiveError
+from nba_broker.zeek_log import Header
+
+_BLOCK = 16 << 20
+_TAIL = 512 << 10
+_TAIL_ROWS = 5000
+_UNSETTLED = 2.0  # seconds in which a folder may change once more without another mtime
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it was found: ``key`` is what it is on its disk, whatever it is called."""
+
+    path: Path
+    key: tuple[int, int]
+    size: int
+    changed: int  # nanoseconds since the epoch
+
+    @property
+    def packed(self) -> bool:
+        """Whether its name says gzip; such a file is written once and as a whole."""
+        return self.path.suffix == ".gz"
+
+
+@dataclass(slots=True)
+class _Folder:
+    """What a folder held when it was last looked into."""
+
+    changed: int
+    looked: float
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a file has been read, and the header that holds there."""
+
+    size: int
+    changed: int
+    offset: int = 0
+    header: Header | None = None
+
+
+class Finder:
+    """Finds a log's files by name, in a tree of any size.
+
+    A folder is listed again only when it has changed: an archive may have a hundred thousand
+    files of other logs.
+    """
+
+    def __init__(self, top: Path, log: str) -> None:
+        self._top = top
+        self._name = re.compile(rf"{log}(?:[._-].*)?\.(?:log|json)(?:\.\d+)?(?:\.gz)?")
+        self._folders: dict[str, _Folder] = {}
+
+    def files(self) -> list[File]:
+        """The files there are, the last changed first; a file of two names is one."""
+        found: dict[tuple[int, int], File] = {}
+        waiting, seen = [str(self._top)], set()
+        while waiting:
+            path = waiting.pop()
+            try:
+                status = os.stat(path)
+                key = (status.st_dev, status.st_ino)
+                if key in seen:  # links are followed, as zeekctl's logs/current is one
+                    continue
+                seen.add(key)
+                folder = self._listed(path, status.st_mtime_ns)
+            except OSError:
+                continue
+            waiting += folder.folders
+            for name in folder.files:
+                try:
+                    status = os.stat(name)
+                except OSError:
+                    continue
+                key = (status.st_dev, status.st_ino)
+                found[key] = File(Path(name), key, status.st_size, status.st_mtime_ns)
+        return sorted(found.values(), key=lambda file: (-file.changed, str(file.path)))
+
+    def _listed(self, path: str, changed: int) -> _Folder:
+        known = self._folders.get(path)
+        if known and known.changed == changed and known.looked - changed / 1e9 > _UNSETTLED:
+            return known
+        folder = self._folders[path] = _Folder(changed, time.time())
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folder.folders.append(entry.path)
+                elif self._name.fullmatch(entry.name):
+                    folder.files.append(entry.path)
+        return folder
+
+
+class Follower:
+    """Reads of a log's files what has not been read before."""
+
+    def __init__(self, top: Path, log: str) -> None:
+        self._finder = Finder(top, log)
+        self._places: dict[tuple[int, int], _Place] = {}
+        self.errors: dict[Path, str] = {}
+        """Why a file could not be read, or not to its end."""
+
+    def news(self) -> list[File]:
+        """Files with something to read, the last changed first."""
+        files = self._finder.files()
+        there = {file.key for file in files}
+        for key in self._places.keys() - there:
+            del self._places[key]
+        paths = {file.path for file in files}
+        self.errors = {path: why for path, why in self.errors.items() if path in paths}
+        return [file for file in files if self._changed(file)]
+
+    def read(self, file: File) -> Iterator[tuple[Header, bytes]]:
+        """New rows in blocks of whole lines, each with its header; a last line that is not ended
+        waits. What stops the reading is kept in ``errors``."""
+        place = self._places.get(file.key)
+        if place is None or file.packed or file.size < place.offset:
+            place = _Place(file.size, file.changed)
+        place.size, place.changed = file.size, file.changed
+        self._places[file.key] = place
+        self.errors.pop(file.path, None)
+        try:
+            if file.packed:
+                with zeek_log.open_log(file.path) as stream:
+                    yield from zeek_log.segments(stream)
+            else:
+                yield from self._more(file.path, place)
+        except (ArchiveError, OSError) as error:
+            self.errors[file.path] = str(getattr(error, "strerror", None) or error)
+
+    def skip(self, file: File) -> None:
+        """Take what there is of a file as read."""
+        self._places[file.key] = _Place(file.size, file.changed, file.size)
+
+    def _changed(self, file: File) -> bool:
+        place = self._places.get(file.key)
+        return place is None or (place.size, place.changed) != (file.size, file.changed)
+
+    def _more(self, path: Path, place: _Place) -> Iterator[tuple[Header, bytes]]:
+        with path.open("rb") as stream:
+            while True:
+                stream.seek(place.offset)
+                block = stream.read(_BLOCK)
+                end = block.rfind(b"\n") + 1
+                if not end:
+                    return
+                place.offset += end
+                if place.header is not None and not place.header.fields:
+                    yield place.header, block[:end]  # JSON, whatever its first line is
+                    continue
+                for header, body in zeek_log.segments(io.BytesIO(block[:end]), place.header):
+                    place.header = header
+                    yield header, body
+
+
+def tail(file: File) -> list[dict[str, Any]]:
+    """The last rows of a log, without reading all of it where it is not packed; raises
+    ArchiveError or OSError."""
+    if file.packed:
+        return list(deque(zeek_log.rows(file.path), _TAIL_ROWS))
+    with file.path.open("rb") as stream:
+        block = stream.read(_TAIL)
+        head = b"".join(line for line in block.splitlines(True) if line.startswith(b"#"))
+        if file.size > _TAIL:
+            stream.seek(-_TAIL, os.SEEK_END)
+            block = head + stream.read(_TAIL).partition(b"\n")[2]
+    block = block[: block.rfind(b"\n") + 1]
+    if not block:
+        return []
+    parts = zeek_log.segments(io.BytesIO(block))
+    return [row for header, body in parts for row in zeek_log.parse(header, body)]

@@ -1,0 +1,123 @@
+"""Which hosts are shown, in which order: what the page's address says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from nba_broker.answers import parse_time
+from nba_broker.device_log import order
+from nba_broker.messages import STATES
+from nba_broker.triage.judge import Judged
+
+PAGE = 50
+"""Hosts on a page."""
+
+VIEWS = ("all", "attention", "inventory")
+_AGO = re.compile(r"(\d{1,5})\s*(m|h|d|w)")
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filters; an empty one lets everything through.
+
+    ``text`` is looked for in all that the latest verdict says; ``since`` is a time, or ``7d``
+    before the log's end, from which on the state must have begun.
+    """
+
+    state: tuple[str, ...] = ()
+    device: str = ""
+    category: str = ""
+    vendor: str = ""
+    text: str = ""
+    since: str = ""
+    view: str = "all"
+    page: int = 1
+
+    @classmethod
+    def parse(cls, query: Sequence[tuple[str, str]]) -> Filters:
+        """Filters from an address; what means nothing is left out."""
+        last: Mapping[str, str] = {name: value.strip()[:_LONGEST] for name, value in query}
+        states = {value for name, value in query if name == "state"}
+        page, view = last.get("page", ""), last.get("view", "")
+        return cls(
+            state=tuple(state for state in STATES if state in states),
+            device=last.get("device", ""),
+            category=last.get("category", ""),
+            vendor=last.get("vendor", ""),
+            text=last.get("q", ""),
+            since=last.get("since", ""),
+            view=view if view in VIEWS else "all",
+            page=int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 else 1,
+        )
+
+    def query(self, **changes: object) -> str:
+        """These filters, with changes, as the part of an address behind ``?``."""
+        made = replace(self, **changes)  # type: ignore[arg-type]
+        values = [
+            *(("state", state) for state in made.state),
+            ("device", made.device),
+            ("category", made.category),
+            ("vendor", made.vendor),
+            ("q", made.text),
+            ("since", made.since),
+            ("view", "" if made.view == "all" else made.view),
+            ("page", "" if made.page <= 1 else str(made.page)),
+        ]
+        return urlencode([(name, value) for name, value in values if value])
+
+    def toggled(self, state: str) -> str:
+        """The query with a state added or taken away."""
+        others = [one for one in STATES if (one in self.state) != (one == state)]
+        return self.query(state=tuple(others), page=1)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is filtered."""
+        return bool(replace(self, view="all", page=1) != Filters())
+
+    def begin(self, newest: float) -> float:
+        """``since`` in seconds since the epoch, 0 for none; raises ValueError."""
+        if not self.since:
+            return 0.0
+        if found := _AGO.fullmatch(self.since):
+            return newest - int(found[1]) * _UNITS[found[2]]
+        try:
+            return parse_time(self.since)
+        except (ValueError, OverflowError):
+            raise ValueError(f"since: {self.since!r} is no date, and nothing like 7d") from None
+
+    def apply(self, hosts: Iterable[Judged], newest: float) -> list[Judged]:
+        """The hosts that pass all filters but ``state`` and ``view``, the most urgent first, then
+        the inventory by address."""
+        try:
+            begin = self.begin(newest)
+        except ValueError:
+            begin = 0.0
+        text = self.text.lower()
+        passed = [
+            one
+            for one in hosts
+            for latest in (one.latest,)
+            if (not self.device or latest.device == self.device)
+            and (not self.category or latest.category == self.category)
+            and (not self.vendor or latest.vendor == self.vendor)
+            and latest.since >= begin
+            and (not text or text in one.host.text)
+        ]
+        urgent = sorted((one for one in passed if one.attention), key=lambda one: one.urgency)
+        others = (one for one in passed if not one.attention)
+        return urgent + sorted(others, key=lambda one: order(one.latest.host))
+
+    def view_of(self, hosts: Iterable[Judged]) -> list[Judged]:
+        """Those of the states and the view that are wanted, in the same order."""
+        return [
+            one
+            for one in hosts
+            if (not self.state or one.latest.state in self.state)
+            and (self.view == "all" or one.attention == (self.view == "attention"))
+        ]

@@ -1,0 +1,164 @@
+"""What nba_stats.log says of the worker and the sensors, as a strip of figures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from nba_broker.errors import ArchiveError
+from nba_broker.triage.files import File, Finder, tail
+from nba_broker.triage.store import seconds
+
+SILENT = 30.0
+"""Seconds without a row after which one is gone: three of its intervals."""
+
+RECENT = 600.0
+"""Seconds over which growth is told."""
+
+_STALE = 120.0
+_SLOW = 5.0  # seconds of lag
+
+Level = Literal["ok", "warn", "bad", "none"]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of the strip; ``note`` says what to make of it."""
+
+    name: str
+    value: str
+    level: Level
+    note: str = ""
+
+
+class Health:
+    """Follows the newest nba_stats log below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._finder = Finder(folder, "nba_stats")
+        self._read: File | None = None
+        self._rows: list[dict[str, Any]] = []
+        self._error = ""
+
+    def figures(self, now: float) -> list[Figure]:
+        """The strip as of ``now``, wall-clock time."""
+        for file in self._finder.files():
+            if file == self._read:
+                break
+            self._error = ""
+            try:
+                rows = tail(file)
+            except (ArchiveError, OSError) as error:
+                rows, self._error = [], f"{file.path}: {error}"
+            # A file that has just been begun says nothing yet; the one before does.
+            if rows or self._error:
+                self._read, self._rows = file, rows
+                break
+        else:
+            self._read, self._rows = None, []
+        if self._error:
+            return [Figure("Health", "unreadable", "bad", self._error)]
+        return figures(self._rows, now)
+
+
+def figures(rows: Iterable[Row], now: float) -> list[Figure]:
+    """The strip for rows of nba_stats.log as of ``now``."""
+    runs: dict[tuple[str, str, str], list[tuple[float, Row]]] = defaultdict(list)
+    for row in rows:
+        try:
+            ts = seconds(row["ts"])
+        except (KeyError, ValueError, TypeError):
+            continue
+        who = (str(row.get("kind")), str(row.get("node")), str(row.get("run", "")))
+        runs[who].append((ts, row))
+    if not runs:
+        return [Figure("Health", "no nba_stats.log", "none", "an archive, or no package in Zeek")]
+    newest = max(ts for kept in runs.values() for ts, _ in kept)
+    late = now - newest
+    strip = [_worker(runs, newest), _sensors(runs, newest)]
+    strip += [
+        _counter(runs, newest, "lost", "worker", "sent while it listened, and never arrived"),
+        _counter(runs, newest, "skipped", "sensor", "seen, but not sent for want of a worker"),
+        _counter(runs, newest, "refused", "manager", "verdicts that the manager did not take"),
+        _lag(runs, newest),
+    ]
+    if late > _STALE:
+        note = "an archive, or Zeek has stopped: the figures are as of then"
+        strip.insert(0, Figure("As of", f"{span(late)} ago", "warn", note))
+    return strip
+
+
+def _there(runs: Mapping[tuple[str, str, str], list[tuple[float, Row]]], kind: str) -> list[Any]:
+    """Time and row of the last of each node of a kind, the latest first."""
+    last: dict[str, tuple[float, Row]] = {}
+    for (of, node, _), kept in runs.items():
+        if of == kind and (node not in last or last[node][0] <= kept[-1][0]):
+            last[node] = kept[-1]
+    return sorted(last.values(), key=lambda one: -one[0])
+
+
+def _worker(runs: Mapping[Any, Any], newest: float) -> Figure:
+    last = _there(runs, "worker")
+    if not last:
+        return Figure("Worker", "none", "bad", "sensors skip: start nba-broker run")
+    ts, row = last[0]
+    if newest - ts > SILENT:
+        note = f"{row.get('node')} was the last: start nba-broker run"
+        return Figure("Worker", f"gone for {span(newest - ts)}", "bad", note)
+    note = f"{row.get('node')}, model {row.get('model', 'unknown')}"
+    return Figure("Worker", f"{count(row.get('hosts'))} hosts", "ok", note)
+
+
+def _sensors(runs: Mapping[Any, Any], newest: float) -> Figure:
+    last = _there(runs, "sensor")
+    silent = [str(row.get("node")) for ts, row in last if newest - ts > SILENT]
+    if silent:
+        return Figure("Sensors", f"{len(silent)} of {len(last)} silent", "warn", ", ".join(silent))
+    names = ", ".join(str(row.get("node")) for _, row in last)
+    return Figure("Sensors", str(len(last)), "ok" if last else "bad", names)
+
+
+def _counter(
+    runs: Mapping[Any, list[tuple[float, Row]]], newest: float, name: str, kind: str, note: str
+) -> Figure:
+    total = grown = 0
+    for (of, _, _), kept in runs.items():
+        recent = [_whole(row.get(name)) for ts, row in kept if newest - ts <= RECENT]
+        if of != kind or not recent:
+            continue
+        total += recent[-1]
+        # Counters begin anew with the process.
+        grown += sum(max(b - a, 0) for a, b in pairwise(recent))
+    value = f"{total:,}" + (f" (+{grown:,} in {span(RECENT)})" if grown else "")
+    return Figure(name.capitalize(), value, "bad" if grown else "ok", note)
+
+
+def _lag(runs: Mapping[Any, Any], newest: float) -> Figure:
+    for ts, row in _there(runs, "worker"):
+        lag = row.get("lag")
+        if newest - ts <= SILENT and isinstance(lag, int | float):
+            level: Level = "warn" if lag > _SLOW else "ok"
+            return Figure("Lag", f"{lag:.1f} s", level, "how far the worker is behind the sensors")
+    return Figure("Lag", "unknown", "none")
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def count(value: Any) -> str:
+    """A number with separators; "?" for what is none."""
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
+def span(length: float) -> str:
+    """A length of time in its largest unit: ``10 min``."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if length >= size:
+            return f"{length / size:.0f} {unit}"
+    return f"{max(length, 0):.0f} s"

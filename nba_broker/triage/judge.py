@@ -1,0 +1,133 @@
+"""Which hosts need attention, in which order, and what analysts have answered about them."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nba_broker import answers
+from nba_broker.answers import Answer
+from nba_broker.errors import AnswersError
+from nba_broker.messages import Verdict
+from nba_broker.pools import Network, in_networks
+from nba_broker.triage.store import ALARMS, Host
+
+BASELINE = 7 * 86_400.0
+"""Seconds after its first session for which an unknown host is less urgent: NBA::baseline."""
+
+# What an attack looks like comes before what may be an error, and that before what is only new.
+_RANKS = {state: rank for rank, state in enumerate(("misbehaving", "impostor", "changed"))}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A host and what is to be done about it.
+
+    ``ignored``: the answer because of which nobody wants to hear of it. ``waiting``: the latest
+    answer that no line of the log speaks of yet.
+    """
+
+    host: Host
+    latest: Verdict
+    attention: bool
+    ignored: Answer | None = None
+    waiting: Answer | None = None
+    young: bool = False
+
+    @property
+    def urgency(self) -> tuple[bool, int, float]:
+        """What to sort by: what waits for nobody first, then the worst state, then the newest."""
+        rank = _RANKS.get(self.latest.state, 4 if self.young else 3)
+        return (self.waiting is not None, rank, -self.latest.since)
+
+
+class Answers:
+    """The answers file, read again when it has changed."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.error = ""
+        """Why the file is no use, "" if it is."""
+        self._all: tuple[Answer, ...] = ()
+        self._read: tuple[int, int, int] | None = None
+        self._named: dict[str, list[Answer]] = {}
+        self._networks: list[tuple[Network, Answer]] = []
+
+    def poll(self) -> None:
+        """Take over what the file says now; one that is no use leaves the old answers."""
+        if self.path is None:
+            return
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            self._take(())
+            self._read, self.error = None, ""
+            return
+        mark = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if mark == self._read:
+            return
+        self._read = mark
+        try:
+            self._take(answers.read(self.path) if status.st_size else ())
+            self.error = ""
+        except AnswersError as error:
+            self.error = str(error)
+
+    def _take(self, given: tuple[Answer, ...]) -> None:
+        self._all, self._named, self._networks = given, {}, []
+        for answer in given:
+            network = answer.hosts
+            if network is not None and network.num_addresses > 1:
+                self._networks.append((network, answer))
+            elif answer.host:
+                self._named.setdefault(answer.host, []).append(answer)
+
+    def about(self, latest: Verdict) -> list[Answer]:
+        """The answers that mean the host of this verdict, in the order of their time."""
+        if not self._all:
+            return []
+        names = {latest.mac.lower(), latest.host, latest.hostname.lower()} - {""}
+        found = [answer for name in names for answer in self._named.get(name, ())]
+        if self._networks:
+            with contextlib.suppress(ValueError):  # the log may say anything
+                address = ipaddress.ip_address(latest.host)
+                found += [one for net, one in self._networks if in_networks(address, (net,))]
+        return sorted(found, key=lambda answer: answer.at)
+
+    def about_all(self) -> list[Answer]:
+        """The answers that mean any host, of ignored pools."""
+        return [answer for answer in self._all if not answer.host]
+
+    def names(self) -> set[tuple[str, str]]:
+        """Devices that analysts have named, with their categories."""
+        return {(one.device, one.category) for one in self._all if one.action == "label"}
+
+
+def judge(hosts: Iterable[Host], given: Answers, newest: float) -> list[Judged]:
+    """All hosts, as of ``newest``, the time of the log's latest line."""
+    return [_judge(host, given.about(host.latest), newest) for host in hosts]
+
+
+def _judge(host: Host, said: Sequence[Answer], newest: float) -> Judged:
+    latest = host.latest
+    alarming = latest.state in ALARMS
+    if not said and not alarming:
+        return Judged(host, latest, False)
+    # Live, ``newest`` is a moment ago: an answer of just now holds already.
+    ignored = next(
+        (one for one in said if one.action == "ignore" and not one.pool and newest < one.expires),
+        None,
+    )
+    # An ignored host or pool changes no line by itself, so none is waited for.
+    waiting = [one for one in said if one.action != "ignore" and one.at > latest.ts]
+    return Judged(
+        host,
+        latest,
+        attention=alarming and not host.quiet and ignored is None,
+        ignored=ignored,
+        waiting=waiting[-1] if waiting else None,
+        young=newest - latest.first_seen < BASELINE,
+    )

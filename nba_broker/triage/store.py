@@ -1,0 +1,293 @@
+"""Every host of nba_device.log with its verdicts, kept up to date as the log grows."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from nba_broker import zeek_log
+from nba_broker.answers import parse_time
+from nba_broker.device_log import COLUMNS
+from nba_broker.messages import STATES, Verdict
+from nba_broker.policy import ALARMING
+from nba_broker.triage.files import File, Follower
+from nba_broker.zeek_log import Header
+
+LINES = 500_000
+"""Lines that are read at first, the newest files before others: about 1 KB of memory each."""
+
+ALARMS = tuple(STATES[state] for state in ALARMING)
+_STATES = {state.encode(): state for state in STATES}
+END_OF_TIME = 4102444800.0  # the year 2100, as for Zeek's side
+_KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
+_UNKNOWN_FILES = 20  # errors that are told one by one
+
+
+class Line(NamedTuple):
+    """A line of the log, of which only what tells hosts and states apart has been looked at.
+
+    A tuple, as there are many and most are never shown.
+    """
+
+    ts: float
+    first_seen: float
+    state: str
+    reason: str
+    header: Header
+    raw: bytes
+
+    def verdict(self) -> Verdict:
+        """The line as a verdict; what is missing or of another type is empty."""
+        row = next(zeek_log.parse(self.header, self.raw), {})
+        return Verdict(**{name: _value(kind, row.get(name)) for name, kind in COLUMNS.items()})
+
+
+@dataclass(slots=True, eq=False)
+class Host:
+    """A host, known by its MAC or, without one, by its address, and its lines in no order."""
+
+    key: str
+    lines: list[Line] = field(default_factory=list)
+    _latest: Verdict | None = None
+    _text: str = ""
+    _quiet: bool | None = None
+
+    @property
+    def latest(self) -> Verdict:
+        """The verdict that holds."""
+        if self._latest is None:
+            # The last of equal times, as the log has them.
+            line = max(reversed(self.lines), key=lambda line: line.ts)
+            self._latest = line.verdict()
+            self._text, self._quiet = "", None
+        return self._latest
+
+    @property
+    def quiet(self) -> bool:
+        """Whether an analyst has answered the state that the host is in, or ignores its cause."""
+        latest = self.latest
+        if self._quiet is None:
+            of_state = [
+                line
+                for line in self.lines
+                if line.ts >= latest.since and line.reason in ("change", "answer", "new")
+            ]
+            last = max(reversed(of_state), key=lambda line: line.ts, default=None)
+            self._quiet = last is not None and last.reason == "answer"
+        return self._quiet
+
+    @property
+    def text(self) -> str:
+        """What a search looks through, in lower case: the latest verdict without its figures."""
+        latest = self.latest
+        if not self._text:
+            values = (getattr(latest, name) for name, kind in COLUMNS.items() if "str" in kind)
+            flat = (" ".join(v) if isinstance(v, tuple) else v for v in values)
+            self._text = " ".join([latest.host, *flat]).lower()
+        return self._text
+
+    def verdicts(self) -> list[Verdict]:
+        """All verdicts, the oldest first."""
+        return [line.verdict() for line in sorted(self.lines, key=lambda line: line.ts)]
+
+    def add(self, line: Line) -> None:
+        """One more line."""
+        self.lines.append(line)
+        self._latest = None
+
+
+class Store:
+    """The hosts of all nba_device logs below a folder.
+
+    A host that was known by its address and then gets a MAC is one host. A file that has been
+    renamed, copied or packed meanwhile says nothing twice.
+    """
+
+    def __init__(self, folder: Path, lines: int = LINES) -> None:
+        self._folder = folder
+        self._limit = lines
+        self._reset()
+
+    def _reset(self) -> None:
+        self._follower = Follower(self._folder, "nba_device")
+        self.hosts: dict[str, Host] = {}
+        self.lines = 0
+        self.newest = 0.0
+        """The time of the latest line; 0 without any."""
+        self.unread = 0
+        """Files that were left out, as newer ones have lines enough."""
+        self.damaged = 0
+        """Lines that are no verdicts."""
+        self._seen: set[int] = set()
+        self._mac_of: dict[tuple[str, float], Host] = {}
+
+    @property
+    def errors(self) -> list[str]:
+        """What could not be read, file by file."""
+        errors = [f"{path}: {why}" for path, why in sorted(self._follower.errors.items())]
+        more = len(errors) - _UNKNOWN_FILES
+        return errors[:_UNKNOWN_FILES] + ([f"{more} more files"] if more > 0 else [])
+
+    def poll(self) -> None:
+        """Read what is new."""
+        if self.lines > 2 * self._limit:
+            self._reset()
+        full = self.lines
+        # Lines make no cycles, and looking for some takes a fifth of the time.
+        with _no_collection():
+            for file in self._follower.news():
+                if not full and self.lines >= self._limit:
+                    self._follower.skip(file)
+                    self.unread += 1
+                else:
+                    self._read(file)
+
+    def _read(self, file: File) -> None:
+        for header, body in self._follower.read(file):
+            if header.path not in ("", "nba_device"):
+                continue
+            for line in _tsv(header, body) if header.fields else _json(body):
+                if line is None:
+                    self.damaged += 1
+                    continue
+                address, mac, made = line
+                mark = hash(made.raw)
+                if mark not in self._seen:
+                    self._seen.add(mark)
+                    self._add(address, mac, made)
+
+    def _add(self, address: str, mac: str, line: Line) -> None:
+        self.lines += 1
+        self.newest = max(self.newest, line.ts)
+        birth = (address, line.first_seen)
+        host = self._mac_of.get(birth)
+        if mac:
+            if host is None or host.key != mac:
+                host = self.hosts.get(mac) or self.hosts.setdefault(mac, Host(mac))
+                self._mac_of[birth] = host
+                self._take(address, line.first_seen, host)
+        elif host is None:
+            host = self.hosts.get(address) or self.hosts.setdefault(address, Host(address))
+        host.add(line)
+
+    def _take(self, address: str, first_seen: float, host: Host) -> None:
+        """Lines from before the host's MAC was known are its own."""
+        bare = self.hosts.get(address)
+        if bare is None or bare is host:
+            return
+        for line in [line for line in bare.lines if line.first_seen == first_seen]:
+            bare.lines.remove(line)
+            host.add(line)
+        bare._latest = None
+        if not bare.lines:
+            del self.hosts[address]
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+_Found = tuple[str, str, Line] | None  # address, MAC or "", the line; None for one that is no use
+
+
+def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
+    width = len(header.fields)
+    try:
+        ts, first_seen, state, reason, host, mac = map(header.fields.index, _KEYS)
+    except ValueError:
+        yield from (None for line in body.split(b"\n") if line)
+        return
+    texts = _Texts()
+    texts[header.unset_field] = texts[header.empty_field] = ""
+    separator = header.separator
+    for raw in body.split(b"\n"):
+        if not raw:
+            continue
+        values = raw.rstrip(b"\r").split(separator)
+        try:
+            if len(values) != width:
+                raise ValueError("not as many values as columns")
+            line = Line(
+                seconds(values[ts]),
+                seconds(values[first_seen]),
+                _STATES[values[state]],
+                texts[values[reason]],
+                header,
+                raw,
+            )
+        except (KeyError, ValueError):
+            yield None
+            continue
+        yield texts[values[host]], texts[values[mac]].lower(), line
+
+
+def _json(body: bytes) -> Iterator[_Found]:
+    header = Header()
+    for raw in body.split(b"\n"):
+        if not raw.strip():
+            continue
+        try:
+            row = orjson.loads(raw)
+            ts, first_seen, state, reason, host = (row[key] for key in _KEYS[:5])
+            mac = row.get("mac") or ""
+            if not (state in STATES and all(type(one) is str for one in (reason, host, mac))):
+                raise ValueError("not a verdict")
+            yield (
+                host,
+                mac.lower(),
+                Line(seconds(ts), seconds(first_seen), state, reason, header, raw),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield None
+
+
+class _Texts(dict[bytes, str]):
+    """Texts of the log, unescaped and remembered: hosts come again."""
+
+    def __missing__(self, value: bytes) -> str:
+        text = self[value] = zeek_log.unescape(value).decode("utf-8", "replace")
+        return text
+
+
+def seconds(value: Any) -> float:
+    """A time of a log, also as ISO 8601, in seconds since the epoch; raises ValueError or
+    TypeError."""
+    try:
+        found = float(value)
+        if 0 <= found < END_OF_TIME:
+            return found
+    except ValueError:
+        found = parse_time(value if isinstance(value, str) else value.decode())
+    if not 0 <= found < END_OF_TIME:
+        raise ValueError(f"no time: {value!r}")
+    return found
+
+
+def _value(kind: str, value: Any) -> Any:
+    """A value of a row as a verdict's column has it."""
+    if kind.startswith("vector"):
+        items = value if isinstance(value, list) else [] if value is None else [value]
+        return tuple(map(str, items))
+    if kind in ("string", "addr"):
+        return "" if value is None else str(value)
+    try:
+        number = seconds(value) if kind == "time" else float(value)
+    except (ValueError, TypeError, OverflowError):
+        return 0 if kind == "count" else 0.0
+    if not math.isfinite(number):
+        number = 0.0
+    return int(number) if kind == "count" else number

@@ -1,0 +1,124 @@
+"""A host's verdicts and the sessions in their evidence as a picture of pools over time."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from nba_broker.messages import Verdict
+from nba_broker.triage.evidence import Session
+
+WIDTH = 1000
+LEFT = 220
+"""Where time begins; the pools' names stand before it."""
+
+_RIGHT = 16
+_TOP = 44
+_LANE = 26
+_LANES = 12
+_MARKS = 400
+_STEPS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 2 * 86400, 4 * 86400, 7 * 86400,
+          14 * 86400, 30 * 86400, 90 * 86400, 365 * 86400)  # fmt: skip
+_TICKS = 8
+_UNUSUAL = 20.0  # nats from which a surprise is drawn at full size
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A session's place, and its size in pixels."""
+
+    x: float
+    y: float
+    size: float
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A stretch of time in one state."""
+
+    x: float
+    width: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What is drawn; all lengths in the picture's own pixels, WIDTH wide."""
+
+    height: int = 0
+    lanes: list[tuple[float, str, str]] = field(default_factory=list)  # y, pool, organisation
+    ticks: list[tuple[float, str]] = field(default_factory=list)
+    bands: list[Band] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+
+def lay_out(verdicts: Sequence[Verdict], sessions: Sequence[Session], until: float) -> Timeline:
+    """The picture of a host's verdicts and sessions, each in the order of time; ``until`` is when
+    the log ends."""
+    if not verdicts:
+        return Timeline()
+    # Times of sessions are told in whole seconds; a replay may end before they do.
+    begin = min([verdicts[0].first_seen or verdicts[0].ts, *(one.ts for one in sessions)])
+    end = max([until, verdicts[-1].ts, begin + 60, *(one.ts for one in sessions)])
+
+    def x(ts: float) -> float:
+        share = (min(max(ts, begin), end) - begin) / (end - begin)
+        return round(LEFT + share * (WIDTH - LEFT - _RIGHT), 1)
+
+    weight: dict[str, float] = defaultdict(float)
+    name: dict[str, str] = {}
+    for one in sessions:
+        weight[one.pool] += one.weight if one.kind == "attention" else one.weight / _UNUSUAL
+        name.setdefault(one.pool, one.organisation)
+    pools = sorted(weight, key=lambda pool: (-weight[pool], pool))
+    shown = pools if len(pools) <= _LANES else pools[: _LANES - 1]
+    lane = {pool: number for number, pool in enumerate(shown)}
+    lanes = [(_y(number), pool, name[pool]) for pool, number in lane.items()]
+    if len(pools) > len(shown):
+        lanes.append((_y(len(shown)), f"{len(pools) - len(shown)} other pools", ""))
+    return Timeline(
+        height=_TOP + _LANE * len(lanes) + 30,
+        lanes=lanes,
+        ticks=[(x(ts), text) for ts, text in _ticks(begin, end)],
+        bands=_bands(verdicts, end, x),
+        marks=[
+            Mark(x(one.ts), _y(lane.get(one.pool, len(shown))), _size(one), one)
+            for one in sessions[-_MARKS:]
+        ],
+    )
+
+
+def _y(lane: int) -> float:
+    return _TOP + _LANE * (lane + 0.5)
+
+
+def _size(one: Session) -> float:
+    """A radius whose area is the weight's."""
+    share = one.weight if one.kind == "attention" else one.weight / _UNUSUAL
+    return round(2.5 + 8 * math.sqrt(min(max(share, 0.0), 1.0)), 1)
+
+
+def _bands(verdicts: Sequence[Verdict], end: float, x: object) -> list[Band]:
+    assert callable(x)
+    begun = [verdicts[0]]
+    for verdict in verdicts[1:]:
+        last = begun[-1]
+        if (verdict.state, verdict.device) != (last.state, last.device):
+            begun.append(verdict)
+    ends = [verdict.ts for verdict in begun[1:]] + [end]
+    return [
+        Band(x(one.ts), round(max(x(stop) - x(one.ts), 1.5), 1), one)
+        for one, stop in zip(begun, ends, strict=True)
+    ]
+
+
+def _ticks(begin: float, end: float) -> list[tuple[float, str]]:
+    step = next((step for step in _STEPS if (end - begin) / step <= _TICKS), _STEPS[-1])
+    form = "%m-%d" if step >= 86400 else "%m-%d %H:%M"
+    first = math.ceil(begin / step) * step
+    times = [first + step * number for number in range(int((end - first) // step) + 1)]
+    return [(ts, datetime.fromtimestamp(ts, UTC).strftime(form)) for ts in times[: 4 * _TICKS]]

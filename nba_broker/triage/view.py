@@ -1,0 +1,262 @@
+"""What the logs say, as pages: the templates, and what they are given."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shlex
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+
+from nba_broker import __version__
+from nba_broker.errors import ConfigError
+from nba_broker.messages import STATES, Verdict
+from nba_broker.triage import evidence, filters, health, timeline
+from nba_broker.triage.filters import Filters
+from nba_broker.triage.health import Health
+from nba_broker.triage.judge import Answers, Judged, judge
+from nba_broker.triage.store import Host, Store
+
+HISTORY = 200
+"""Verdicts of a host that are shown, the latest."""
+
+DETAILED = 100
+"""Hosts of a static page with all that is known of them."""
+
+FOLDER = Path(__file__).parent
+_UID = re.compile(r"[A-Za-z0-9]{1,64}")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "utc": lambda ts: _utc(ts, "%Y-%m-%d %H:%M:%S"),
+        "short": lambda ts: _utc(ts, "%m-%d %H:%M"),
+        "iso": lambda ts: _utc(ts, "%Y-%m-%dT%H:%M:%SZ"),
+        "percent": lambda share: f"{100 * share:.0f}\u00a0%",
+        "count": health.count,
+        "span": health.span,
+        "brief": _brief,
+        "part": lambda text: quote(text, safe=":"),
+    }
+    environment.globals |= {
+        "states": STATES,
+        "version": __version__,
+        "width": timeline.WIDTH,
+        "left": timeline.LEFT,
+    }
+    return environment
+
+
+def _utc(ts: float, form: str) -> str:
+    return datetime.fromtimestamp(ts, UTC).strftime(form) if ts > 0 else ""
+
+
+def _brief(text: str) -> str:
+    """A piece of evidence without its times."""
+    found = evidence.session(text)
+    if found is None:
+        return text
+    where = " ".join(filter(None, (found.address, found.port, found.pool, found.organisation)))
+    much = f"{found.weight:.1f}" if found.kind == "surprise" else f"{100 * found.weight:.0f}\u00a0%"
+    return f"{where}, {found.kind} {much}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """A list's place among the pages that it fills."""
+
+    number: int
+    first: int
+    last: int
+    total: int
+
+    @classmethod
+    def of(cls, total: int, number: int) -> Pages:
+        """Page ``number``, or the last that there is."""
+        number = max(1, min(number, -(-total // filters.PAGE)))
+        first = (number - 1) * filters.PAGE
+        return cls(number, first, min(first + filters.PAGE, total), total)
+
+
+class Views:
+    """The pages, each from what the logs say when it is asked for."""
+
+    def __init__(self, folder: Path, answers: Path | None) -> None:
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: no such folder; give the one with nba_device.log")
+        self.folder = folder
+        self.store = Store(folder)
+        self.answers = Answers(answers)
+        self._health = Health(folder)
+        self._templates = _environment()
+
+    def poll(self) -> None:
+        """Read what is new in the logs and the answers."""
+        self.store.poll()
+        self.answers.poll()
+
+    def first(self, wanted: Filters) -> str:
+        """The first page: hosts that need attention, then the inventory."""
+        passed, shown = self._hosts(wanted)
+        pages = Pages.of(len(shown), wanted.page)
+        return self._render(
+            "list.html",
+            filters=wanted,
+            pages=pages,
+            hosts=shown[pages.first : pages.last],
+            **self._choices(wanted, passed),
+        )
+
+    def host(self, key: str, wanted: Filters, **more: Any) -> str | None:
+        """A host's page, or None if there is no such host; ``more`` as the template has it."""
+        host = self.store.hosts.get(key)
+        if host is None:
+            return None
+        _, shown = self._hosts(wanted)
+        place = next((at for at, one in enumerate(shown) if one.host is host), None)
+        before = shown[place - 1] if place else None
+        after = shown[place + 1] if place is not None and place + 1 < len(shown) else None
+        devices = self.answers.names() | {(one.device, one.category) for one in self._latest()}
+        details = self._details(self._judged([host])[0])
+        given = {"done": "", "error": "", "values": {}, "token": "", "expires": self._month()}
+        return self._render(
+            "host.html",
+            filters=wanted,
+            before=before,
+            after=after,
+            devices=sorted({device for device, _ in devices if device}),
+            categories=sorted({category for _, category in devices if category}),
+            **details,
+            **given | more,
+        )
+
+    def static(self, wanted: Filters, key: str = "") -> str:
+        """One page that needs nothing else: the hosts that the filters, or ``key``, let through."""
+        if key:
+            found = [host for host in [self.store.hosts.get(key)] if host]
+            passed = shown = self._judged(found)
+        else:
+            passed, shown = self._hosts(wanted)
+        urgent = [one for one in shown if one.attention] if len(shown) > DETAILED else shown
+        style = (FOLDER / "static" / "style.css").read_text(encoding="utf-8")
+        return self._render(
+            "static.html",
+            filters=wanted,
+            hosts=shown,
+            detailed=[self._details(one) for one in urgent[:DETAILED]],
+            style=style,
+            hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            made=time.time(),
+            key=key,
+            **self._choices(wanted, passed),
+        )
+
+    def message(self, text: str) -> str:
+        """A page that only says something."""
+        return self._render("message.html", text=text)
+
+    def _latest(self) -> list[Verdict]:
+        return [host.latest for host in self.store.hosts.values()]
+
+    def _judged(self, hosts: Sequence[Host]) -> list[Judged]:
+        return judge(hosts, self.answers, self.store.newest)
+
+    def _hosts(self, wanted: Filters) -> tuple[list[Judged], list[Judged]]:
+        """The hosts that pass the filters, and of them those of the wanted states and view."""
+        judged = self._judged(list(self.store.hosts.values()))
+        passed = wanted.apply(judged, self.store.newest)
+        return passed, wanted.view_of(passed)
+
+    def _choices(self, wanted: Filters, passed: Sequence[Judged]) -> dict[str, Any]:
+        """What there is to filter by."""
+        latest = self._latest()
+        try:
+            wanted.begin(self.store.newest)
+            complaint = ""
+        except ValueError as error:
+            complaint = str(error)
+        of_state = [one for one in passed if not wanted.state or one.latest.state in wanted.state]
+        urgent = sum(one.attention for one in of_state)
+        return {
+            "complaint": complaint,
+            "counts": Counter(one.latest.state for one in passed),
+            "views": {
+                "all": len(of_state),
+                "attention": urgent,
+                "inventory": len(of_state) - urgent,
+            },
+            "devices": sorted({one.device for one in latest} - {""}),
+            "categories": sorted({one.category for one in latest} - {""}),
+            "vendors": sorted({one.vendor for one in latest} - {""}),
+        }
+
+    def _details(self, one: Judged) -> dict[str, Any]:
+        """All that is known of a host."""
+        every = one.host.verdicts()
+        verdicts = every[-HISTORY:]
+        latest = verdicts[-1]
+        sessions = evidence.sessions(verdicts)
+        addresses: dict[str, list[float]] = {}
+        for verdict in every:
+            addresses.setdefault(verdict.host, [verdict.ts, verdict.ts])[1] = verdict.ts
+        nearest = evidence.likenesses(latest.alternatives)
+        if latest.device:
+            nearest.insert(0, (latest.device, min(max(latest.confidence, 0.0), 1.0)))
+        now = [(text, evidence.session(text)) for text in latest.evidence]
+        uids = [uid for uid in latest.uids if _UID.fullmatch(uid)]
+        pools = {session.pool for session in sessions} | {
+            session.address for _, session in now if session
+        }
+        return {
+            "one": one,
+            "latest": latest,
+            "verdicts": verdicts[::-1],
+            "left_out": len(every) - len(verdicts),
+            "sessions": sessions[::-1],
+            "addresses": sorted(addresses.items(), key=lambda item: -item[1][1]),
+            "nearest": nearest,
+            "evidence": now,
+            "pivot": shlex.join(["zgrep", "-h", *(x for uid in uids for x in ("-e", uid))])
+            if uids
+            else "",
+            "picture": timeline.lay_out(verdicts, sessions, self.store.newest),
+            "said": self.answers.about(latest)[::-1],
+            "said_of_all": [answer for answer in self.answers.about_all() if answer.pool in pools],
+            "pools": sorted(pools),
+        }
+
+    def _month(self) -> str:
+        """The day in thirty days, as a form has it."""
+        return _utc(time.time() + 30 * 86_400, "%Y-%m-%d")
+
+    def _render(self, template: str, **content: Any) -> str:
+        store = self.store
+        return self._templates.get_template(template).render(
+            folder=self.folder,
+            total=len(store.hosts),
+            newest=store.newest,
+            lines=store.lines,
+            unread=store.unread,
+            damaged=store.damaged,
+            errors=store.errors,
+            answers_file=self.answers.path,
+            answers_error=self.answers.error,
+            strip=self._health.figures(time.time()),
+            **content,
+        )

@@ -1,0 +1,508 @@
+"""The triage page: what it shows, what it lets whom change, and that logs stay text."""
+
+from __future__ import annotations
+
+import html
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from nba_broker import answers, cli
+from nba_broker.answers import Answer
+from nba_broker.triage import app, evidence, timeline
+from nba_broker.triage.filters import Filters
+from nba_broker.triage.view import Views
+from tests.unit.test_triage_store import MAC, verdict, written
+
+BASE = "http://127.0.0.1:27780"
+SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+TAGS = {"script", "img", "iframe", "object", "b"}
+
+
+def client(folder: Path, *, listen: str = "127.0.0.1", base: str = BASE) -> TestClient:
+    views = Views(folder, folder / "answers.csv")
+    return TestClient(app.make(views, listen), base_url=base, follow_redirects=False)
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Five hosts, one in each state that needs attention and one that is well."""
+    alarm = ("sessions unlike this host: 9 since 1970-01-01T00:30:00Z surprise=20.1",
+             "2.0.0.7 23/tcp as:2 (Two) at 1970-01-01T00:31:00Z surprise=9.5")  # fmt: skip
+    written(
+        tmp_path / "nba_device.log",
+        verdict(1),
+        verdict(2, ts=2000.0, state="unknown", device="", category="", since=2000.0),
+        verdict(3, ts=2000.0, state="misbehaving", since=1900.0, evidence=alarm),
+        verdict(4, ts=2000.0, state="impostor", vendor="Other Inc."),
+        verdict(5, ts=2000.0, state="changed", device="Lamp", category="bulb"),
+    )
+    return tmp_path
+
+
+def shown(page: str) -> list[str]:
+    """The addresses of the hosts of a list, in order."""
+    return re.findall(r'<a class="row"[^>]*>([^<]*)</a>', page)
+
+
+def form(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of a host's form."""
+    (found,) = re.findall(rf'<form method="post"[^>]* id="{action}">(.*?)</form>', page, re.S)
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', found)
+    return {name: html.unescape(value) for name, value in fields}
+
+
+def opened(browser: TestClient, number: int = 2) -> str:
+    answer = browser.get("/host", params={"id": MAC.format(number)})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def posted(browser: TestClient, fields: dict[str, str], **headers: str) -> int:
+    sent = browser.post("/answer", data=fields, headers={"origin": BASE} | headers)
+    return sent.status_code
+
+
+def test_hosts_that_need_attention_come_first_the_most_urgent_before_others(logs: Path) -> None:
+    page = client(logs).get("/").text
+    assert shown(page) == ["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.2", "10.0.0.1"]
+    assert page.index("Needs attention</th>") < page.index("10.0.0.3")
+    assert page.index("10.0.0.2") < page.index("Inventory</th>") < page.index(">10.0.0.1<")
+
+
+@pytest.mark.parametrize(
+    ("query", "hosts"),
+    [
+        ("state=unknown", [2]),
+        ("state=unknown&state=changed", [5, 2]),
+        ("device=Lamp", [5]),
+        ("category=camera", [3, 4, 1]),
+        ("vendor=Other+Inc.", [4]),
+        ("q=HOST-3", [3]),
+        ("q=2.0.0.7", [3]),
+        ("q=02:00:00:00:00:05", [5]),
+        ("since=1m", [2]),
+        ("since=1970-01-01T00:33:20Z", [2]),
+        ("view=attention", [3, 4, 5, 2]),
+        ("view=inventory", [1]),
+        ("q=nothing+like+that", []),
+        ("state=asleep&page=x&view=none&page=-1", [3, 4, 5, 2, 1]),
+    ],
+)
+def test_filters_live_in_the_address(logs: Path, query: str, hosts: list[int]) -> None:
+    page = client(logs).get(f"/?{query}").text
+    assert shown(page) == [f"10.0.0.{number}" for number in hosts]
+
+
+def test_a_time_that_is_none_is_said_and_filters_nothing(logs: Path) -> None:
+    page = client(logs).get("/?since=soon").text
+    assert len(shown(page)) == 5
+    assert "is no date" in page
+
+
+@given(
+    st.builds(
+        Filters,
+        state=st.sets(st.sampled_from(["unknown", "changed"])).map(
+            lambda s: tuple(sorted(s, reverse=True))
+        ),
+        device=st.text(max_size=9).map(str.strip),
+        text=st.text(max_size=9).map(str.strip),
+        since=st.text(max_size=9).map(str.strip),
+        view=st.sampled_from(["all", "attention"]),
+        page=st.integers(1, 99),
+    )
+)
+@settings(deadline=None)
+def test_filters_come_back_from_their_own_address(filters: Filters) -> None:
+    query = [(name, v) for name, vs in parse_qs(filters.query()).items() for v in vs]
+    again = Filters.parse(query)
+    assert again.query() == filters.query()
+
+
+def test_long_lists_have_pages(tmp_path: Path) -> None:
+    written(tmp_path / "nba_device.log", *(verdict(number) for number in range(1, 121)))
+    browser = client(tmp_path)
+    pages = [browser.get(f"/?page={number}").text for number in (1, 2, 3)]
+    assert [len(shown(page)) for page in pages] == [50, 50, 20]
+    assert [host for page in pages for host in shown(page)] == [
+        f"10.0.0.{number}" for number in range(1, 121)
+    ]
+    assert 'rel="next" href="/?page=3"' in pages[1]
+    assert shown(browser.get("/?page=9999").text) == shown(pages[2])
+
+
+def test_a_host_has_identity_history_timeline_classes_and_uids(logs: Path) -> None:
+    page = opened(client(logs), 3)
+    for text in (MAC.format(3), "Maker Inc.", "host-3", "10.0.0.3", "Lamp", "C1", "as:2 Two"):
+        assert text in page
+    assert page.count('class="surprise"') == 2  # a mark and the legend's
+    assert "zgrep -h -e C1 -e C2 conn*.log*" in page
+
+
+def test_a_host_leads_to_the_one_before_and_after_in_the_list(logs: Path) -> None:
+    browser = client(logs)
+    page = browser.get(f"/host?id={MAC.format(4)}&view=attention").text
+    assert re.findall(r'rel="(prev|next)" href="/host\?id=([^&]*)&', page) == [
+        ("prev", MAC.format(3)),
+        ("next", MAC.format(5)),
+    ]
+
+
+def test_what_is_not_there_is_not_found(logs: Path) -> None:
+    browser = client(logs)
+    for path in ("/host?id=none", "/host", "/none", "/static/../app.py", "/static/%2e%2e/app.py",
+                 "/static/..%2fview.py", "/static//etc/passwd"):  # fmt: skip
+        assert browser.get(path).status_code == 404, path
+
+
+def test_what_was_not_read_is_said(logs: Path) -> None:
+    (logs / "nba_device.1.log").write_text("what is this\n")
+    (logs / "answers.csv").write_text("what is this\n")
+    page = client(logs).get("/").text
+    assert "nba_device.1.log: not a Zeek log" in page
+    assert "answers.csv:1: the first line must be" in page
+    assert len(shown(page)) == 5
+
+
+class Tags(HTMLParser):
+    """The tags and attributes that a browser would find."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def hostile(folder: Path) -> Path:
+    """A host all of whose texts are markup."""
+    where = (
+        f"1.0.0.7 443/tcp as:1{SCRIPT} ({SCRIPT}) sessions=3 weight=0.60 last=1970-01-01T00:16:00Z"
+    )
+    written(
+        folder / "nba_device.log",
+        verdict(1, state="unknown", **dict.fromkeys(
+            ("host", "mac", "hostname", "vendor", "previous", "device", "category", "model",
+             "worker"), SCRIPT), alternatives=(f"{SCRIPT}=0.5",), evidence=(where, SCRIPT),
+            uids=(SCRIPT, "C1$(reboot)")),
+        verdict(2, hostname=SCRIPT),
+    )  # fmt: skip
+    row = Answer(1.0, MAC.format(2), "label", SCRIPT, SCRIPT, reason=SCRIPT)
+    answers.append(folder / "answers.csv", row)
+    return folder
+
+
+def test_markup_in_logs_and_answers_stays_text_on_every_page(tmp_path: Path) -> None:
+    browser = client(hostile(tmp_path))
+    key = SCRIPT.lower()
+    pages = {
+        path: browser.get(path, params=params).text
+        for path, params in (
+            ("/", {}),
+            ("/?", {"q": SCRIPT, "device": SCRIPT, "since": SCRIPT, "vendor": SCRIPT}),
+            ("/host", {"id": key, "q": SCRIPT}),
+            ("/host?", {"id": MAC.format(2), "done": SCRIPT}),
+            ("/page.html", {}),
+            ("/page.html?", {"id": key}),
+        )
+    }
+    for path, page in pages.items():
+        assert "alert(1)" in page, path
+        found = Tags(page)
+        scripts = 0 if path.startswith("/page") else 1  # the page's own
+        assert found.tags.count("script") == scripts, path
+        assert not {"img", "iframe", "object", "embed"} & set(found.tags), path
+        assert not {name for name in found.attributes if name.startswith("on")}, path
+        assert "style" not in found.attributes, path
+    # Markup and shell in a uid is no command to copy; there is none left, so no line either.
+    assert '<code class="line">' not in pages["/host"]
+
+
+def test_markup_in_a_form_comes_back_as_text(logs: Path) -> None:
+    browser = client(logs)
+    fields = form(opened(browser), "label") | {"device": SCRIPT, "at": SCRIPT, "target": "mac"}
+    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
+    assert answer.status_code == 400
+    assert Tags(answer.text).tags.count("script") == 1
+    assert html.escape(SCRIPT, quote=False)[:20] in answer.text
+
+
+def test_every_answer_forbids_scripts_and_styles_that_are_not_the_pages_own(logs: Path) -> None:
+    browser = client(logs)
+    for path in ("/", "/none", "/static/keys.js", "/pulse"):
+        policy = browser.get(path).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+
+
+def test_a_name_is_exactly_one_row_that_a_worker_reads(logs: Path) -> None:
+    browser = client(logs)
+    fields = form(opened(browser), "label") | {
+        "target": "mac",
+        "device": "Hall_Camera",
+        "category": "camera",
+        "reason": "seen, it",
+        "at": "2026-01-01",
+        "query": "state=unknown",
+    }
+    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
+    assert answer.status_code == 303
+    where = urlsplit(answer.headers["location"])
+    assert parse_qs(where.query) == {
+        "id": [MAC.format(2)],
+        "done": ["label"],
+        "state": ["unknown"],
+    }
+    assert answers.read(logs / "answers.csv") == (
+        Answer(1767225600.0, MAC.format(2), "label", "Hall_Camera", "camera", reason="seen, it"),
+    )
+    page = browser.get(answer.headers["location"]).text
+    assert "named Hall_Camera, not yet in the log" in page
+    assert "its next verdict carries the name" in page
+
+
+def test_a_confirmation_is_of_what_the_analyst_saw(logs: Path) -> None:
+    browser = client(logs)
+    fields = form(opened(browser, 5), "confirm") | {"target": "address", "reason": "moved"}
+    with (logs / "nba_device.2.log").open("w"):
+        written(logs / "nba_device.2.log", verdict(5, ts=3000.0, state="misbehaving"))
+    assert posted(browser, fields) == 400
+    assert not (logs / "answers.csv").exists()
+    fields = form(opened(browser, 5), "confirm") | {"target": "address", "reason": "moved"}
+    assert posted(browser, fields) == 303
+    (row,) = answers.read(logs / "answers.csv")
+    assert (row.host, row.action, row.reason) == ("10.0.0.5", "confirm", "moved")
+
+
+def test_a_host_or_a_pool_is_ignored_with_reason_and_expiry(logs: Path) -> None:
+    browser = client(logs)
+    hidden = form(opened(browser), "ignore")
+    assert posted(browser, hidden | {"target": "mac"}) == 400  # no reason
+    assert posted(browser, hidden | {"target": "any", "reason": "all"}) == 400  # every host
+    host = {"target": "mac", "reason": "guest", "expires": "2027-01-01", "at": "2026-01-01"}
+    assert posted(browser, hidden | host) == 303
+    pool = {"target": "any", "pool": "as:1", "reason": "cdn", "expires": "", "at": "2026-01-02"}
+    assert posted(browser, hidden | pool) == 303
+    assert answers.read(logs / "answers.csv") == (
+        Answer(1767225600.0, MAC.format(2), "ignore", reason="guest", expires=1798761600.0),
+        Answer(1767312000.0, "", "ignore", pool="as:1", reason="cdn"),
+    )
+    page = browser.get("/?view=attention").text
+    assert "10.0.0.2" not in shown(page)
+    assert "ignored until" in browser.get("/?view=inventory").text
+
+
+def test_an_ignored_host_is_back_when_that_has_expired(logs: Path) -> None:
+    row = Answer(1500.0, MAC.format(2), "ignore", reason="guest", expires=1900.0)
+    answers.append(logs / "answers.csv", row)
+    assert "10.0.0.2" in shown(client(logs).get("/?view=attention").text)
+
+
+@pytest.mark.parametrize("name", ["10.0.0.0/8", "10.0.0.9", "02:00:00:00:00:09"])
+def test_a_host_that_calls_itself_another_does_not_have_the_other_answered(
+    tmp_path: Path, name: str
+) -> None:
+    written(tmp_path / "nba_device.log", verdict(2, hostname=name))
+    browser = client(tmp_path)
+    fields = form(opened(browser), "ignore") | {"target": "hostname", "reason": "r"}
+    assert posted(browser, fields) == 400
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_what_the_answers_file_refuses_is_said_and_not_written(logs: Path) -> None:
+    browser = client(logs)
+    hidden = form(opened(browser), "label")
+    for wrong in ({"device": ""}, {"device": "x" * 300}, {"device": "a\nb"},
+                  {"device": "a", "at": "soon"}, {"device": "a", "target": "network"},
+                  {"device": "a", "action": "allow"}):  # fmt: skip
+        assert posted(browser, hidden | {"target": "mac"} | wrong) == 400, wrong
+    assert not (logs / "answers.csv").exists()
+
+
+def test_without_an_answers_file_nothing_can_be_answered(logs: Path) -> None:
+    views = Views(logs, None)
+    browser = TestClient(app.make(views, "127.0.0.1"), base_url=BASE, follow_redirects=False)
+    page = opened(browser)
+    assert "<form" not in page
+    assert "--answers F.csv" in page
+    token = form(opened(client(logs)), "label")
+    assert posted(browser, token) == 403
+
+
+def test_a_change_needs_the_token_that_this_page_gave_to_this_browser(logs: Path) -> None:
+    browser, other = client(logs), client(logs)
+    fields = form(opened(browser), "label") | {"target": "mac", "device": "Lens"}
+    theirs = form(opened(other), "label")["token"]
+    assert posted(browser, fields | {"token": ""}) == 403
+    assert posted(browser, fields | {"token": theirs}) == 403
+    assert posted(browser, {k: v for k, v in fields.items() if k != "token"}) == 403
+    browser.cookies.clear()
+    assert posted(browser, fields) == 403
+    assert not (logs / "answers.csv").exists()
+
+
+def test_the_cookie_stays_from_other_sites_and_from_scripts(logs: Path) -> None:
+    cookie = client(logs).get("/").headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:1"},
+        {"origin": BASE, "sec-fetch-site": "cross-site"},
+        {"origin": BASE, "sec-fetch-site": "same-site"},
+    ],
+)
+def test_a_change_comes_from_this_page_alone(logs: Path, headers: dict[str, str]) -> None:
+    browser = client(logs)
+    fields = form(opened(browser), "label") | {"target": "mac", "device": "Lens"}
+    assert posted(browser, fields, **headers) == 403
+    sent = browser.post("/answer", data=fields)  # neither header
+    assert sent.status_code == 403
+    assert not (logs / "answers.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "status"),
+    [
+        ("127.0.0.1", "127.0.0.1:27780", 200),
+        ("127.0.0.1", "localhost:9999", 200),  # a tunnel's near end
+        ("127.0.0.1", "[::1]:27780", 200),
+        ("127.0.0.1", "evil.example", 421),
+        ("127.0.0.1", "evil.example:27780", 421),
+        ("127.0.0.1", "127.0.0.1.evil.example", 421),
+        ("127.0.0.1", "localhost@evil.example", 421),
+        ("127.0.0.1", "192.168.1.7:27780", 421),
+        ("127.0.0.1", "", 421),
+        ("127.0.0.1", "[", 421),
+        ("sensor.lan", "sensor.lan:27780", 200),
+        ("sensor.lan", "evil.example", 421),
+        ("0.0.0.0", "192.168.1.7:27780", 200),
+        ("0.0.0.0", "evil.example", 421),
+    ],
+)
+def test_a_name_that_somebody_made_up_reads_nothing(
+    logs: Path, listen: str, host: str, status: int
+) -> None:
+    assert client(logs, listen=listen).get("/", headers={"host": host}).status_code == status
+
+
+def test_only_what_is_needed_can_be_asked_for(logs: Path) -> None:
+    browser = client(logs)
+    fields = form(opened(browser), "label") | {"target": "mac", "device": "Lens"}
+    assert browser.put("/answer", data=fields, headers={"origin": BASE}).status_code == 405
+    assert browser.get("/answer").status_code == 405
+    assert posted(browser, fields | {"reason": "x" * 20_000}) == 413
+    assert posted(browser, fields | {str(number): "" for number in range(40)}) == 413
+
+
+def test_a_static_page_needs_nothing_else_and_changes_nothing(logs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "ticket.html"
+    assert cli.main(["triage", str(logs), "--html", str(page)]) == 0
+    text = page.read_text()
+    found = Tags(text)
+    assert len(shown(text)) == 5
+    assert not {"script", "form", "button"} & set(found.tags)
+    assert 'rel="stylesheet"' not in text
+    assert not re.search(r'(?:href|src)="(?!#|data:,")', text)
+    targets = set(re.findall(r'class="row" href="#(\w+)"', text))
+    assert targets == {f"h{number}" for number in range(1, 6)}
+    assert targets <= set(re.findall(r'id="(\w+)"', text))
+    assert cli.main(["triage", str(logs), "--html", str(page), "--filter", "state=unknown"]) == 0
+    assert shown(page.read_text()) == ["10.0.0.2"]
+
+
+def test_a_static_page_is_saved_under_a_name(logs: Path) -> None:
+    answer = client(logs).get(f"/page.html?id={MAC.format(2)}")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="nba-triage-')
+    assert shown(answer.text) == ["10.0.0.2"]
+
+
+def test_wrong_use_is_one_clear_line(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["triage", str(tmp_path / "none")]) == 1
+    assert "no such folder" in capsys.readouterr().err
+    assert cli.main(["triage", str(logs), "--listen", "nowhere"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None\n"
+        "from nba_broker import cli; sys.exit(cli.main(['triage', '.']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"nba-broker: triage needs \S+: install the extra with "
+        r"pip install 'nba-broker\[triage\]'\n",
+        done.stderr,
+    )
+
+
+def test_nothing_else_of_the_runtime_loads_it() -> None:
+    program = (
+        "import sys; from nba_broker import cli, worker\n"
+        "sys.exit(any(m.split('.')[0] in ('starlette', 'uvicorn', 'jinja2') or 'triage' in m"
+        " for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_evidence_is_read_back_from_its_text() -> None:
+    found = evidence.session(
+        "47.89.92.167 32100/udp as:45102 (Alibaba (US) Technology Co., Ltd.) sessions=7 "
+        "weight=0.17 last=2026-01-05T06:28:45Z"
+    )
+    assert found == evidence.Session(
+        "attention", 1767594525.0, "47.89.92.167", "32100/udp", "as:45102",
+        "Alibaba (US) Technology Co., Ltd.", 0.17, 7,
+    )  # fmt: skip
+    found = evidence.session("fe80::1 53/udp gw at 2026-01-05T06:28:45Z surprise=3.2")
+    assert found is not None
+    assert (found.kind, found.pool, found.weight) == ("surprise", "gw", 3.2)
+    assert evidence.session("of 64 sessions since 2026-01-05T05:33:29Z") is None
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_evidence_or_none(text: str) -> None:
+    evidence.session(text)
+    evidence.session(f"1.2.3.4 5/tcp {text} sessions=1 weight=0.5 last=2026-01-05T06:28:45Z")
+    assert all(0 <= share <= 1 for _, share in evidence.likenesses([text, f"{text}=0.5"]))
+
+
+@given(st.lists(st.tuples(st.floats(0, 4e9), st.floats(0, 4e9)), min_size=1, max_size=9))
+@settings(deadline=None)
+def test_everything_of_a_timeline_lies_within_it(times: list[tuple[float, float]]) -> None:
+    lines = sorted(
+        (verdict(1, ts=ts, first_seen=min(ts, 900.0), state="unknown") for ts, _ in times),
+        key=lambda line: line.ts,
+    )
+    sessions = [
+        evidence.Session("surprise", when, "1.2.3.4", "5/tcp", f"as:{number}", "", 1e9, 1)
+        for number, (_, when) in enumerate(sorted(times, key=lambda pair: pair[1]))
+    ]
+    picture = timeline.lay_out(lines, sessions, 0.0)
+    for x in [mark.x for mark in picture.marks] + [x for x, _ in picture.ticks]:
+        assert timeline.LEFT <= x <= timeline.WIDTH
+    assert all(0 < mark.y < picture.height for mark in picture.marks)
+    assert len(picture.ticks) < 40

@@ -1,0 +1,316 @@
+"""The triage page's store: every verdict once, whatever becomes of the files."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks import verdicts
+from nba_broker import device_log
+from nba_broker.messages import Verdict
+from nba_broker.triage import health
+from nba_broker.triage.store import Host, Store
+
+MAC = "02:00:00:00:00:{:02x}"
+
+
+def verdict(number: int = 1, **changes: Any) -> Verdict:
+    made = Verdict(
+        ts=1000.0,
+        host=f"10.0.0.{number}",
+        mac=MAC.format(number),
+        hostname=f"host-{number}",
+        vendor="Maker Inc.",
+        state="identified",
+        previous="learning",
+        device="Lens",
+        category="camera",
+        confidence=0.9,
+        alternatives=("Lamp=0.05",),
+        sessions=16,
+        since=1000.0,
+        first_seen=900.0,
+        reason="change",
+        evidence=(
+            "1.0.0.7 443/tcp as:1 (One, Inc.) sessions=3 weight=0.60 last=1970-01-01T00:16:00Z",
+        ),
+        uids=("C1", "C2"),
+        model="votes",
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def written(path: Path, *lines: Verdict, form: Any = "tsv") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with device_log.Writer(path, form) as log:
+        for line in lines:
+            log.write(line)
+    return path
+
+
+def appended(path: Path, *lines: Verdict, form: Any = "tsv") -> None:
+    """Lines as Zeek adds them: without another header."""
+    other = written(path.with_name("other"), *lines, form=form)
+    rows = [row for row in other.read_bytes().splitlines(True) if not row.startswith(b"#")]
+    other.unlink()
+    with path.open("ab") as log:
+        log.writelines(rows)
+
+
+def packed(path: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(gzip.compress(path.read_bytes()))
+    return target
+
+
+def polled(folder: Path, **limits: int) -> Store:
+    store = Store(folder, **limits)
+    store.poll()
+    return store
+
+
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_a_log_is_read_as_it_was_written(tmp_path: Path, form: str) -> None:
+    lines = [verdict(1), verdict(2, mac="", hostname="Küche", evidence=("a,b", "c"))]
+    written(tmp_path / "nba_device.log", *lines, form=form)
+    store = polled(tmp_path)
+    assert {key: host.verdicts() for key, host in store.hosts.items()} == {
+        MAC.format(1): [lines[0]],
+        "10.0.0.2": [lines[1]],
+    }
+    assert (store.lines, store.newest, store.damaged, store.errors) == (2, 1000.0, 0, [])
+
+
+def test_current_and_rotated_logs_are_found_by_name_and_others_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    spool = tmp_path / "spool"
+    written(spool / "nba_device.log", verdict(1))
+    logs = tmp_path / "logs"
+    (logs / "2026-01-01").mkdir(parents=True)
+    (logs / "current").symlink_to(spool)
+    (spool / "loop").symlink_to(logs)
+    plain = written(tmp_path / "x", verdict(2))
+    packed(plain, logs / "2026-01-01" / "nba_device.00:00:00-01:00:00.log.gz")
+    written(logs / "nba_device-26-01-02_00.00.00.log", verdict(3), form="json")
+    written(logs / "nba_devices.log", verdict(4))
+    written(logs / "conn.log", verdict(5))
+    assert sorted(polled(logs).hosts) == [MAC.format(number) for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_only_what_is_new_is_read_when_a_log_grows(tmp_path: Path, form: str) -> None:
+    path = written(tmp_path / "nba_device.log", verdict(1), form=form)
+    store = polled(tmp_path)
+    # What was read before is not looked at again, so it may as well be damaged now.
+    size = path.stat().st_size
+    with path.open("r+b") as log:
+        log.seek(size - 40)
+        log.write(b"#" * 39)
+    appended(path, verdict(1, ts=2000.0, state="unknown", since=2000.0), form=form)
+    store.poll()
+    (host,) = store.hosts.values()
+    assert [one.state for one in host.verdicts()] == ["identified", "unknown"]
+    assert (host.latest.state, store.damaged) == ("unknown", 0)
+
+
+def test_a_last_line_that_is_not_ended_waits_until_it_is(tmp_path: Path) -> None:
+    path = written(tmp_path / "nba_device.log", verdict(1))
+    whole = path.read_bytes()
+    row = whole.splitlines(True)[8]
+    store = polled(tmp_path)
+    with path.open("ab") as log:
+        log.write(row.replace(b"10.0.0.1\t", b"10.0.0.9\t")[:50])
+    store.poll()
+    assert (store.lines, store.damaged) == (1, 0)
+    with path.open("ab") as log:
+        log.write(row.replace(b"10.0.0.1\t", b"10.0.0.9\t")[50:])
+    store.poll()
+    assert (store.lines, store.damaged) == (2, 0)
+    assert next(iter(store.hosts.values())).latest.host == "10.0.0.9"
+
+
+def test_rotation_shows_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path / "nba_device.log", verdict(1), verdict(2))
+    store = polled(tmp_path)
+    appended(path, verdict(3))
+    path.rename(tmp_path / "nba_device.2026-01-01.log")
+    written(path, verdict(4))
+    store.poll()
+    assert store.lines == 4
+    rotated = packed(tmp_path / "nba_device.2026-01-01.log", tmp_path / "d" / "nba_device.1.log.gz")
+    (tmp_path / "nba_device.2026-01-01.log").unlink()
+    store.poll()
+    assert rotated.exists()
+    assert store.lines == 4
+    assert [len(host.lines) for host in store.hosts.values()] == [1, 1, 1, 1]
+
+
+def test_a_log_that_is_written_anew_in_its_place_is_read_anew(tmp_path: Path) -> None:
+    path = written(tmp_path / "nba_device.log", verdict(1), verdict(2))
+    store = polled(tmp_path)
+    text = written(tmp_path / "x", verdict(3)).read_bytes()
+    with path.open("r+b") as log:
+        log.truncate()
+        log.write(text)
+    store.poll()
+    assert MAC.format(3) in store.hosts
+
+
+def test_lines_that_are_no_verdicts_are_counted_and_do_no_harm(tmp_path: Path) -> None:
+    path = written(tmp_path / "nba_device.log", verdict(1))
+    row = path.read_bytes().splitlines(True)[8]
+    with path.open("ab") as log:
+        log.write(b"garbage\n\xff\xfe\x00\t\t\n")
+        log.write(row.replace(b"\tidentified\t", b"\tasleep\t"))
+        log.write(row.replace(b"1000.000000\t", b"never\t", 1))
+    appended(path, verdict(2))
+    broken = written(tmp_path / "nba_device.2.log", verdict(3), form="json")
+    with broken.open("ab") as log:
+        log.write(b'{"ts": 1}\n{"ts":\n[]\n' + b'{"host": 7, "ts": 3, "state": "unknown"}\n')
+    store = polled(tmp_path)
+    assert (sorted(store.hosts), store.damaged) == ([MAC.format(n) for n in (1, 2, 3)], 8)
+
+
+def test_values_of_another_type_are_shown_as_far_as_they_go(tmp_path: Path) -> None:
+    (tmp_path / "nba_device.log").write_text(
+        '{"ts":"2026-01-01T00:00:00Z","host":"10.0.0.1","state":"unknown","first_seen":5,'
+        '"reason":"change","confidence":"much","sessions":null,"evidence":"alone","uids":[1],'
+        '"since":null,"device":{"a":1}}\n'
+    )
+    (host,) = polled(tmp_path).hosts.values()
+    latest = host.latest
+    assert (latest.ts, latest.confidence, latest.sessions) == (1767225600.0, 0.0, 0)
+    assert (latest.evidence, latest.uids, latest.device) == (("alone",), ("1",), "{'a': 1}")
+
+
+def test_files_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Path) -> None:
+    written(tmp_path / "nba_device.log", verdict(1))
+    whole = gzip.compress(written(tmp_path / "x", verdict(2)).read_bytes())
+    (tmp_path / "nba_device.1.log.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "nba_device.2.log").write_bytes(b"what is this\n")
+    store = polled(tmp_path)
+    assert MAC.format(1) in store.hosts
+    assert [error.split(": ")[0] for error in store.errors] == [
+        str(tmp_path / "nba_device.1.log.gz"),
+        str(tmp_path / "nba_device.2.log"),
+    ]
+
+
+def test_a_host_that_is_told_its_mac_is_one_host_in_whatever_order_its_files_are_read(
+    tmp_path: Path,
+) -> None:
+    before = verdict(1, mac="", ts=950.0, state="learning", reason="new")
+    another = verdict(1, mac="", ts=100.0, first_seen=100.0, state="learning", reason="new")
+    for order, times in enumerate(((1, 2), (2, 1))):
+        folder = tmp_path / str(order)
+        older = written(folder / "nba_device.1.log", another, before)
+        newer = written(folder / "nba_device.2.log", verdict(1))
+        for path, when in zip((older, newer), times, strict=True):
+            os.utime(path, (when, when))
+        hosts = polled(folder).hosts
+        assert hosts[MAC.format(1)].verdicts() == [before, verdict(1)]
+        assert hosts["10.0.0.1"].verdicts() == [another]
+
+
+def test_beyond_its_limit_the_newest_files_count(tmp_path: Path) -> None:
+    for number in range(3):
+        path = written(
+            tmp_path / f"nba_device.{number}.log", verdict(2 * number), verdict(2 * number + 1)
+        )
+        os.utime(path, (number + 1, number + 1))
+    store = polled(tmp_path, lines=3)
+    assert (store.lines, store.unread) == (4, 1)
+    assert MAC.format(0) not in store.hosts
+    store.poll()
+    assert (store.lines, store.unread) == (4, 1)
+
+
+def test_a_state_is_answered_when_its_last_word_is_an_answer(tmp_path: Path) -> None:
+    def quiet(*lines: tuple[float, str]) -> bool:
+        host = Host("h")
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        made = [
+            verdict(1, ts=ts, since=1000.0, state="unknown", reason=reason) for ts, reason in lines
+        ]
+        written(folder / "nba_device.log", *made)
+        (host,) = polled(folder).hosts.values()
+        return host.quiet
+
+    assert not quiet((1000.0, "change"), (2000.0, "reminder"))
+    assert quiet((1000.0, "change"), (1500.0, "answer"), (2000.0, "reminder"))
+    assert not quiet((1000.0, "answer"), (1500.0, "change"))
+    assert not quiet((900.0, "answer"), (1000.0, "change"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=300), st.booleans())
+def test_whatever_a_file_holds_the_page_has_the_rest(
+    tmp_path: Path, content: bytes, header: bool
+) -> None:
+    folder = tmp_path / "any"
+    shutil.rmtree(folder, ignore_errors=True)
+    good = written(folder / "nba_device.log", verdict(1)).read_bytes()
+    (folder / "nba_device.2.log").write_bytes((good if header else b"") + content)
+    (folder / "nba_device.3.log.gz").write_bytes(content)
+    store = polled(folder)
+    assert MAC.format(1) in store.hosts
+    assert all(isinstance(host.latest, Verdict) for host in store.hosts.values())
+
+
+def test_a_synthetic_log_has_the_hosts_and_verdicts_that_were_asked_for(tmp_path: Path) -> None:
+    verdicts.device_log_of(tmp_path, hosts=50, lines=500)
+    store = polled(tmp_path)
+    assert (store.lines, len(store.hosts), store.damaged) == (500, 50, 0)
+
+
+def figure(folder: Path, name: str, now: float) -> health.Figure:
+    strip = health.Health(folder).figures(now)
+    return next(one for one in strip if one.name == name)
+
+
+def test_health_tells_a_worker_that_is_there_from_one_that_has_gone(tmp_path: Path) -> None:
+    now = time.time()
+    verdicts.stats_log(tmp_path, now)
+    assert figure(tmp_path, "Worker", now).level == "ok"
+    assert figure(tmp_path, "Lag", now).value == "0.1 s"
+    verdicts.stats_log(tmp_path, now, worker=False)
+    assert (figure(tmp_path, "Worker", now).value, figure(tmp_path, "Worker", now).level) == (
+        "none",
+        "bad",
+    )
+
+
+def test_health_tells_what_was_lost_lately(tmp_path: Path) -> None:
+    verdicts.stats_log(tmp_path, 1e9, lost=12)
+    found = figure(tmp_path, "Lost", 1e9)
+    assert (found.value, found.level) == ("12 (+12 in 10 min)", "bad")
+    assert figure(tmp_path, "Skipped", 1e9).level == "ok"
+
+
+def test_health_of_an_archive_says_as_of_when(tmp_path: Path) -> None:
+    verdicts.stats_log(tmp_path, 1e9)
+    assert figure(tmp_path, "As of", 1e9 + 7200).value == "2 h ago"
+
+
+def test_health_without_a_log_or_with_a_bad_one_is_one_figure(tmp_path: Path) -> None:
+    assert health.Health(tmp_path).figures(0.0)[0].value == "no nba_stats.log"
+    (tmp_path / "nba_stats.log").write_bytes(b"\x00\n")
+    (found,) = health.Health(tmp_path).figures(0.0)
+    assert (found.value, found.level) == ("unreadable", "bad")
+
+
+def test_health_reads_the_end_of_a_long_log(tmp_path: Path) -> None:
+    path = verdicts.stats_log(tmp_path, 1e9, lost=3)
+    end = path.read_text()
+    path.write_text('{"ts":1,"node":"x","kind":"worker"}\n' * 50_000 + end)
+    assert figure(tmp_path, "Lost", 1e9).value == "3 (+3 in 10 min)"

@@ -1,0 +1,54 @@
+"""A host that is named on the triage page, in a real browser, is called so by a running worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.page import browser, find_chromium, served
+from tests.zeek.test_worker import identified, running_worker, sample_capture, speed
+from tests.zeek.zeek_process import Standalone, replay, wait_until
+
+pytestmark = [
+    pytest.mark.usefixtures("zeek"),
+    pytest.mark.skipif(find_chromium() is None, reason="no Chromium here"),
+]
+
+__all__ = ["sample_capture"]  # a fixture
+
+
+def test_the_next_verdict_of_a_host_that_was_named_on_the_page_carries_the_name(
+    sample_capture: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "answers.csv"
+    with (
+        Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek,
+        running_worker(
+            zeek.url, "--state", str(tmp_path / "state"), "--answers", str(path)
+        ) as worker,
+        served(zeek.logs, "--answers", path) as address,
+        browser() as chromium,
+    ):
+        wait_until(lambda: bool(identified(zeek)), 120)
+        host = sorted(identified(zeek))[0]
+        began = min(row["ts"] for row in zeek.rows("nba_device"))
+        page = chromium.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{address}?q={host}")
+        page.locator("a.row", has_text=host).first.click()
+        page.fill("#label input[name=device]", "Hall_Camera")
+        # The capture is of another day than this one: so is the time of its network.
+        page.fill("#label input[name=at]", began)
+        page.click("#label button")
+        page.wait_for_selector("p.done")
+        wait_until(lambda: any(r["reason"] == "answer" for r in zeek.rows("nba_device")), 60)
+        page.reload()
+        shown = page.locator(".title").text_content()
+        worker.terminate()
+        worker.wait(60)
+        chromium.close()
+        (line,) = [row for row in zeek.rows("nba_device") if row["reason"] == "answer"]
+    assert (line["host"], line["device"], line["state"]) == (host, "Hall_Camera", "identified")
+    assert "Hall_Camera" in shown
+    assert "not yet in the log" not in shown
