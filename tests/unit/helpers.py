@@ -41,7 +41,12 @@ class FixedDatabase:
         return Place()
 
     def describe(self) -> dict[str, str]:
-        return {"file": self.path.name, "sha256": self.fingerprint}
+        return {
+            "file": self.path.name,
+            "type": "fixed",
+            "built": "2026-01-01",
+            "sha256": self.fingerprint,
+        }
 
 
 def pools(**settings: Any) -> Pools:
