@@ -303,7 +303,7 @@ class Pipeline:
             "pool": tracked.pool,
             "dst": np.frombuffer(b"".join(map(self._packed.__getitem__, sessions.dst)), "V16"),
             "dport": sessions.dport,
-            "uid": np.array(sessions.uid, "S20"),
+            "uid": np.array(sessions.uid, "S18"),
         }
         windows = self.sequences.push(slot, sessions.ts, **columns)
         alarms = self._alarms(slot, sessions.ts, columns)

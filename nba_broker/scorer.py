@@ -24,6 +24,7 @@ MANIFEST_FILE = "manifest.json"
 OUTPUTS = ("probability", "attention", "context", "known")
 
 _LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that makes sense
+_ATTENTION = OUTPUTS.index("attention")
 _BATCH = 32  # windows per inference: a thread is fastest around there
 
 
@@ -205,6 +206,10 @@ class Scorer:
         self._inputs = [feature.name for feature in self._session.get_inputs()]
         if not set(self._inputs).issubset(INPUTS):
             raise ModelError(f"{path}: inputs {self._inputs}, expected some of {list(INPUTS)}")
+        # A model that takes any length answers the same without the padding.
+        self._any_length = not any(
+            isinstance(one.shape[1], int) for one in self._session.get_inputs()
+        )
         self._try(path)
         self._threads = ThreadPoolExecutor(threads, "score") if threads > 1 else None
 
@@ -240,12 +245,23 @@ class Scorer:
         """Score B windows whose pools are indices into ``table``."""
         arrays = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
 
+        window = self.manifest.window
+        length = np.full(len(windows), window)
+        if self._any_length:
+            length = np.minimum(length, windows.count)
+        order = np.argsort(length, kind="stable")
+
         def score(at: int) -> list[np.ndarray]:
-            batch = {name: arrays[name][at : at + _BATCH] for name in self._inputs}
+            rows = order[at : at + _BATCH]
+            # Windows of hosts that are new are mostly padding: those of a length go together.
+            padding = window - int(length[rows].max())
+            batch = {name: arrays[name][rows, padding:] for name in self._inputs}
             found: list[np.ndarray] = self._session.run(OUTPUTS, batch)
+            found[_ATTENTION] = np.pad(found[_ATTENTION], ((0, 0), (padding, 0)))
             return found
 
         # Every batch is one thread's work, so that sums do not depend on the number of threads.
         each = self._threads.map if self._threads else map
         parts = each(score, range(0, len(windows), _BATCH))
-        return Scores(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        back = np.argsort(order)
+        return Scores(*(np.concatenate(column)[back] for column in zip(*parts, strict=True)))

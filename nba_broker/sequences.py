@@ -12,15 +12,8 @@ NO_POOL = -1
 NO_INTERVAL = np.float32(np.inf)
 """Interval of a host's very first session: nothing came before it, a silence without an end."""
 
-_COLUMNS: dict[str, np.dtype] = {
-    "pool": np.dtype(np.int32),
-    "interval": np.dtype(np.float32),
-    "ts": np.dtype(np.float64),
-    "dst": np.dtype("V16"),
-    "dport": np.dtype(np.int32),
-    "uid": np.dtype("S20"),
-}
-_FEATURES = ("pool", "interval", "dport")
+_SESSION = [("ts", "f8"), ("pool", "i4"), ("dport", "i4")]
+_EVIDENCE = [("dst", "V16"), ("uid", "S18")]  # 96 bits in Zeek's base 62: at most 18 characters
 
 
 @dataclass(slots=True)
@@ -85,7 +78,7 @@ class Schedule:
 
 
 class Sequences:
-    """Rings of the last N sessions per slot, and windows when the schedule says so.
+    """Rings of the last sessions per slot, and windows when the schedule says so.
 
     However the sessions were cut into batches, a replay gives the same windows.
     """
@@ -93,10 +86,13 @@ class Sequences:
     def __init__(self, schedule: Schedule, *, evidence: bool = True) -> None:
         self.schedule = schedule
         self.length = schedule.length
-        self.names = tuple(_COLUMNS) if evidence else _FEATURES
         self.count = np.zeros(0, np.int64)
         self.last_ts = np.full(0, -np.inf)
-        self._rings = {name: np.zeros((0, self.length), _COLUMNS[name]) for name in self.names}
+        # A session is one record, since most of the time goes into waiting for memory. One more
+        # than a window has: the interval of its first is since the one before.
+        self._record = np.dtype(_SESSION + (_EVIDENCE if evidence else []))
+        self._evidence = evidence
+        self._ring = np.zeros((0, self.length + 1), self._record)
 
     def reserve(self, slots: int) -> None:
         """Make room for slot numbers below ``slots``, doubling so that growth stays cheap."""
@@ -106,14 +102,15 @@ class Sequences:
         more = max(slots, 2 * have, 64) - have
         self.count = np.concatenate([self.count, np.zeros(more, np.int64)])
         self.last_ts = np.concatenate([self.last_ts, np.full(more, -np.inf)])
-        for name, ring in self._rings.items():
-            # Zeros that are never written take no memory, so nobody pays for hosts to come.
-            self._rings[name] = np.zeros((have + more, self.length), ring.dtype)
-            self._rings[name][:have] = ring
+        # Zeros that are never written take no memory, so nobody pays for hosts to come.
+        ring = np.zeros((have + more, self.length + 1), self._record)
+        ring[:have] = self._ring
+        self._ring = ring
 
     def columns(self) -> dict[str, np.ndarray]:
         """The state itself by name; the first axis is the slot."""
-        return {"count": self.count, "last_ts": self.last_ts, **self._rings}
+        rings = {name: self._ring[name] for name in self._record.names or ()}
+        return {"count": self.count, "last_ts": self.last_ts, **rings}
 
     def reset(self, slots: np.ndarray) -> None:
         """Forget what these slots hold; their numbers may go to other hosts."""
@@ -135,13 +132,10 @@ class Sequences:
         size = np.diff(np.append(start, len(order)))
         rank = np.arange(len(order)) - np.repeat(start, size)
 
-        batch = {name: columns[name][order] for name in self.names if name in columns}
-        batch["ts"] = when = ts[order]
-        before = np.empty(len(order))
-        before[1:] = when[:-1]
-        before[start] = self.last_ts[host]
-        # A late session lies before its predecessor: no time has passed between them.
-        batch["interval"] = np.maximum(when - before, 0.0).astype(np.float32)
+        sessions = np.empty(len(order), self._record)
+        for name in self._record.names or ():
+            sessions[name] = ts if name == "ts" else columns[name]
+        batch = _whole(sessions).take(order)
 
         count = self.count[by_host] + rank + 1
         due = np.flatnonzero(self.schedule.due(count))
@@ -152,7 +146,7 @@ class Sequences:
 
         self._append(batch, by_host, rank, np.repeat(size, size))
         self.count[host] += size
-        self.last_ts[host] = np.maximum(self.last_ts[host], when[start + size - 1])
+        self.last_ts[host] = np.maximum(self.last_ts[host], ts[order[start + size - 1]])
         return windows
 
     def numbers(self, slot: np.ndarray) -> np.ndarray:
@@ -168,42 +162,63 @@ class Sequences:
     def latest(self, slot: np.ndarray) -> Windows:
         """The windows that the sessions of these hosts, int64 [B], end with now; no deciding
         session is in a batch, so ``index`` is -1."""
-        nothing = {name: np.zeros(0, _COLUMNS[name]) for name in self.names}
+        nothing = _whole(np.zeros(0, self._record))
         count, outside = self.count[slot], np.full(len(slot), -1)
         columns = self._gather(nothing, slot, outside, count, np.arange(len(slot)))
         return Windows(slot, outside, count, columns)
 
     def _gather(
         self,
-        batch: dict[str, np.ndarray],
+        batch: np.ndarray,
         slot: np.ndarray,
         rank: np.ndarray,
         count: np.ndarray,
         due: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """The last N sessions before and with each due one, from the batch and from the rings."""
-        back = np.arange(self.length - 1, -1, -1)
+        kept = self.length + 1
+        back = np.arange(self.length, -1, -1)
         in_batch = rank[due, None] >= back
         from_batch = (due[:, None] - back)[in_batch]
         number = count[due, None] - 1 - back  # 0-based number of the session in its host's life
-        from_ring = slot[due, None] * self.length + number % self.length
-        gathered = {}
-        for name in self.names:
-            # take() on the flat ring: half the time of an index per axis.
-            value = self._rings[name].reshape(-1).take(from_ring)
-            value[in_batch] = batch[name].take(from_batch)
-            gathered[name] = value
-        gathered["pool"][number < 0] = NO_POOL
+        # take() on the flat ring: half the time of an index per axis.
+        found = _whole(self._ring).take(slot[due, None] * kept + number % kept)
+        found[in_batch] = batch.take(from_batch)
+        sessions = found.view(self._record)
+        nothing = number < 0
+        gathered = {name: np.ascontiguousarray(sessions[name][:, 1:]) for name in ("pool", "dport")}
+        if self._evidence:  # not copied: few windows are asked for it
+            gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "uid")}
+        gathered["pool"][nothing[:, 1:]] = NO_POOL
+        gathered["interval"] = _intervals(sessions["ts"], nothing)
         return gathered
 
     def _append(
-        self, batch: dict[str, np.ndarray], slot: np.ndarray, rank: np.ndarray, size: np.ndarray
+        self, batch: np.ndarray, slot: np.ndarray, rank: np.ndarray, size: np.ndarray
     ) -> None:
-        """Write the batch into the rings; of more than N sessions of a host only the last N."""
-        kept = np.flatnonzero(size - rank <= self.length)
-        place = (self.count[slot[kept]] + rank[kept]) % self.length
-        for name in self.names:
-            self._rings[name][slot[kept], place] = batch[name][kept]
+        """Write the batch into the rings; of more sessions of a host than fit only the last."""
+        length = self.length + 1
+        kept = np.flatnonzero(size - rank <= length)
+        place = (self.count[slot[kept]] + rank[kept]) % length
+        _whole(self._ring)[slot[kept] * length + place] = batch.take(kept)
+
+
+def _whole(records: np.ndarray) -> np.ndarray:
+    """The same memory, flat, as records that numpy copies as a whole."""
+    return records.reshape(-1).view(f"V{records.dtype.itemsize}")
+
+
+def _intervals(ts: np.ndarray, nothing: np.ndarray) -> np.ndarray:
+    """Seconds float32 [B, N] since the session before each but the first of [B, N + 1].
+
+    A late session lies before its predecessor: no time has passed between them, and the next one's
+    interval is since the latest."""
+    latest = np.maximum.accumulate(np.where(nothing, -np.inf, ts), axis=1)
+    interval = np.zeros((len(ts), ts.shape[1] - 1), np.float32)
+    np.subtract(
+        latest[:, 1:], latest[:, :-1], out=interval, where=~nothing[:, 1:], casting="same_kind"
+    )
+    return interval
 
 
 def _order(slot: np.ndarray) -> np.ndarray:

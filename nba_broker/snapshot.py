@@ -30,8 +30,9 @@ from nba_broker.messages import PROTOCOLS, STATES, Lease
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import DEVICES
 from nba_broker.prototypes import Prototype
+from nba_broker.surprise import EVIDENCE, TOP
 
-FORMAT = 1
+FORMAT = 2
 FILE = "hosts.snapshot"
 
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
@@ -58,15 +59,21 @@ def parts(pipeline: Pipeline, positions: dict[str, Position]) -> Iterator[bytes]
     ``positions``: how far each node's sessions are accounted for.
     """
     identity, pools = pipeline.tracker.identity, pipeline.pools
+    evidence = pipeline.surprise.evidence
     yield _line(_header(pipeline) | {"positions": {n: tuple(p) for n, p in positions.items()}})
     start = 0
     while start < identity.capacity:
         names = identity.names(start, start + _PART)
         start += _PART
         slots = np.array(list(names), np.int64)
-        yield _line({"hosts": list(names.values())}) + b"".join(
-            _records(columns, slots).tobytes()
-            for columns in (pipeline.columns(), pipeline.policy.columns())
+        odd = {row: evidence[slot] for row, slot in enumerate(names) if slot in evidence}
+        yield b"".join(
+            [
+                _line({"hosts": list(names.values()), "odd": list(odd)}),
+                _records(pipeline.columns(), slots).tobytes(),
+                *(sessions.tobytes() for sessions in odd.values()),
+                _records(pipeline.policy.columns(), slots).tobytes(),
+            ]
         )
     tables: dict[str, Mapping[str, Any]] = {
         "addresses": identity.addresses(),
@@ -203,13 +210,20 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
         if hosts := line.get("hosts"):
             records = _read_records(file, end, len(hosts), _layout(pipeline.columns()))
             _check_hosts(hosts, records)
-            highest_pool = max(
-                highest_pool, int(records["pool"].max()), int(records["baseline_top_pool"].max())
-            )
+            odd = line["odd"]
+            # Whatever has a surprise has its session here.
+            if odd != np.flatnonzero(records["baseline_top"].any(1)).tolist():
+                raise ValueError("surprises without their sessions")
+            evidence = _read_records(file, end, len(odd) * TOP, EVIDENCE)
+            _check_evidence(evidence)
+            for found in (records["pool"], evidence["pool"]):
+                highest_pool = max(highest_pool, int(found.max(initial=-1)))
             slots = np.array([identity.admit(*host) for host in hosts], np.int64)
             pipeline.reserve(identity.capacity)
             slot_of.update(zip((key for key, _ in hosts), slots.tolist(), strict=True))
             _fill(pipeline.columns(), slots, records)
+            sessions = evidence.copy().reshape(-1, TOP)
+            pipeline.surprise.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
             if same_model:
                 layout = _layout(pipeline.policy.columns())
                 records = _read_records(file, end, len(hosts), layout)
@@ -297,7 +311,7 @@ def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray) -> None:
         (records["count"] > 0).all()
         and np.isfinite(records["last_ts"]).all()
         and np.isfinite(records["first_seen"]).all()
-        and (records["interval"] >= 0).all()
+        and np.isfinite(records["ts"]).all()
         and (records["pool"] >= 0).all()
         and (records["dport"] >= 0).all()
         and (records["dport"] < len(PROTOCOLS) << 16).all()
@@ -317,20 +331,27 @@ def _check_baselines(baseline: dict[str, np.ndarray]) -> None:
     if not (
         all(
             np.isfinite(baseline[name]).all() and (baseline[name] >= 0).all()
-            for name in ("span", "square", "hours", "log", "log2", "since", "top_ts")
+            for name in ("span", "square", "hours", "log", "log2", "since")
         )
         and np.isfinite(baseline["usual"]).all()
-        and all((baseline[name] < 1 << 37).all() for name in ("since", "top_ts"))
+        and (baseline["since"] < 1 << 37).all()
         and (baseline["hour"] >= baseline["first"]).all()
         and all(
-            (baseline[name] >= 0).all()
-            for name in ("first", "summed", "current", "odd", "top", "top_pool", "top_dport")
+            (baseline[name] >= 0).all() for name in ("first", "summed", "current", "odd", "top")
         )
         and (baseline["newcomers"] <= baseline["key"].shape[1]).all()
-        and (baseline["top_dport"] < len(PROTOCOLS) << 16).all()
-        and (np.ascontiguousarray(baseline["top_uid"]).view(np.uint8) < 128).all()
     ):
         raise ValueError("a host's baseline is out of range")
+
+
+def _check_evidence(sessions: np.ndarray) -> None:
+    if not (
+        ((sessions["ts"] >= 0) & (sessions["ts"] < 1 << 37)).all()
+        and (sessions["pool"] >= 0).all()
+        and ((sessions["dport"] >= 0) & (sessions["dport"] < len(PROTOCOLS) << 16)).all()
+        and (np.ascontiguousarray(sessions["uid"]).view(np.uint8) < 128).all()
+    ):
+        raise ValueError("a surprising session is out of range")
 
 
 def _check_policy(records: np.ndarray) -> None:

@@ -31,7 +31,11 @@ HOUR = 3600.0
 
 _UNIT = 256  # parts of a nat: sums of whole numbers are the same in any order
 _MOST = 60_000  # sessions of a pair counted in an hour
-_TOP = 3  # sessions remembered as evidence
+TOP = 3
+"""Sessions remembered as evidence of an alarm to come."""
+
+EVIDENCE = np.dtype([("ts", "f8"), ("dst", "V16"), ("dport", "i4"), ("pool", "i4"), ("uid", "S18")])
+"""What is remembered of a surprising session, beside its surprise."""
 _ROOT, _FREE = 1, 0  # keys that no pair has: anything new anywhere, and an empty place
 _NEVER = -1
 _PRIOR_COUNT, _PRIOR_MEAN, _PRIOR_VARIANCE = 2.0, 0.7, 0.4  # of log n: two hours of two sessions
@@ -112,13 +116,10 @@ class Surprise:
             "hours": np.zeros((0, cells), np.float16),  # with any, fading
             "log": np.zeros((0, cells), np.float16),  # sum over these of log(sessions), and
             "log2": np.zeros((0, cells), np.float16),  # of its square
-            "top": np.zeros((0, _TOP), np.int32),  # surprise of the evidence, most first
-            "top_ts": np.zeros((0, _TOP)),
-            "top_dst": np.zeros((0, _TOP), "V16"),
-            "top_dport": np.zeros((0, _TOP), np.int32),
-            "top_pool": np.zeros((0, _TOP), np.int32),
-            "top_uid": np.zeros((0, _TOP), "S20"),
+            "top": np.zeros((0, TOP), np.int32),  # surprise of the evidence, most first
         }
+        self.evidence: dict[int, np.ndarray] = {}
+        """The sessions of "top", by slot: records of EVIDENCE [3]. Few hosts have any."""
 
     def columns(self) -> dict[str, np.ndarray]:
         """The state itself by name; the first axis is the slot."""
@@ -138,6 +139,7 @@ class Surprise:
 
     def reset(self, slots: np.ndarray) -> None:
         """These slots hold new hosts now, of which nothing is known."""
+        self._forget(slots)
         for column in self._columns.values():
             column[slots] = np.zeros((), column.dtype)
 
@@ -158,8 +160,16 @@ class Surprise:
         for name in ("log", "log2"):
             columns[name][slots] = columns[name][slots] * scale
         columns["born"][slots] = np.where(lately, 0, born)
-        for name in ("summed", "current", "odd", "top"):
+        for name in ("summed", "current"):
             columns[name][slots] = 0
+        self._forget(slots)
+
+    def _forget(self, slots: np.ndarray) -> None:
+        """There is nothing odd about these hosts."""
+        for slot in slots[self._columns["odd"][slots] > 0].tolist():
+            self.evidence.pop(slot, None)
+        self._columns["odd"][slots] = 0
+        self._columns["top"][slots] = 0
 
     def push(
         self,
@@ -171,7 +181,7 @@ class Surprise:
         **evidence: np.ndarray,
     ) -> tuple[np.ndarray, list[Excess]]:
         """Take sessions in time order (slot int64 [n], ts float64 [n], pool int32 [n] into
-        ``table``, dport int32 [n]; dst "V16" and uid "S20", both [n], as evidence).
+        ``table``, dport int32 [n]; dst "V16" and uid "S18", both [n], as evidence).
 
         Returns each session's surprise, float64 [n] in nats, and where a host's sum exceeded the
         threshold, in order.
@@ -245,9 +255,7 @@ class Surprise:
         summed = np.maximum(0, summed - settings.drift * passed)
         columns["summed"][slot] = np.round(summed * _UNIT)
         columns["current"][slot] = 0
-        calm = slot[summed == 0]
-        columns["odd"][calm] = 0
-        columns["top"][calm] = 0
+        self._forget(slot[summed == 0])
         weight = 1 - np.exp(-passed / settings.usual)
         hourly = np.minimum(surprise, settings.usual_most) / passed
         columns["usual"][slot] += weight * (hourly - usual)
@@ -311,12 +319,13 @@ class Surprise:
         explained = np.zeros(len(slot), bool)
         for level in (1, 2, 0):
             if level:
-                at = self._places(slot, keys[:, level])
-                rows = np.flatnonzero(strange & warm & (at >= 0) & (keys[:, level] != _FREE))
+                rows = np.flatnonzero(strange & warm & (keys[:, level] != _FREE))
+                at = self._places(slot[rows], keys[rows, level])
+                rows, at = rows[at >= 0], at[at >= 0]
             else:
-                at = np.zeros(len(slot), np.int64)
                 rows = np.flatnonzero(strange & warm & ~explained)
-            hours = columns["hours"][slot[rows], at[rows]].astype(float)
+                at = np.zeros(len(rows), np.int64)
+            hours = columns["hours"][slot[rows], at].astype(float)
             explained[rows] |= hours > 0
             share = hours / (columns["span"][slot[rows]] + 1)
             if not level:
@@ -325,21 +334,29 @@ class Surprise:
             absent = _surprise(share)
             price[rows] = np.minimum(price[rows], absent)
             counted = new[rows]
-            rows, absent = rows[counted], absent[counted]
-            before = self._count(slot[rows], at[rows])
-            moments = self._moments(slot[rows], at[rows])
+            rows, at, absent = rows[counted], at[counted], absent[counted]
+            before = self._count(slot[rows], at)
+            moments = self._moments(slot[rows], at)
             step = self._step(absent, before, moments, np.inf)
             one_more[rows] = np.minimum(one_more[rows], step)
 
+        surprise = np.zeros(len(slot), np.int64)
+        told = np.flatnonzero(age >= settings.learning)
+        if not len(told):
+            return surprise
+        slot, cell, age, nth = slot[told], cell[told], age[told], nth[told]
+        tracked, strange, warm, new = tracked[told], strange[told], warm[told], new[told]
+        price, one_more = price[told], one_more[told]
         own = _surprise(columns["hours"][slot, cell] / (columns["span"][slot] + 1))
         own = np.where(strange, np.where(warm, price, 0), np.minimum(own, price))
         moments = self._moments(slot, np.where(strange, _NEVER, cell))
         most = np.where(strange, np.inf, settings.volume)
-        surprise = np.where(tracked, self._step(own, nth, moments, most), 0)
-        surprise = np.where(new, one_more, surprise)
+        nats = np.where(tracked, self._step(own, nth, moments, most), 0)
+        nats = np.where(new, one_more, nats)
         # It counts as much as the baseline that it rests on is worth.
-        surprise *= age / (age + settings.trust)
-        return np.where(age < settings.learning, 0, np.round(surprise * _UNIT)).astype(np.int64)
+        nats *= age / (age + settings.trust)
+        surprise[told] = np.round(nats * _UNIT)
+        return surprise
 
     def _places(self, slot: np.ndarray, key: np.ndarray) -> np.ndarray:
         """Where in its host's table each key is, int64 [n], negative where it is not."""
@@ -372,7 +389,7 @@ class Surprise:
         _, once = np.unique(slot[row] * 65_536 + keys[row, level], return_index=True)
         once.sort()
         row, level = row[once], level[once]
-        number = columns["newcomers"][slot[row]] + _rank(slot[row])
+        number = columns["newcomers"][slot[row]] + _rank(slot[row])[0]
         fits = number < settings.newcomers
         row, level, number = row[fits], level[fits], number[fits]
         host, place = slot[row], settings.cells - 1 - number
@@ -385,14 +402,11 @@ class Surprise:
 
     def _count(self, slot: np.ndarray, cell: np.ndarray) -> np.ndarray:
         """How many came this hour before each of these, int64 [n]; they are counted in."""
-        count = self._columns["count"]
+        count = self._columns["count"].reshape(-1)
         code = slot * self.settings.cells + cell
-        rank = _rank(code)
-        before: np.ndarray = count[slot, cell].astype(np.int64) + rank
-        last = np.zeros(len(code), bool)
-        _, back = np.unique(code[::-1], return_index=True)
-        last[len(code) - 1 - back] = True
-        count[slot[last], cell[last]] = np.minimum(before[last] + 1, _MOST)
+        rank, last = _rank(code)
+        before: np.ndarray = count.take(code) + rank
+        count[code[last]] = np.minimum(before[last] + 1, _MOST)
         return before
 
     def _moments(self, slot: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -457,8 +471,7 @@ class Surprise:
                     self._remember(host, slice(at, stop), ts, parts, index, given)
                 if stop > at and alarm[stop - 1]:
                     excesses.append(self._excess(host, int(index[stop - 1]), int(level[stop - 1])))
-                    columns["odd"][host] = 0
-                    columns["top"][host] = 0
+                    self._forget(np.array([host]))
                 at = stop
             if alarm[first:last].any():
                 columns["summed"][host] = 0
@@ -482,24 +495,27 @@ class Surprise:
             columns["since"][host] = ts[rows][0]
         columns["odd"][host] += rows.stop - rows.start
         together = np.append(columns["top"][host], parts[rows])
-        order = np.argsort(-together, kind="stable")[:_TOP]
-        if order.max() < _TOP:
+        order = np.argsort(-together, kind="stable")[:TOP]
+        if order.max() < TOP:
             return
         columns["top"][host] = together[order]
-        columns["top_ts"][host] = np.append(columns["top_ts"][host], ts[rows])[order]
+        odd = np.zeros(len(together), EVIDENCE)
+        if host in self.evidence:
+            odd[:TOP] = self.evidence[host]
+        odd["ts"][TOP:] = ts[rows]
         for name, column in given.items():
-            kept = columns[f"top_{name}"]
-            kept[host] = np.concatenate([kept[host], column[index[rows]]])[order]
+            odd[name][TOP:] = column[index[rows]]
+        self.evidence[host] = odd[order]
 
     def _excess(self, host: int, index: int, level: int) -> Excess:
         columns = self._columns
-        evidence = []
-        for place in range(_TOP):
-            if top := int(columns["top"][host, place]):
-                row = {"surprise": top / _UNIT, "ts": float(columns["top_ts"][host, place])}
-                for name in ("dst", "dport", "pool", "uid"):
-                    row[name] = columns[f"top_{name}"][host, place].item()
-                evidence.append(row)
+        evidence = [
+            {"surprise": top / _UNIT, **dict(zip(EVIDENCE.names or (), one, strict=True))}
+            for top, one in zip(
+                columns["top"][host].tolist(), self.evidence[host].tolist(), strict=True
+            )
+            if top
+        ]
         return Excess(
             index=index,
             surprise=level / _UNIT,
@@ -514,14 +530,14 @@ def _changes(values: np.ndarray) -> np.ndarray:
     return np.append(True, values[1:] != values[:-1]) if len(values) else np.zeros(0, bool)
 
 
-def _rank(values: np.ndarray) -> np.ndarray:
-    """How many equal values lie before each, int64 [n]."""
+def _rank(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many equal values lie before each, int64 [n], and the places of the last of each."""
     order = np.argsort(values, kind="stable")
     start = np.flatnonzero(_changes(values[order]))
-    size = np.diff(np.append(start, len(values)))
+    end = np.append(start[1:], len(values))[: len(start)]
     rank = np.empty(len(values), np.int64)
-    rank[order] = np.arange(len(values)) - np.repeat(start, size)
-    return rank
+    rank[order] = np.arange(len(values)) - np.repeat(start, end - start)
+    return rank, order[end - 1]
 
 
 def _hashed(value: np.ndarray) -> np.ndarray:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import platform
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,7 +24,7 @@ from nba_broker.errors import ModelError
 from nba_broker.features import FEATURE_VERSION, INPUTS
 from nba_broker.pools import Pools
 from nba_broker.scorer import MANIFEST_FILE, MODEL_FILE, OUTPUTS
-from training import calibrate, card
+from training import calibrate, card, graph
 from training.dataset import LabelledSessions, Origin
 from training.fit import Examples, Fitted, tensors
 from training.model import NBA
@@ -37,7 +35,6 @@ FORMAT = 1
 TOLERANCE = 1e-5
 """How far ONNX Runtime may be from PyTorch, in any output."""
 
-_OPSET = 20
 _CHECKED = 2048  # windows that both compute
 
 
@@ -51,13 +48,13 @@ def write(
     """
     require_replaceable(out)
     with _replacing(out) as work:
-        content = to_onnx(fitted.model, fitted.learned)
+        content = to_onnx(fitted.model)
         deviation = check(content, fitted.model, fitted.learned)
         manifest = _manifest(out.name, fitted, sessions, origin, pools)
         manifest["onnx"] = {
             "file": MODEL_FILE,
             "sha256": hashlib.sha256(content).hexdigest(),
-            "opset": _OPSET,
+            "opset": graph.OPSET,
             "deviation": deviation,
         }
         (work / MODEL_FILE).write_bytes(content)
@@ -68,31 +65,9 @@ def write(
     return manifest
 
 
-def to_onnx(model: NBA, examples: Examples) -> bytes:
+def to_onnx(model: NBA) -> bytes:
     """The model as an ONNX file for any number of windows at once."""
-    windows = torch.export.Dim("windows")
-    # The exporter talks about its own insides; whether it did well is for check() to say.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(action="ignore"):
-        program = torch.onnx.export(
-            model.eval(),
-            # Two at least: of one the exporter would conclude that it is always one.
-            tuple(tensors(examples.inputs(slice(2)), "cpu")),
-            input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
-            dynamic_shapes={name: {0: windows} for name in INPUTS},
-            opset_version=_OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None  # it is only with dynamo off
-    proto = program.model_proto
-    # Stack traces of the exporting machine: nobody's business, and no two would be alike.
-    graph = proto.graph
-    values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
-    for item in (proto, graph, *graph.node, *values):
-        item.ClearField("metadata_props")
-    content: bytes = proto.SerializeToString(deterministic=True)
+    content: bytes = graph.build(model.eval()).SerializeToString(deterministic=True)
     return content
 
 

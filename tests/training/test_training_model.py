@@ -7,7 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import onnxruntime  # noqa: E402
+
 from nba_broker.features import INPUTS  # noqa: E402
+from nba_broker.scorer import OUTPUTS  # noqa: E402
+from training import graph  # noqa: E402
 from training.habits import STEPS, Habits  # noqa: E402
 from training.model import FEATURES, NBA  # noqa: E402
 
@@ -129,3 +133,31 @@ def test_a_window_is_typical_only_if_one_class_explains_both_sessions_and_contex
     likely, near = torch.full((2, 4), -9.0), torch.full((2, 4), -9.0)
     likely[:, 0], near[0, 0], near[1, 1] = -2.0, -3.0, -3.0
     assert model.typical(likely, near).numpy() == pytest.approx([0.0, -6.0])
+
+
+@pytest.mark.parametrize("features", [FEATURES, ("pool", "interval"), ("service", "level")])
+def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
+    features: tuple[str, ...],
+) -> None:
+    torch.manual_seed(1)
+    made = NBA(pools=20, services=5, classes=4, hidden=8, features=features).eval()
+    made.row = torch.randint(0, 6, (5, 20), dtype=torch.int32)
+    made.novelty, made.pair = torch.rand(6), torch.randn(6, 4)
+    made.timing = torch.randn(5, STEPS + 1, 4)
+    made.weigh(0.7, 0.4)
+    session = onnxruntime.InferenceSession(
+        graph.build(made).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    for padding in (0, 1, LENGTH - 1):
+        given = windows(padding)
+        with torch.no_grad():
+            wanted = [one.numpy() for one in made(*given)]
+        for left_out in (0, padding):
+            feeds = {
+                name: one[:, left_out:].numpy() for name, one in zip(INPUTS, given, strict=True)
+            }
+            found = session.run(OUTPUTS, feeds)
+            assert (found[1][:, : padding - left_out] == 0).all()
+            for name, answer, want in zip(OUTPUTS, found, wanted, strict=True):
+                want = want[:, left_out:] if name == "attention" else want
+                np.testing.assert_allclose(answer, want, atol=1e-5, err_msg=name)

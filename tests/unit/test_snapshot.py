@@ -189,8 +189,9 @@ def test_a_snapshot_of_another_version_is_refused(
     model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(tmp_path / "s", pipeline(model_folder()))
-    monkeypatch.setattr(snapshot, "FORMAT", 2)
-    with pytest.raises(SnapshotError, match="format is 1"):
+    written = snapshot.FORMAT
+    monkeypatch.setattr(snapshot, "FORMAT", written + 1)
+    with pytest.raises(SnapshotError, match=f"format is {written}"):
         snapshot.restore(tmp_path / "s", pipeline(model_folder()))
 
 

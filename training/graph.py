@@ -1,0 +1,241 @@
+"""The network as an ONNX graph, written operator by operator.
+
+PyTorch's exporter translates ``NBA.forward`` call by call, and what moves small arrays about took
+as long as the LSTM. This is the same network; export.check() compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx import numpy_helper, parser
+from torch import Tensor
+
+from nba_broker.features import PADDING
+from training.habits import STEPS
+from training.model import LEVELS, NBA, NOVEL, SPREAD
+
+OPSET = 20
+
+_SHUT = 1e4  # what keeps an input gate shut, whatever else it is told
+
+# Any number of windows, of any length: without the padding the answer is the same, and sooner.
+# The LSTM wants sessions first, [N, B, D]. Padding shuts its input gates, so that its state is 0 at
+# the first session. What habits say of a session is two rows of one table, its pair's and its
+# interval's: their sum over the window is one look-up and one reduction.
+_GRAPH = """
+<ir_version: 9, opset_import: ["" : OPSET], producer_name: "nba-train">
+nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] service)
+=> (float[windows, CLASSES] probability, float[windows, N] attention,
+    float[windows, HIDDEN] context, float[windows] known)
+{
+    pool_first = Transpose (pool)
+    service_first = Transpose (service)
+    interval_first = Transpose (interval)
+    levels_passed = Mul (interval_first, levels)
+    nearest = Round (levels_passed)
+    level = Cast <to = 7> (nearest)
+    of_pool = Gather (pool_table, pool_first)
+    of_service = Gather (service_table, service_first)
+    of_level = Gather (level_table, level)
+    interval_alone = Unsqueeze (interval_first, axis_2)
+    of_interval = Mul (interval_alone, interval_row)
+    of_place = Add (of_pool, of_service)
+    of_time = Add (of_level, of_interval)
+    steps = Add (of_place, of_time)
+    states = LSTM <hidden_size = HIDDEN> (steps, lstm_input, lstm_recurrent, lstm_bias)
+    hidden = Squeeze (states, axis_1)
+
+    flat = Reshape (hidden, flat_shape)
+    inner = Gemm (flat, attention_weight, attention_bias)
+    bent = Tanh (inner)
+    flat_score = MatMul (bent, score_weight)
+    shape = Shape (pool_first)
+    score_first = Reshape (flat_score, shape)
+    score = Transpose (score_first)
+    absent = Equal (pool, padding)
+    masked = Where (absent, never, score)
+    attention = Softmax <axis = 1> (masked)
+    attention_row = Unsqueeze (attention, axis_1)
+    hidden_of_window = Transpose <perm = [1, 0, 2]> (hidden)
+    context_row = MatMul (attention_row, hidden_of_window)
+    context = Squeeze (context_row, axis_1)
+
+    present = Not (absent)
+    counted = Cast <to = 1> (present)
+    sessions = ReduceSum <keepdims = 1> (counted, axis_1)
+    length = Max (sessions, one)
+    first_place = Mul (service, pools)
+    place = Add (first_place, pool)
+    pair_32 = Gather (rows, place)
+    pair = Cast <to = 7> (pair_32)
+    steps_passed = Mul (interval, interval_steps)
+    step = Cast <to = 7> (steps_passed)
+    first_step = Mul (service, timings)
+    service_step = Add (first_step, step)
+    timing = Add (service_step, first_timing)
+    both = Concat <axis = 1> (pair, timing)
+    said = Gather (habits, both)
+    said_in_all = ReduceSum <keepdims = 0> (said, axis_1)
+    said_mean = Div (said_in_all, length)
+    likely, novelty_column = Split <axis = 1> (said_mean, likely_and_novelty)
+    novelty = Squeeze (novelty_column, axis_1)
+
+    inside = Gemm <transB = 1> (context, inside_weight, inside_bias)
+    positive = Relu (inside)
+    logits = Gemm <transB = 1> (positive, logits_weight, logits_bias)
+    root = Sqrt (length)
+    likely_in_all = Mul (root, likely)
+    habit_logits = Mul (likely_in_all, habits_weight)
+    blended = Add (logits, habit_logits)
+    probability = Softmax <axis = 1> (blended)
+
+    white = MatMul (context, whitening)
+    white_row = Unsqueeze (white, axis_1)
+    away = Sub (white_row, centres)
+    away_squared = Mul (away, away)
+    distance = ReduceSum <keepdims = 0> (away_squared, axis_2)
+    some_distance = Add (distance, tiny)
+    far = Log (some_distance)
+    likelier = Sub (likely, likely_mean)
+    typical_sessions = Div (likelier, likely_deviation)
+    nearer = Sub (far_mean, far)
+    typical_context = Div (nearer, near_deviation)
+    typical_of = Min (typical_sessions, typical_context)
+    typical = ReduceMax <keepdims = 0> (typical_of, axis_1)
+    typical_beyond = Sub (typical, least_typical)
+    familiar = Div (typical_beyond, usual)
+    strangeness = Mul (novelty, per_novelty)
+    seen = Sub (most_seen, strangeness)
+    seen_enough = Min (seen, one)
+    known = Min (seen_enough, familiar)
+}
+"""
+
+
+def build(model: NBA) -> onnx.ModelProto:
+    """The graph of a model on the CPU; windows are [B, N] of any B and N."""
+    hidden, classes = model.lstm.hidden_size, len(model.centres)
+    text = _GRAPH
+    for word, number in (("OPSET", OPSET), ("HIDDEN", hidden), ("CLASSES", classes)):
+        text = text.replace(word, str(number))
+    proto = parser.parse_model(text)
+    constants = {**_encoder(model), **_habits(model), **_head(model)}
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(np.ascontiguousarray(value), name)
+        for name, value in constants.items()
+    )
+    return proto
+
+
+def _floats(tensor: Tensor) -> np.ndarray:
+    values: np.ndarray = tensor.detach().numpy().astype(np.float32)
+    return values
+
+
+def _float(number: float) -> np.ndarray:
+    return np.array(number, np.float32)
+
+
+def _int(number: int | Sequence[int]) -> np.ndarray:
+    return np.array(number, np.int64)
+
+
+def _gates(tensor: Tensor) -> np.ndarray:
+    """ONNX has input, output, forget, cell; PyTorch input, forget, cell, output."""
+    i, f, c, o = np.split(_floats(tensor), 4)
+    return np.concatenate([i, o, f, c])
+
+
+def _encoder(model: NBA) -> dict[str, np.ndarray]:
+    """Each feature has columns of its own in what the LSTM is given, and padding the last one."""
+    tables = {
+        "pool": _floats(model.embedding.weight),
+        "interval": np.full((1, 1), SPREAD, np.float32),
+        "level": _floats(model.level.weight),
+        "service": _floats(model.service.weight),
+    }
+    hidden, width = model.lstm.hidden_size, model.lstm.input_size
+    placed = {name: np.zeros((len(one), width + 1), np.float32) for name, one in tables.items()}
+    at = 0
+    for name in model.features:
+        end = at + tables[name].shape[1]
+        placed[name][:, at:end] = tables[name]
+        if name == "interval":
+            placed["level"][:, at] = -SPREAD / 2
+        at = end
+    for name in ("pool", "service"):
+        placed[name][PADDING] = 0
+    placed["pool"][PADDING, width] = -_SHUT
+    shut = np.zeros((4 * hidden, 1), np.float32)
+    shut[:hidden] = 1
+    return {
+        "pool_table": placed["pool"],
+        "service_table": placed["service"],
+        "level_table": placed["level"],
+        "interval_row": placed["interval"][0],
+        "levels": _float(LEVELS - 1),
+        "lstm_input": np.hstack([_gates(model.lstm.weight_ih_l0), shut])[None],
+        "lstm_recurrent": _gates(model.lstm.weight_hh_l0)[None],
+        "lstm_bias": np.concatenate([_gates(model.lstm.bias_ih_l0), _gates(model.lstm.bias_hh_l0)])[
+            None
+        ],
+        "attention_weight": _floats(model.attention.weight).T,
+        "attention_bias": _floats(model.attention.bias),
+        "score_weight": _floats(model.weight.weight).T,
+        "flat_shape": _int([-1, hidden]),
+        "padding": _int(PADDING),
+        "never": _float(-1e9),
+        "axis_1": _int([1]),
+        "axis_2": _int([2]),
+    }
+
+
+def _habits(model: NBA) -> dict[str, np.ndarray]:
+    """One table of the pairs' rows, with their novelty, and the intervals' rows, with none."""
+    classes = len(model.centres)
+    pair = np.column_stack([_floats(model.pair), _floats(model.novelty)])
+    timing = _floats(model.timing).reshape(-1, classes)
+    timing = np.column_stack([timing, np.zeros(len(timing), np.float32)])
+    rows = model.row.numpy().astype(np.int32).reshape(-1)
+    # Padding alone is of service 0 and pool 0. It has a row that says nothing, and no time.
+    table = np.vstack([pair, timing, np.zeros((1, classes + 1), np.float32)])
+    rows[PADDING] = len(table) - 1
+    table[len(pair)] = 0
+    return {
+        "rows": rows,
+        "pools": _int(model.embedding.num_embeddings),
+        "habits": table,
+        "interval_steps": _float(STEPS),
+        "timings": _int(STEPS + 1),
+        "first_timing": _int(len(pair)),
+        "likely_and_novelty": _int([classes, 1]),
+        "one": _float(1),
+    }
+
+
+def _head(model: NBA) -> dict[str, np.ndarray]:
+    inside, logits = model.classifier[0], model.classifier[2]
+    network, habits = model.blend.tolist()
+    likely_mean, likely_deviation, near_mean, near_deviation = _floats(model.usual)
+    least_seen, least_typical, usual = model.tolerance.tolist()
+    return {
+        "inside_weight": _floats(inside.weight),
+        "inside_bias": _floats(inside.bias),
+        "logits_weight": _floats(logits.weight) * np.float32(network),
+        "logits_bias": _floats(logits.bias) * np.float32(network),
+        "habits_weight": _float(habits),
+        "whitening": _floats(model.whitening),
+        "centres": _floats(model.centres @ model.whitening),
+        "tiny": _float(1e-6),
+        "likely_mean": likely_mean,
+        "likely_deviation": likely_deviation,
+        "far_mean": -near_mean,
+        "near_deviation": near_deviation,
+        "least_typical": _float(least_typical),
+        "usual": _float(usual),
+        "per_novelty": _float(1 / NOVEL),
+        "most_seen": _float(1 - least_seen / NOVEL),
+    }
