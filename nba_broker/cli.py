@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from nba_broker import (
     doctor,
     lock,
     metrics,
+    model_store,
     overrides,
     snapshot,
     zeek_log,
@@ -122,6 +124,8 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
             name=name,
             databases=settings.pools,
             answers=settings.answers,
+            model=settings.model,
+            load=functools.partial(metrics.TimedScorer, seconds=scorer.seconds),
             state=state,
             snapshot_interval=settings.snapshot_interval,
             positions=positions,
@@ -293,6 +297,27 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
     return 0
 
 
+def model(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker model``: which model workers use, another one, or the one before."""
+    into = settings.model
+    if into == config.shipped("default"):
+        raise ConfigError("model: give the folder that workers use (--model DIR, or NBA_MODEL)")
+    if arguments.step == "show":
+        for mark, manifest in model_store.versions(into):
+            made = f"{manifest.created:%Y-%m-%d %H:%M}" if manifest.created else "?"
+            print(f"{mark or '-':8}  {manifest.id}  made {made}  {len(manifest.classes)} devices")
+        return 0
+    if arguments.step == "install":
+        switched = model_store.install(arguments.candidate, into)
+    else:
+        switched = model_store.rollback(into)
+    before = f", was {switched.before.id}" if switched.before else ""
+    print(f"{into}: {switched.now.id}{before}")
+    if switched.gone:
+        print(f"no longer known: {', '.join(switched.gone)}")
+    return 0
+
+
 def examine(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker doctor``: exit status 1 when there is something to do."""
     link = Link(settings.url, tls=_tls(settings))
@@ -339,6 +364,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     live.add_argument("--metrics", metavar="HOST:PORT", help="answer Prometheus there")
     live.set_defaults(action=run)
+
+    renewing = commands.add_parser("model", help="install another model, or go back to the last")
+    steps = renewing.add_subparsers(dest="step", required=True, metavar="STEP")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--config", type=Path, metavar="F.toml", help="settings file")
+    where.add_argument("--model", metavar="DIR", help="what workers use (NBA_MODEL)")
+    installing = steps.add_parser("install", parents=[where], help="use this model from now on")
+    installing.add_argument("candidate", type=Path, metavar="CANDIDATE", help="model folder")
+    steps.add_parser("rollback", parents=[where], help="use the model before this one")
+    steps.add_parser("show", parents=[where], help="list what was installed")
+    renewing.set_defaults(action=model)
 
     check = commands.add_parser(
         "doctor", parents=[common, zeek], help="look for what is wrong, and say what to do"

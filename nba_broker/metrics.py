@@ -19,11 +19,12 @@ _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class TimedScorer(Scorer):
-    """A scorer that keeps a histogram of how long it takes for the windows of one step."""
+    """A scorer that keeps a histogram of how long it takes for the windows of one step; a model that
+    takes another one's place goes on with its ``seconds``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: Histogram | None = None) -> None:
         super().__init__(folder)
-        self.seconds = Histogram(
+        self.seconds = seconds or Histogram(
             "nba_scoring_seconds",
             "Time to score the windows of one step",
             registry=None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from nba_broker import summary
 from nba_broker.addresses import canonical, printed
 from nba_broker.answers import Answer, print_time
+from nba_broker.errors import ModelError
 from nba_broker.identity import ROUTER_SPAN, UNSPECIFIED, Identity, Router
 from nba_broker.inventory import Inventory, Said
 from nba_broker.messages import (
@@ -38,8 +39,8 @@ from nba_broker.policy import (
 )
 from nba_broker.pools import Pools
 from nba_broker.reorder import Reorder, part_of
-from nba_broker.scorer import Scorer, Scores
-from nba_broker.sequences import Sequences, Windows
+from nba_broker.scorer import Class, Scorer, Scores
+from nba_broker.sequences import Schedule, Sequences, Windows
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import Excess, Surprise
 from nba_broker.vendors import vendor
@@ -164,6 +165,33 @@ class Pipeline:
     def routers(self) -> dict[str, float]:
         """MACs that stand for several hosts, with when each gave itself away."""
         return self.tracker.identity.routers()
+
+    def use(self, scorer: Scorer) -> None:
+        """Go on with another model; what hosts did stays, and so do names that both models know.
+
+        Raises ModelError, and keeps the old one, when pools have other names in it.
+        """
+        manifest = scorer.manifest
+        if manifest.pool_scheme != self.pools.scheme:
+            raise ModelError(
+                f"model {manifest.id} names pools by {manifest.pool_scheme}, this worker by "
+                f"{self.pools.scheme}: restart it to change that"
+            )
+        settings = replace(
+            self.policy.settings, identified=manifest.identified, known=manifest.known
+        )
+        self.reshape(manifest.schedule, manifest.classes, settings)
+        self.scorer = scorer
+
+    def reshape(
+        self, schedule: Schedule, classes: Sequence[Class], settings: PolicySettings
+    ) -> None:
+        """Bring what is known of the hosts into the form that a model wants."""
+        self.sequences.use(schedule)
+        number = self.inventory.use(classes)
+        slots = len(self.policy.columns()["state"])
+        self.sequences.reserve(slots)
+        self.policy.use(len(classes), settings, number, self.sequences.last_ts[:slots])
 
     def columns(self) -> dict[str, np.ndarray]:
         """What is known of every host, whatever the model: the state itself, by slot."""

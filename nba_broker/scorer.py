@@ -23,6 +23,9 @@ MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 OUTPUTS = ("probability", "attention", "context", "known")
 
+WINDOW_LIMIT = 4096
+"""Sessions of a host that a model may ask for at most."""
+
 _BATCH = 32  # windows per inference: a thread is fastest around there
 
 
@@ -118,7 +121,7 @@ class Manifest:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{path}: incomplete or malformed ({error!r})") from error
         if not (
-            1 <= manifest.min_sessions <= manifest.window <= 4096
+            1 <= manifest.min_sessions <= manifest.window <= WINDOW_LIMIT
             and 1 <= manifest.early_stride <= manifest.stride <= manifest.window
             and manifest.classes
             and 0 < manifest.identified <= 1

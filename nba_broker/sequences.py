@@ -115,6 +115,28 @@ class Sequences:
         """The state itself by name; the first axis is the slot."""
         return {"count": self.count, "last_ts": self.last_ts, **self._rings}
 
+    def use(self, schedule: Schedule) -> None:
+        """Go on with another schedule: of each host the last sessions that fit both windows stay."""
+        before, self.schedule, self.length = self.length, schedule, schedule.length
+        if self.length == before:
+            return
+        slots = np.flatnonzero(self.count)
+        number = self.count[slots, None] - 1 - np.arange(min(before, self.length))
+        row, place = np.nonzero(number >= 0)
+        host, number = slots[row], number[row, place]
+        for name, ring in self._rings.items():
+            self._rings[name] = fresh = np.zeros((len(ring), self.length), ring.dtype)
+            if name == "pool":
+                fresh[slots] = NO_POOL  # what the shorter window did not keep
+            fresh[host, number % self.length] = ring[host, number % before]
+
+    def copy(self) -> Sequences:
+        """The same hosts with the same sessions, without evidence."""
+        other = Sequences(self.schedule, evidence=False)
+        other.count, other.last_ts = self.count.copy(), self.last_ts.copy()
+        other._rings = {name: self._rings[name].copy() for name in other.names}
+        return other
+
     def reset(self, slots: np.ndarray) -> None:
         """Forget what these slots hold; their numbers may go to other hosts."""
         self.count[slots] = 0

@@ -18,7 +18,7 @@ import signal
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,7 @@ from pathlib import Path
 from nba_broker import snapshot
 from nba_broker.answers import Answer
 from nba_broker.answers import read as read_answers
-from nba_broker.errors import AnswersError, DatabaseError, LinkError, MessageError
+from nba_broker.errors import AnswersError, DatabaseError, LinkError, MessageError, ModelError
 from nba_broker.link import (
     ErrorReply,
     Hello,
@@ -45,6 +45,7 @@ from nba_broker.link import (
 from nba_broker.messages import Lease, Verdict
 from nba_broker.pipeline import Pipeline
 from nba_broker.pools import Database
+from nba_broker.scorer import MANIFEST_FILE, MODEL_FILE, Manifest, Scorer
 
 LOG = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ ACK_PERIOD = 0.05
 FLUSH_PERIOD = 0.25
 WATCH_PERIOD = 10.0
 ANSWERS_PERIOD = 2.0  # an analyst waits for it
+MODEL_PERIOD = 2.0  # and somebody for a rollback
 SETTLE = 0.5  # the first hello may be faster than this worker's own subscriptions
 VERDICT_RATE = 800.0  # a second, below what the manager takes: a large site's first minute waits
 GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
@@ -69,9 +71,10 @@ def worker_name() -> str:
 
 
 class Worker:
-    """Feeds one pipeline from one link; ``databases`` and ``answers`` are the files watched for new
-    editions.
+    """Feeds one pipeline from one link; ``databases``, ``answers`` and the ``model`` folder are watched
+    for new editions.
 
+    load: makes a scorer of a model folder.
     state: the snapshot's file, written every ``snapshot_interval`` seconds and at the end.
     positions: how far the snapshot that the pipeline began with had accounted for every node.
     """
@@ -84,6 +87,8 @@ class Worker:
         name: str,
         databases: Sequence[Path] = (),
         answers: Path | None = None,
+        model: Path | None = None,
+        load: Callable[[Path], Scorer] = Scorer,
         state: Path | None = None,
         snapshot_interval: float = 60.0,
         positions: Mapping[str, Position] | None = None,
@@ -98,6 +103,9 @@ class Worker:
         self._databases = {path: _edition(path) for path in databases}
         self._answers = answers
         self._answers_edition: Edition | None = None
+        self._model = model
+        self._model_edition = _model_edition(model) if model else None
+        self._load = load
         self._state = state
         self._snapshot_interval = snapshot_interval
         self._inbox: asyncio.Queue[tuple[float, SessionBatch | Lease | None]] = asyncio.Queue(INBOX)
@@ -155,6 +163,7 @@ class Worker:
                 self._report,
                 self._watch,
                 self._watch_answers,
+                self._watch_model,
                 self._save_regularly,
             )
         ]
@@ -421,6 +430,29 @@ class Worker:
                 continue
             LOG.info("took over %s", ", ".join(map(str, editions)))
 
+    async def _watch_model(self) -> None:
+        """Take over a model that was installed or rolled back; keep the old one when it is bad."""
+        loop = asyncio.get_running_loop()
+        while self._model is not None:
+            await asyncio.sleep(MODEL_PERIOD)
+            edition = _model_edition(self._model)
+            if edition == self._model_edition:
+                continue
+            # Before it is read, so that a change meanwhile is seen the next time.
+            self._model_edition = edition
+            before = self.pipeline.scorer.manifest
+            try:
+                scorer = await asyncio.to_thread(self._load, self._model)
+                if scorer.manifest.raw == before.raw:
+                    continue
+                async with self._saving:  # a snapshot is of one model
+                    await loop.run_in_executor(self._thread, self.pipeline.use, scorer)
+            except ModelError as error:
+                LOG.error("%s; model %s stays in use", error, before.id)
+                continue
+            LOG.info("took over model %s in place of %s%s", *_change(before, scorer.manifest))
+        await asyncio.Event().wait()
+
     async def _watch_answers(self) -> None:
         """Take over answers that were added or changed; keep the old ones when a line is bad."""
         while self._answers is not None:
@@ -455,6 +487,16 @@ class Worker:
         await self._publish(said)
 
 
+def _change(before: Manifest, now: Manifest) -> tuple[str, str, str]:
+    """Two models' ids, and what hosts lose by the change."""
+    known = {one.device for one in now.classes}
+    lost = [one.device for one in before.classes if one.device not in known]
+    said = f"; it does not know {', '.join(lost)}, whose hosts are learned anew" if lost else ""
+    if before.window != now.window:
+        said += f"; hosts keep their last {min(before.window, now.window)} sessions"
+    return now.id, before.id, said
+
+
 Edition = tuple[int, int, int]
 
 
@@ -465,3 +507,8 @@ def _edition(path: Path) -> Edition | None:
     except OSError:
         return None
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _model_edition(folder: Path) -> tuple[Edition | None, ...]:
+    """The same of a model folder, also when a link leads to another one."""
+    return tuple(_edition(folder / name) for name in (MANIFEST_FILE, MODEL_FILE))
