@@ -39,6 +39,7 @@ from nba_broker.policy import PolicySettings
 from nba_broker.pools import Database, Pools
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Scorer
+from nba_broker.shadow import Shadow, fits
 from nba_broker.worker import Worker, worker_name
 
 LOG = logging.getLogger("nba_broker")
@@ -65,10 +66,13 @@ def build_pipeline(
     worker: str,
     reorder: Reorder | None = None,
     scorer: Scorer | None = None,
+    shadow: Shadow | None = None,
 ) -> Pipeline:
     """Model, pools and policy put together; raises NBAError with what to do."""
     scorer = scorer or Scorer(settings.model)
     manifest = scorer.manifest
+    if shadow is not None:
+        fits(shadow.scorer, manifest.pool_scheme)
     pools = build_pools(settings, manifest.pool_scheme)
     trained = {entry.get("sha256") for entry in manifest.databases}
     if not {database.fingerprint for database in pools.databases} & trained:
@@ -85,7 +89,12 @@ def build_pipeline(
         reorder=Reorder(settings.reorder) if reorder is None else reorder,
         max_hosts=settings.max_hosts,
         worker=worker,
+        shadow=shadow,
     )
+
+
+def _shadow(settings: Config) -> Shadow | None:
+    return Shadow(Scorer(settings.shadow)) if settings.shadow else None
 
 
 def _tls(settings: Config) -> ssl.SSLContext | None:
@@ -105,8 +114,10 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
     name = worker_name()
     state = snapshot.path_in(settings.state) if settings.state else None
     scorer = metrics.TimedScorer(settings.model)
-    pipeline = build_pipeline(settings, worker=name, scorer=scorer)
+    pipeline = build_pipeline(settings, worker=name, scorer=scorer, shadow=_shadow(settings))
     LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
+    if pipeline.shadow is not None:
+        LOG.info("shadow %s", pipeline.shadow.scorer.manifest.id)
     # `hosts` may ask for a snapshot before there is one; the worker listens once it runs.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     with lock.held(state.parent) if state else contextlib.nullcontext():
@@ -117,7 +128,9 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
                 LOG.info("%d hosts taken up from %s", pipeline.hosts, state)
             except SnapshotError as error:
                 LOG.error("%s; moved to %s, starting empty", error, snapshot.set_aside(state))
-                pipeline = build_pipeline(settings, worker=name, scorer=scorer)
+                pipeline = build_pipeline(
+                    settings, worker=name, scorer=scorer, shadow=_shadow(settings)
+                )
         worker = Worker(
             Link(settings.url, tls=_tls(settings)),
             pipeline,
@@ -363,6 +376,9 @@ def _parser() -> argparse.ArgumentParser:
         "run", parents=[common, zeek, replies], help="work for a running Zeek"
     )
     live.add_argument("--metrics", metavar="HOST:PORT", help="answer Prometheus there")
+    live.add_argument(
+        "--shadow", metavar="DIR", help="also ask this model, and tell where it differs"
+    )
     live.set_defaults(action=run)
 
     renewing = commands.add_parser("model", help="install another model, or go back to the last")

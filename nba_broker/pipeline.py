@@ -16,6 +16,7 @@ import numpy as np
 from nba_broker import summary
 from nba_broker.addresses import canonical, printed
 from nba_broker.answers import Answer, print_time
+from nba_broker.drift import Drift
 from nba_broker.errors import ModelError
 from nba_broker.identity import ROUTER_SPAN, UNSPECIFIED, Identity, Router
 from nba_broker.inventory import Inventory, Said
@@ -41,6 +42,7 @@ from nba_broker.pools import Pools
 from nba_broker.reorder import Reorder, part_of
 from nba_broker.scorer import Class, Scorer, Scores
 from nba_broker.sequences import Schedule, Sequences, Windows
+from nba_broker.shadow import Shadow
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import Excess, Surprise
 from nba_broker.vendors import vendor
@@ -113,7 +115,8 @@ class Tracker:
 class Pipeline:
     """The main job. Every method returns the verdicts it led to, in event-time order.
 
-    max_hosts: hosts kept at most; the longest idle leave first. worker: a name for the log.
+    max_hosts: hosts kept at most; the longest idle leave first. worker: a name for the log. shadow:
+    a candidate that is asked, too, and has no say.
     """
 
     def __init__(
@@ -125,12 +128,15 @@ class Pipeline:
         reorder: Reorder,
         max_hosts: int = 1_000_000,
         worker: str = "",
+        shadow: Shadow | None = None,
     ) -> None:
         manifest = scorer.manifest
         self.pools = pools
         self.scorer = scorer
         self.reorder = reorder
         self.counters = Counters()
+        self.shadow = shadow
+        self.drift = Drift(manifest.raw.get("usual"))
         self.tracker = Tracker(pools)
         self.sequences = Sequences(manifest.schedule)
         self.surprise = Surprise()
@@ -182,6 +188,9 @@ class Pipeline:
         )
         self.reshape(manifest.schedule, manifest.classes, settings)
         self.scorer = scorer
+        self.drift.use(manifest.raw.get("usual"))
+        if self.shadow is not None:
+            self.shadow.restart()
 
     def reshape(
         self, schedule: Schedule, classes: Sequence[Class], settings: PolicySettings
@@ -307,6 +316,18 @@ class Pipeline:
         windows = self.sequences.push(slot, sessions.ts, **columns)
         alarms = self._alarms(slot, sessions.ts, columns)
         verdicts += self._judge(tracked, windows, alarms)
+        if self.shadow is not None:
+            self.shadow.see(
+                slot,
+                sessions.ts,
+                columns,
+                windows,
+                self.sequences,
+                self.inventory,
+                self.policy,
+                self.tracker.identity,
+                self.pools.table,
+            )
         verdicts.sort(key=lambda verdict: verdict.ts)
         self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
@@ -319,6 +340,8 @@ class Pipeline:
             return []
         verdicts = []
         scores = self.scorer(windows, self.pools.table) if len(windows) else None
+        if scores is not None:
+            self._note(tracked, windows, scores)
         stride = self.scorer.manifest.stride
         grown = self.inventory.grows(windows.slot, windows.count, stride).tolist()
         # Alarms come after the window of the same session. Neither they nor new prototypes may be
@@ -338,6 +361,17 @@ class Pipeline:
             if cause is not None:
                 verdicts += self._alarm(tracked, cause)
         return verdicts
+
+    def _note(self, tracked: Tracked, windows: Windows, scores: Scores) -> None:
+        """Let the drift know what the model makes of hosts that had a name before this step."""
+        named = self.policy.columns()["name"][windows.slot] != NOTHING
+        if named.any():
+            self.drift.scores(
+                float(tracked.sessions.ts[windows.index[-1]]),
+                int(named.sum()),
+                int((scores.known[named] >= self.policy.settings.known).sum()),
+                float(scores.probability[named].max(1).sum()),
+            )
 
     def _teach(self, tracked: Tracked, windows: Windows, row: int) -> list[Verdict]:
         """The lines of hosts that are like one that an analyst named, and now is a prototype."""
@@ -394,13 +428,25 @@ class Pipeline:
         an analyst lets them go to as they like."""
         ignored = self.inventory.ignored(slot, ts, columns["pool"], columns["dst"])
         rows = np.flatnonzero(~ignored)
-        _, excesses = self.surprise.push(
+        surprise, excesses = self.surprise.push(
             slot[rows],
             ts[rows],
             table=self.pools.table,
             **{name: column[rows] for name, column in columns.items()},
         )
+        self._note_sessions(slot[rows], ts[rows], columns["pool"][rows], surprise)
         return [self._told(excess, int(rows[excess.index])) for excess in excesses]
+
+    def _note_sessions(
+        self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, surprise: np.ndarray
+    ) -> None:
+        """Let the drift know where hosts go that have a name."""
+        named = np.flatnonzero(self.policy.columns()["name"][slot] != NOTHING)
+        if len(named):
+            never = self.scorer.never_seen(pool[named], self.pools.table)
+            self.drift.sessions(
+                float(ts[-1]), len(named), int(never.sum()), float(surprise[named].sum())
+            )
 
     def _told(self, excess: Excess, index: int) -> Alarm:
         """An alarm as an analyst reads it, decided by the step's session ``index``."""
@@ -474,6 +520,8 @@ class Pipeline:
         self.surprise.reset(slots)
         self.policy.reset(slots)
         self.inventory.forget(slots)
+        if self.shadow is not None:
+            self.shadow.forget(slots)
         self.sightings.reset(slots)
 
     def _split(self, tracked: Tracked, router: Router) -> Verdict:

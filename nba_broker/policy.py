@@ -163,17 +163,17 @@ class Policy:
     ) -> None:
         """Go on with another model, of ``classes`` classes.
 
-        number: what each device's number is now, int16 [devices], NOTHING for one that is gone; last:
-        each host's latest session, float64 [slots]. A host whose name is still one keeps state and
-        name until the new model's windows say otherwise for long enough; the others are learned
-        anew, without a line. A day long another name is a correction and no change of the host.
+        number: what each device's number is now, int16 [devices], NOTHING for one that is gone;
+        last: each host's latest session, float64 [slots]. A host whose name is still one keeps it,
+        and its state, until the new model's windows say otherwise for long enough; the others are
+        learned anew, without a line. For a day another name is a correction, no change of a host.
         """
         number = np.append(number, NOTHING).astype(np.int16)  # so that NOTHING stays it
         had = self._device != NOTHING
         for name in DEVICES:
             setattr(self, f"_{name}", number[getattr(self, f"_{name}")])
         self._candidate[:] = NOTHING
-        judged = np.flatnonzero(self._windows)
+        judged = np.flatnonzero(self._smoothed.any(1))
         smoothed = np.zeros((len(self._smoothed), classes), np.float32)
         for before in range(self._classes):
             if 0 <= number[before] < classes:

@@ -215,6 +215,11 @@ class Scorer:
         ):
             raise ModelError(f"{path}: its outputs do not have the shapes that the manifest says")
 
+    def never_seen(self, pools: np.ndarray, table: list[str]) -> np.ndarray:
+        """Whether pools, indices into ``table``, were in no training session, bool."""
+        ids = self._vocabulary.ids(pools, table)
+        return np.asarray(ids == features.NEVER_SEEN)
+
     def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, ...]:
         """The arrays that can reach the model, each [B, N], in the order of features.INPUTS."""
         return features.inputs(

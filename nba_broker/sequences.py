@@ -116,7 +116,7 @@ class Sequences:
         return {"count": self.count, "last_ts": self.last_ts, **self._rings}
 
     def use(self, schedule: Schedule) -> None:
-        """Go on with another schedule: of each host the last sessions that fit both windows stay."""
+        """Go on with another schedule; of each host the last sessions that fit both stay."""
         before, self.schedule, self.length = self.length, schedule, schedule.length
         if self.length == before:
             return

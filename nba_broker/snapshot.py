@@ -104,6 +104,14 @@ def write(path: Path, content: Iterable[bytes]) -> None:
         os.close(folder)
 
 
+def write_text(path: Path, name: str, text: str) -> None:
+    """Replace the file of this name beside the snapshot, readable as it is; raises OSError."""
+    part = path.with_name(f"{name}.part")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    os.replace(part, path.with_name(name))
+
+
 def restore(path: Path, pipeline: Pipeline) -> dict[str, Position]:
     """Fill a new pipeline and return the positions; slots are given anew, without gaps.
 
@@ -192,7 +200,11 @@ def _verified(path: Path, file: BinaryIO) -> int:
 
 def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position]:
     identity = pipeline.tracker.identity
-    header, manifest, settings = _read_line(file), pipeline.scorer.manifest, pipeline.policy.settings
+    header, manifest, settings = (
+        _read_line(file),
+        pipeline.scorer.manifest,
+        pipeline.policy.settings,
+    )
     ours = _header(pipeline)
     another = any(header[name] != ours[name] for name in ("model", "window", "classes"))
     if another:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import secrets
@@ -51,6 +52,7 @@ LOG = logging.getLogger(__name__)
 
 HELLO_PERIOD = 5.0  # sensors take a worker for gone after three of them
 STATUS_PERIOD = 10.0
+SHADOW_FILE = "shadow.json"
 ACK_PERIOD = 0.05
 FLUSH_PERIOD = 0.25
 WATCH_PERIOD = 10.0
@@ -60,6 +62,8 @@ SETTLE = 0.5  # the first hello may be faster than this worker's own subscriptio
 VERDICT_RATE = 800.0  # a second, below what the manager takes: a large site's first minute waits
 GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
 OUTBOX = 100_000  # verdicts kept while Zeek is away or behind
+BEHIND = 16  # messages waiting from which on a shadow is not asked
+STALE = 1.0  # seconds that the last step's oldest message waited, the same
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
 
@@ -71,8 +75,8 @@ def worker_name() -> str:
 
 
 class Worker:
-    """Feeds one pipeline from one link; ``databases``, ``answers`` and the ``model`` folder are watched
-    for new editions.
+    """Feeds one pipeline from one link; ``databases``, ``answers`` and the ``model`` folder are
+    watched for new editions.
 
     load: makes a scorer of a model folder.
     state: the snapshot's file, written every ``snapshot_interval`` seconds and at the end.
@@ -191,6 +195,8 @@ class Worker:
         except TimeoutError:
             LOG.warning("not done after %.0f s; stopping all the same", PATIENCE)
         self._explain()
+        if self.pipeline.shadow is not None:
+            LOG.info("%s", self.pipeline.shadow.told())
         await self._save()
 
     async def _receive(self) -> None:
@@ -258,6 +264,8 @@ class Worker:
             while not self._inbox.empty():
                 waiting.append(self._inbox.get_nowait())
             messages = [message for _, message in waiting if message is not None]
+            if self.pipeline.shadow is not None:
+                self.pipeline.shadow.paused = self.queue > BEHIND or self.lag > STALE
             verdicts = await loop.run_in_executor(self._thread, self._push, messages)
             self.lag = time.monotonic() - waiting[0][0]
             await self._publish(verdicts)
@@ -351,6 +359,11 @@ class Worker:
                 mac,
             )
         self._routers = routers
+        for line in self.pipeline.drift.warnings():
+            LOG.warning("%s", line)
+        shadow = self.pipeline.shadow
+        while shadow is not None and shadow.lines:
+            LOG.info("%s", shadow.lines.popleft())
         for node, account in self.ledger.accounts.items():
             lost, skipped = self._explained.get(node, (0, 0))
             self._explained[node] = account.lost, account.skipped
@@ -391,8 +404,18 @@ class Worker:
             pulled = iter(lambda: self._thread.submit(next, parts, b"").result(), b"")
             try:
                 await asyncio.to_thread(snapshot.write, self._state, pulled)
+                if self.pipeline.shadow is not None:
+                    text = await asyncio.wrap_future(self._thread.submit(self._shadow_summary))
+                    await asyncio.to_thread(snapshot.write_text, self._state, SHADOW_FILE, text)
             except OSError as error:
                 LOG.error("no snapshot this time (%s); the last one stays", error)
+
+    def _shadow_summary(self) -> str:
+        pipeline = self.pipeline
+        assert pipeline.shadow is not None
+        running = pipeline.scorer.manifest.id
+        found = pipeline.shadow.summary(pipeline.inventory, pipeline.tracker.identity, running)
+        return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
     def status(self) -> Status:
         """The counters as they stand."""

@@ -451,7 +451,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=fit)
 
     command = commands.add_parser(
-        "refresh", parents=[shared], help="train a candidate, and see whether it may replace a model"
+        "refresh",
+        parents=[shared],
+        help="train a candidate, and see whether it may replace a model",
     )
     command.add_argument(
         "--model", type=Path, required=True, metavar="DIR", help="the running model's folder"

@@ -136,8 +136,8 @@ class Fitted:
     pools, services: its vocabularies. thresholds: what its logits were divided by, and the policy's
     numbers, as a model chose them that had not seen each host's last sessions; metrics: of that
     model on these. ``said`` is what it said of ``asked``, windows of them as a policy sees them.
-    learned: what the model that is kept was trained on. usual: what is usual of sessions that a model
-    has not seen, see docs/model.md.
+    learned: what the model that is kept was trained on. usual: what is usual of sessions that a
+    model has not seen, see docs/model.md.
     """
 
     model: NBA

@@ -69,8 +69,8 @@ def cut(sessions: LabelledSessions, later: float) -> float:
     when = last - later * (last - first) if 0 < later < 1 else later
     if not first < when <= last:
         raise ArchiveError(
-            f"the later days would begin at {print_time(round(when))}, but the archive has sessions "
-            f"from {print_time(round(first))} to {print_time(round(last))}; see --later"
+            f"the later days would begin at {print_time(round(when))}, but the archive has "
+            f"sessions from {print_time(round(first))} to {print_time(round(last))}; see --later"
         )
     return when
 
@@ -84,8 +84,8 @@ def before(
 ) -> list[Check]:
     """What can be said of labels without a candidate, by what the running model learned and says.
 
-    settled: hosts, as labels name them, that an analyst named; whoever looked knows better. dropped:
-    classes that are to go.
+    settled: hosts, as labels name them, that an analyst named; whoever looked knows better.
+    dropped: classes that are to go.
     """
     return [
         _contradictions(running, sessions, settled),
@@ -137,7 +137,9 @@ def _hosts(manifest: Manifest, sessions: LabelledSessions, dropped: Collection[s
     known = {name: count for name, count in taught.items() if name not in dropped}
     there = {name: min(have[name], count) for name, count in known.items()}
     total, left = sum(known.values()), sum(there.values())
-    fewer = [f"{name} {there[name]} of {known[name]}" for name in known if there[name] < known[name]]
+    fewer = [
+        f"{name} {there[name]} of {known[name]}" for name in known if there[name] < known[name]
+    ]
     return Check(
         "hosts",
         left >= FEWER * total,
@@ -159,8 +161,8 @@ def _classes(manifest: Manifest, sessions: LabelledSessions, dropped: Collection
     return Check(
         "classes",
         False,
-        f"the running model knows {_some(missing)}, of which no host is labelled here; label one, or "
-        "give --drop for each that is to go",
+        f"the running model knows {_some(missing)}, of which no host is labelled here; label one, "
+        "or give --drop for each that is to go",
     )
 
 
@@ -191,7 +193,7 @@ def after(
     names = sorted(devices[0] | devices[1] | {one.device for one in later.classes()})
     number = {name: place for place, name in enumerate(names)}
     least = max(old.min_sessions, new.min_sessions)
-    truth_of = np.array([number[one.device] if one.device in number else -1 for one in later.labels])
+    truth_of = np.array([number.get(one.device, -1) for one in later.labels])
     common = np.isin(truth_of, [number[name] for name in devices[0] & devices[1]])
     rows = later.windows(Schedule(1, least))
     if not common[rows.slot].any():
@@ -206,9 +208,7 @@ def after(
     _, cluster = np.unique(
         np.stack([series, (ts // _DAY).astype(np.int64)]), axis=1, return_inverse=True
     )
-    compared = _paired(
-        truth[both], *(one.first[both] for one in said), cluster.ravel()[both], size
-    )
+    compared = _paired(truth[both], *(one.first[both] for one in said), cluster.ravel()[both], size)
     tables = [per_class(confusion(truth[both], one.first[both], size), names) for one in said]
     shares = [_shares(truth[both], one, both, names) for one in said]
     host_days = len(np.unique(cluster.ravel()[both]))
@@ -261,14 +261,14 @@ def _judged(figures: dict[str, Any], margin: float) -> list[Check]:
         Check(
             "behaviour",
             new >= LEAST,
-            f"what the earlier days teach holds on later ones with a macro-F1 of {new:.3f} (at least "
-            f"{LEAST:g})",
+            f"what the earlier days teach holds on later ones with a macro-F1 of {new:.3f} "
+            f"(at least {LEAST:g})",
         ),
         Check(
             "macro_f1",
             new - old >= -margin,
-            f"macro-F1 {new:.4f}, running {old:.4f}: {new - old:+.4f} ({low:+.4f} to {high:+.4f}; at "
-            f"least {-margin:+g}){unsure}",
+            f"macro-F1 {new:.4f}, running {old:.4f}: {new - old:+.4f} ({low:+.4f} to {high:+.4f}; "
+            f"at least {-margin:+g}){unsure}",
         ),
         Check("named", not (lost or worse), named),
         Check(
@@ -399,9 +399,7 @@ def _paired(
             "candidate": macro_f1(whole[1]),
             "interval": np.quantile(np.nanmean(difference, 1), (rest, 1 - rest)).tolist(),
         },
-        "classes": {
-            k: np.nanquantile(difference[:, k], (rest, 1 - rest)).tolist() for k in there
-        },
+        "classes": {k: np.nanquantile(difference[:, k], (rest, 1 - rest)).tolist() for k in there},
     }
 
 

@@ -21,7 +21,6 @@ from training import refresh
 from training.cli import main
 from training.dataset import LabelledSessions
 from training.labels import Label
-from tests.unit.conftest import model_folder  # noqa: F401  (a fixture)
 from training.refresh import Check, after, before, cut
 
 ModelFolder = Callable[..., Path]
@@ -32,7 +31,9 @@ PERIODS = (20.0, 60.0, 180.0)
 DAY = 86_400.0
 
 
-def sessions(pools: Sequence[int], series: Sequence[int], labels: Sequence[Label]) -> LabelledSessions:
+def sessions(
+    pools: Sequence[int], series: Sequence[int], labels: Sequence[Label]
+) -> LabelledSessions:
     """One session a minute."""
     return LabelledSessions(
         np.arange(len(pools)) * 60.0,
@@ -171,7 +172,11 @@ def write_site(folder: Path, start: float, seed: int) -> Path:
         kind = n % 3
         times = start + np.cumsum(rng.exponential(PERIODS[kind], int(60_000 / PERIODS[kind])))
         rows += [(ts, f"10.0.0.{n + 1}", f"224.0.0.{100 + kind}") for ts in times]
-    lines = ["#separator \\x09", "#path\tconn", "#fields\tts\tid.orig_h\tid.resp_h\tid.resp_p\tproto"]
+    lines = [
+        "#separator \\x09",
+        "#path\tconn",
+        "#fields\tts\tid.orig_h\tid.resp_h\tid.resp_p\tproto",
+    ]
     lines += [f"{ts:.6f}\t{host}\t{dst}\t5353\tudp" for ts, host, dst in sorted(rows)]
     (folder / "conn.log").write_text("\n".join(lines) + "\n")
     return folder
