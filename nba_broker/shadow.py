@@ -180,35 +180,38 @@ class Shadow:
         scores = self.scorer(windows, table)
         self._reserve(int(windows.slot.max()) + 1)
         when = ts[windows.index]
+        # What both say at a step's end counts for all of a host's windows in it, mostly one.
         self._policy.update(windows.slot, when, scores.probability, scores.known)
-        slot, last = np.unique(windows.slot[::-1], return_index=True)
-        when = when[::-1][last]
+        slot, first, number = np.unique(windows.slot, return_index=True, return_counts=True)
+        last = len(when) - 1 - np.unique(windows.slot[::-1], return_index=True)[1]
+        began, when = when[first], when[last]
         ours, theirs = policy.columns(), self._policy.columns()
         settled = (ours["state"][slot] != LEARNING) & (theirs["state"][slot] != LEARNING)
         numbers, strange = self._numbers(inventory)
         main = ours["device"][slot].astype(np.int64)
         # What an analyst named and the candidate never learned is no question to it.
         settled &= ~np.isin(main, strange)
-        slot, when, main = slot[settled], when[settled], main[settled]
+        slot, number, main = slot[settled], number[settled], main[settled]
+        began, when = began[settled], when[settled]
         shadow = numbers[theirs["device"][slot]]
         same = main == shadow
-        self.scores += len(slot)
-        self.agreeing += int(same.sum())
+        self.scores += int(number.sum())
+        self.agreeing += int(number[same].sum())
         if len(slot):
-            self._since = np.fmin(self._since, when.min())
+            self._since = np.fmin(self._since, began.min())
             self._until = np.fmax(self._until, when.max())
-        for one, other in zip(main.tolist(), shadow.tolist(), strict=True):
+        for one, other, size in zip(main.tolist(), shadow.tolist(), number.tolist(), strict=True):
             names = self._name(one, inventory.devices), self._name(other, inventory.devices)
-            self._confusion[names] += 1
+            self._confusion[names] += size
         pair = np.stack([main, shadow], 1)
         goes_on = ~same & (self._pair[slot] == pair).all(1) & (self._differ[slot] > 0)
-        self._differ[slot] = np.where(same, 0, np.where(goes_on, self._differ[slot] + 1, 1))
-        self._from[slot] = np.where(goes_on, self._from[slot], when)
+        self._differ[slot] = np.where(same, 0, number + np.where(goes_on, self._differ[slot], 0))
+        self._from[slot] = np.where(goes_on, self._from[slot], began)
         self._told[slot] &= goes_on
         self._pair[slot] = pair
         long = (self._differ[slot] >= SCORES) & (when - self._from[slot] >= LONG)
-        for number in slot[long & ~self._told[slot]].tolist():
-            self._tell(number, inventory, identity)
+        for one in slot[long & ~self._told[slot]].tolist():
+            self._tell(one, inventory, identity)
         self._told[slot[long]] = True
 
     def _tell(self, slot: int, inventory: Inventory, identity: Identity) -> None:
