@@ -208,7 +208,8 @@ def after(
     _, cluster = np.unique(
         np.stack([series, (ts // _DAY).astype(np.int64)]), axis=1, return_inverse=True
     )
-    compared = _paired(truth[both], *(one.first[both] for one in said), cluster.ravel()[both], size)
+    old_first, new_first = (one.first[both] for one in said)
+    compared = _paired(truth[both], old_first, new_first, cluster.ravel()[both], size)
     tables = [per_class(confusion(truth[both], one.first[both], size), names) for one in said]
     shares = [_shares(truth[both], one, both, names) for one in said]
     host_days = len(np.unique(cluster.ravel()[both]))
