@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from nba_broker import (
     doctor,
     lock,
     metrics,
+    model_store,
     overrides,
     snapshot,
     zeek_log,
@@ -37,6 +39,7 @@ from nba_broker.policy import PolicySettings
 from nba_broker.pools import Database, Pools
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Scorer
+from nba_broker.shadow import Shadow, fits
 from nba_broker.worker import Worker, worker_name
 
 LOG = logging.getLogger("nba_broker")
@@ -63,10 +66,13 @@ def build_pipeline(
     worker: str,
     reorder: Reorder | None = None,
     scorer: Scorer | None = None,
+    shadow: Shadow | None = None,
 ) -> Pipeline:
     """Model, pools and policy put together; raises NBAError with what to do."""
     scorer = scorer or Scorer(settings.model)
     manifest = scorer.manifest
+    if shadow is not None:
+        fits(shadow.scorer, manifest.pool_scheme)
     pools = build_pools(settings, manifest.pool_scheme)
     trained = {entry.get("sha256") for entry in manifest.databases}
     if not {database.fingerprint for database in pools.databases} & trained:
@@ -83,7 +89,12 @@ def build_pipeline(
         reorder=Reorder(settings.reorder) if reorder is None else reorder,
         max_hosts=settings.max_hosts,
         worker=worker,
+        shadow=shadow,
     )
+
+
+def _shadow(settings: Config) -> Shadow | None:
+    return Shadow(Scorer(settings.shadow)) if settings.shadow else None
 
 
 def _tls(settings: Config) -> ssl.SSLContext | None:
@@ -103,8 +114,10 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
     name = worker_name()
     state = snapshot.path_in(settings.state) if settings.state else None
     scorer = metrics.TimedScorer(settings.model)
-    pipeline = build_pipeline(settings, worker=name, scorer=scorer)
+    pipeline = build_pipeline(settings, worker=name, scorer=scorer, shadow=_shadow(settings))
     LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
+    if pipeline.shadow is not None:
+        LOG.info("shadow %s", pipeline.shadow.scorer.manifest.id)
     # `hosts` may ask for a snapshot before there is one; the worker listens once it runs.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     with lock.held(state.parent) if state else contextlib.nullcontext():
@@ -115,13 +128,17 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
                 LOG.info("%d hosts taken up from %s", pipeline.hosts, state)
             except SnapshotError as error:
                 LOG.error("%s; moved to %s, starting empty", error, snapshot.set_aside(state))
-                pipeline = build_pipeline(settings, worker=name, scorer=scorer)
+                pipeline = build_pipeline(
+                    settings, worker=name, scorer=scorer, shadow=_shadow(settings)
+                )
         worker = Worker(
             Link(settings.url, tls=_tls(settings)),
             pipeline,
             name=name,
             databases=settings.pools,
             answers=settings.answers,
+            model=settings.model,
+            load=functools.partial(metrics.TimedScorer, seconds=scorer.seconds),
             state=state,
             snapshot_interval=settings.snapshot_interval,
             positions=positions,
@@ -313,6 +330,27 @@ def triage(arguments: argparse.Namespace, settings: Config) -> int:
     return 0
 
 
+def model(arguments: argparse.Namespace, settings: Config) -> int:
+    """``nba-broker model``: which model workers use, another one, or the one before."""
+    into = settings.model
+    if into == config.shipped("default"):
+        raise ConfigError("model: give the folder that workers use (--model DIR, or NBA_MODEL)")
+    if arguments.step == "show":
+        for mark, manifest in model_store.versions(into):
+            made = f"{manifest.created:%Y-%m-%d %H:%M}" if manifest.created else "?"
+            print(f"{mark or '-':8}  {manifest.id}  made {made}  {len(manifest.classes)} devices")
+        return 0
+    if arguments.step == "install":
+        switched = model_store.install(arguments.candidate, into)
+    else:
+        switched = model_store.rollback(into)
+    before = f", was {switched.before.id}" if switched.before else ""
+    print(f"{into}: {switched.now.id}{before}")
+    if switched.gone:
+        print(f"no longer known: {', '.join(switched.gone)}")
+    return 0
+
+
 def examine(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker doctor``: exit status 1 when there is something to do."""
     link = Link(settings.url, tls=_tls(settings))
@@ -358,7 +396,21 @@ def _parser() -> argparse.ArgumentParser:
         "run", parents=[common, zeek, replies], help="work for a running Zeek"
     )
     live.add_argument("--metrics", metavar="HOST:PORT", help="answer Prometheus there")
+    live.add_argument(
+        "--shadow", metavar="DIR", help="also ask this model, and tell where it differs"
+    )
     live.set_defaults(action=run)
+
+    renewing = commands.add_parser("model", help="install another model, or go back to the last")
+    steps = renewing.add_subparsers(dest="step", required=True, metavar="STEP")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--config", type=Path, metavar="F.toml", help="settings file")
+    where.add_argument("--model", metavar="DIR", help="what workers use (NBA_MODEL)")
+    installing = steps.add_parser("install", parents=[where], help="use this model from now on")
+    installing.add_argument("candidate", type=Path, metavar="CANDIDATE", help="model folder")
+    steps.add_parser("rollback", parents=[where], help="use the model before this one")
+    steps.add_parser("show", parents=[where], help="list what was installed")
+    renewing.set_defaults(action=model)
 
     check = commands.add_parser(
         "doctor", parents=[common, zeek], help="look for what is wrong, and say what to do"

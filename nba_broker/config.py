@@ -59,6 +59,9 @@ class Config:
     metrics: str | None = None
     """Where to answer Prometheus, as ``HOST:PORT``; nowhere by default."""
 
+    shadow: Path | None = None
+    """A model folder that is asked beside the model, and has no say; see docs/renewal.md."""
+
     reorder: float = 0.1
     """Seconds that a session waits for earlier ones of other nodes; a sensor's flush interval."""
 

@@ -94,6 +94,26 @@ class Inventory:
         self.devices.append(Class(device, category))
         return len(self.devices) - 1
 
+    def use(self, classes: Sequence[Class]) -> np.ndarray:
+        """Go on with another model's classes; returns the number that each device, by its old one,
+        has now, int16 [devices]: NOTHING for a class that is gone and that no analyst named."""
+        before, taught = self.devices, self._classes
+        named = set(np.unique(self._policy.columns()["given"]).tolist())
+        named |= {one.device for one in self.prototypes}
+        self.devices, self._classes = list(classes), len(classes)
+        known = {one.device for one in classes}
+        number = np.array(
+            [
+                self.number(one.device, one.category)
+                if one.device in known or place >= taught or place in named
+                else NOTHING
+                for place, one in enumerate(before)
+            ],
+            np.int16,
+        )
+        self.prototypes.renumber(number)
+        return number
+
     def take_over(self, answers: Sequence[Answer], now: float) -> list[Said]:
         """These answers, in the order of their time, are all there are from now on; ``now`` is in
         event time. Returns what that says of hosts."""

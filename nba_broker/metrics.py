@@ -10,20 +10,23 @@ from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from nba_broker.drift import Drift
 from nba_broker.errors import ConfigError
 from nba_broker.scorer import Scorer, Scores
 from nba_broker.sequences import Windows
+from nba_broker.shadow import Shadow
 from nba_broker.worker import Worker
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class TimedScorer(Scorer):
-    """A scorer that keeps a histogram of how long it takes for the windows of one step."""
+    """A scorer that keeps a histogram of how long it takes for the windows of one step; a model
+    that takes another one's place goes on with its ``seconds``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: Histogram | None = None) -> None:
         super().__init__(folder)
-        self.seconds = Histogram(
+        self.seconds = seconds or Histogram(
             "nba_scoring_seconds",
             "Time to score the windows of one step",
             registry=None,
@@ -81,6 +84,9 @@ class WorkerCollector(Collector):
             ("nba_connected", "Whether Zeek is connected", worker.link.connected),
         ):
             yield GaugeMetricFamily(name, text, value=value)
+        yield from _drift(pipeline.drift)
+        if pipeline.shadow is not None:
+            yield from _shadow(pipeline.shadow)
         now = time.time()
         ages = GaugeMetricFamily(
             "nba_database_age_seconds", "Age of an IP database's edition", labels=["file"]
@@ -97,6 +103,36 @@ class WorkerCollector(Collector):
                 "Time since the model was made",
                 now - manifest.created.timestamp(),
             )
+
+
+def _drift(drift: Drift) -> Iterator[Metric]:
+    """Of hosts that had a name, over about the last day; absent while there is too little."""
+    figures = drift.figures()
+    for name, figure, text in (
+        ("nba_never_seen_pools_ratio", "never_seen_pools", "Sessions to pools new to the model"),
+        ("nba_known_ratio", "known", "Scores of a kind that the model knows"),
+        ("nba_confidence_mean", "confidence", "Mean probability of the first choice"),
+        ("nba_surprise_mean", "surprise", "Mean surprise of a session in nats"),
+    ):
+        if figure in figures:
+            yield GaugeMetricFamily(name, text, value=figures[figure])
+
+
+def _shadow(shadow: Shadow) -> Iterator[Metric]:
+    for name, text, number in (
+        ("nba_shadow_scores", "Scores compared with the shadow's", shadow.scores),
+        ("nba_shadow_agreeing_scores", "Of these, those that agree", shadow.agreeing),
+        ("nba_shadow_skipped_scores", "Scores left out, as the worker was behind", shadow.skipped),
+    ):
+        yield CounterMetricFamily(name, text, value=number)
+    yield GaugeMetricFamily(
+        "nba_shadow_differing_hosts",
+        "Hosts on which the two have differed for long",
+        value=len(shadow.differing),
+    )
+    model = GaugeMetricFamily("nba_shadow_info", "The model asked beside", labels=["model"])
+    model.add_metric([shadow.scorer.manifest.id], 1)
+    yield model
 
 
 def serve(where: str, worker: Worker, scorer: TimedScorer) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,6 +16,8 @@ import numpy as np
 from nba_broker import summary
 from nba_broker.addresses import canonical, printed
 from nba_broker.answers import Answer, print_time
+from nba_broker.drift import Drift
+from nba_broker.errors import ModelError
 from nba_broker.identity import ROUTER_SPAN, UNSPECIFIED, Identity, Router
 from nba_broker.inventory import Inventory, Said
 from nba_broker.messages import (
@@ -38,8 +40,9 @@ from nba_broker.policy import (
 )
 from nba_broker.pools import Pools
 from nba_broker.reorder import Reorder, part_of
-from nba_broker.scorer import Scorer, Scores
-from nba_broker.sequences import Sequences, Windows
+from nba_broker.scorer import Class, Scorer, Scores
+from nba_broker.sequences import Schedule, Sequences, Windows
+from nba_broker.shadow import Shadow
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import Excess, Surprise
 from nba_broker.vendors import vendor
@@ -120,7 +123,8 @@ class Tracker:
 class Pipeline:
     """The main job. Every method returns the verdicts it led to, in event-time order.
 
-    max_hosts: hosts kept at most; the longest idle leave first. worker: a name for the log.
+    max_hosts: hosts kept at most; the longest idle leave first. worker: a name for the log. shadow:
+    a candidate that is asked, too, and has no say.
     """
 
     def __init__(
@@ -132,12 +136,15 @@ class Pipeline:
         reorder: Reorder,
         max_hosts: int = 1_000_000,
         worker: str = "",
+        shadow: Shadow | None = None,
     ) -> None:
         manifest = scorer.manifest
         self.pools = pools
         self.scorer = scorer
         self.reorder = reorder
         self.counters = Counters()
+        self.shadow = shadow
+        self.drift = Drift(manifest.raw.get("usual"))
         self.tracker = Tracker(pools)
         self.sequences = Sequences(manifest.schedule)
         self.surprise = Surprise()
@@ -172,6 +179,36 @@ class Pipeline:
     def routers(self) -> dict[str, float]:
         """MACs that stand for several hosts, with when each gave itself away."""
         return self.tracker.identity.routers()
+
+    def use(self, scorer: Scorer) -> None:
+        """Go on with another model; what hosts did stays, and so do names that both models know.
+
+        Raises ModelError, and keeps the old one, when pools have other names in it.
+        """
+        manifest = scorer.manifest
+        if manifest.pool_scheme != self.pools.scheme:
+            raise ModelError(
+                f"model {manifest.id} names pools by {manifest.pool_scheme}, this worker by "
+                f"{self.pools.scheme}: restart it to change that"
+            )
+        settings = replace(
+            self.policy.settings, identified=manifest.identified, known=manifest.known
+        )
+        self.reshape(manifest.schedule, manifest.classes, settings)
+        self.scorer = scorer
+        self.drift.use(manifest.raw.get("usual"))
+        if self.shadow is not None:
+            self.shadow.restart()
+
+    def reshape(
+        self, schedule: Schedule, classes: Sequence[Class], settings: PolicySettings
+    ) -> None:
+        """Bring what is known of the hosts into the form that a model wants."""
+        self.sequences.use(schedule)
+        number = self.inventory.use(classes)
+        slots = len(self.policy.columns()["state"])
+        self.sequences.reserve(slots)
+        self.policy.use(len(classes), settings, number, self.sequences.last_ts[:slots])
 
     def columns(self) -> dict[str, np.ndarray]:
         """What is known of every host, whatever the model: the state itself, by slot."""
@@ -309,7 +346,20 @@ class Pipeline:
         alarms = self._alarms(slot, sessions.ts, columns)
         self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
-        return self._judge(tracked, windows, alarms)
+        verdicts = self._judge(tracked, windows, alarms)
+        if self.shadow is not None:
+            self.shadow.see(
+                slot,
+                sessions.ts,
+                columns,
+                windows,
+                self.sequences,
+                self.inventory,
+                self.policy,
+                self.tracker.identity,
+                self.pools.table,
+            )
+        return verdicts
 
     def _judge(self, tracked: Tracked, windows: Windows, alarms: Sequence[Alarm]) -> list[Verdict]:
         """The lines that a step's windows and alarms, both in order, give rise to."""
@@ -317,6 +367,8 @@ class Pipeline:
             return []
         verdicts = []
         scores = self.scorer(windows, self.pools.table) if len(windows) else None
+        if scores is not None:
+            self._note(tracked, windows, scores)
         stride = self.scorer.manifest.stride
         grown = self.inventory.grows(windows.slot, windows.count, stride).tolist()
         # Alarms come after the window of the same session. Neither they nor new prototypes may be
@@ -336,6 +388,17 @@ class Pipeline:
             if cause is not None:
                 verdicts += self._alarm(tracked, cause)
         return verdicts
+
+    def _note(self, tracked: Tracked, windows: Windows, scores: Scores) -> None:
+        """Let the drift know what the model makes of hosts that had a name before this step."""
+        named = self.policy.columns()["name"][windows.slot] != NOTHING
+        if named.any():
+            self.drift.scores(
+                float(tracked.sessions.ts[windows.index[-1]]),
+                int(named.sum()),
+                int((scores.known[named] >= self.policy.settings.known).sum()),
+                float(scores.probability[named].max(1).sum()),
+            )
 
     def _teach(self, tracked: Tracked, windows: Windows, row: int) -> list[Verdict]:
         """The lines of hosts that are like one that an analyst named, and now is a prototype."""
@@ -392,13 +455,25 @@ class Pipeline:
         an analyst lets them go to as they like."""
         ignored = self.inventory.ignored(slot, ts, columns["pool"], columns["dst"])
         rows = np.flatnonzero(~ignored)
-        _, excesses = self.surprise.push(
+        surprise, excesses = self.surprise.push(
             slot[rows],
             ts[rows],
             table=self.pools.table,
             **{name: column[rows] for name, column in columns.items()},
         )
+        self._note_sessions(slot[rows], ts[rows], columns["pool"][rows], surprise)
         return [self._told(excess, int(rows[excess.index])) for excess in excesses]
+
+    def _note_sessions(
+        self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, surprise: np.ndarray
+    ) -> None:
+        """Let the drift know where hosts go that have a name."""
+        named = np.flatnonzero(self.policy.columns()["name"][slot] != NOTHING)
+        if len(named):
+            never = self.scorer.never_seen(pool[named], self.pools.table)
+            self.drift.sessions(
+                float(ts[-1]), len(named), int(never.sum()), float(surprise[named].sum())
+            )
 
     def _told(self, excess: Excess, index: int) -> Alarm:
         """An alarm as an analyst reads it, decided by the step's session ``index``."""
@@ -472,6 +547,8 @@ class Pipeline:
         self.surprise.reset(slots)
         self.policy.reset(slots)
         self.inventory.forget(slots)
+        if self.shadow is not None:
+            self.shadow.forget(slots)
         self.sightings.reset(slots)
 
     def _split(self, tracked: Tracked, router: Router) -> Verdict:

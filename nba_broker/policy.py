@@ -163,6 +163,43 @@ class Policy:
         for name, column in self.columns().items():
             column[slots] = NOTHING if name in DEVICES else 0
 
+    def use(
+        self, classes: int, settings: PolicySettings, number: np.ndarray, last: np.ndarray
+    ) -> None:
+        """Go on with another model, of ``classes`` classes.
+
+        number: what each device's number is now, int16 [devices], NOTHING for one that is gone;
+        last: each host's latest session, float64 [slots]. A host whose name is still one keeps it,
+        and its state, until the new model's windows say otherwise for long enough; the others are
+        learned anew, without a line. For a day another name is a correction, no change of a host.
+        """
+        number = np.append(number, NOTHING).astype(np.int16)  # so that NOTHING stays it
+        had = self._device != NOTHING
+        for name in DEVICES:
+            setattr(self, f"_{name}", number[getattr(self, f"_{name}")])
+        self._candidate[:] = NOTHING
+        judged = np.flatnonzero(self._smoothed.any(1))
+        smoothed = np.zeros((len(self._smoothed), classes), np.float32)
+        for before in range(self._classes):
+            if 0 <= number[before] < classes:
+                smoothed[judged, number[before]] = self._smoothed[judged, before]
+        self._smoothed = smoothed
+        # What the other model thought has no weight beside the new one's first window.
+        self._windows[judged] = self._agreeing[judged] = 0
+        named = np.flatnonzero(self._name != NOTHING)
+        self._named[named] = np.maximum(self._named[named], last[named])
+
+        lost = np.flatnonzero(had & (self._device == NOTHING))
+        for states, instead in ((self._state, LEARNING), (self._beneath, UNKNOWN)):
+            impostor = lost[states[lost] == IMPOSTOR]
+            states[impostor] = IDENTIFIED
+            self._device[impostor] = self._given[impostor]
+            gone = lost[np.isin(states[lost], (IDENTIFIED, CHANGED))]
+            gone = gone[self._device[gone] == NOTHING]
+            states[gone] = instead
+        self._since[lost] = last[lost]
+        self.settings, self._classes = settings, classes
+
     def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
         """These hosts have just been logged as ``learning``, at these times."""
         self._since[slots] = ts

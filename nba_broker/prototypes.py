@@ -7,7 +7,7 @@ same place, so what is compared is where they go, by the profiles of ``likeness`
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,6 +68,12 @@ class Prototypes:
         gone = [slot for slot in slots.tolist() if self._of.pop(slot, None) is not None]
         if gone:
             self._index()
+
+    def renumber(self, number: np.ndarray) -> None:
+        """Devices have other numbers now: ``number`` int16 [devices] by the old ones."""
+        for slot, one in self._of.items():
+            self._of[slot] = replace(one, device=int(number[one.device]))
+        self._index()
 
     def likeness(self, windows: Windows, table: Sequence[str]) -> np.ndarray:
         """How much B windows are like each of ``devices``, float32 [B, D]: like the prototype that

@@ -23,6 +23,9 @@ MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 OUTPUTS = ("probability", "attention", "context", "known")
 
+WINDOW_LIMIT = 4096
+"""Sessions of a host that a model may ask for at most."""
+
 _LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that makes sense
 _ATTENTION = OUTPUTS.index("attention")
 _BATCH = 32  # windows per inference: a thread is fastest around there
@@ -116,7 +119,7 @@ class Manifest:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{path}: incomplete or malformed ({error!r})") from error
         if not (
-            1 <= manifest.min_sessions <= manifest.window <= 4096
+            1 <= manifest.min_sessions <= manifest.window <= WINDOW_LIMIT
             and 1 <= manifest.early_stride <= manifest.stride <= manifest.window
             and manifest.classes
             and 0 < manifest.identified <= 1
@@ -234,6 +237,11 @@ class Scorer:
             or known != (1,)
         ):
             raise ModelError(f"{path}: its outputs do not have the shapes that the manifest says")
+
+    def never_seen(self, pools: np.ndarray, table: list[str]) -> np.ndarray:
+        """Whether pools, indices into ``table``, were in no training session, bool."""
+        ids = self._vocabulary.ids(pools, table)
+        return np.asarray(ids == features.NEVER_SEEN)
 
     def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, ...]:
         """The arrays that can reach the model, each [B, N], in the order of features.INPUTS."""

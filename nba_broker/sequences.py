@@ -112,6 +112,34 @@ class Sequences:
         rings = {name: self._ring[name] for name in self._record.names or ()}
         return {"count": self.count, "last_ts": self.last_ts, **rings}
 
+    def use(self, schedule: Schedule) -> None:
+        """Go on with another schedule; of each host the last sessions that fit both stay."""
+        before, self.schedule, self.length = self.length, schedule, schedule.length
+        if self.length == before:
+            return
+        slots = np.flatnonzero(self.count)
+        number = self.count[slots, None] - 1 - np.arange(min(before, self.length) + 1)
+        row, place = np.nonzero(number >= 0)
+        host, kept = slots[row], number[row, place]
+        ring, self._ring = self._ring, np.zeros((len(self._ring), self.length + 1), self._record)
+        # What the shorter window did not keep. Of the session before it only the time is of use.
+        self._ring["pool"][slots], self._ring["ts"][slots] = NO_POOL, -np.inf
+        self._ring[host, kept % (self.length + 1)] = ring[host, kept % (before + 1)]
+        if self.length > before:
+            whole = slots[self.count[slots] > before]
+            self._ring["pool"][whole, (self.count[whole] - 1 - before) % (self.length + 1)] = (
+                NO_POOL
+            )
+
+    def copy(self) -> Sequences:
+        """The same hosts with the same sessions, without evidence."""
+        other = Sequences(self.schedule, evidence=False)
+        other.count, other.last_ts = self.count.copy(), self.last_ts.copy()
+        other._ring = np.zeros(self._ring.shape, other._record)
+        for name in other._record.names or ():
+            other._ring[name] = self._ring[name]
+        return other
+
     def reset(self, slots: np.ndarray) -> None:
         """Forget what these slots hold; their numbers may go to other hosts."""
         self.count[slots] = 0
@@ -185,12 +213,13 @@ class Sequences:
         found = _whole(self._ring).take(slot[due, None] * kept + number % kept)
         found[in_batch] = batch.take(from_batch)
         sessions = found.view(self._record)
-        nothing = number < 0
+        ts = np.where(number < 0, -np.inf, sessions["ts"])
+        nothing = (number < 0) | (sessions["pool"] == NO_POOL)
         gathered = {name: np.ascontiguousarray(sessions[name][:, 1:]) for name in ("pool", "dport")}
         if self._evidence:  # not copied: few windows are asked for it
             gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "uid")}
         gathered["pool"][nothing[:, 1:]] = NO_POOL
-        gathered["interval"] = _intervals(sessions["ts"], nothing)
+        gathered["interval"] = _intervals(ts, nothing)
         return gathered
 
     def _append(
@@ -209,11 +238,12 @@ def _whole(records: np.ndarray) -> np.ndarray:
 
 
 def _intervals(ts: np.ndarray, nothing: np.ndarray) -> np.ndarray:
-    """Seconds float32 [B, N] since the session before each but the first of [B, N + 1].
+    """Seconds float32 [B, N] since the session before each but the first of [B, N + 1]; 0 for those
+    that are ``nothing``, and ``ts`` is -inf where not even a time is known.
 
     A late session lies before its predecessor: no time has passed between them, and the next one's
     interval is since the latest."""
-    latest = np.maximum.accumulate(np.where(nothing, -np.inf, ts), axis=1)
+    latest = np.maximum.accumulate(ts, axis=1)
     interval = np.zeros((len(ts), ts.shape[1] - 1), np.float32)
     np.subtract(
         latest[:, 1:], latest[:, :-1], out=interval, where=~nothing[:, 1:], casting="same_kind"

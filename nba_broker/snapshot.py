@@ -30,6 +30,8 @@ from nba_broker.messages import PROTOCOLS, STATES, Lease
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import DEVICES
 from nba_broker.prototypes import Prototype
+from nba_broker.scorer import WINDOW_LIMIT, Class
+from nba_broker.sequences import NO_POOL, Schedule
 from nba_broker.surprise import EVIDENCE, TOP
 
 FORMAT = 2
@@ -109,10 +111,18 @@ def write(path: Path, content: Iterable[bytes]) -> None:
         os.close(folder)
 
 
+def write_text(path: Path, name: str, text: str) -> None:
+    """Replace the file of this name beside the snapshot, readable as it is; raises OSError."""
+    part = path.with_name(f"{name}.part")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    os.replace(part, path.with_name(name))
+
+
 def restore(path: Path, pipeline: Pipeline) -> dict[str, Position]:
     """Fill a new pipeline and return the positions; slots are given anew, without gaps.
 
-    A snapshot of another model keeps what hosts did and forgets what was thought of it. Raises
+    A snapshot of another model is taken up as a worker that runs takes another model over. Raises
     SnapshotError, after which the pipeline is not to be used, and OSError.
     """
     with path.open("rb") as file:
@@ -141,7 +151,8 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "feature_version": FEATURE_VERSION,
-        "window": manifest.window,
+        "window": pipeline.sequences.length,
+        "classes": [[one.device, one.category] for one in manifest.classes],
         "layout": str(_layout(pipeline.columns())),
         "model": manifest.sha256,
         "policy": str(_layout(pipeline.policy.columns())),
@@ -196,11 +207,20 @@ def _verified(path: Path, file: BinaryIO) -> int:
 
 def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position]:
     identity = pipeline.tracker.identity
-    header, ours = _read_line(file), _header(pipeline)
-    for name in ("format", "feature_version", "window", "layout"):
+    header, manifest, settings = (
+        _read_line(file),
+        pipeline.scorer.manifest,
+        pipeline.policy.settings,
+    )
+    ours = _header(pipeline)
+    another = any(header[name] != ours[name] for name in ("model", "window", "classes"))
+    if another:
+        pipeline.reshape(_schedule(header["window"]), _classes(header), settings)
+    ours = _header(pipeline)
+    for name in ("format", "feature_version", "layout"):
         if header[name] != ours[name]:
             raise ValueError(f"its {name} is {header[name]}, here it is {ours[name]}")
-    same_model = all(header[name] == ours[name] for name in ("model", "policy"))
+    understood = header["policy"] == ours["policy"]
     policy_bytes = int(header["policy_bytes"])
     highest_pool = highest_device = -1
     slot_of: dict[str, int] = {}
@@ -224,7 +244,7 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
             _fill(pipeline.columns(), slots, records)
             sessions = evidence.copy().reshape(-1, TOP)
             pipeline.surprise.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
-            if same_model:
+            if understood:
                 layout = _layout(pipeline.policy.columns())
                 records = _read_records(file, end, len(hosts), layout)
                 _check_policy(records)
@@ -246,15 +266,31 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
     if highest_pool >= len(table):
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
-    if same_model:
+    if understood:
         _restore_taught(line, highest_device, slot_of, pipeline.inventory)
     for ts, ip, mac, hostname in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, str(mac), str(hostname)))
+    if another:
+        pipeline.reshape(manifest.schedule, manifest.classes, settings)
     return {
         str(node): Position(str(run), int(sent))
         for node, (run, sent) in header["positions"].items()
     }
+
+
+def _schedule(window: Any) -> Schedule:
+    if not (isinstance(window, int) and 1 <= window <= WINDOW_LIMIT):
+        raise ValueError(f"a window of {window!r}")
+    return Schedule(window, window)
+
+
+def _classes(header: dict[str, Any]) -> list[Class]:
+    """What the numbers of devices mean in it."""
+    classes = [Class(str(device), str(category)) for device, category in header["classes"]]
+    if not 1 <= len(classes) < 1 << 15:
+        raise ValueError("no classes, or too many")
+    return classes
 
 
 def _restore_taught(
@@ -311,8 +347,8 @@ def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray) -> None:
         (records["count"] > 0).all()
         and np.isfinite(records["last_ts"]).all()
         and np.isfinite(records["first_seen"]).all()
-        and np.isfinite(records["ts"]).all()
-        and (records["pool"] >= 0).all()
+        and (records["ts"] < np.inf).all()  # -inf where a window grew
+        and (records["pool"] >= NO_POOL).all()
         and (records["dport"] >= 0).all()
         and (records["dport"] < len(PROTOCOLS) << 16).all()
         and (np.ascontiguousarray(records["uid"]).view(np.uint8) < 128).all()

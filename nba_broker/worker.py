@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import math
 import os
@@ -19,7 +20,7 @@ import signal
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -27,7 +28,7 @@ from pathlib import Path
 from nba_broker import snapshot
 from nba_broker.answers import Answer
 from nba_broker.answers import read as read_answers
-from nba_broker.errors import AnswersError, DatabaseError, LinkError, MessageError
+from nba_broker.errors import AnswersError, DatabaseError, LinkError, MessageError, ModelError
 from nba_broker.link import (
     ErrorReply,
     Hello,
@@ -46,20 +47,25 @@ from nba_broker.link import (
 from nba_broker.messages import Lease, Verdict
 from nba_broker.pipeline import Pipeline
 from nba_broker.pools import Database
+from nba_broker.scorer import MANIFEST_FILE, MODEL_FILE, Manifest, Scorer
 
 LOG = logging.getLogger(__name__)
 
 HELLO_PERIOD = 5.0  # sensors take a worker for gone after three of them
 STATUS_PERIOD = 10.0
+SHADOW_FILE = "shadow.json"
 ACK_PERIOD = 0.05
 FLUSH_PERIOD = 0.25
 WATCH_PERIOD = 10.0
 ANSWERS_PERIOD = 2.0  # an analyst waits for it
+MODEL_PERIOD = 2.0  # and somebody for a rollback
 SETTLE = 0.5  # the first hello may be faster than this worker's own subscriptions
 VERDICT_RATE = 800.0  # a second, below what the manager takes: a large site's first minute waits
 GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
 RIVALS = 64  # other workers' names remembered; whoever makes up more is only counted
 OUTBOX = 100_000  # verdicts kept while Zeek is away or behind
+BEHIND = 16  # messages waiting from which on a shadow is not asked
+STALE = 1.0  # seconds that the last step's oldest message waited, the same
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
 
@@ -71,9 +77,10 @@ def worker_name() -> str:
 
 
 class Worker:
-    """Feeds one pipeline from one link; ``databases`` and ``answers`` are the files watched for new
-    editions.
+    """Feeds one pipeline from one link; ``databases``, ``answers`` and the ``model`` folder are
+    watched for new editions.
 
+    load: makes a scorer of a model folder.
     state: the snapshot's file, written every ``snapshot_interval`` seconds and at the end.
     positions: how far the snapshot that the pipeline began with had accounted for every node.
     """
@@ -86,6 +93,8 @@ class Worker:
         name: str,
         databases: Sequence[Path] = (),
         answers: Path | None = None,
+        model: Path | None = None,
+        load: Callable[[Path], Scorer] = Scorer,
         state: Path | None = None,
         snapshot_interval: float = 60.0,
         positions: Mapping[str, Position] | None = None,
@@ -100,6 +109,9 @@ class Worker:
         self._databases = {path: _edition(path) for path in databases}
         self._answers = answers
         self._answers_edition: Edition | None = None
+        self._model = model
+        self._model_edition = _model_edition(model) if model else None
+        self._load = load
         self._state = state
         self._snapshot_interval = snapshot_interval
         self._inbox: asyncio.Queue[tuple[float, SessionBatch | Lease | None]] = asyncio.Queue(INBOX)
@@ -159,6 +171,7 @@ class Worker:
                 self._report,
                 self._watch,
                 self._watch_answers,
+                self._watch_model,
                 self._save_regularly,
             )
         ]
@@ -186,6 +199,8 @@ class Worker:
         except TimeoutError:
             LOG.warning("not done after %.0f s; stopping all the same", PATIENCE)
         self._explain()
+        if self.pipeline.shadow is not None:
+            LOG.info("%s", self.pipeline.shadow.told())
         await self._save()
 
     async def _receive(self) -> None:
@@ -261,6 +276,8 @@ class Worker:
             while not self._inbox.empty():
                 waiting.append(self._inbox.get_nowait())
             messages = [message for _, message in waiting if message is not None]
+            if self.pipeline.shadow is not None:
+                self.pipeline.shadow.paused = self.queue > BEHIND or self.lag > STALE
             verdicts = await loop.run_in_executor(self._thread, self._push, messages)
             self.lag = time.monotonic() - waiting[0][0]
             await self._publish(verdicts)
@@ -371,6 +388,11 @@ class Worker:
                 mac,
             )
         self._routers = routers
+        for line in self.pipeline.drift.warnings():
+            LOG.warning("%s", line)
+        shadow = self.pipeline.shadow
+        while shadow is not None and shadow.lines:
+            LOG.info("%s", shadow.lines.popleft())
         for node, account in self.ledger.accounts.items():
             lost, skipped = self._explained.get(node, (0, 0))
             self._explained[node] = account.lost, account.skipped
@@ -411,8 +433,18 @@ class Worker:
             pulled = iter(lambda: self._thread.submit(next, parts, b"").result(), b"")
             try:
                 await asyncio.to_thread(snapshot.write, self._state, pulled)
+                if self.pipeline.shadow is not None:
+                    text = await asyncio.wrap_future(self._thread.submit(self._shadow_summary))
+                    await asyncio.to_thread(snapshot.write_text, self._state, SHADOW_FILE, text)
             except OSError as error:
                 LOG.error("no snapshot this time (%s); the last one stays", error)
+
+    def _shadow_summary(self) -> str:
+        pipeline = self.pipeline
+        assert pipeline.shadow is not None
+        running = pipeline.scorer.manifest.id
+        found = pipeline.shadow.summary(pipeline.inventory, pipeline.tracker.identity, running)
+        return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
     def status(self) -> Status:
         """The counters as they stand."""
@@ -450,6 +482,29 @@ class Worker:
                 continue
             LOG.info("took over %s", ", ".join(map(str, editions)))
 
+    async def _watch_model(self) -> None:
+        """Take over a model that was installed or rolled back; keep the old one when it is bad."""
+        loop = asyncio.get_running_loop()
+        while self._model is not None:
+            await asyncio.sleep(MODEL_PERIOD)
+            edition = _model_edition(self._model)
+            if edition == self._model_edition:
+                continue
+            # Before it is read, so that a change meanwhile is seen the next time.
+            self._model_edition = edition
+            before = self.pipeline.scorer.manifest
+            try:
+                scorer = await asyncio.to_thread(self._load, self._model)
+                if scorer.manifest.raw == before.raw:
+                    continue
+                async with self._saving:  # a snapshot is of one model
+                    await loop.run_in_executor(self._thread, self.pipeline.use, scorer)
+            except ModelError as error:
+                LOG.error("%s; model %s stays in use", error, before.id)
+                continue
+            LOG.info("took over model %s in place of %s%s", *_change(before, scorer.manifest))
+        await asyncio.Event().wait()
+
     async def _watch_answers(self) -> None:
         """Take over answers that were added or changed; keep the old ones when a line is bad."""
         while self._answers is not None:
@@ -484,6 +539,16 @@ class Worker:
         await self._publish(said)
 
 
+def _change(before: Manifest, now: Manifest) -> tuple[str, str, str]:
+    """Two models' ids, and what hosts lose by the change."""
+    known = {one.device for one in now.classes}
+    lost = [one.device for one in before.classes if one.device not in known]
+    said = f"; it does not know {', '.join(lost)}, whose hosts are learned anew" if lost else ""
+    if before.window != now.window:
+        said += f"; hosts keep their last {min(before.window, now.window)} sessions"
+    return now.id, before.id, said
+
+
 Edition = tuple[int, int, int]
 
 
@@ -494,3 +559,8 @@ def _edition(path: Path) -> Edition | None:
     except OSError:
         return None
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _model_edition(folder: Path) -> tuple[Edition | None, ...]:
+    """The same of a model folder, also when a link leads to another one."""
+    return tuple(_edition(folder / name) for name in (MANIFEST_FILE, MODEL_FILE))

@@ -10,15 +10,16 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nba_broker.answers import parse_time
+from nba_broker.answers import parse_time, print_time
 from nba_broker.answers import read as read_answers
 from nba_broker.config import shipped
-from nba_broker.errors import ConfigError, NBAError
+from nba_broker.errors import ArchiveError, ConfigError, NBAError
 from nba_broker.external_sort import MEMORY
 from nba_broker.pools import SCHEMES, Database, Pools
 from nba_broker.scorer import Manifest, Scorer
@@ -73,6 +74,71 @@ def fit(arguments: argparse.Namespace) -> None:
     print()
     print(*card.table(manifest["metrics"]), sep="\n")
     print(f"\nmodel {Manifest.load(arguments.out).id} -> {arguments.out}")
+
+
+def refresh(arguments: argparse.Namespace) -> None:
+    """``nba-train refresh``: a candidate that may take a running model's place, or why not."""
+    with _extra("refresh"):
+        from training import refresh as module
+        from training import report
+        from training.export import require_replaceable, write
+        from training.fit import fit as fit_model
+
+    if wrong := set(arguments.accept) - set(module.CHECKS):
+        raise ConfigError(
+            f"--accept: no check {', '.join(sorted(wrong))}; there are {', '.join(module.CHECKS)}"
+        )
+    require_replaceable(arguments.out)
+    running = Scorer(arguments.model)
+    pools = _pools(arguments, running.manifest.pool_scheme)
+    sessions, origin = _load(arguments, pools, arguments.answers)
+    when = module.cut(sessions, arguments.later)
+    earlier, later = sessions.select(sessions.ts < when), sessions.select(sessions.ts >= when)
+    settled = set()
+    if arguments.answers is not None:
+        named = (one for one in read_answers(arguments.answers) if one.action == "label")
+        settled = {one.mac or one.host for one in named}
+    about = {
+        "running": running.manifest.id,
+        "command": arguments.line,
+        "since": origin.since,
+        "until": origin.until,
+        "cut": print_time(round(when)),
+        "fingerprint": origin.fingerprint,
+        "margin": arguments.margin,
+        "dropped": arguments.drop,
+    }
+    checks = module.before(running, earlier, settled=settled, dropped=arguments.drop)
+    accepted = set(arguments.accept)
+    result = module.report(checks, None, accepted=accepted, **about)
+
+    def gate(folder: Path) -> dict[str, Any]:
+        nonlocal result
+        candidate = Scorer(folder)
+        found, figures = module.after(running, candidate, later, margin=arguments.margin)
+        result = module.report(
+            [*checks, *found],
+            figures,
+            accepted=accepted,
+            candidate=candidate.manifest.sha256,
+            **about,
+        )
+        if not result["passed"]:
+            raise ArchiveError(module.refused(result))
+        return result
+
+    try:
+        if any(not (one.passed or one.name in accepted) for one in checks):
+            raise ArchiveError(module.refused(result))
+        fitted = fit_model(earlier, seed=arguments.seed, say=_say)
+        write(arguments.out, fitted, earlier, replace(origin, until=when), pools, gate=gate)
+    finally:
+        _write_json(arguments.json, result)
+        if arguments.html:
+            _write(arguments.html, report.render_refresh(result))
+        print()
+        print(*module.table(result), sep="\n", flush=True)
+    print(f"\npassed: model {Manifest.load(arguments.out).id} -> {arguments.out}")
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
@@ -330,6 +396,14 @@ def _days(text: str) -> float:
     return days
 
 
+def _share_or_time(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return _time(text)
+    return number if 0 < number < 1 else _time(text)
+
+
 def _size(text: str) -> int:
     number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
     factor = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(unit, 0)
@@ -396,6 +470,53 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--seed", type=int, default=0, help="same seed, same model (default 0)")
     command.set_defaults(command=fit)
+
+    command = commands.add_parser(
+        "refresh",
+        parents=[shared],
+        help="train a candidate, and see whether it may replace a model",
+    )
+    command.add_argument(
+        "--model", type=Path, required=True, metavar="DIR", help="the running model's folder"
+    )
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the candidate, if it passes"
+    )
+    command.add_argument(
+        "--answers", type=Path, metavar="F.csv", help="also use what analysts named"
+    )
+    command.add_argument(
+        "--later",
+        type=_share_or_time,
+        default=0.25,
+        metavar="SHARE|T",
+        help="judge by this last share of the archive's time, or from T on (default 0.25)",
+    )
+    command.add_argument(
+        "--margin",
+        type=float,
+        default=0.02,
+        help="by how much the macro-F1 may be below the running model's (default 0.02)",
+    )
+    command.add_argument(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="a class of the running model that is to go; may be given several times",
+    )
+    command.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="pass although this check, by its name in the report, refuses; may be given several "
+        "times",
+    )
+    command.add_argument("--json", type=Path, required=True, metavar="F", help="the report")
+    command.add_argument("--html", type=Path, metavar="F", help="the report as a page")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same model (default 0)")
+    command.set_defaults(command=refresh)
 
     command = commands.add_parser("evaluate", parents=[shared], help="measure a model")
     command.add_argument("--model", type=Path, required=True, metavar="DIR", help="model folder")

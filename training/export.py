@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -39,12 +39,20 @@ _CHECKED = 2048  # windows that both compute
 
 
 def write(
-    out: Path, fitted: Fitted, sessions: LabelledSessions, origin: Origin, pools: Pools
+    out: Path,
+    fitted: Fitted,
+    sessions: LabelledSessions,
+    origin: Origin,
+    pools: Pools,
+    *,
+    gate: Callable[[Path], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Write the model folder ``out`` as a whole and return its manifest.
 
     An older model there is replaced at the very end; a failure leaves everything as it was.
-    Raises ModelError when ``out`` cannot be written or the ONNX file does not answer as PyTorch.
+    ``gate`` is shown the folder before it is there, and raises an NBAError to refuse it; what it
+    returns is the manifest's ``gate``. Raises ModelError when ``out`` cannot be written or the ONNX
+    file does not answer as PyTorch.
     """
     require_replaceable(out)
     with _replacing(out) as work:
@@ -58,11 +66,17 @@ def write(
             "deviation": deviation,
         }
         (work / MODEL_FILE).write_bytes(content)
-        (work / MANIFEST_FILE).write_text(
-            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8"
-        )
         (work / card.CARD_FILE).write_text(card.render(manifest), "utf-8")
+        _write_manifest(work, manifest)
+        if gate is not None:
+            manifest["gate"] = gate(work)
+            _write_manifest(work, manifest)
     return manifest
+
+
+def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    (folder / MANIFEST_FILE).write_text(text, "utf-8")
 
 
 def to_onnx(model: NBA) -> bytes:
@@ -148,6 +162,7 @@ def _manifest(
             "calibration": calibrate.DESCRIPTION,
         },
         "metrics": fitted.metrics,
+        "usual": fitted.usual,
         "training": {
             "since": origin.since,
             "until": origin.until,

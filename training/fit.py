@@ -136,7 +136,8 @@ class Fitted:
     pools, services: its vocabularies. thresholds: what its logits were divided by, and the policy's
     numbers, as a model chose them that had not seen each host's last sessions; metrics: of that
     model on these. ``said`` is what it said of ``asked``, windows of them as a policy sees them.
-    learned: what the model that is kept was trained on.
+    learned: what the model that is kept was trained on. usual: what is usual of sessions that a
+    model has not seen, see docs/model.md.
     """
 
     model: NBA
@@ -150,6 +151,7 @@ class Fitted:
     learned: Examples
     asked: Examples
     said: Answers
+    usual: dict[str, float]
 
 
 def fit(
@@ -214,6 +216,11 @@ def fit(
         learned=last.learned,
         asked=asked,
         said=said,
+        usual={
+            "never_seen_pools": float((check.pool[:, -1] == NEVER_SEEN).mean()),
+            "known": float((said.known >= thresholds.known).mean()),
+            "confidence": float(softmax(said.logits).max(1).mean()),
+        },
     )
 
 

@@ -170,6 +170,11 @@ def render_unknowns(unknown: dict[str, Any]) -> str:
     return _page("strangers.html.j2", unknown=unknown)
 
 
+def render_refresh(result: dict[str, Any]) -> str:
+    """The HTML page of a gate (training.refresh)."""
+    return _page("refresh.html.j2", result=result)
+
+
 def _page(template: str, **content: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

@@ -161,28 +161,40 @@ def test_more_hosts_than_there_is_room_for_leave_at_the_first_session(
     assert second.process(sessions(host(30, times=[101.0], dst=LAMP_CLOUD))) == []
 
 
-def test_another_model_keeps_what_hosts_did_and_forgets_what_was_thought_of_them(
+def test_another_model_keeps_what_hosts_did_and_the_names_that_it_knows(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     first = pipeline(model_folder())
     first.process(sessions(host(7, times=list(range(20)), dst=LAMP_CLOUD)))
-    content = b"".join(snapshot.parts(first, {}))
-    other = content.replace(first.scorer.manifest.sha256.encode(), b"0" * 64)
-    snapshot.write(tmp_path / "s", [other])
-    second = restored(tmp_path / "s", pipeline(model_folder()))
-    said = second.process(sessions(host(7, times=list(range(20, 24)), dst=LAMP_CLOUD)))
-    # Full windows at once, no second "learning" line, and its name has to be earned again.
-    assert [(v.state, v.reason, v.sessions) for v in said] == [("identified", "change", 24)]
-    assert (said[0].previous, said[0].first_seen) == ("learning", 0.0)
+    first.process(sessions(host(8, times=list(range(20, 40)), dst=LENS_CLOUD)))
+    save(tmp_path / "s", first)
+    classes = [{"device": d, "category": "c"} for d in ("Cam", "Lens", "Lamp")]
+    second = pipeline(model_folder(classes=classes[1:], databases=[{"sha256": "x"}]))
+    second = restored(tmp_path / "s", second)
+    assert [(v.device, v.state) for v in second.standing()] == [
+        ("Lamp", "identified"),
+        ("Lens", "identified"),
+    ]
+    # Full windows at once, and no line: neither "learning" nor a name that it has already.
+    assert second.process(sessions(host(7, times=list(range(40, 44)), dst=LAMP_CLOUD))) == []
 
 
 @pytest.mark.parametrize("changes", [{"window": 16}, {"window": 4}])
-def test_a_snapshot_of_another_window_is_refused(
+def test_a_snapshot_of_another_window_keeps_the_sessions_that_fit_both(
     changes: dict[str, int], model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    save(tmp_path / "s", pipeline(model_folder()))
-    with pytest.raises(SnapshotError, match="window is 8"):
-        snapshot.restore(tmp_path / "s", pipeline(model_folder(**changes)))
+    first = pipeline(model_folder())
+    first.process(traffic())
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder(**changes)))
+    assert second.hosts == first.hosts
+    fit = min(8, changes["window"])
+    slots = np.arange(second.hosts)
+    kept = second.sequences.latest(slots).columns["ts"][:, -fit:]
+    names = second.tracker.identity.names(0, second.hosts)
+    where = {key: slot for slot, key in first.tracker.identity.names(0, first.hosts).items()}
+    before = first.sequences.latest(np.array([where[names[slot]] for slot in slots]))
+    assert (kept == before.columns["ts"][:, -fit:]).all()
 
 
 def test_a_snapshot_of_another_version_is_refused(

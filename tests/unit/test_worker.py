@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nba_broker import answers, lock, metrics, snapshot
+from nba_broker import answers, lock, metrics, model_store, snapshot
 from nba_broker.answers import Answer
 from nba_broker.errors import AnswersError, ConfigError, LinkError
 from nba_broker.link import Position, SessionBatch, decode, encode_hello
@@ -21,6 +21,8 @@ from nba_broker.messages import Verdict, port_name
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
 from nba_broker.reorder import Reorder
+from nba_broker.scorer import Scorer
+from nba_broker.shadow import Shadow
 from nba_broker.worker import Worker
 from nba_broker.zeek_process import free_port
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
@@ -403,3 +405,126 @@ def test_made_up_names_of_workers_are_counted_and_not_kept(model_folder: ModelFo
     asyncio.run(meet())
     assert worker.invalid == {"too many workers": 36}
     assert len(zeek.events("NBA::hello")) == 64
+
+
+def installed(model_folder: ModelFolder, into: Path, name: str, **changes: object) -> str:
+    """Install a version of the voting model; returns its id."""
+    return model_store.install(model_folder(name=name, **changes), into).now.id
+
+
+@pytest.mark.parametrize("window", [8, 4, 12])
+def test_models_are_switched_and_rolled_back_under_load_without_a_lost_session(
+    window: int,
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr("nba_broker.worker.MODEL_PERIOD", 0.02)
+    into, batches, size = tmp_path / "in-use", 60, 50
+    first = installed(model_folder, into, "first")
+    rows = [row for n in range(10) for row in host(n + 1, times=range(300), dst=LAMP_CLOUD)]
+    rows.sort()
+    frames = [frame(n + 1, rows[n * size : (n + 1) * size], (n + 1) * size) for n in range(batches)]
+    made = pipeline(into)
+    made_of = made.scorer
+
+    class Paced(Zeek):
+        async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+            await joined()
+            for number, one in enumerate(frames):
+                if number == 20:
+                    classes = [{"device": d, "category": "c"} for d in ("Cam", "Lamp")]
+                    pools = ["as:2", "as:1", "lan", "gw"]
+                    installed(
+                        model_folder, into, "second", classes=classes, pools=pools, window=window
+                    )
+                if number == 40:
+                    model_store.rollback(into)
+                yield one
+                if number in (20, 40):
+                    before = made.scorer
+                    while made.scorer is before:
+                        await asyncio.sleep(0.01)
+                await asyncio.sleep(0.002)
+            terminate()
+            await asyncio.Event().wait()
+            yield b""
+
+    zeek = Paced()
+    state = tmp_path / "s"
+    worker = work(zeek, made, model=into, state=state, snapshot_interval=0.1)
+    assert made.scorer.manifest.id == first
+    assert made.scorer is not made_of
+    assert worker.ledger.received == made.counters.sessions == len(rows)
+    assert (worker.ledger.lost, worker.ledger.missed, worker.invalid.total()) == (0, 0, 0)
+    assert zeek.events("NBA::ack")[-1] == ["worker-1", "R1", batches]
+    # Each host once as new and once with its name, whatever model it was.
+    assert len(zeek.events("NBA::verdict")) == made.counters.verdicts == 20
+    assert caplog.text.count("took over model") == 2
+    second = pipeline(into)
+    snapshot.restore(state, second)
+    assert {(v.device, v.sessions) for v in second.standing()} == {("Lamp", 300)}
+
+
+def test_a_bad_model_is_refused_with_one_line_and_the_old_one_stays(
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("nba_broker.worker.MODEL_PERIOD", 0.02)
+    folder = model_folder()
+    made = pipeline(folder)
+    zeek = Zeek(frame(1, LAMP[:3], 3))
+
+    async def until_refused() -> None:
+        worker = Worker(zeek, made, name="w", model=folder)  # type: ignore[arg-type]
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0.05)
+        (folder / "model.onnx").write_bytes(b"cut short")
+        while "stays in use" not in caplog.text:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        worker.stop()
+        await running
+
+    before = made.scorer
+    asyncio.run(asyncio.wait_for(until_refused(), 20))
+    assert made.scorer is before
+    assert caplog.text.count("does not match the SHA-256") == 1
+
+
+def test_what_a_shadow_says_is_in_the_log_in_a_file_and_in_the_metrics(
+    model_folder: ModelFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    other = [{"device": d, "category": "c"} for d in ("Lens", "Lamp")]
+    shadow = Shadow(Scorer(model_folder(classes=other)))
+    scorer = metrics.TimedScorer(model_folder())
+    made = pipeline(model_folder(), shadow=shadow)
+    rows = host(7, times=[n * 300 for n in range(60)], dst=LAMP_CLOUD)
+    frames = [frame(n + 1, rows[n * 10 : n * 10 + 10], n * 10 + 10) for n in range(6)]
+
+    class Paced(Zeek):
+        async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+            await joined()
+            for one in frames:
+                yield one
+                await asyncio.sleep(0.05)
+            terminate()
+            await asyncio.Event().wait()
+
+    worker = work(Paced(), made, state=tmp_path / "hosts.snapshot")
+    found = json.loads((tmp_path / "shadow.json").read_text())
+    assert [(one["running"], one["shadow"]) for one in found["differ"]] == [("Lamp", "Lens")]
+    assert found["scores"] == shadow.scores > 0
+    assert "agrees in 0.0% of" in caplog.text
+    assert "192.168.1.7 (02:00:00:00:00:07) is Lamp, and to votes-" in caplog.text
+    port = free_port()
+    metrics.serve(f"127.0.0.1:{port}", worker, scorer)
+    scrape = scraped(port)
+    assert scrape["nba_shadow_scores_total"] == shadow.scores
+    assert scrape["nba_shadow_agreeing_scores_total"] == 0
+    assert scrape["nba_shadow_differing_hosts"] == 1

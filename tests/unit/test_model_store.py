@@ -1,0 +1,131 @@
+"""Installing a model and going back is one step, and a bad one changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nba_broker import model_store
+from nba_broker.cli import main
+from nba_broker.errors import ModelError
+from nba_broker.scorer import Scorer
+
+ModelFolder = Callable[..., Path]
+
+
+def candidate(model_folder: ModelFolder, name: str, **changes: object) -> Path:
+    """A model folder of its own."""
+    made = model_folder(name=name, **changes)
+    target = made.with_name(name)
+    shutil.copytree(made, target)
+    return target
+
+
+def name_of(folder: Path) -> str:
+    return Scorer(folder).manifest.name
+
+
+def test_an_installed_model_is_used_and_the_one_before_comes_back(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    into = tmp_path / "etc" / "model"
+    first, second = (candidate(model_folder, name) for name in ("first", "second"))
+    assert model_store.install(first, into).before is None
+    switched = model_store.install(second, into)
+    assert (switched.before and switched.before.name, switched.now.name) == ("first", "second")
+    assert name_of(into) == "second"
+    assert model_store.rollback(into).now.name == "first"
+    assert name_of(into) == "first"
+    model_store.rollback(into)
+    assert name_of(into) == "second"
+    assert [(mark, one.name) for mark, one in model_store.versions(into)] == [
+        ("previous", "first"),
+        ("current", "second"),
+    ]
+    # Candidates may go; the whole folder may move.
+    shutil.rmtree(second)
+    os.rename(tmp_path / "etc", tmp_path / "moved")
+    assert name_of(tmp_path / "moved" / "model") == "second"
+
+
+def test_a_plain_folder_becomes_the_first_version(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    into = candidate(model_folder, "old")
+    model_store.install(candidate(model_folder, "new"), into)
+    assert (name_of(into), into.is_symlink()) == ("new", True)
+    assert model_store.rollback(into).now.name == "old"
+
+
+def test_a_candidate_that_no_worker_takes_changes_nothing(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    into = tmp_path / "model-in-use"
+    model_store.install(candidate(model_folder, "good"), into)
+    bad = candidate(model_folder, "bad")
+    (bad / "model.onnx").write_bytes(b"cut short")
+    with pytest.raises(ModelError, match="does not match the SHA-256"):
+        model_store.install(bad, into)
+    assert name_of(into) == "good"
+    with pytest.raises(ModelError, match="no version before this one"):
+        model_store.rollback(into)
+    assert name_of(into) == "good"
+
+
+def test_the_same_network_with_other_thresholds_is_another_version(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    into = tmp_path / "in-use"
+    model_store.install(candidate(model_folder, "same"), into)
+    model_folder(name="same", thresholds={"identified": 0.9, "known": 0.0})
+    model_store.install(tmp_path / "model", into)
+    assert Scorer(into).manifest.identified == 0.9
+    model_store.rollback(into)
+    assert Scorer(into).manifest.identified == 0.7
+
+
+def test_installing_what_is_used_keeps_the_one_before(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    into = tmp_path / "in-use"
+    first, second = (candidate(model_folder, name) for name in ("first", "second"))
+    for one in (first, second, second):
+        model_store.install(one, into)
+    assert model_store.rollback(into).now.name == "first"
+
+
+def test_the_commands_say_what_is_used_and_what_is_no_longer_known(
+    model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = str(tmp_path / "in-use")
+    first = candidate(model_folder, "first")
+    classes = [{"device": "Lamp", "category": "bulb"}, {"device": "Plug", "category": "plug"}]
+    second = candidate(model_folder, "second", classes=classes)
+    assert main(["model", "install", str(first), "--model", into]) == 0
+    assert main(["model", "install", str(second), "--model", into]) == 0
+    said = capsys.readouterr().out
+    assert "in-use: second-" in said
+    assert ", was first-" in said
+    assert "no longer known: Lens" in said
+    assert main(["model", "rollback", "--model", into]) == 0
+    assert main(["model", "show", "--model", into]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-2:]] == [
+        "current",
+        "previous",
+    ]
+
+
+def test_without_a_folder_of_its_own_there_is_one_clear_error(
+    model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["model", "install", str(model_folder())]) == 1
+    assert "give the folder that workers use" in capsys.readouterr().err
+    unwritable = tmp_path / "file"
+    unwritable.write_text(json.dumps(1))
+    assert main(["model", "install", str(model_folder()), "--model", str(unwritable / "m")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
