@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 from onnx import numpy_helper, parser
-from torch import Tensor
+from torch import Tensor, nn
 
 from nba_broker.features import PADDING
 from training.habits import STEPS
@@ -143,9 +143,9 @@ def _int(number: int | Sequence[int]) -> np.ndarray:
     return np.array(number, np.int64)
 
 
-def _gates(tensor: Tensor) -> np.ndarray:
+def _gates(model: NBA, name: str) -> np.ndarray:
     """ONNX has input, output, forget, cell; PyTorch input, forget, cell, output."""
-    i, f, c, o = np.split(_floats(tensor), 4)
+    i, f, c, o = np.split(_floats(dict(model.lstm.named_parameters())[name]), 4)
     return np.concatenate([i, o, f, c])
 
 
@@ -177,9 +177,9 @@ def _encoder(model: NBA) -> dict[str, np.ndarray]:
         "level_table": placed["level"],
         "interval_row": placed["interval"][0],
         "levels": _float(LEVELS - 1),
-        "lstm_input": np.hstack([_gates(model.lstm.weight_ih_l0), shut])[None],
-        "lstm_recurrent": _gates(model.lstm.weight_hh_l0)[None],
-        "lstm_bias": np.concatenate([_gates(model.lstm.bias_ih_l0), _gates(model.lstm.bias_hh_l0)])[
+        "lstm_input": np.hstack([_gates(model, "weight_ih_l0"), shut])[None],
+        "lstm_recurrent": _gates(model, "weight_hh_l0")[None],
+        "lstm_bias": np.concatenate([_gates(model, "bias_ih_l0"), _gates(model, "bias_hh_l0")])[
             None
         ],
         "attention_weight": _floats(model.attention.weight).T,
@@ -217,7 +217,7 @@ def _habits(model: NBA) -> dict[str, np.ndarray]:
 
 
 def _head(model: NBA) -> dict[str, np.ndarray]:
-    inside, logits = model.classifier[0], model.classifier[2]
+    inside, logits = (layer for layer in model.classifier if isinstance(layer, nn.Linear))
     network, habits = model.blend.tolist()
     likely_mean, likely_deviation, near_mean, near_deviation = _floats(model.usual)
     least_seen, least_typical, usual = model.tolerance.tolist()
