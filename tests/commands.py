@@ -15,7 +15,7 @@ DOCUMENTS = [
 
 # By how a block that is no command begins: JSON, YAML, CSV, a setting, Zeek, a formula, a message.
 _DATA = re.compile(r"""[{"@<-]|NBA_|\w+ = |[\w., ]+:(?:\s|$)|[\w,]+,\w+$|redef |hook """)
-_OURS = re.compile(r"(?:\S*/)?(nba-broker|nba-train) ([a-z]+)(.*)")
+_OURS = re.compile(r"(?:\S*/)?(nba-broker|nba-train) (model [a-z]+|[a-z]+)(.*)")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[|\b[A-Z]+\b(?!=)")
 
 RUN_HERE = {
@@ -41,6 +41,17 @@ RUN_ELSEWHERE = {
     "/opt/nba/bin/nba-broker run": "tests/zeek/test_worker.py",
     "nba-broker pcap capture.pcap --out results": "tests/zeek/test_worker.py",
     "zkg install zeek-nba": "tests/zeek/test_zkg.py",
+    "nba-broker model install candidate --model /etc/nba/model": "tests/unit/test_model_store.py",
+    "nba-broker model rollback --model /etc/nba/model": "tests/unit/test_model_store.py",
+    "nba-broker model show --model /etc/nba/model": "tests/unit/test_model_store.py",
+    "nba-broker triage /opt/zeek/logs --answers /etc/nba/answers.csv": "tests/unit/test_triage_app.py",
+    'nba-broker triage /opt/zeek/logs --html ticket.html --filter "q=02:4e:42:41:01:01"': (
+        "tests/unit/test_triage_app.py"
+    ),
+    "nba-train refresh /opt/zeek/logs/2026-1* --labels labels.csv --answers answers.csv"
+    " --model /etc/nba/model --out candidate --json refresh.json --html refresh.html": (
+        "tests/training/test_training_refresh.py"
+    ),
 }
 """Run by a test that needs more than Python, which is skipped without that."""
 
@@ -48,12 +59,19 @@ _CLUSTER = "needs an OpenSearch cluster"
 _NETWORK = "fetches packages from the Internet"
 _ROOT = "changes the system, as root"
 _LSIF = "needs traffic that is not in the repository, and up to hours"
+_SENSOR = "needs a sensor; tests/unit/test_worker.py runs a worker with a shadow"
 _SOC = "needs an installation of that product"
 
 NOT_RUN = {
     "make demo": _NETWORK,
     "make test": "is what runs the tests",
     "pip install 'nba-broker[train]'": _NETWORK,
+    "pip install 'nba-broker[triage]'": _NETWORK,
+    "pip install 'nba-broker[triage]' && nba-broker triage /opt/zeek/logs --answers answers.csv": (
+        _NETWORK
+    ),
+    "nba-broker run --model /etc/nba/model --shadow candidate --state /var/lib/nba": _SENSOR,
+    "python -m benchmarks.soak --minutes 20 --rate 20000 [--keep DIR]": "takes 20 minutes",
     "pip wheel --wheel-dir wheels nba-broker": _NETWORK,
     "python3 -m venv /opt/nba && /opt/nba/bin/pip install nba-broker": _NETWORK,
     "python3 -m venv /opt/nba && /opt/nba/bin/pip install .": _NETWORK,

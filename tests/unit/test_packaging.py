@@ -25,9 +25,12 @@ from prometheus_client.core import Metric
 
 from nba_broker import zeek_log
 from nba_broker.cli import main
+from nba_broker.drift import LEAST
 from nba_broker.link import Link
 from nba_broker.messages import REASONS, STATES
 from nba_broker.metrics import TimedScorer, WorkerCollector
+from nba_broker.scorer import Scorer
+from nba_broker.shadow import Shadow
 from nba_broker.worker import Worker
 from tests.unit import ingest
 from tests.unit.helpers import ROOT, columns, pipeline
@@ -375,7 +378,10 @@ def metrics(model_folder: Callable[..., Path]) -> set[str]:
     folder = model_folder(created="2026-01-01T00:00:00+00:00")
     registry = CollectorRegistry()
     link = Link("ws://127.0.0.1:1/")
-    registry.register(WorkerCollector(Worker(link, pipeline(folder), name="w")))
+    made = pipeline(folder, shadow=Shadow(Scorer(folder)))
+    made.drift.sessions(0.0, LEAST, 0, 0.0)
+    made.drift.scores(0.0, LEAST, LEAST, float(LEAST))
+    registry.register(WorkerCollector(Worker(link, made, name="w")))
     registry.register(TimedScorer(folder).seconds)
     return {name for family in registry.collect() for name in series(family)}
 
