@@ -44,7 +44,9 @@ RUN_ELSEWHERE = {
     "nba-broker model install candidate --model /etc/nba/model": "tests/unit/test_model_store.py",
     "nba-broker model rollback --model /etc/nba/model": "tests/unit/test_model_store.py",
     "nba-broker model show --model /etc/nba/model": "tests/unit/test_model_store.py",
-    "nba-broker triage /opt/zeek/logs --answers /etc/nba/answers.csv": "tests/unit/test_triage_app.py",
+    "nba-broker triage /opt/zeek/logs --answers /etc/nba/answers.csv": (
+        "tests/unit/test_triage_app.py"
+    ),
     'nba-broker triage /opt/zeek/logs --html ticket.html --filter "q=02:4e:42:41:01:01"': (
         "tests/unit/test_triage_app.py"
     ),
