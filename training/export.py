@@ -32,9 +32,9 @@ from training.model import NBA
 FORMAT = 1
 """Version of the manifest's layout."""
 
-TOLERANCE = 1e-5
-"""How far ONNX Runtime may be from PyTorch in any output, as a share of it where it is over 1: how
-familiar a window is has no bound."""
+TOLERANCE = 1e-4
+"""How far ONNX Runtime may be from PyTorch in any output, as a share of it where it is over 1: sums
+and tanh differ in their last digits, by processor, and familiarity multiplies that."""
 
 _CHECKED = 2048  # windows that both compute
 
