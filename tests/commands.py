@@ -103,6 +103,8 @@ NOT_RUN = {
     "python -m tools.splice lsif --device 84:f3:eb:18:91:dd --attack beacon-30min --at 2019-07-12"
     " --out spliced": _LSIF,
     "nba-broker score spliced --out spliced": _LSIF,
+    "nba-train alarms lsif --labels lsif/labels.csv --judged 2019-07-10 --model first-ten-days"
+    " --trials 0 --json alarms.json": _LSIF,
     "nba-train compare lsif non_iot --labels lsif/labels.csv --labels non_iot/labels.csv"
     " --protocol unit --by iot --json iot.json": _LSIF,
     "nba-train compare fit --labels fit/labels.csv --protocol unit --json units.json": _LSIF,
