@@ -159,7 +159,7 @@ class Running:
                 if done and first is None:
                     first = now, done
                 if first and done >= ENOUGH * sessions:
-                    return (done - first[1]) / (now - first[0])
+                    return (done - first[1]) / max(now - first[0], 1e-9)
         raise TimeoutError(f"the worker took no {sessions} sessions in {PATIENCE:.0f} s")
 
     def settle(self, patience: float = 30.0) -> dict[str, float]:
