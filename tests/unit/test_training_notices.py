@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nba_broker.messages import STATES
 from nba_broker.policy import CHANGED, MISBEHAVING, NOTHING, UNKNOWN, Decision
 from nba_broker.surprise import SurpriseSettings
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
@@ -41,13 +42,12 @@ def test_turns_are_the_lines_of_the_pipeline(
     pool = whole.pools.ids(batch.host, batch.dst)
     stream = Stream(slot, batch.ts, pool, batch.dport, whole.pools.table)
     turns = stream.turns(whole.scorer, SurpriseSettings())
-    states = ["learning", "identified", "unknown", "changed", "misbehaving", "impostor"]
     names = [one.device for one in whole.scorer.manifest.classes]
     found = [
         (
             one.ts,
             f"192.168.1.{7 + one.slot}",
-            states[one.decision.state],
+            STATES[one.decision.state],
             names[one.decision.device] if one.decision.device != NOTHING else "",
         )
         for one in turns
