@@ -10,9 +10,9 @@ import pytest
 from benchmarks.page import browser, find_chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The system's Chromium."""
+    """The system's Chromium, no longer than its module: an open one holds the thread's event loop."""
     if find_chromium() is None:
         pytest.skip("no Chromium here")
     with browser() as launched:
