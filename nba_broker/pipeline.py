@@ -29,6 +29,7 @@ from nba_broker.messages import (
     Verdict,
     port_name,
 )
+from nba_broker.peers import Peers
 from nba_broker.policy import (
     IMPOSTOR,
     LEARNING,
@@ -44,7 +45,7 @@ from nba_broker.scorer import Class, Scorer, Scores
 from nba_broker.sequences import Schedule, Sequences, Windows
 from nba_broker.shadow import Shadow
 from nba_broker.sightings import Sightings
-from nba_broker.surprise import Excess, Surprise
+from nba_broker.surprise import HOUR, Excess, Surprise
 from nba_broker.vendors import vendor
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
@@ -147,7 +148,7 @@ class Pipeline:
         self.drift = Drift(manifest.raw.get("usual"))
         self.tracker = Tracker(pools)
         self.sequences = Sequences(manifest.schedule)
-        self.surprise = Surprise()
+        self.surprise = Surprise(peers=manifest.peers)
         self.sightings = Sightings()
         self.policy = Policy(len(manifest.classes), settings)
         self.inventory = Inventory(
@@ -194,18 +195,23 @@ class Pipeline:
         settings = replace(
             self.policy.settings, identified=manifest.identified, known=manifest.known
         )
-        self.reshape(manifest.schedule, manifest.classes, settings)
+        self.reshape(manifest.schedule, manifest.classes, settings, manifest.peers)
         self.scorer = scorer
         self.drift.use(manifest.raw.get("usual"))
         if self.shadow is not None:
             self.shadow.restart()
 
     def reshape(
-        self, schedule: Schedule, classes: Sequence[Class], settings: PolicySettings
+        self,
+        schedule: Schedule,
+        classes: Sequence[Class],
+        settings: PolicySettings,
+        peers: Peers,
     ) -> None:
         """Bring what is known of the hosts into the form that a model wants."""
         self.sequences.use(schedule)
         number = self.inventory.use(classes)
+        self.surprise.use(peers, number)
         slots = len(self.policy.columns()["state"])
         self.sequences.reserve(slots)
         self.policy.use(len(classes), settings, number, self.sequences.last_ts[:slots])
@@ -270,8 +276,10 @@ class Pipeline:
             at = 0
             while at < len(part):
                 verdicts += self._due(float(part.ts[at]))
-                # What is said while a part is worked on is what was answered at that time.
-                then = min(self.inventory.next_at, self._day_ends)
+                # What is said while a part is worked on is what was answered at that time, and
+                # what a host was taken for as an hour began.
+                hour_ends = (part.ts[at] // HOUR + 1) * HOUR
+                then = min(self.inventory.next_at, self._day_ends, hour_ends)
                 stop = max(at + 1, int(np.searchsorted(part.ts, then)))
                 for tracked in self.tracker.track(part_of(part, at, stop)):
                     verdicts += self._step(tracked)
@@ -459,6 +467,7 @@ class Pipeline:
             slot[rows],
             ts[rows],
             table=self.pools.table,
+            kind=self.policy.columns()["device"][slot[rows]],
             **{name: column[rows] for name, column in columns.items()},
         )
         self._note_sessions(slot[rows], ts[rows], columns["pool"][rows], surprise)

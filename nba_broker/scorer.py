@@ -16,6 +16,7 @@ import onnxruntime
 from nba_broker import features, onnx_file
 from nba_broker.errors import ModelError
 from nba_broker.features import FEATURE_VERSION, INPUTS, IntervalScale, Services, Vocabulary
+from nba_broker.peers import Peers
 from nba_broker.pools import SCHEMES
 from nba_broker.sequences import Schedule, Windows
 
@@ -57,6 +58,7 @@ class Manifest:
     known: float
     sha256: str
     databases: tuple[dict[str, str], ...]
+    peers: Peers
     raw: dict[str, Any]
 
     @property
@@ -114,6 +116,7 @@ class Manifest:
                 known=float(raw["thresholds"]["known"]),
                 sha256=str(raw["onnx"]["sha256"]),
                 databases=tuple(dict(one) for one in raw["databases"]),
+                peers=Peers(raw.get("baseline") or ()),
                 raw=raw,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -127,6 +130,8 @@ class Manifest:
             and 0 < manifest.interval.unit < manifest.interval.cap < float("inf")
         ):
             raise ModelError(f"{path}: window, stride, classes, threshold or interval out of range")
+        if len(manifest.peers) not in (0, len(manifest.classes)):
+            raise ModelError(f"{path}: not as many baselines as classes")
         if manifest.pool_scheme not in SCHEMES:
             raise ModelError(
                 f"{path}: pool scheme {manifest.pool_scheme!r}, this nba-broker knows "

@@ -27,6 +27,7 @@ from nba_broker.inventory import Inventory
 from nba_broker.likeness import Profiles
 from nba_broker.link import Position
 from nba_broker.messages import PROTOCOLS, STATES, Lease
+from nba_broker.peers import Peers
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import DEVICES
 from nba_broker.prototypes import Prototype
@@ -215,7 +216,8 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
     ours = _header(pipeline)
     another = any(header[name] != ours[name] for name in ("model", "window", "classes"))
     if another:
-        pipeline.reshape(_schedule(header["window"]), _classes(header), settings)
+        classes = _classes(header)
+        pipeline.reshape(_schedule(header["window"]), classes, settings, Peers())
     ours = _header(pipeline)
     for name in ("format", "feature_version", "layout"):
         if header[name] != ours[name]:
@@ -229,7 +231,7 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
         line = _read_line(file)
         if hosts := line.get("hosts"):
             records = _read_records(file, end, len(hosts), _layout(pipeline.columns()))
-            _check_hosts(hosts, records)
+            _check_hosts(hosts, records, len(header["classes"]))
             odd = line["odd"]
             # Whatever has a surprise has its session here.
             if odd != np.flatnonzero(records["baseline_top"].any(1)).tolist():
@@ -272,7 +274,7 @@ def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, str(mac), str(hostname)))
     if another:
-        pipeline.reshape(manifest.schedule, manifest.classes, settings)
+        pipeline.reshape(manifest.schedule, manifest.classes, settings, manifest.peers)
     return {
         str(node): Position(str(run), int(sent))
         for node, (run, sent) in header["positions"].items()
@@ -336,7 +338,7 @@ def _fill(columns: dict[str, np.ndarray], slots: np.ndarray, records: np.ndarray
         column[slots] = records[name]
 
 
-def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray) -> None:
+def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray, classes: int) -> None:
     """Refuse what would stop the worker later."""
     for key, address in hosts:
         if len(key) != 17 or key[2::3] != ":::::":
@@ -359,11 +361,12 @@ def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray) -> None:
             name.removeprefix("baseline_"): records[name]
             for name in records.dtype.names or ()
             if name.startswith("baseline_")
-        }
+        },
+        classes,
     )
 
 
-def _check_baselines(baseline: dict[str, np.ndarray]) -> None:
+def _check_baselines(baseline: dict[str, np.ndarray], classes: int) -> None:
     if not (
         all(
             np.isfinite(baseline[name]).all() and (baseline[name] >= 0).all()
@@ -375,6 +378,7 @@ def _check_baselines(baseline: dict[str, np.ndarray]) -> None:
         and all(
             (baseline[name] >= 0).all() for name in ("first", "summed", "current", "odd", "top")
         )
+        and ((baseline["kind"] >= 0) & (baseline["kind"] <= classes)).all()
         and (baseline["newcomers"] <= baseline["key"].shape[1]).all()
     ):
         raise ValueError("a host's baseline is out of range")

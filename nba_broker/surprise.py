@@ -11,7 +11,8 @@ where z is by how many standard deviations log n exceeds the usual. A pair that 
 host hardly ever meets, is priced by how often it meets such: at this service (as time servers are),
 at any unassigned port of this transport (as peers are), else anywhere. That share is Good and
 Turing's idea: how often something new came tells how often it will. A new pair stays on probation
-for a day: until then it is as surprising in every hour as in its first.
+for a day: until then it is as surprising in every hour as in its first. Where the host is taken for
+a class that the model has a table of, it is no more surprising than it would be of that class.
 
 The surprise of an hour, less what is usual for this host, is summed (Page's CUSUM, "Continuous
 Inspection Schemes", 1954): a single odd session does not reach the threshold; many at once, or few
@@ -21,11 +22,14 @@ that keep coming, do. How many pairs a table holds is fixed; those of the fewest
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from nba_broker import pairs
+from nba_broker.pairs import ANY, FREE
+from nba_broker.peers import Peers
 
 HOUR = 3600.0
 
@@ -36,11 +40,9 @@ TOP = 3
 
 EVIDENCE = np.dtype([("ts", "f8"), ("dst", "V16"), ("dport", "i4"), ("pool", "i4"), ("uid", "S18")])
 """What is remembered of a surprising session, beside its surprise."""
-_ROOT, _FREE = 1, 0  # keys that no pair has: anything new anywhere, and an empty place
 _NEVER = -1
 _PRIOR_COUNT, _PRIOR_MEAN, _PRIOR_VARIANCE = 2.0, 0.7, 0.4  # of log n: two hours of two sessions
 _LEAST_DEVIATION = 0.15  # of log n: even a timer is off by one now and then
-_UNASSIGNED = 1024  # from this port on, systems and peers draw ports at random
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,13 @@ class Excess:
 
 
 class Surprise:
-    """The baseline of every host slot: a few hundred bytes each."""
+    """The baseline of every host slot: a few hundred bytes each. ``peers``: what its class does."""
 
-    def __init__(self, settings: SurpriseSettings | None = None) -> None:
+    def __init__(
+        self, settings: SurpriseSettings | None = None, peers: Peers | None = None
+    ) -> None:
         self.settings = settings or SurpriseSettings()
+        self._peers = peers or Peers()
         self._crc = np.zeros(0, np.uint64)  # of the pools' names, by index
         cells = self.settings.cells
         self._columns: dict[str, np.ndarray] = {
@@ -110,6 +115,7 @@ class Surprise:
             "newcomers": np.zeros(0, np.uint8),  # places given this hour
             "odd": np.zeros(0, np.int32),  # sessions with a surprise since
             "since": np.zeros(0),
+            "kind": np.zeros(0, np.int16),  # its class in this hour, 0 for none, else from 1 on
             "key": np.zeros((0, cells), np.uint16),
             "born": np.zeros((0, cells), np.uint16),  # hours after the host's first
             "count": np.zeros((0, cells), np.uint16),  # sessions, or new pairs, of this hour
@@ -137,6 +143,13 @@ class Surprise:
             grown[:have] = old
             self._columns[name] = grown
 
+    def use(self, peers: Peers, number: np.ndarray) -> None:
+        """Go on with another model's classes; ``number``: what each class's number is now, int16
+        [classes], negative for one that is gone."""
+        self._peers = peers
+        now = np.append(0, np.where(number < len(peers), number, -1) + 1).astype(np.int16)
+        self._columns["kind"] = now[self._columns["kind"]]
+
     def reset(self, slots: np.ndarray) -> None:
         """These slots hold new hosts now, of which nothing is known."""
         self._forget(slots)
@@ -150,7 +163,7 @@ class Surprise:
         age = (columns["hour"] - columns["first"])[slots][:, None]
         born = columns["born"][slots]
         lately = (columns["count"][slots] > 0) | (age - born < settings.probation)
-        lately &= columns["key"][slots] > _ROOT
+        lately &= columns["key"][slots] > ANY
         hours = columns["hours"][slots].astype(float)
         least = (columns["span"][slots] + 1) * np.exp(-settings.tolerated)
         raised = np.where(lately, np.maximum(hours, least[:, None]), hours)
@@ -178,10 +191,14 @@ class Surprise:
         pool: np.ndarray,
         dport: np.ndarray,
         table: list[str],
+        kind: np.ndarray | None = None,
         **evidence: np.ndarray,
     ) -> tuple[np.ndarray, list[Excess]]:
         """Take sessions in time order (slot int64 [n], ts float64 [n], pool int32 [n] into
         ``table``, dport int32 [n]; dst "V16" and uid "S18", both [n], as evidence).
+
+        kind: the class that each one's host is taken for, int [n], negative for none: what it is
+        at a host's first session of an hour holds for that hour.
 
         Returns each session's surprise, float64 [n] in nats, and where a host's sum exceeded the
         threshold, in order.
@@ -202,12 +219,13 @@ class Surprise:
         turn = np.cumsum(new_host | _changes(hour)) - 1
         turn -= turn[start][group]
         keys = self._keys(pool[order], dport[order], table)
+        kind = np.full(len(slot), -1) if kind is None else kind[order]
         given = {"dport": dport, "pool": pool, **evidence}
         by_turn = np.argsort(turn, kind="stable")
         bounds = np.searchsorted(turn[by_turn], np.arange(turn.max() + 2))
         for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             rows = by_turn[first:last]
-            self._begin(by_host[rows], hour[rows])
+            self._begin(by_host[rows], hour[rows], kind[rows])
             parts = self._price(by_host[rows], keys[rows])
             surprise[order[rows]] = parts / _UNIT
             excesses += self._sum(by_host[rows], when[rows], parts, order[rows], given)
@@ -215,30 +233,26 @@ class Surprise:
 
     def _keys(self, pool: np.ndarray, dport: np.ndarray, table: list[str]) -> np.ndarray:
         """Of each session the keys of its pair, its service anywhere, and any unassigned port of
-        its transport: uint16 [n, 3], _FREE where it has none."""
+        its transport: uint16 [n, 3], FREE where it has none."""
         if fresh := table[len(self._crc) :]:
-            crc = np.array([zlib.crc32(name.encode()) for name in fresh], np.uint64)
+            crc = np.array(list(map(pairs.crc, fresh)), np.uint64)
             self._crc = np.concatenate([self._crc, crc])
-        port = dport.astype(np.uint64)
-        drawn = (dport & 0xFFFF) >= _UNASSIGNED
         return np.stack(
-            [
-                _hashed(self._crc[pool] << np.uint64(20) | port),
-                _hashed(np.uint64(1 << 60) | port),
-                np.where(drawn, _hashed(np.uint64(2 << 60) | port >> np.uint64(16)), _FREE),
-            ],
+            [pairs.pairs(self._crc[pool], dport), pairs.services(dport), pairs.transports(dport)],
             axis=1,
         )
 
-    def _begin(self, slot: np.ndarray, hour: np.ndarray) -> None:
+    def _begin(self, slot: np.ndarray, hour: np.ndarray, kind: np.ndarray) -> None:
         """Close the hours that are over; ``slot`` is in groups, one hour each."""
         columns, settings = self._columns, self.settings
         first = _changes(slot)
-        slot, hour = slot[first], hour[first]
+        slot, hour, kind = slot[first], hour[first], kind[first]
         fresh = columns["hour"][slot] == 0
+        turned = fresh | (hour > columns["hour"][slot])
+        columns["kind"][slot[turned]] = np.where(kind < len(self._peers), kind, -1)[turned] + 1
         new = slot[fresh]
         columns["first"][new] = columns["hour"][new] = hour[fresh]
-        columns["key"][new, 0] = _ROOT
+        columns["key"][new, 0] = ANY
         over = hour > columns["hour"][slot]
         slot, hour = slot[over], hour[over]
         if not len(slot):
@@ -298,7 +312,7 @@ class Surprise:
         place = self._places(slot, keys[:, 0])
         young, rare = self._standing(slot, place)
         strange = young | rare
-        wanted = np.column_stack([place < 0, *[strange & warm] * 2]) & (keys != _FREE)
+        wanted = np.column_stack([place < 0, *[strange & warm] * 2]) & (keys != FREE)
         if self._admit(slot, keys, wanted):
             place = self._places(slot, keys[:, 0])
             young, rare = self._standing(slot, place)
@@ -313,38 +327,48 @@ class Surprise:
         new = strange & warm & (~tracked | ((nth == 0) & (fresh | ~young)))
 
         # Prices of meeting such a pair in an hour, and of one more of them: the lowest that
-        # anything the host is known for explains.
+        # anything the host or its class is known for explains.
         price = np.full(len(slot), np.inf)
         one_more = np.full(len(slot), np.inf)
-        explained = np.zeros(len(slot), bool)
+        explained = np.zeros((len(slot), 2), bool)  # by either of them
+        kind = columns["kind"][slot] - 1
         for level in (1, 2, 0):
             if level:
-                rows = np.flatnonzero(strange & warm & (keys[:, level] != _FREE))
+                rows = np.flatnonzero(strange & warm & (keys[:, level] != FREE))
                 at = self._places(slot[rows], keys[rows, level])
                 rows, at = rows[at >= 0], at[at >= 0]
+                known = self._peers.of(kind[rows], keys[rows, level])
             else:
-                rows = np.flatnonzero(strange & warm & ~explained)
+                rows = np.flatnonzero(strange & warm & ~explained.all(1))
                 at = np.zeros(len(rows), np.int64)
+                known = self._peers.of(kind[rows], np.full(len(rows), ANY))
             hours = columns["hours"][slot[rows], at].astype(float)
-            explained[rows] |= hours > 0
             share = hours / (columns["span"][slot[rows]] + 1)
             if not level:
                 # Once a day, as long as nothing is known of it.
                 share = (hours + 1) / (columns["span"][slot[rows]] + 24)
-            absent = _surprise(share)
-            price[rows] = np.minimum(price[rows], absent)
+            before = np.zeros(len(rows), np.int64)
             counted = new[rows]
-            rows, at, absent = rows[counted], at[counted], absent[counted]
-            before = self._count(slot[rows], at)
-            moments = self._moments(slot[rows], at)
-            step = self._step(absent, before, moments, np.inf)
-            one_more[rows] = np.minimum(one_more[rows], step)
+            before[counted] = self._count(slot[rows[counted]], at[counted])
+            theirs = _moments(known.hours, known.log, known.log2)
+            for whose, (absent, moments, met) in enumerate(
+                (
+                    (_surprise(share), self._moments(slot[rows], at), hours > 0),
+                    (_surprise(known.share), theirs, known.hours > 0),
+                )
+            ):
+                if not level:
+                    absent[explained[rows, whose]] = np.inf
+                explained[rows, whose] |= met
+                price[rows] = np.minimum(price[rows], absent)
+                step = self._step(absent, before, moments, np.inf)
+                one_more[rows] = np.minimum(one_more[rows], step)
 
         surprise = np.zeros(len(slot), np.int64)
         told = np.flatnonzero(age >= settings.learning)
         if not len(told):
             return surprise
-        slot, cell, age, nth = slot[told], cell[told], age[told], nth[told]
+        slot, cell, age, nth, kind = slot[told], cell[told], age[told], nth[told], kind[told]
         tracked, strange, warm, new = tracked[told], strange[told], warm[told], new[told]
         price, one_more = price[told], one_more[told]
         own = _surprise(columns["hours"][slot, cell] / (columns["span"][slot] + 1))
@@ -353,6 +377,12 @@ class Surprise:
         most = np.where(strange, np.inf, settings.volume)
         nats = np.where(tracked, self._step(own, nth, moments, most), 0)
         nats = np.where(new, one_more, nats)
+        # What is odd for it may be usual for its class.
+        odd = np.flatnonzero(nats > 0)
+        known = self._peers.of(kind[odd], keys[told[odd], 0])
+        moments = _moments(known.hours, known.log, known.log2)
+        alike = self._step(_surprise(known.share), nth[odd], moments, np.inf)
+        nats[odd] = np.minimum(nats[odd], alike)
         # It counts as much as the baseline that it rests on is worth.
         nats *= age / (age + settings.trust)
         surprise[told] = np.round(nats * _UNIT)
@@ -538,14 +568,6 @@ def _rank(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rank = np.empty(len(values), np.int64)
     rank[order] = np.arange(len(values)) - np.repeat(start, end - start)
     return rank, order[end - 1]
-
-
-def _hashed(value: np.ndarray) -> np.ndarray:
-    """A key, uint16 from 2 on, of 64 bits (the finaliser of SplitMix64)."""
-    value = (value ^ value >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ value >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    value = (value ^ value >> np.uint64(31)) % np.uint64(65_534) + np.uint64(2)
-    return np.asarray(value, np.uint16)
 
 
 def _surprise(share: np.ndarray) -> np.ndarray:

@@ -262,7 +262,7 @@ def binomial_bounds(hits: int, trials: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """Hosts with an attack each: a ``stream`` of hosts of their own, one after the other.
+    """Hosts with an attack each, in one ``stream``.
 
     trial: which trial a slot belongs to, int64 [slots]; begin: float64 [slots]; foreign: bool [n],
     which sessions are the attack's.
@@ -311,7 +311,9 @@ def _trials(followed: Followed, name: str, number: int, seed: int) -> Trials:
     if not parts:
         nothing = np.zeros(0)
         parts = [(nothing.astype(int), nothing, nothing.astype(int), nothing.astype(int), nothing)]
-    slot, ts, pool, dport, foreign = map(np.concatenate, zip(*parts, strict=True))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(columns[1], kind="stable")
+    slot, ts, pool, dport, foreign = (column[order] for column in columns)
     whole = Stream(slot, ts, pool, dport, sessions.table)
     return Trials(whole, foreign.astype(bool), np.array(trial, int), np.array(begins))
 
@@ -375,10 +377,11 @@ def _detected(trials: Trials, scorer: Scorer, settings: SurpriseSettings) -> dic
     for turn in raised(stream.turns(scorer, settings), stream.first_seen()):
         if turn.ts < trials.begin[turn.slot]:
             continue
-        start = int(np.searchsorted(stream.slot, turn.slot))
+        so_far = slice(turn.index + 1)
+        foreign = trials.foreign[so_far] & (stream.slot[so_far] == turn.slot)
         found = (
             (turn.ts - trials.begin[turn.slot]) / 60,
-            int(trials.foreign[start : turn.index + 1].sum()),
+            int(foreign.sum()),
             STATES[turn.decision.state],
         )
         trial = int(trials.trial[turn.slot])

@@ -28,6 +28,7 @@ from training import calibrate, card, graph
 from training.dataset import LabelledSessions, Origin
 from training.fit import Examples, Fitted, tensors
 from training.model import NBA
+from training.peers import peers
 
 FORMAT = 1
 """Version of the manifest's layout."""
@@ -164,6 +165,7 @@ def _manifest(
         },
         "metrics": fitted.metrics,
         "usual": fitted.usual,
+        "baseline": peers(sessions, fitted.classes),
         "training": {
             "since": origin.since,
             "until": origin.until,

@@ -14,7 +14,7 @@ from nba_broker.messages import STATES, port_name
 from nba_broker.policy import ALARMING, NOTHING, UNKNOWN, Decision, Policy, PolicySettings
 from nba_broker.scorer import Manifest, Scorer
 from nba_broker.sequences import Sequences
-from nba_broker.surprise import Excess, Surprise, SurpriseSettings
+from nba_broker.surprise import HOUR, Excess, Surprise, SurpriseSettings
 
 BASELINE = 604_800.0
 """Seconds after a host's first session in which it is not noticed for being unknown alone; the
@@ -44,8 +44,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Sessions of hosts, each host's in time order: slot int64 [n], ts float64 [n], pool int32 [n]
-    into ``table``, dport int32 [n]."""
+    """Sessions of hosts, in time order: slot int64 [n], ts float64 [n], pool int32 [n] into
+    ``table``, dport int32 [n]."""
 
     slot: np.ndarray
     ts: np.ndarray
@@ -63,16 +63,17 @@ class Stream:
         """All changes of state, in the order of the sessions."""
         manifest = scorer.manifest
         sequences = Sequences(manifest.schedule, evidence=False)
-        surprise = Surprise(settings)
+        surprise = Surprise(settings, manifest.peers)
         policy = Policy(len(manifest.classes), policy_of(manifest))
         policy.reserve(int(self.slot.max(initial=-1)) + 1)
         found: list[Turn] = []
-        for start in range(0, len(self.slot), _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        for start, stop in self._parts():
+            rows = slice(start, stop)
             slot, ts = self.slot[rows], self.ts[rows]
             columns = {"pool": self.pool[rows], "dport": self.dport[rows]}
             windows = sequences.push(slot, ts, **columns)
-            _, excesses = surprise.push(slot, ts, table=self.table, **columns)
+            kind = policy.columns()["device"][slot]
+            _, excesses = surprise.push(slot, ts, table=self.table, kind=kind, **columns)
             scores = scorer(windows, self.table) if len(windows) else None
             # No host's state depends on another's, so only the order of each one's sessions counts.
             at = 0
@@ -97,6 +98,14 @@ class Stream:
                     if alarm is not None:
                         found.append(Turn(start + excess.index, moment, alarm, excess))
         return found
+
+    def _parts(self) -> Iterator[tuple[int, int]]:
+        """Where parts begin and end: none goes on beyond an hour, as in the pipeline, since what a
+        host is taken for as one begins counts for all of it."""
+        hours = np.flatnonzero(np.diff(self.ts // HOUR)) + 1
+        ends = np.union1d(hours, np.arange(_CHUNK, len(self.ts) + _CHUNK, _CHUNK))
+        ends = np.minimum(ends, len(self.ts)).tolist()
+        yield from zip([0, *ends[:-1]], ends, strict=True)
 
 
 def policy_of(manifest: Manifest) -> PolicySettings:

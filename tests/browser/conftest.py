@@ -12,7 +12,7 @@ from benchmarks.page import browser, find_chromium
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The system's Chromium, no longer than its module: an open one holds the thread's event loop."""
+    """The system's Chromium, for its module only: an open one holds the thread's event loop."""
     if find_chromium() is None:
         pytest.skip("no Chromium here")
     with browser() as launched:

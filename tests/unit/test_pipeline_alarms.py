@@ -18,6 +18,13 @@ BEGIN = 1_600_000_000.0
 ATTACK = BEGIN + 4 * DAY
 
 
+BASELINE = [
+    {"span": 200.0, "pairs": [["none", "443/tcp", 190.0, 250.0, 400.0]]},
+    {"span": 200.0, "pairs": []},
+]
+"""Lamps, and no lenses, call what is in no autonomous system, a few times in every hour."""
+
+
 @pytest.fixture
 def lamp(model_folder: Callable[..., Path]) -> Callable[[], Pipeline]:
     folder = model_folder()
@@ -70,13 +77,24 @@ def test_a_destination_that_an_analyst_ignores_raises_no_alarm(
     assert misbehaving(one.process(scan())) == []
 
 
+def test_what_lamps_do_is_no_alarm_of_a_lamp_that_begins_with_it(
+    model_folder: Callable[..., Path],
+) -> None:
+    own = host(7, times=np.arange(BEGIN, BEGIN + 6 * DAY, 600).tolist(), dst=LAMP_CLOUD)
+    new = host(7, times=np.arange(ATTACK, BEGIN + 6 * DAY, 1200).tolist(), dst="9.0.0.1")
+    batch = sessions(sorted(own + new))
+    known = pipeline(model_folder(baseline=BASELINE))
+    assert misbehaving(known.process(batch)) == []
+    assert len(misbehaving(pipeline(model_folder()).process(batch))) == 1
+
+
 @pytest.mark.parametrize("size", [1, 100, 977])
 def test_lines_do_not_depend_on_how_sessions_are_cut(
-    lamp: Callable[[], Pipeline], size: int
+    model_folder: Callable[..., Path], size: int
 ) -> None:
-    everything = scan()
-    whole = lamp().process(everything)
-    parts = lamp()
+    folder, everything = model_folder(baseline=BASELINE), scan()
+    whole = pipeline(folder).process(everything)
+    parts = pipeline(folder)
     found: list[Verdict] = []
     for start in range(0, len(everything), size):
         found += parts.process(part_of(everything, start, start + size))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nba_broker.messages import port_code
+from nba_broker.peers import Peers
 from nba_broker.surprise import HOUR, Excess, Surprise, SurpriseSettings
 
 DAY = 24 * HOUR
@@ -36,7 +37,19 @@ def usual(days: float, *, seed: int = 0) -> Rows:
     ]
 
 
-def push(surprise: Surprise, rows: Rows, slot: int = 0) -> tuple[np.ndarray, list[Excess]]:
+# A class whose hosts call as:100 several times in most hours, and one that knows nothing.
+CALLERS, OTHERS = 0, 1
+PEERS = Peers(
+    [
+        {"span": 500.0, "pairs": [[TABLE[ELSEWHERE], "443/tcp", 480.0, 864.0, 1680.0]]},
+        {"span": 500.0, "pairs": []},
+    ]
+)
+
+
+def push(
+    surprise: Surprise, rows: Rows, slot: int = 0, kind: int = -1
+) -> tuple[np.ndarray, list[Excess]]:
     rows = sorted(rows)
     return surprise.push(
         np.full(len(rows), slot),
@@ -44,6 +57,7 @@ def push(surprise: Surprise, rows: Rows, slot: int = 0) -> tuple[np.ndarray, lis
         np.array([row[1] for row in rows], np.int32),
         np.array([row[2] for row in rows], np.int32),
         TABLE,
+        np.full(len(rows), kind),
     )
 
 
@@ -83,6 +97,81 @@ def test_a_beacon_to_a_new_place_is_an_alarm(period: float, hours: float) -> Non
     beacon = [(begin + n * period, ELSEWHERE, HTTPS) for n in range(int(DAY / period))]
     rows = sorted([*usual(7), *beacon])
     assert begin < rows[excesses(rows)[0].index][0] < begin + hours * HOUR
+
+
+def calls(begin: float, days: float, period: float = 600) -> Rows:
+    return [(begin + n * period, ELSEWHERE, HTTPS) for n in range(int(days * DAY / period))]
+
+
+def test_what_the_hosts_of_its_class_do_is_no_surprise_of_a_host_that_begins_with_it() -> None:
+    rows = [*usual(9), *calls(BEGIN + 6 * DAY, 3)]
+    surprise, found = push(Surprise(peers=PEERS), rows, kind=CALLERS)
+    assert found == []
+    assert not surprise.any()
+    assert push(Surprise(peers=PEERS), rows, kind=OTHERS)[1]
+    assert push(Surprise(peers=PEERS), rows)[1]
+
+
+def test_many_more_sessions_than_its_class_has_are_an_alarm_all_the_same() -> None:
+    begin = BEGIN + 6 * DAY
+    rows = sorted([*usual(7), *calls(begin, 1 / 24, period=0.02)])
+    found = push(Surprise(peers=PEERS), rows, kind=CALLERS)[1]
+    assert begin < rows[found[0].index][0] < begin + HOUR
+
+
+def test_a_place_that_its_class_does_not_know_is_as_surprising_as_ever() -> None:
+    scan = [(BEGIN + 6 * DAY + n / 10, ELSEWHERE + 1 + n, TELNET) for n in range(600)]
+    alone, among = (
+        push(Surprise(peers=PEERS), [*usual(7), *scan], kind=kind)[0] for kind in (-1, CALLERS)
+    )
+    assert among.tolist() == alone.tolist()
+    assert alone.any()
+
+
+def test_a_class_that_meets_new_places_in_every_hour_makes_one_no_surprise() -> None:
+    roaming = Peers([{"span": 500.0, "pairs": [["", "", 490.0, 800.0, 1500.0]]}])
+    new = [(BEGIN + 6 * DAY + n * HOUR, ELSEWHERE + n, HTTPS) for n in range(20)]
+    assert push(Surprise(), [*usual(7), *new])[0].any()
+    assert not push(Surprise(peers=roaming), [*usual(7), *new], kind=0)[0].any()
+
+
+def test_what_a_host_is_taken_for_holds_from_the_next_hour_on() -> None:
+    begin = (BEGIN // HOUR + 6 * 24) * HOUR
+    before = [row for row in usual(7) if row[0] < begin]
+    surprise = Surprise(peers=PEERS)
+    push(surprise, [*before, (begin, CLOUD, HTTPS)])
+    same, later = (
+        push(surprise, [(begin + at, ELSEWHERE, HTTPS)], kind=CALLERS)[0] for at in (60, HOUR)
+    )
+    assert same.all()
+    assert not later.any()
+
+
+def test_another_model_s_classes_keep_what_hosts_are_taken_for() -> None:
+    surprise = Surprise(peers=PEERS)
+    push(surprise, usual(1), kind=OTHERS)
+    push(surprise, usual(1), slot=1, kind=CALLERS)
+    surprise.use(Peers([{"span": 1.0, "pairs": []}]), np.array([-1, 0], np.int16))
+    assert surprise.columns()["kind"][:2].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"span": -1.0, "pairs": []},
+        {"span": float("nan"), "pairs": []},
+        {"span": 5.0, "pairs": [["as:1", "443/tcp", 7.0, 0.0, 0.0]]},
+        {"span": 5.0, "pairs": [["as:1", "443", 1.0, 0.0, 0.0]]},
+        {"span": 5.0, "pairs": [["as:1", "/tcp", 1.0, 0.0, 0.0]]},
+        {"span": 5.0, "pairs": [["as:1", "65536/tcp", 1.0, 0.0, 0.0]]},
+        {"span": 5.0, "pairs": [["as:1", "443/tcp", 1.0, float("inf"), 0.0]]},
+        {"span": 5.0, "pairs": [["as:1", "443/tcp", 1.0]]},
+        {"span": 5.0, "pairs": [["", "", 1.0, 0.0, 0.0]] * 200},
+    ],
+)
+def test_a_baseline_that_is_none_is_refused(table: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Peers([table])
 
 
 def test_what_was_absorbed_is_no_alarm_any_more() -> None:
@@ -165,8 +254,9 @@ def test_cutting_sessions_into_batches_changes_nothing(cuts: list[int], late: li
         rows[place] = (rows[place][0] - HOUR, *rows[place][1:])
     ts, pool, dport = map(np.array, zip(*rows, strict=True))
     columns = {"pool": pool.astype(np.int32), "dport": dport.astype(np.int32)}
+    columns["kind"] = np.full(len(rows), CALLERS)
     slot = np.arange(len(rows)) % 2
-    whole, parts = Surprise(), Surprise()
+    whole, parts = Surprise(peers=PEERS), Surprise(peers=PEERS)
     expected, wanted = whole.push(slot, ts, table=TABLE, **columns)
     got, found = [], []
     bounds = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})

@@ -36,7 +36,8 @@ def test_turns_are_the_lines_of_the_pipeline(
     rows += host(8, times=np.arange(BEGIN, BEGIN + 2 * DAY, 600).tolist(), dst=LENS_CLOUD)
     rows += host(8, times=np.arange(BEGIN + 2 * DAY, attack, 600).tolist(), dst=LAMP_CLOUD)
     batch = sessions(sorted(rows))
-    whole = pipeline(model_folder())
+    baseline = [{"span": 100.0, "pairs": [["none", "443/tcp", 2.0, 1.0, 1.0]]}] * 2
+    whole = pipeline(model_folder(baseline=baseline))
     lines = [one for one in whole.process(batch) if one.reason == "change"]
     slot = np.array([{"192.168.1.7": 0, "192.168.1.8": 1}[one] for one in batch.host])
     pool = whole.pools.ids(batch.host, batch.dst)

@@ -1,0 +1,88 @@
+"""What hosts of each class do in an hour, by those that the model learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nba_broker import pairs
+from nba_broker.messages import PROTOCOL_CODES, port_code
+
+MOST = 128
+"""Pairs that are known of a class at most."""
+
+_DOUBT = 24.0  # hours without a pair that every class is imagined to have had
+_UNASSIGNED_PORT = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Of n pairs: ``share`` of the class's hours with one, and over these hours, which are
+    ``hours`` in number, the sums ``log`` of log(sessions) and ``log2`` of its square; float64 [n],
+    0 for what its hosts never did."""
+
+    share: np.ndarray
+    hours: np.ndarray
+    log: np.ndarray
+    log2: np.ndarray
+
+
+class Peers:
+    """The tables of K classes, from a manifest's ``baseline``; of no class without one.
+
+    Each is ``{"span": hours, "pairs": [[pool, service, hours, log, log2], ...]}``, as
+    surprise.Surprise keeps one for a host: a pair without a pool is any new one of the service, as
+    is ``/udp`` at any unassigned port of a transport, and without both any new pair at all. Raises
+    ValueError at anything else.
+    """
+
+    def __init__(self, tables: Sequence[dict[str, Any]] = ()) -> None:
+        size = max((len(table["pairs"]) for table in tables), default=0)
+        if size > MOST:
+            raise ValueError(f"more than {MOST} pairs of a class")
+        self._key = np.zeros((len(tables), size), np.uint16)
+        self._hours, self._log, self._log2 = np.zeros((3, len(tables), size))
+        self._span = np.array([float(table["span"]) for table in tables])
+        for number, table in enumerate(tables):
+            for place, (pool, service, *sums) in enumerate(table["pairs"]):
+                self._key[number, place] = _key(str(pool), str(service))
+                hours, log, log2 = map(float, sums)
+                self._hours[number, place] = hours
+                self._log[number, place], self._log2[number, place] = log, log2
+        for column in (self._span, self._hours, self._log, self._log2):
+            if not ((column >= 0) & (column < np.inf)).all():
+                raise ValueError("a baseline's hours or sums are out of range")
+        if (self._hours > self._span[:, None] + 1).any():
+            raise ValueError("a pair has more hours than its class")
+
+    def __len__(self) -> int:
+        return len(self._key)
+
+    def of(self, kind: np.ndarray, key: np.ndarray) -> Known:
+        """What is known of keys uint16 [n] of classes int [n], below 0 for none."""
+        found = np.zeros((4, len(kind)))
+        rows = np.flatnonzero((kind >= 0) & (key != pairs.FREE))
+        if len(self) and len(rows):
+            number = kind[rows]
+            same = self._key[number] == key[rows, None]
+            place = same.argmax(1)
+            sums = (column[number, place] for column in (self._hours, self._log, self._log2))
+            found[1:, rows] = np.where(same.any(1), np.stack(list(sums)), 0)
+            found[0, rows] = found[1, rows] / (self._span[number] + _DOUBT)
+        return Known(*found)
+
+
+def _key(pool: str, service: str) -> int:
+    if not pool and not service:
+        return pairs.ANY
+    port, _, protocol = service.partition("/")
+    number = int(port) if port else _UNASSIGNED_PORT
+    if protocol not in PROTOCOL_CODES or not 0 <= number < 65_536 or (pool and not port):
+        raise ValueError(f"not a pair: {pool!r}, {service!r}")
+    code = np.array([port_code(number, protocol)], np.int32)
+    if pool:
+        return int(pairs.pairs(np.array([pairs.crc(pool)], np.uint64), code)[0])
+    return int((pairs.services(code) if port else pairs.transports(code))[0])

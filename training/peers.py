@@ -1,0 +1,68 @@
+"""What each class does in an hour, as a manifest keeps it: the sum of its hosts' own baselines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nba_broker import pairs
+from nba_broker.messages import PROTOCOLS, port_name
+from nba_broker.peers import MOST
+from nba_broker.scorer import Class
+from nba_broker.surprise import Surprise
+from training.dataset import LabelledSessions
+
+
+def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str, Any]]:
+    """For each class the hours that its hosts' baselines span, and the pairs that these know with
+    their sums; see nba_broker.peers.Peers. The last hour of each host is not over and left out."""
+    surprise = Surprise()
+    surprise.reserve(len(sessions.labels))
+    surprise.push(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
+    names = _names(sessions)
+    columns = surprise.columns()
+    truth = sessions.class_of_series(classes)
+    tables = []
+    for number in range(len(classes)):
+        series = np.flatnonzero(truth == number)
+        sums: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(3))
+        for one in series.tolist():
+            hours = columns["hours"][one]
+            for place in np.flatnonzero(hours > 0).tolist():
+                name = names.get(int(columns["key"][one, place]))
+                if name is not None:
+                    sums[name] += [columns[of][one, place] for of in ("hours", "log", "log2")]
+        kept = sorted(sums, key=lambda name: (-sums[name][0], name))[:MOST]
+        tables.append(
+            {
+                "span": round(float(columns["span"][series].sum()), 2),
+                "pairs": [[*name, *np.round(sums[name], 2).tolist()] for name in kept],
+            }
+        )
+    return tables
+
+
+def _names(sessions: LabelledSessions) -> dict[int, tuple[str, str]]:
+    """What the keys that these sessions have stand for: pool and service."""
+    pool, dport = np.unique(np.stack([sessions.pool, sessions.dport]), axis=1)
+    ports = np.unique(dport)
+    crc = np.array([pairs.crc(name) for name in sessions.table], np.uint64)
+    names = {
+        int(key): ("", f"/{PROTOCOLS[code >> 16]}")
+        for key, code in zip(pairs.transports(ports), ports.tolist(), strict=True)
+        if key != pairs.FREE
+    }
+    services = pairs.services(ports)
+    names |= {
+        int(key): ("", port_name(code)) for key, code in zip(services, ports.tolist(), strict=True)
+    }
+    names |= {
+        int(key): (sessions.table[number], port_name(code))
+        for key, number, code in zip(
+            pairs.pairs(crc[pool], dport), pool.tolist(), dport.tolist(), strict=True
+        )
+    }
+    return names | {pairs.ANY: ("", "")}
