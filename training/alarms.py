@@ -19,7 +19,7 @@ from scipy.stats import beta, chi2
 from nba_broker.conn_log import Archive
 from nba_broker.errors import ArchiveError
 from nba_broker.messages import STATES
-from nba_broker.policy import NOTHING
+from nba_broker.policy import ALARMING, NOTHING
 from nba_broker.pools import Pools
 from nba_broker.scorer import Scorer
 from nba_broker.surprise import HOUR, SurpriseSettings
@@ -223,8 +223,9 @@ def table(result: dict[str, Any]) -> list[str]:
             f"Threshold {threshold}, {row['rate']:.2f} notices a device-week "
             f"({row['rate_bounds'][0]:.2f} to {row['rate_bounds'][1]:.2f})",
             "",
-            "| attack | noticed | 95 % interval | as | minutes, median (90 %) | sessions, median |",
-            "| --- | --: | --: | --- | --: | --: |",
+            "| attack | noticed | 95 % interval | open before | as | minutes, median (90 %) | "
+            "sessions, median |",
+            "| --- | --: | --: | --: | --- | --: | --: |",
         ]
         for name, one in row["attacks"].items():
             if not one["trials"]:
@@ -237,7 +238,7 @@ def table(result: dict[str, Any]) -> list[str]:
                 sessions = f"{one['sessions'][0]:.0f}"
             lines.append(
                 f"| {name} | {one['noticed']} of {one['trials']} | {low:.0%} to {high:.0%} | "
-                f"{states} | {minutes} | {sessions} |"
+                f"{one['open'] or ''} | {states} | {minutes} | {sessions} |"
             )
     return lines[1:]
 
@@ -368,13 +369,19 @@ def _merged(
 
 
 def _detected(trials: Trials, scorer: Scorer, settings: SurpriseSettings) -> dict[str, Any]:
-    """How many trials were noticed, as what, after how many minutes and foreign sessions."""
+    """How many trials were noticed, as what, after how many minutes and foreign sessions; and how
+    many were not whose host was one to look at before the attack (``open``): that is no news."""
     number = len(np.unique(trials.trial))
     if not number:
         return {"trials": 0, "noticed": 0}
     stream = trials.stream
+    turns = stream.turns(scorer, settings)
+    before = {turn.slot: turn for turn in turns if turn.ts < trials.begin[turn.slot]}
+    open_ = {
+        int(trials.trial[slot]) for slot, turn in before.items() if turn.decision.state in ALARMING
+    }
     first: dict[int, tuple[float, int, str]] = {}
-    for turn in raised(stream.turns(scorer, settings), stream.first_seen()):
+    for turn in raised(turns, stream.first_seen()):
         if turn.ts < trials.begin[turn.slot]:
             continue
         so_far = slice(turn.index + 1)
@@ -390,6 +397,7 @@ def _detected(trials: Trials, scorer: Scorer, settings: SurpriseSettings) -> dic
     return {
         "trials": number,
         "noticed": len(first),
+        "open": len(open_ - first.keys()),
         "bounds": binomial_bounds(len(first), number),
         "as": dict(Counter(states)),
         "minutes": np.percentile(minutes, [50, 90]).tolist() if first else [],
