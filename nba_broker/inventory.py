@@ -28,6 +28,7 @@ TAUGHT = 16
 """Sessions from which a host may be a prototype; it is one anew when its window is full."""
 
 _CHUNK = 4096  # hosts compared with a new prototype at once
+_ADDRESSES = 16  # of a host that are remembered: an IPv6 host has several at once
 _PAST = float(np.nextafter(0.0, 1.0))
 
 
@@ -67,7 +68,7 @@ class Inventory:
         self._waiting: list[Answer] = []  # their time has not come; the latest first
         self._by_name: dict[str, list[Answer]] = defaultdict(list)  # of MAC, address or hostname
         self._by_network: list[tuple[Network, Answer]] = []
-        self._met: dict[int, tuple[str, str, str]] = {}
+        self._met: dict[int, set[tuple[str, str, str]]] = defaultdict(set)
         self._quiet: dict[Answer, set[int]] = {}  # hosts for which a pool is ignored
 
     def __len__(self) -> int:
@@ -118,15 +119,22 @@ class Inventory:
         """These answers, in the order of their time, are all there are from now on; ``now`` is in
         event time. Returns what that says of hosts."""
         policy = self._policy
+        gone = {(one.at, one.device) for one in set(self._answers).difference(answers)}
         self._answers = tuple(answers)
         self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
         self._index()
         columns = policy.columns()
-        labels = {(a.at, a.device) for a in self._answers if a.action == "label"}
+        labels: dict[tuple[float, str], list[Answer]] = defaultdict(list)
+        for answer in self._answers:
+            if answer.action == "label":
+                labels[answer.at, answer.device].append(answer)
         said = []
         for slot in np.flatnonzero(columns["given"] != NOTHING).tolist():
-            name = self.devices[columns["given"][slot]].device
-            if (columns["labelled"][slot], name) not in labels:
+            label = float(columns["labelled"][slot]), self.devices[columns["given"][slot]].device
+            # A row that was corrected may now mean another host by the same name.
+            meant = labels.get(label, [])
+            stays = any(slot in self._slots(one) for one in meant) if label in gone else meant
+            if not stays:
                 self.prototypes.forget(np.array([slot]))
                 said += self._said(slot, policy.unlabel(slot, self._last(slot)), 0.0, ())
         until: dict[int, float] = {}
@@ -149,20 +157,22 @@ class Inventory:
             said += self._apply(self._waiting.pop())
         return said
 
-    def meet(self, slots: Sequence[int], ts: Sequence[float]) -> list[Said]:
-        """These hosts have sessions, the first at these times: what the answers say of those that
-        are new, or have another name or address."""
-        said: list[Said] = []
-        identity = self._identity
-        for slot, now in zip(slots, ts, strict=True):
-            who = identity.mac(slot), identity.address(slot), identity.hostname(slot)
-            if self._met.get(slot) == who or not self._sightings.announced[slot] or not who[1]:
-                continue
-            self._met[slot] = who
-            for answer in self._meant(*who):
-                if answer.at <= now:
-                    said += self._bring(answer, slot, now)
-        return said
+    def meet(self, slot: int, address: str, ts: float) -> list[Said]:
+        """A host has a session at ``ts`` from this address: what the answers say of it, if it is
+        new, or has another name or address."""
+        who = self._identity.mac(slot), address, self._identity.hostname(slot)
+        met = self._met[slot]
+        if who in met or not self._sightings.announced[slot]:
+            return []
+        if len(met) >= _ADDRESSES:
+            met.clear()
+        met.add(who)
+        return [
+            said
+            for answer in self._meant(*who)
+            if answer.at <= ts
+            for said in self._bring(answer, slot, ts)
+        ]
 
     def forget(self, slots: np.ndarray) -> None:
         """These slots hold new hosts."""

@@ -625,16 +625,14 @@ class Pipeline:
         if not len(self.inventory):
             return []
         # A host without an address has not been announced, and an answer is no host's first line.
-        rows = np.flatnonzero([host not in UNSPECIFIED for host in tracked.sessions.host])
-        slots, first = np.unique(tracked.slot[rows], return_index=True)
-        row_of = dict(zip(slots.tolist(), rows[first].tolist(), strict=True))
-        said = self.inventory.meet(
-            list(row_of), tracked.sessions.ts[list(row_of.values())].tolist()
-        )
+        first: dict[tuple[int, str], int] = {}
+        for row, who in enumerate(zip(tracked.slot.tolist(), tracked.sessions.host, strict=True)):
+            if who[1] not in UNSPECIFIED:
+                first.setdefault(who, row)
         return [
-            self._reply(one, more=int(np.count_nonzero(tracked.slot[: row_of[slot] + 1] == slot)))
-            for one in said
-            for slot in (one.decision.slot,)
+            self._reply(one, more=int(np.count_nonzero(tracked.slot[: row + 1] == slot)))
+            for (slot, address), row in first.items()
+            for one in self.inventory.meet(slot, address, float(tracked.sessions.ts[row]))
         ]
 
     def _verdict(

@@ -213,6 +213,7 @@ class Surprise:
         new_host = _changes(by_host)
         start = np.flatnonzero(new_host)
         group = np.cumsum(new_host) - 1
+        self._turn_back(by_host[start], np.floor(when[start] / HOUR).astype(np.int32))
         # A late session counts in the hour that its host has come to.
         hour = np.maximum(np.floor(when / HOUR).astype(np.int64), self._columns["hour"][by_host])
         hour = np.maximum.accumulate(hour + (group << 32)) - (group << 32)
@@ -241,6 +242,14 @@ class Surprise:
             [pairs.pairs(self._crc[pool], dport), pairs.services(dport), pairs.transports(dport)],
             axis=1,
         )
+
+    def _turn_back(self, slot: np.ndarray, hour: np.ndarray) -> None:
+        """Let the clocks go on from ``hour`` where they are ahead of it by more than a late session
+        explains: a session that was stamped in the future would stop its host's for good."""
+        ahead = self._columns["hour"][slot] - hour
+        wrong = ahead > self.settings.silence
+        for name in ("hour", "first"):
+            self._columns[name][slot[wrong]] -= ahead[wrong]
 
     def _begin(self, slot: np.ndarray, hour: np.ndarray, kind: np.ndarray) -> None:
         """Close the hours that are over; ``slot`` is in groups, one hour each."""

@@ -74,6 +74,32 @@ def test_a_label_by_address_network_or_hostname_names_the_hosts_that_come(
     ]
 
 
+def test_a_label_by_address_is_brought_to_a_host_that_leaves_the_address_in_the_same_batch(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer([Answer(0.0, "192.168.1.7", "label", "Hall_Camera")])
+    mac = MAC.format(7)
+    rows = [(1.0, "192.168.1.7", mac, NOWHERE), (2.0, "192.168.1.9", mac, NOWHERE)]
+    assert [line[1:] for line in answered(process(made, rows))] == [
+        ("192.168.1.9", "identified", "learning", "Hall_Camera")
+    ]
+
+
+def test_a_row_that_was_corrected_no_longer_names_the_host_that_it_meant(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    row = Answer(4.5, MAC.format(7), "label", "Hall_Camera")
+    other = replace(row, host=MAC.format(9))
+    made.answer([row, other])
+    process(made, [one for n in (7, 8, 9) for one in host(n, times=list(range(9)), dst=NOWHERE)])
+    named = made.policy.columns()["given"]
+    assert [int(one) >= 0 for one in named[:3]] == [True, False, True]
+    made.answer([replace(row, host=MAC.format(8)), other])
+    assert [int(one) >= 0 for one in named[:3]] == [False, True, True]
+
+
 def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     mac = MAC.format(7)

@@ -174,6 +174,17 @@ def test_a_baseline_that_is_none_is_refused(table: dict[str, object]) -> None:
         Peers([table])
 
 
+def test_a_session_that_is_stamped_in_the_future_does_not_stop_the_baseline() -> None:
+    begin = BEGIN + 6 * DAY
+    beacon = calls(begin, 1, period=60)
+    surprise = Surprise()
+    push(surprise, [row for row in usual(7) if row[0] < begin])
+    push(surprise, [(begin + 3650 * DAY, CLOUD, HTTPS)])
+    later = sorted([*(row for row in usual(7) if row[0] >= begin), *beacon])
+    found = push(surprise, later)[1]
+    assert begin < later[found[0].index][0] < begin + 6 * HOUR
+
+
 def test_what_was_absorbed_is_no_alarm_any_more() -> None:
     beacon = [(BEGIN + 6 * DAY + n * 60, ELSEWHERE, HTTPS) for n in range(2 * 1440)]
     answered = BEGIN + 6.5 * DAY
