@@ -103,8 +103,14 @@ NOT_RUN = {
     "python -m tools.splice lsif --device 84:f3:eb:18:91:dd --attack beacon-30min --at 2019-07-12"
     " --out spliced": _LSIF,
     "nba-broker score spliced --out spliced": _LSIF,
-    "nba-train alarms lsif --labels lsif/labels.csv --judged 2019-07-10 --model first-ten-days"
-    " --trials 0 --json alarms.json": _LSIF,
+    "nba-train fit lsif --labels lsif/labels.csv --until 2019-07-10 --out lsif-first": _LSIF,
+    "nba-train alarms lsif --labels lsif/labels.csv --judged 2019-07-10 --model lsif-first"
+    " --json lsif.json": _LSIF,
+    "nba-train fit fit --labels fit/labels.csv --until 2021-03-13T15:00 --out fit-first": _LSIF,
+    "nba-train alarms fit --labels fit/labels.csv --judged 2021-03-13T15:00 --model fit-first"
+    " --json fit.json": _LSIF,
+    "nba-train alarms lsif --labels lsif/labels.csv --rolling 2019-07-04 --every 2"
+    " --json rolling.json": _LSIF,
     "nba-train compare lsif non_iot --labels lsif/labels.csv --labels non_iot/labels.csv"
     " --protocol unit --by iot --json iot.json": _LSIF,
     "nba-train compare fit --labels fit/labels.csv --protocol unit --json units.json": _LSIF,
