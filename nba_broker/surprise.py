@@ -13,6 +13,8 @@ at any unassigned port of this transport (as peers are), else anywhere. That sha
 Turing's idea: how often something new came tells how often it will. A new pair stays on probation
 for a day: until then it is as surprising in every hour as in its first. Where the host is taken for
 a class that the model has a table of, it is no more surprising than it would be of that class.
+Error messages of ICMP surprise nobody: who probes a host's ports provokes them, and must not be
+able to make the host misbehave.
 
 The surprise of an hour, less what is usual for this host, is summed (Page's CUSUM, "Continuous
 Inspection Schemes", 1954): a single odd session does not reach the threshold; many at once, or few
@@ -28,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from nba_broker import pairs
+from nba_broker.messages import PROTOCOL_CODES
 from nba_broker.pairs import ANY, FREE
 from nba_broker.peers import Peers
 
@@ -206,9 +209,10 @@ class Surprise:
         self.reserve(int(slot.max(initial=-1)) + 1)
         surprise = np.zeros(len(slot))
         excesses: list[Excess] = []
-        if not len(slot):
-            return surprise, excesses
         order = np.argsort(slot, kind="stable")
+        order = order[~_provoked(dport[order])]
+        if not len(order):
+            return surprise, excesses
         by_host, when = slot[order], ts[order]
         new_host = _changes(by_host)
         start = np.flatnonzero(new_host)
@@ -220,7 +224,7 @@ class Surprise:
         turn = np.cumsum(new_host | _changes(hour)) - 1
         turn -= turn[start][group]
         keys = self._keys(pool[order], dport[order], table)
-        kind = np.full(len(slot), -1) if kind is None else kind[order]
+        kind = np.full(len(order), -1) if kind is None else kind[order]
         given = {"dport": dport, "pool": pool, **evidence}
         by_turn = np.argsort(turn, kind="stable")
         bounds = np.searchsorted(turn[by_turn], np.arange(turn.max() + 2))
@@ -562,6 +566,12 @@ class Surprise:
             since=float(columns["since"][host]),
             evidence=tuple(evidence),
         )
+
+
+def _provoked(dport: np.ndarray) -> np.ndarray:
+    """Which sessions, port codes int32 [n], are error messages of ICMP, bool [n]: they have a code,
+    which Zeek takes for the port, and requests have none."""
+    return np.asarray(((dport >> 16) == PROTOCOL_CODES["icmp"]) & (dport & 0xFFFF > 0))
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
