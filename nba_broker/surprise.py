@@ -13,8 +13,8 @@ at any unassigned port of this transport (as peers are), else anywhere. That sha
 Turing's idea: how often something new came tells how often it will. A new pair stays on probation
 for a day: until then it is as surprising in every hour as in its first. Where the host is taken for
 a class that the model has a table of, it is no more surprising than it would be of that class.
-Error messages of ICMP surprise nobody: who probes a host's ports provokes them, and must not be
-able to make the host misbehave.
+Error messages of ICMP to the Internet surprise nobody: who probes a host's ports from there
+provokes them, and must not be able to make the host misbehave.
 
 The surprise of an hour, less what is usual for this host, is summed (Page's CUSUM, "Continuous
 Inspection Schemes", 1954): a single odd session does not reach the threshold; many at once, or few
@@ -106,6 +106,7 @@ class Surprise:
         self.settings = settings or SurpriseSettings()
         self._peers = peers or Peers()
         self._crc = np.zeros(0, np.uint64)  # of the pools' names, by index
+        self._outside = np.zeros(0, bool)  # which pools are of the Internet
         cells = self.settings.cells
         self._columns: dict[str, np.ndarray] = {
             "hour": np.zeros(0, np.int32),  # the current one, since the epoch
@@ -210,7 +211,8 @@ class Surprise:
         surprise = np.zeros(len(slot))
         excesses: list[Excess] = []
         order = np.argsort(slot, kind="stable")
-        order = order[~_provoked(dport[order])]
+        self._learn(table)
+        order = order[~self._provoked(pool[order], dport[order])]
         if not len(order):
             return surprise, excesses
         by_host, when = slot[order], ts[order]
@@ -223,7 +225,7 @@ class Surprise:
         hour = np.maximum.accumulate(hour + (group << 32)) - (group << 32)
         turn = np.cumsum(new_host | _changes(hour)) - 1
         turn -= turn[start][group]
-        keys = self._keys(pool[order], dport[order], table)
+        keys = self._keys(pool[order], dport[order])
         kind = np.full(len(order), -1) if kind is None else kind[order]
         given = {"dport": dport, "pool": pool, **evidence}
         by_turn = np.argsort(turn, kind="stable")
@@ -236,12 +238,23 @@ class Surprise:
             excesses += self._sum(by_host[rows], when[rows], parts, order[rows], given)
         return surprise, sorted(excesses, key=lambda excess: excess.index)
 
-    def _keys(self, pool: np.ndarray, dport: np.ndarray, table: list[str]) -> np.ndarray:
-        """Of each session the keys of its pair, its service anywhere, and any unassigned port of
-        its transport: uint16 [n, 3], FREE where it has none."""
+    def _learn(self, table: list[str]) -> None:
+        """The table of pools may have grown."""
         if fresh := table[len(self._crc) :]:
             crc = np.array(list(map(pairs.crc, fresh)), np.uint64)
+            outside = [name.startswith(("as:", "cc:")) or name == "none" for name in fresh]
             self._crc = np.concatenate([self._crc, crc])
+            self._outside = np.append(self._outside, outside)
+
+    def _provoked(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
+        """Which sessions are error messages of ICMP to somebody outside, bool [n]: they have a
+        code, which Zeek takes for the port, and requests have none."""
+        error = ((dport >> 16) == PROTOCOL_CODES["icmp"]) & ((dport & 0xFFFF) > 0)
+        return np.asarray(error & self._outside[pool])
+
+    def _keys(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
+        """Of each session the keys of its pair, its service anywhere, and any unassigned port of
+        its transport: uint16 [n, 3], FREE where it has none."""
         return np.stack(
             [pairs.pairs(self._crc[pool], dport), pairs.services(dport), pairs.transports(dport)],
             axis=1,
@@ -566,12 +579,6 @@ class Surprise:
             since=float(columns["since"][host]),
             evidence=tuple(evidence),
         )
-
-
-def _provoked(dport: np.ndarray) -> np.ndarray:
-    """Which sessions, port codes int32 [n], are error messages of ICMP, bool [n]: they have a code,
-    which Zeek takes for the port, and requests have none."""
-    return np.asarray(((dport >> 16) == PROTOCOL_CODES["icmp"]) & (dport & 0xFFFF > 0))
 
 
 def _changes(values: np.ndarray) -> np.ndarray:

@@ -185,11 +185,15 @@ def test_a_session_that_is_stamped_in_the_future_does_not_stop_the_baseline() ->
     assert begin < later[found[0].index][0] < begin + 6 * HOUR
 
 
-def test_what_others_provoke_is_no_alarm_of_the_host_that_answers() -> None:
+def test_what_strangers_provoke_is_no_alarm_of_the_host_that_answers() -> None:
     unreachable, echo = port_code(3, "icmp"), port_code(0, "icmp")
     begin = BEGIN + 6 * DAY
-    for port, surprises in ((unreachable, False), (echo, True)):
-        probed = [(begin + n / 10, ELSEWHERE + n, port) for n in range(600)]
+    for pool, port, surprises in (
+        (ELSEWHERE, unreachable, False),
+        (ELSEWHERE, echo, True),
+        (GATEWAY, unreachable, True),
+    ):
+        probed = [(begin + n / 10, pool, port) for n in range(600)]
         surprise, found = push(Surprise(), [*usual(7), *probed])
         assert bool(found) == surprise.any() == surprises
 
