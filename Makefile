@@ -25,8 +25,9 @@ demo: $(VENV)/runtime
 		echo "No Zeek here: the live part of the demonstration is left out."; \
 	fi
 
+# Each file as a whole goes to one of two processes, so that a model that a file fits is fitted once.
 test: $(VENV)/dev
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

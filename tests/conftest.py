@@ -1,8 +1,9 @@
-"""What all tests share: the real traffic, where it is there."""
+"""What all tests share: the real traffic, where it is there, and a line for what was skipped."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,10 @@ def data() -> Path:
     if not (folder / "README.md").exists():
         pytest.skip("no real traffic here (set NBA_DATA)")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One visible line for each reason instead of silent skips."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, number in Counter(report.longrepr[2] for report in skipped).items():
+        terminalreporter.write_line(f"{reason} ({number})")

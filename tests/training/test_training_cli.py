@@ -16,7 +16,7 @@ import training.fit
 from nba_broker.scorer import Scorer
 from training.cli import main
 
-QUICK = replace(training.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=2048, batch=64)
+QUICK = replace(training.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)
 HOSTS = {"10.0.0.1": ("Lamp", 1.0, "10.0.0.254"), "10.0.0.2": ("Lens", 60.0, "224.0.0.251")}
 
 

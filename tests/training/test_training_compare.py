@@ -293,7 +293,7 @@ def test_the_page_without_strangers_has_no_section_of_them() -> None:
     assert "Unknown devices" not in report.render({**result, "command": "nba-train compare"})
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 def test_a_browser_draws_the_page_without_an_error(page: str, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(page, "utf-8")

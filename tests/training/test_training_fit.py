@@ -16,7 +16,7 @@ from training.dataset import LabelledSessions  # noqa: E402
 from training.fit import DEFAULT, augment, balanced, examples, fit, predict, split  # noqa: E402
 from training.labels import Label  # noqa: E402
 
-QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=2048, batch=64)
+QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=1024, batch=64)
 TABLE = ["as:1", "as:2", "lan"]
 
 

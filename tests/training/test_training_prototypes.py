@@ -23,6 +23,7 @@ from nba_broker.scorer import Scorer
 from training.cli import main
 
 CAMERA = "Blink_Indoor"
+EARLY, LATER = "2019-07-0*", "2019-07-1*"  # days of the site that the model is of
 LABELLED = "2021-03-10"  # two days after the cameras came
 
 
@@ -34,8 +35,9 @@ def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     quick = replace(training.fit.DEFAULT, hidden=16, epochs=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training.fit, "fit", lambda sessions, **more: real(sessions, quick, **more))
-        labels = data / "lsif" / "labels.csv"
-        assert main(["fit", str(data / "lsif"), "--labels", str(labels), "--out", str(out)]) == 0
+        days = [str(day) for day in sorted((data / "lsif").glob(EARLY))]
+        labels = str(data / "lsif" / "labels.csv")
+        assert main(["fit", *days, "--labels", labels, "--out", str(out)]) == 0
     return out
 
 
@@ -71,7 +73,11 @@ def test_the_other_units_of_a_named_device_are_recognised_and_nothing_else(
     unit: int, data: Path, lsif_model: Path, cameras: list[str]
 ) -> None:
     label = Answer(parse_time(LABELLED), cameras[unit], "label", CAMERA, "camera")
-    others = [data / "lsif", data / "non_iot", *sorted((data / "sentinel").glob("*.conn.log*"))]
+    others = [
+        *sorted((data / "lsif").glob(LATER)),
+        data / "non_iot",
+        *sorted((data / "sentinel").glob("*.conn.log*")),
+    ]
     said = verdicts(data / "fit", lsif_model, [label], *others)
     assert len({verdict.mac or verdict.host for verdict in said}) > 40
     assert {verdict.mac for verdict in said if verdict.device == CAMERA} == set(cameras)

@@ -25,7 +25,7 @@ from training.refresh import Check, after, before, cut
 
 ModelFolder = Callable[..., Path]
 
-QUICK = replace(training.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=2048, batch=64)
+QUICK = replace(training.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)
 KINDS = ("Lamp", "Lens", "Lock")
 PERIODS = (20.0, 60.0, 180.0)
 DAY = 86_400.0

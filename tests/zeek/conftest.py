@@ -1,4 +1,4 @@
-"""Skips the tests that need a real Zeek where there is none, and says so once."""
+"""Skips the tests that need a real Zeek where there is none."""
 
 from __future__ import annotations
 
@@ -14,14 +14,5 @@ def zeek() -> Path:
     """The zeek executable."""
     path = zeek_path()
     if path is None:
-        pytest.skip("no Zeek here")
+        pytest.skip("no Zeek on PATH, in /usr/local/zeek or /opt/zeek")
     return path
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One visible line instead of a silent skip."""
-    if zeek_path() is None:
-        terminalreporter.write_line(
-            "No Zeek on PATH, in /usr/local/zeek or /opt/zeek: "
-            "the tests against a real Zeek were skipped."
-        )

@@ -12,7 +12,7 @@ from tests.zeek.zeek_process import Standalone, replay, wait_until
 
 pytestmark = [
     pytest.mark.usefixtures("zeek"),
-    pytest.mark.skipif(find_chromium() is None, reason="no Chromium here"),
+    pytest.mark.skipif(find_chromium() is None, reason="no Chromium on PATH"),
 ]
 
 __all__ = ["sample_capture"]  # a fixture
