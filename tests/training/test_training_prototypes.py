@@ -32,7 +32,7 @@ def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of one site, fitted in a hurry: prototypes do not rest on it."""
     out = tmp_path_factory.mktemp("models") / "lsif"
     real = training.fit.fit
-    quick = replace(training.fit.DEFAULT, hidden=16, epochs=2)
+    quick = replace(training.fit.DEFAULT, window=32, hidden=16, epochs=2, per_class=1024)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training.fit, "fit", lambda sessions, **more: real(sessions, quick, **more))
         days = [str(day) for day in sorted((data / "lsif").glob(EARLY))]
