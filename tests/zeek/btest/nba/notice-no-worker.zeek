@@ -16,8 +16,18 @@ event done()
 	terminate();
 	}
 
+global notices = 0;
+
+# Ten checks after each notice: time enough for one too many, however slow the machine.
+event Notice::log_notice(rec: Notice::Info)
+	{
+	if ( ++notices == 1 )
+		schedule 500msecs { NBA::hello("btest") };
+	else
+		schedule 500msecs { done() };
+	}
+
 event zeek_init()
 	{
-	schedule 1sec { NBA::hello("btest") };
-	schedule 2sec { done() };
+	schedule 20sec { done() };
 	}
