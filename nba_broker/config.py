@@ -93,7 +93,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         try:
             with file.open("rb") as stream:
                 document = tomllib.load(stream)
-        except (OSError, ValueError) as error:  # not TOML, or not even UTF-8
+        except (OSError, ValueError, RecursionError) as error:  # not TOML, or not even UTF-8
             raise ConfigError(f"{file}: {error}") from error
         values |= {name: _parsed(name, value, str(file)) for name, value in document.items()}
     for variable, value in environment.items():

@@ -575,28 +575,35 @@ def mmdb() -> bytes:
         if isinstance(value, list):
             return bytes([len(value), 4]) + b"".join(map(encoded, value))
         if isinstance(value, str):
-            return bytes([0x40 | len(value)]) + value.encode()
-        content = value.to_bytes(4, "big")
-        return bytes([0xC0 | 4]) + content  # uint32
+            size = [0x40 | len(value)] if len(value) < 29 else [0x40 | 29, len(value) - 29]
+            return bytes(size) + value.encode()
+        return bytes([0xC0 | 4]) + int(value).to_bytes(4, "big")  # uint32
+
+    def short(value: int) -> bytes:
+        return bytes([0xA0 | 2]) + value.to_bytes(2, "big")  # uint16
+
+    def long(value: int) -> bytes:
+        return bytes([8, 2]) + value.to_bytes(8, "big")  # uint64
 
     records = [
         encoded({"autonomous_system_number": n, "autonomous_system_organization": f"AS {n}"})
         for n in (64500, 64501)
     ]
     tree = b"".join((1 + 16 + at).to_bytes(3, "big") for at in (0, len(records[0])))
-    metadata: dict[str, Any] = {
-        "node_count": 1,
-        "record_size": 24,
-        "ip_version": 4,
-        "database_type": "Fuzz-ASN",
-        "languages": ["en"],
-        "binary_format_major_version": 2,
-        "binary_format_minor_version": 0,
-        "build_epoch": 1_700_000_000,
-        "description": {"en": "two networks"},
+    metadata = {
+        "node_count": encoded(1),
+        "record_size": short(24),
+        "ip_version": short(4),
+        "database_type": encoded("Fuzz-ASN"),
+        "languages": encoded(["en"]),
+        "binary_format_major_version": short(2),
+        "binary_format_minor_version": short(0),
+        "build_epoch": long(1_700_000_000),
+        "description": encoded({"en": "two networks"}),
     }
+    described = b"".join(encoded(name) + value for name, value in metadata.items())
     marker = b"\xab\xcd\xefMaxMind.com"
-    return tree + bytes(16) + b"".join(records) + marker + encoded(metadata)
+    return b"".join((tree, bytes(16), *records, marker, bytes([0xE0 | len(metadata)]), described))
 
 
 TARGETS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def test_mutated_input_leads_to_nothing_but_our_own_errors(
     tested = fuzz.target(name, tmp_path, scorer)
     number = 4 if name in ("manifest", "snapshot") else 40
     assert fuzz.fuzz(tested, number, seed=0).failures == {}
+
+
+@pytest.mark.parametrize("name", fuzz.TARGETS)
+def test_a_good_input_is_read(name: str, tmp_path: Path, scorer: Scorer) -> None:
+    tested, rng = fuzz.target(name, tmp_path, scorer), random.Random(0)
+    assert None in [fuzz.verdict_on(tested.read, tested.seed(n, rng)) for n in range(4)]
 
 
 def test_the_same_seed_gives_the_same_inputs(tmp_path: Path, scorer: Scorer) -> None:
