@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from nba_broker import zeek_log
+from nba_broker import parquet, zeek_log
 from nba_broker.addresses import canonical
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY, Sorter
@@ -35,6 +37,9 @@ _CONN_NAME = re.compile(r"conn\..*|.*\.conn\.log.*")
 _DHCP_NAME = re.compile(r"dhcp\..*|.*\.dhcp\.log.*")
 _DNS_NAME = re.compile(r"dns\..*|.*\.dns\.log.*")
 _NOT_A_LOG = re.compile(r".*\.(pcap|pcapng|cap|csv)(\.gz)?", re.IGNORECASE)
+_LAKE_NAME = re.compile(r".*\.parquet")
+# What only a log of that kind has, among those that are read.
+_LAKE_KINDS = {"dhcp": {"mac", "assigned_addr"}, "dns": {"query", "qtype"}}
 # Not a group's, nor that of an interface that has none.
 _MAC = re.compile(r"(?!00:00:00:00:00:00)[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 _EVERYBODY = "ff:ff:ff:ff:ff:ff"
@@ -85,6 +90,30 @@ class Report:
     skipped_in: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
+    def add(self, other: Report) -> None:
+        """Count what became of further rows, too."""
+        for name in ("files", "rows", "sessions", "skipped", "not_hosts", "outside"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, number in other.skipped_in.items():
+            self.skipped_in[name] = self.skipped_in.get(name, 0) + number
+        self.errors += other.errors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One conn log of an archive, read on its own: rows of ROW with codes into this part's own
+    ``addresses`` and ``macs``."""
+
+    rows: np.ndarray
+    addresses: list[str]
+    macs: list[str]
+    report: Report
+
+
+Each = Callable[[Callable[[Path], Part], Sequence[Path]], Iterable[Part]]
+"""Applies a function to files wherever that is done, with its results in the files' order: ``map``,
+or that of a cluster."""
+
 
 class Archive:
     """All sessions of an archive, sorted by (ts, host, dst, dport).
@@ -94,8 +123,10 @@ class Archive:
     Sessions beyond the memory that was given lie on disk until this is garbage.
     """
 
-    def __init__(self, columns: _Columns, logs: tuple[str, ...], leases: tuple[Lease, ...]) -> None:
-        self._sorter = columns.sorter
+    def __init__(
+        self, columns: _Columns, sorter: Sorter, logs: tuple[str, ...], leases: tuple[Lease, ...]
+    ) -> None:
+        self._sorter = sorter
         self.addresses = columns.addresses
         self.macs = columns.macs
         self.logs = logs
@@ -134,28 +165,32 @@ def read(
     until: float | None = None,
     memory: int = MEMORY,
     progress: Callable[[int, int, int], None] | None = None,
+    each: Each | None = None,
 ) -> Archive:
     """Read files, folders and ``-`` (standard input) as one archive.
 
     ``local`` are networks whose addresses are hosts, besides those that Zeek or private space
     calls local. Sessions with since <= ts < until are kept. ``memory``, bytes, is for sessions;
     what does not fit is sorted on disk, in the same order. ``progress`` is told (files read,
-    files in all, sessions so far) after each file. A bad file is named in ``report.errors`` and
-    the others are still read; raises ArchiveError where nothing at all can be read.
+    files in all, sessions so far) after each file. ``each`` reads the files elsewhere, each as a
+    whole, with the same result; by default they are read here, block by block. A bad file is named
+    in ``report.errors`` and the others are still read; raises ArchiveError where nothing at all can
+    be read.
     """
-    report = Report()
+    columns = _Columns(local, since, until)
+    report = columns.report
     conn_logs, dhcp_logs, _ = find(paths, report.errors)
-    columns = _Columns(local, since, until, memory, report)
-    for number, path in enumerate(conn_logs):
-        skipped = report.skipped
-        try:
-            columns.read(path, number)
-        except (ArchiveError, OSError) as error:
-            report.errors.append(_error(path, error))
-        if report.skipped > skipped:
-            report.skipped_in[_name(path)] = (
-                report.skipped_in.get(_name(path), 0) + report.skipped - skipped
-            )
+    sorter = Sorter(ROW, "ts", columns.ties, memory)
+    parts: Iterable[Iterable[np.ndarray]]
+    if each is None:
+        parts = (columns.read(path, number) for number, path in enumerate(conn_logs))
+    else:
+        there = partial(_read_alone, local=tuple(local), since=since, until=until)
+        found = each(there, [_elsewhere(path) for path in conn_logs])
+        parts = (columns.take(part, number) for number, part in enumerate(found))
+    for number, part in enumerate(parts):
+        for rows in part:
+            sorter.add(rows)
         if progress:
             progress(number + 1, len(conn_logs), report.sessions)
     if not report.files:
@@ -171,7 +206,29 @@ def read(
         except (ArchiveError, OSError) as error:
             report.errors.append(_error(path, error))
     leases.sort(key=lambda lease: (lease.ts, lease.ip, lease.mac))
-    return Archive(columns, tuple(_name(path) for path in conn_logs), tuple(leases))
+    return Archive(columns, sorter, tuple(_name(path) for path in conn_logs), tuple(leases))
+
+
+def _elsewhere(path: str | Path) -> Path:
+    """A file's name in another process."""
+    if str(path) == "-":
+        raise ArchiveError("standard input cannot be read by another process: name a file")
+    return Path(path).absolute()
+
+
+def _read_alone(
+    path: Path, *, local: Sequence[str], since: float | None, until: float | None
+) -> Part:
+    """Read a file that the process which asks has found; raises ArchiveError where this one has
+    no such file: left out, its sessions would be missing without a word."""
+    if not os.access(path, os.R_OK):
+        raise ArchiveError(
+            f"{path}: not readable on {os.uname().nodename}: every worker needs the archive, under "
+            "the same path"
+        )
+    columns = _Columns(local, since, until)
+    rows = np.concatenate([np.empty(0, ROW), *columns.read(path, 0)])
+    return Part(rows, columns.addresses.tolist(), columns.macs.tolist(), columns.report)
 
 
 def _name(path: str | Path) -> str:
@@ -188,11 +245,12 @@ def find(
 ) -> tuple[list[str | Path], list[str | Path], list[str | Path]]:
     """The conn logs that the paths stand for, and the dhcp and dns logs beside them, each once.
 
-    ``errors`` gets a line for each path that is not there.
+    Parquet files are told by their columns. ``errors`` gets a line for each path that is not there.
     """
     conn: dict[str, str | Path] = {}
     dhcp: dict[str, str | Path] = {}
     dns: dict[str, str | Path] = {}
+    of_kind = {"conn": conn, "dhcp": dhcp, "dns": dns}
 
     def add(found: dict[str, str | Path], path: Path) -> None:
         found.setdefault(os.path.realpath(path), path)
@@ -205,7 +263,10 @@ def find(
             for file in _walk(path):
                 if _NOT_A_LOG.fullmatch(file.name):
                     continue
-                if _CONN_NAME.fullmatch(file.name):
+                if _LAKE_NAME.fullmatch(file.name):
+                    if not _is_set_aside(file.relative_to(path)) and (kind := _lake_kind(file)):
+                        add(of_kind[kind], file)
+                elif _CONN_NAME.fullmatch(file.name):
                     add(conn, file)
                 elif _DHCP_NAME.fullmatch(file.name):
                     add(dhcp, file)
@@ -213,6 +274,8 @@ def find(
                     add(dns, file)
         elif not path.exists():
             errors.append(f"{given}: no such file or folder")
+        elif _LAKE_NAME.fullmatch(path.name):
+            add(of_kind[_lake_kind(path) or "conn"], path)
         elif _DHCP_NAME.fullmatch(path.name):
             add(dhcp, path)
         else:
@@ -222,6 +285,28 @@ def find(
                 if name != path.name and path.with_name(name).is_file():
                     add(found, path.with_name(name))
     return list(conn.values()), list(dhcp.values()), list(dns.values())
+
+
+def _lake_kind(path: Path) -> str:
+    """Which log a Parquet file is: conn, dhcp, dns, or "" for another one."""
+    try:
+        names = parquet.columns(path)
+    except (ArchiveError, OSError):
+        return "conn"  # what is wrong is said when it is read
+    for kind, only in _LAKE_KINDS.items():
+        if only <= names:
+            return kind
+    try:
+        _require_conn_log(path, "", names)
+    except ArchiveError:
+        return ""
+    return "conn"
+
+
+def _is_set_aside(path: Path) -> bool:
+    """Whether a file, or a folder above it, is hidden or unfinished by its name, as those who write
+    such folders call it; ``_path=conn`` is no such name."""
+    return any(part.startswith((".", "_")) and "=" not in part for part in path.parts)
 
 
 def _walk(top: Path) -> Iterator[Path]:
@@ -309,8 +394,6 @@ class _Columns:
         local: Sequence[str],
         since: float | None,
         until: float | None,
-        memory: int,
-        report: Report,
     ) -> None:
         try:
             self._local = _Networks(local)
@@ -318,8 +401,7 @@ class _Columns:
             raise ArchiveError(f"local networks: {error}") from None
         self._since = -np.inf if since is None else since
         self._until = np.inf if until is None else until
-        self.report = report
-        self.sorter = Sorter(ROW, "ts", self._ties, memory)
+        self.report = Report()
         # Code 0 is what is no address.
         self._address_codes: dict[str, int] = {}
         self._addresses = [""]
@@ -336,7 +418,7 @@ class _Columns:
         """MACs by code, as objects."""
         return np.array(list(self._mac_codes), dtype=object)
 
-    def _ties(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    def ties(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """What sessions of the same time are ordered by."""
         codes, place = np.unique(np.stack([rows["dst"], rows["host"]]), return_inverse=True)
         texts = np.array([self._addresses[code] for code in codes.tolist()], dtype=object)
@@ -344,23 +426,34 @@ class _Columns:
         rank[np.argsort(texts, kind="stable")] = np.arange(len(texts))
         return (rows["dport"], *rank[place])
 
-    def read(self, path: str | Path, log: int) -> None:
-        """Add one file's sessions; raises ArchiveError (what was read before it is kept)."""
+    def read(self, path: str | Path, log: int) -> Iterator[np.ndarray]:
+        """One file's sessions, ROW, some at a time; why it ended early is noted."""
+        report = self.report
+        skipped = report.skipped
         counted = False
-        with zeek_log.open_log(path) as stream:
-            for header, body in zeek_log.segments(stream):
-                if header.fields:
-                    _require_conn_log(path, header.path, set(header.fields))
-                    block, rows = _tsv_block(header, body)
-                else:
-                    block, rows = _json_block(path, body)
-                self.report.files += not counted
+        try:
+            for block, rows in _blocks(path):
+                report.files += not counted
                 counted = True
-                self.report.rows += rows
-                self.report.skipped += rows - len(block.ts)
-                self._add(block, log)
+                report.rows += rows
+                report.skipped += rows - len(block.ts)
+                yield self._sessions(block, log)
+        except (ArchiveError, OSError) as error:
+            report.errors.append(_error(path, error))
+        if report.skipped > skipped:
+            report.add(Report(skipped_in={_name(path): report.skipped - skipped}))
 
-    def _add(self, block: _Block, log: int) -> None:
+    def take(self, part: Part, log: int) -> Iterator[np.ndarray]:
+        """The same of a file that was read alone: codes become those of the whole archive."""
+        rows = part.rows
+        address = np.array([self._address(text) for text in part.addresses], np.int32)
+        mac = np.array([self._mac(text) for text in part.macs], np.int32)
+        rows["host"], rows["dst"] = address[rows["host"]], address[rows["dst"]]
+        rows["mac"], rows["log"] = mac[rows["mac"]], log
+        self.report.add(part.report)
+        yield rows
+
+    def _sessions(self, block: _Block, log: int) -> np.ndarray:
         report = self.report
         ts = _microseconds(block.ts)
         port = block.coded("id.resp_p", lambda text: _port(text, block.unset))
@@ -387,7 +480,7 @@ class _Columns:
         for name, column in (columns | {"uid": block.uid}).items():
             rows[name] = column[keep]
         rows["log"] = log
-        self.sorter.add(rows)
+        return rows
 
     def _address(self, text: str) -> int:
         """The code of an address, 0 for what is none; spellings of one address share a code."""
@@ -453,6 +546,25 @@ class _Block:
         return codes
 
 
+def _blocks(path: str | Path) -> Iterator[tuple[_Block, int]]:
+    """A file's rows, some at a time, without those that are none, and how many they were.
+
+    Raises ArchiveError or OSError where it cannot be read, or no further.
+    """
+    if parquet.is_parquet(path):
+        _require_conn_log(path, "", parquet.columns(path))
+        for table in parquet.batches(path, {*_COLUMNS, "_path"}):
+            yield _parquet_block(path, table), len(table)
+        return
+    with zeek_log.open_log(path) as stream:
+        for header, body in zeek_log.segments(stream):
+            if header.fields:
+                _require_conn_log(path, header.path, set(header.fields))
+                yield _tsv_block(header, body)
+            else:
+                yield _json_block(path, body)
+
+
 _TEXT = pa.dictionary(pa.int32(), pa.binary())
 _STEP = 1 << 20
 
@@ -481,10 +593,7 @@ def _tsv_block(header: zeek_log.Header, body: bytes) -> tuple[_Block, int]:
         ts = np.array([_number(text) for text in texts], dtype=np.float64)[index]
     uid = np.zeros(len(table), ROW["uid"])
     if "uid" in columns:
-        uid[:] = table[columns["uid"]].to_numpy()
-        uid[uid == header.unset_field] = b""
-        letters = uid.view(np.uint8)
-        letters[letters > 0x7E] = ord("?")
+        uid[:] = _printable(table[columns["uid"]], header.unset_field)
     absent = np.zeros(len(table), np.int32), [unset]
     return _Block(
         ts=ts,
@@ -495,6 +604,15 @@ def _tsv_block(header: zeek_log.Header, body: bytes) -> tuple[_Block, int]:
         },
         unset=unset,
     ), rows
+
+
+def _printable(column: pa.ChunkedArray, unset: bytes) -> np.ndarray:
+    """Uids as bytes without anything that is not ASCII, b"" where unset."""
+    uid = np.array(column.to_numpy(), ROW["uid"])
+    uid[uid == unset] = b""
+    letters = uid.view(np.uint8)
+    letters[letters > 0x7E] = ord("?")
+    return uid
 
 
 def _read_csv(
@@ -524,6 +642,48 @@ def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     array = column.unify_dictionaries().combine_chunks()
     texts = [text.decode("utf-8", "replace") for text in array.dictionary.to_pylist()]
     return array.indices.to_numpy(), texts
+
+
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+
+
+def _parquet_block(path: str | Path, table: pa.Table) -> _Block:
+    """The same of rows from Parquet, whatever types the columns have there."""
+    names = table.column_names
+    if "_path" in names:
+        _require_conn_log(path, _json_text(table["_path"][0].as_py()), set(names))
+    ts = table["ts"]
+    if any(kind(ts.type) for kind in _NUMBERS):
+        ts = ts.cast(pa.float64(), safe=False).to_numpy()
+        ts = np.where(ts >= _LATEST, ts / 1e3, ts)
+    else:
+        ts = np.array([_json_ts(value) for value in ts.to_pylist()], dtype=np.float64)
+    uid = np.zeros(len(table), ROW["uid"])
+    if "uid" in names:
+        uid[:] = _printable(table["uid"].cast(pa.binary()).fill_null(b""), b"-")
+    absent = np.zeros(len(table), np.int32), [""]
+    return _Block(
+        ts=ts,
+        uid=uid,
+        texts={name: _lake_texts(table[name]) if name in names else absent for name in _TEXTS},
+        unset="",
+    )
+
+
+def _lake_texts(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """As :func:`_dictionary`; "" where the value is null, or unset as Zeek writes it."""
+    array = column.dictionary_encode("encode").unify_dictionaries().combine_chunks()
+    return array.indices.to_numpy(), [_lake_text(one) for one in array.dictionary.to_pylist()]
+
+
+def _lake_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    elif isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float) and value.is_integer():  # as pandas writes numbers and nulls
+        value = int(value)
+    return "" if value == "-" else _json_text(value)
 
 
 def _json_block(path: str | Path, body: bytes) -> tuple[_Block, int]:

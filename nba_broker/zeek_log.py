@@ -186,6 +186,11 @@ def rows(path: str | Path) -> Iterator[dict[str, Any]]:
     epoch, everything else is text. A row that does not fit its header is left out. Raises
     ArchiveError or OSError. conn logs have a reader of their own.
     """
+    if str(path).endswith(".parquet"):
+        from nba_broker import parquet  # Arrow takes a while to load, and the live worker has none
+
+        yield from parquet.rows(path)
+        return
     with open_log(path) as stream:
         for header, body in segments(stream):
             yield from parse(header, body)

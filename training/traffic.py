@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nba_broker import conn_log, zeek_log
+from nba_broker import conn_log, parquet, zeek_log
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY
 from nba_broker.pools import Pools
@@ -128,16 +128,24 @@ def _conn_rows(path: str | Path) -> Iterator[pd.DataFrame]:
     What cannot be read ends the file, as in nba_broker.conn_log, which has already said so.
     """
     try:
-        with zeek_log.open_log(path) as stream:
-            for header, body in zeek_log.segments(stream):
-                frame = _tsv(header, body) if header.fields else _json(body)
-                for name in _NUMBERS:
-                    frame[name] = pd.to_numeric(
-                        frame.get(name, pd.Series(np.nan, frame.index)), errors="coerce"
-                    )
-                yield frame
+        for frame in _frames(path):
+            for name in _NUMBERS:
+                frame[name] = pd.to_numeric(
+                    frame.get(name, pd.Series(np.nan, frame.index)), errors="coerce"
+                )
+            yield frame
     except (ArchiveError, OSError):
         return
+
+
+def _frames(path: str | Path) -> Iterator[pd.DataFrame]:
+    if parquet.is_parquet(path):
+        for table in parquet.batches(path, {"uid", *_NUMBERS}):
+            yield table.to_pandas().reindex(columns=["uid", *_NUMBERS])
+        return
+    with zeek_log.open_log(path) as stream:
+        for header, body in zeek_log.segments(stream):
+            yield _tsv(header, body) if header.fields else _json(body)
 
 
 def _tsv(header: zeek_log.Header, body: bytes) -> pd.DataFrame:
