@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import cluster, live, offline, page, processes, sensor
+from benchmarks import archives, cluster, live, offline, page, processes, sensor
 from benchmarks.offline import Figure
 from nba_broker.zeek_process import find_zeek
 
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "decode": lambda _: offline.decoding(),
     "archive": lambda _: offline.archive(2_000_000),
     "archive-ten-million": lambda _: offline.archive(10_000_000),
+    "workers": lambda _: archives.workers(2_000_000),
     "fit": lambda arguments: offline.fit(arguments.archive, arguments.labels),
     "triage": lambda _: page.first_screen(),
     "transport": lambda _: live.transport(),
@@ -38,7 +39,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
 }
 NEED_ZEEK = ("transport", "end-to-end", "cluster", "overload", "latency", "sensor", "outage")
 NEED_BROWSER = ("triage",)
-NEED_EXTRA = ("archive", "archive-ten-million", "fit")
+NEED_EXTRA = ("archive", "archive-ten-million", "workers", "fit")
 
 
 def measure(name: str, runs: int, options: Sequence[str]) -> Iterator[Figure]:

@@ -162,7 +162,7 @@ def archive(rows: int) -> Iterator[Figure]:
     """``nba-broker score`` over one big conn.log, beside pandas.read_csv of the same columns."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "conn.log"
-        traffic.conn_log(log, rows, 1_000)
+        traffic.conn_log(log, rows, Traffic(1_000))
         read = (
             "import pandas, sys; pandas.read_csv(sys.argv[1], sep='\\t', comment='#', header=None,"
             f"usecols={[traffic.COLUMNS.index(name) for name in _READ]})"

@@ -111,12 +111,12 @@ COLUMNS = ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "pro
 """Those of conn.log with MAC logging."""
 
 
-def conn_log(path: Path, rows: int, hosts: int) -> None:
-    """Write a conn.log of so many rows."""
+def conn_log(path: Path, rows: int, source: Traffic) -> None:
+    """Write a conn.log of the next so many sessions."""
     with path.open("w") as file:
         file.write("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n")
         file.write("#path\tconn\n#fields\t" + "\t".join(COLUMNS) + "\n")
-        for batch in Traffic(hosts).random(rows):
+        for batch in source.random(rows):
             file.writelines(
                 f"{ts:.6f}\t{uid}\t{host}\t50000\t{dst}\t443\ttcp\tssl\t1.250000\t800\t4000\tSF"
                 f"\tT\tF\t0\tShADadFf\t12\t1400\t11\t4600\t{l2}\t00:00:5e:00:01:01\n"

@@ -110,9 +110,9 @@ class Part:
     report: Report
 
 
-Each = Callable[[Callable[[Path], Part], Sequence[Path]], Iterable[Part]]
-"""Applies a function to files wherever that is done, with its results in the files' order: ``map``,
-or that of a cluster."""
+Each = Callable[..., Iterable[Any]]
+"""Applies a function to things wherever that is done, with its results in their order: ``map``, or
+that of a cluster."""
 
 
 class Archive:
@@ -144,12 +144,12 @@ class Archive:
         """The sessions in order, ``size`` at a time."""
         return map(self.sessions, self.rows(size))
 
-    def sessions(self, rows: np.ndarray) -> Sessions:
-        """Rows as a batch."""
+    def sessions(self, rows: np.ndarray, *, uids: bool = True) -> Sessions:
+        """Rows as a batch; without ``uids``, which take longest, they are ""."""
         return Sessions(
             ts=np.ascontiguousarray(rows["ts"]),
             host=self.addresses[rows["host"]].tolist(),
-            uid=rows["uid"].astype("U").tolist(),
+            uid=rows["uid"].astype("U").tolist() if uids else [""] * len(rows),
             mac=self.macs[rows["mac"]].tolist(),
             dst=self.addresses[rows["dst"]].tolist(),
             dport=np.ascontiguousarray(rows["dport"]),

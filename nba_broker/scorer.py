@@ -180,6 +180,7 @@ class Scorer:
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
+        self.folder = folder
         self.manifest = Manifest.load(folder)
         self._vocabulary = Vocabulary(list(self.manifest.pools))
         try:

@@ -24,7 +24,7 @@ from nba_broker.external_sort import MEMORY
 from nba_broker.pools import SCHEMES, Database, Pools
 from nba_broker.scorer import Manifest, Scorer
 from nba_broker.surprise import SurpriseSettings
-from training import card, dataset, labels
+from training import card, cluster, dataset, labels
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         words, argparse.Namespace(line=shlex.join(["nba-train", *words]))
     )
     try:
-        arguments.command(arguments)
+        with cluster.connected(arguments.scheduler) as arguments.each:
+            arguments.command(arguments)
     except NBAError as error:
         print(f"nba-train: {error}", file=sys.stderr)
         return 1
@@ -148,7 +149,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     scorer = Scorer(arguments.model)
     sessions, origin = _load(arguments, _pools(arguments, scorer.manifest.pool_scheme))
     result = {
-        **evaluate_model(scorer, sessions),
+        **evaluate_model(scorer, sessions, arguments.each),
         "since": origin.since,
         "until": origin.until,
         "fingerprint": origin.fingerprint,
@@ -185,6 +186,7 @@ def compare(arguments: argparse.Namespace) -> None:
         since=arguments.since,
         until=arguments.until,
         memory=arguments.memory,
+        each=arguments.each,
     )
     _tell(loaded.sessions, origin, began)
     groups = protocols.read_groups(arguments.groups, loaded) if arguments.groups else None
@@ -241,7 +243,9 @@ def unknowns(arguments: argparse.Namespace) -> None:
         raise ConfigError("--strangers and --strangers-labels go together")
     if arguments.strangers:
         rows = labels.read(arguments.strangers_labels or [])
-        strangers, _ = dataset.load(arguments.strangers, rows, pools, memory=arguments.memory)
+        strangers, _ = dataset.load(
+            arguments.strangers, rows, pools, memory=arguments.memory, each=arguments.each
+        )
     result = {
         **module.unknowns(
             sessions, strangers=strangers, twins=arguments.twin, seed=arguments.seed, say=_say
@@ -266,6 +270,7 @@ def propose(arguments: argparse.Namespace) -> None:
         _pools(arguments, SCHEMES[0]),
         since=arguments.since,
         until=arguments.until,
+        each=arguments.each,
     )
     for warning in found.warnings:
         print(f"nba-train: warning: {warning}", file=sys.stderr)
@@ -294,6 +299,7 @@ def alarms(arguments: argparse.Namespace) -> None:
         since=arguments.since,
         until=arguments.until,
         memory=arguments.memory,
+        each=arguments.each,
     )
     _tell(sessions, origin, began)
     judged = arguments.judged if scorer else arguments.rolling
@@ -335,6 +341,7 @@ def _load(
         since=arguments.since,
         until=arguments.until,
         memory=arguments.memory,
+        each=arguments.each,
     )
     _tell(sessions, origin, began)
     return sessions, origin
@@ -427,6 +434,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="F.mmdb",
         help="IP database in MaxMind format (default: the embedded one)",
+    )
+    logs.add_argument(
+        "--scheduler",
+        metavar="URL",
+        help="work on the archive with a Dask cluster's workers (tcp://HOST:8786; default: here)",
     )
     logs.add_argument("--since", type=_time, metavar="T", help="use sessions from T on")
     logs.add_argument("--until", type=_time, metavar="T", help="use sessions before T")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from nba_broker.pools import Pools
 from nba_broker.scorer import Class
 from nba_broker.sequences import Schedule, Sequences, Windows
 from training.labels import Label
+
+_TOGETHER = 32_768  # sessions: their windows at every session take 25 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +82,41 @@ class LabelledSessions:
         sequences = Sequences(schedule, evidence=False)
         return sequences.push(self.series, self.ts, pool=self.pool, dport=self.dport)
 
+    def apart(
+        self,
+        function: Callable[[LabelledSessions], tuple[Windows, *tuple[np.ndarray, ...]]],
+        each: conn_log.Each = map,
+    ) -> tuple[Windows, *tuple[np.ndarray, ...]]:
+        """What ``function`` makes of some series, windows and arrays [B, ...] beside them, for all.
+
+        ``each`` does the work, some series at a time and always the same ones together, so that
+        nothing depends on where it is done. The windows come in the order of :meth:`windows`.
+        """
+        groups = self._groups()
+        found = list(each(function, (self.select(rows) for rows in groups)))
+        parts = [part for part, *_ in found]
+        index = np.concatenate([rows[part.index] for rows, part in zip(groups, parts, strict=True)])
+        order = np.argsort(index)
+
+        def whole(columns: Iterable[np.ndarray]) -> np.ndarray:
+            ordered: np.ndarray = np.concatenate(list(columns))[order]
+            return ordered
+
+        windows = Windows(
+            whole(part.slot for part in parts),
+            index[order],
+            whole(part.count for part in parts),
+            {name: whole(part.columns[name] for part in parts) for name in parts[0].columns},
+        )
+        return windows, *map(whole, zip(*(arrays for _, *arrays in found), strict=True))
+
+    def _groups(self) -> list[np.ndarray]:
+        """Which sessions are of the same few series, or of one that is long; int64, ascending."""
+        sizes = np.bincount(self.series)
+        group = ((np.cumsum(sizes) - sizes) // _TOGETHER)[self.series]
+        order = np.argsort(group, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -106,14 +143,15 @@ def load(
     since: float | None = None,
     until: float | None = None,
     memory: int = MEMORY,
+    each: conn_log.Each | None = None,
 ) -> tuple[LabelledSessions, Origin]:
     """Read an archive's sessions with since <= ts < until and keep those of labelled hosts.
 
     ``memory``, bytes, is for sorting the archive; what does not fit is sorted on disk, with the
-    same result. Raises ArchiveError when none is left.
+    same result. ``each``: as for conn_log.read. Raises ArchiveError when none is left.
     """
     sessions, origin, _, _ = load_rows(
-        paths, labels, pools, since=since, until=until, memory=memory
+        paths, labels, pools, since=since, until=until, memory=memory, each=each
     )
     return sessions, origin
 
@@ -126,9 +164,10 @@ def load_rows(
     since: float | None = None,
     until: float | None = None,
     memory: int = MEMORY,
+    each: conn_log.Each | None = None,
 ) -> tuple[LabelledSessions, Origin, conn_log.Archive, np.ndarray]:
     """As :func:`load`, with the archive and each session's row of it, conn_log.ROW [n]."""
-    archive = conn_log.read(paths, since=since, until=until, memory=memory)
+    archive = conn_log.read(paths, since=since, until=until, memory=memory, each=each)
     tracker = Tracker(pools)
     for lease in archive.leases:
         tracker.lease(lease)
@@ -137,7 +176,7 @@ def load_rows(
     kept = [(np.zeros(0, conn_log.ROW), np.zeros(0, np.int64), np.zeros(0, np.int32))]
     others: set[int] = set()  # slots of sessions that are left out
     for rows in archive.rows():
-        batch = archive.sessions(rows)
+        batch = archive.sessions(rows, uids=False)
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
         digest.update("\n".join([*batch.host, *batch.dst]).encode())
         parts = list(tracker.track(batch))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nba_broker.errors import ArchiveError
+from nba_broker.conn_log import Each
+from nba_broker.errors import ArchiveError, ModelError
 from nba_broker.messages import STATES
 from nba_broker.policy import LEARNING, NOTHING, Decision, Policy, PolicySettings
 from nba_broker.scorer import Manifest, Scorer, Scores
@@ -20,24 +24,30 @@ from training.metrics import host_days, summary
 _DAY = 86_400.0
 
 
-def evaluate(scorer: Scorer, sessions: LabelledSessions) -> dict[str, Any]:
+def evaluate(
+    scorer: Scorer, sessions: LabelledSessions, each: Each | None = None
+) -> dict[str, Any]:
     """Figures of the model's first choice at every session from the ``min_sessions``-th on, and of
     what a worker would have made of these hosts.
 
-    Every host's sequence starts empty at its first session here. Raises ArchiveError when no
-    host has enough sessions for a decision.
+    Every host's sequence starts empty at its first session here. ``each`` makes the windows and
+    asks the model elsewhere, with the same figures. Raises ArchiveError when no host has
+    enough sessions for a decision.
     """
     manifest = scorer.manifest
     known = [one.device for one in manifest.classes]
     others = [one for one in sessions.classes() if one.device not in known]
-    windows = sessions.windows(Schedule(manifest.window, manifest.min_sessions))
+    asked = partial(_asked, scorer)
+    if each is not None:
+        asked = partial(_asked_elsewhere, scorer.folder.absolute(), manifest)
+    windows, *answers = sessions.apart(asked, each or map)
     if not len(windows):
         raise ArchiveError(
             f"no labelled host has the {manifest.min_sessions} sessions that the model needs"
         )
     class_of_series = sessions.class_of_series([*manifest.classes, *others])
     truth = class_of_series[windows.slot]
-    scores = scorer(windows, sessions.table)
+    scores = Scores(*answers)
     names = [*known, *(one.device for one in others)]
     ts = sessions.ts[windows.index]
     decisions = verdicts(manifest, windows, ts, scores)
@@ -48,6 +58,29 @@ def evaluate(scorer: Scorer, sessions: LabelledSessions) -> dict[str, Any]:
         "time_to_name": time_to_name(sessions, windows, decisions, class_of_series, names),
         "by_day": _by_day(sessions, windows, scores, decisions, names),
     }
+
+
+def _asked(scorer: Scorer, sessions: LabelledSessions) -> tuple[Windows, *tuple[np.ndarray, ...]]:
+    """The windows at every session and the scores in their order, without what nobody needs of
+    either here: it would take most of the memory."""
+    manifest = scorer.manifest
+    windows = sessions.windows(Schedule(manifest.window, manifest.min_sessions))
+    nothing = np.zeros((len(windows), 0), np.float32)
+    if not len(windows):
+        none = np.zeros((0, len(manifest.classes)), np.float32), np.zeros(0, np.float32)
+        return replace(windows, columns={}), none[0], nothing, nothing, none[1]
+    scores = scorer(windows, sessions.table)
+    return replace(windows, columns={}), scores.probability, nothing, nothing, scores.known
+
+
+def _asked_elsewhere(
+    folder: Path, manifest: Manifest, sessions: LabelledSessions
+) -> tuple[Windows, *tuple[np.ndarray, ...]]:
+    """The same in another process, which has to find the same model; raises ModelError."""
+    scorer = Scorer(folder)
+    if scorer.manifest != manifest:
+        raise ModelError(f"{folder}: not the same model on {os.uname().nodename} as where it began")
+    return _asked(scorer, sessions)
 
 
 def verdicts(

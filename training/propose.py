@@ -87,12 +87,13 @@ def find(
     *,
     since: float | None = None,
     until: float | None = None,
+    each: conn_log.Each | None = None,
 ) -> Found:
     """The hosts of an archive in groups, the one with the most sessions first.
 
     Raises ArchiveError where nothing can be read or there is no host.
     """
-    archive = conn_log.read(paths, since=since, until=until)
+    archive = conn_log.read(paths, since=since, until=until, each=each)
     tracker = Tracker(pools)
     for lease in archive.leases:
         tracker.lease(lease)

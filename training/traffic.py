@@ -63,13 +63,14 @@ def load(
     since: float | None = None,
     until: float | None = None,
     memory: int = MEMORY,
+    each: conn_log.Each | None = None,
 ) -> tuple[Traffic, Origin]:
     """Read as training.dataset does, then the same files once more for what it leaves out.
 
     Raises ArchiveError when no labelled session is there.
     """
     sessions, origin, archive, rows = load_rows(
-        paths, labels, pools, since=since, until=until, memory=memory
+        paths, labels, pools, since=since, until=until, memory=memory, each=each
     )
     conn_logs, _, dns_logs = conn_log.find(paths, [])
     uid = rows["uid"].astype("U")

@@ -26,7 +26,7 @@ def test_a_synthetic_frame_is_what_zeek_would_send() -> None:
 
 
 def test_every_row_of_a_synthetic_archive_is_a_session(tmp_path: Path) -> None:
-    traffic.conn_log(tmp_path / "conn.log", 1000, 20)
+    traffic.conn_log(tmp_path / "conn.log", 1000, Traffic(20))
     archive = conn_log.read([tmp_path / "conn.log"])
     assert (len(archive), archive.report.skipped) == (1000, 0)
     (batch,) = archive.batches()

@@ -1,0 +1,78 @@
+"""How fast an archive is read, labelled and evaluated here, and by workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import traffic
+from benchmarks.offline import Figure
+from benchmarks.processes import highest
+from nba_broker import config
+from nba_broker.conn_log import Each
+from nba_broker.pools import Database, Pools
+from nba_broker.scorer import Scorer
+
+FILES = 8
+LABELLED = 20  # hosts, of this many:
+HOSTS = 1_000
+
+
+def workers(rows: int, most: int = 2) -> Iterator[Figure]:
+    """In this process, then with 1, 2, ... workers on this machine, each a process of one thread.
+
+    The files are those of one archive, plain and of the same size. ``own``: processor time of the
+    process that asks and of the scheduler in it, which more workers do not share.
+    """
+    from distributed import LocalCluster
+
+    from training import cluster
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = traffic.Traffic(HOSTS)
+        for number in range(FILES):
+            traffic.conn_log(folder / f"conn.{number}.log", rows // FILES, source)
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        yield "archive.bytes", size / rows, "B/row"
+        yield from _figures(folder, rows, "here", None)
+        for number in range(1, most + 1):
+            with (
+                LocalCluster(number, threads_per_worker=1, dashboard_address=None) as local,
+                cluster.connected(local.scheduler_address) as each,
+            ):
+                assert each is not None
+                list(each(_warm, range(4 * number)))
+                yield from _figures(folder, rows, f"{number}_workers", each)
+                pids = [nanny.pid for nanny in local.workers.values()]
+                yield f"archive.memory.{number}_workers", max(map(highest, pids)) / 1e6, "MB/worker"
+
+
+def _figures(folder: Path, rows: int, name: str, each: Each | None) -> Iterator[Figure]:
+    from training import dataset
+    from training.evaluate import evaluate
+    from training.labels import Label
+
+    pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
+    labels = [Label(traffic.mac(n), f"Device_{n}", "thing") for n in range(LABELLED)]
+    began, own = time.perf_counter(), time.process_time()
+    sessions, _ = dataset.load([folder], labels, pools, each=each)
+    yield f"archive.read.{name}", rows / (time.perf_counter() - began), "rows/s"
+    yield f"archive.read.own.{name}", rows / (time.process_time() - own), "rows/cpu-s"
+    scorer = Scorer(config.shipped("default"))
+    began = time.perf_counter()
+    figures = evaluate(scorer, sessions, each)
+    yield (
+        f"archive.evaluate.{name}",
+        figures["windows"] / (time.perf_counter() - began),
+        "windows/s",
+    )
+
+
+def _warm(_: int) -> str:
+    """Has a worker load what the first task would else wait for."""
+    from training import evaluate
+
+    return evaluate.__name__

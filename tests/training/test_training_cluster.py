@@ -1,0 +1,260 @@
+"""What a Dask cluster's workers make of an archive is what one process does, also if they die."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("distributed")
+
+from distributed import Client, LocalCluster
+
+import nba_broker
+from nba_broker import config, conn_log
+from nba_broker.errors import ArchiveError, ConfigError, ModelError
+from nba_broker.pools import Database, Pools
+from nba_broker.scorer import Scorer
+from nba_broker.sequences import Schedule, Windows
+from training import cluster, dataset, labels
+from training.cli import main
+from training.dataset import LabelledSessions
+from training.evaluate import evaluate
+
+MODEL = config.shipped("default")
+EVERY = Schedule(length=8, min_sessions=3)
+HOSTS = {f"10.0.0.{n}": f"02:00:00:00:00:{n:02x}" for n in range(1, 6)}
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with two workers, each a process."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as local:
+        yield local.scheduler_address
+
+
+@pytest.fixture
+def each(scheduler: str) -> Iterator[conn_log.Each]:
+    with cluster.connected(scheduler) as found:
+        assert found is not None
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight conn logs of five hosts, rows in no order, MACs known late, one log cut off; labels."""
+    folder = tmp_path_factory.mktemp("site")
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        lines = ["#separator \\x09", "#path\tconn"]
+        lines.append("#fields\tts\tuid\tid.orig_h\tid.resp_h\tid.resp_p\torig_l2_addr")
+        for n, ts in enumerate(rng.uniform(number * 1000, number * 1000 + 1500, 300).round(1)):
+            host = rng.choice(list(HOSTS))
+            mac = HOSTS[host] if ts > 2000 and n % 3 else "-"
+            dst = f"{rng.integers(1, 200)}.1.1.{rng.integers(1, 4)}"
+            lines.append(f"{ts:.6f}\tC{number}x{n}\t{host}\t{dst}\t443\t{mac}")
+        lines.append("torn")
+        (folder / f"conn.{number}.log").write_text("\n".join(lines) + "\n")
+    (folder / "conn.9.log").write_text("no log\n")
+    rows = [f"{mac},Device_{mac[-1]},thing" for mac in HOSTS.values()]
+    (folder / "labels.csv").write_text("\n".join(["host,device,category", *rows]) + "\n")
+    return folder
+
+
+def load(site: Path, each: conn_log.Each | None = None) -> tuple[LabelledSessions, dataset.Origin]:
+    pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
+    return dataset.load([site], labels.read([site / "labels.csv"]), pools, each=each)
+
+
+def windows(sessions: LabelledSessions) -> tuple[Windows]:
+    return (sessions.windows(EVERY),)
+
+
+def assert_same(one: LabelledSessions, other: LabelledSessions) -> None:
+    assert one.table == other.table
+    for name in ("ts", "series", "pool", "dport"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def assert_same_windows(one: Windows, other: Windows) -> None:
+    for name in ("slot", "index", "count", "pool", "interval", "dport"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def killing(each: conn_log.Each, scheduler: str, after: int, killed: list[int]) -> conn_log.Each:
+    """As ``each``, but a worker is killed when so many items have been handed out: some are done,
+    and not yet asked for, some are not."""
+
+    def kill(items: Iterable[Any]) -> Iterator[Any]:
+        for number, item in enumerate(items):
+            if number == after:
+                killed.append(kill_one(scheduler))
+            yield item
+
+    return lambda function, items: each(function, kill(items))
+
+
+def kill_one(scheduler: str) -> int:
+    with Client(scheduler, set_as_default=False) as client:
+        pid = min(client.run(os.getpid).values())
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def test_workers_read_the_same_archive(site: Path, each: conn_log.Each) -> None:
+    here, there = (conn_log.read([site], memory=1 << 16, each=one) for one in (None, each))
+    assert here.report.skipped_in == there.report.skipped_in != {}
+    assert here.report.rows == there.report.rows == 8 * 301
+    assert len(here.report.errors) == len(there.report.errors) == 1
+    assert here.logs == there.logs
+    for name in ("addresses", "macs"):
+        assert getattr(here, name).tolist() == getattr(there, name).tolist()
+    for one, other in zip(here.rows(), there.rows(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_workers_make_the_same_windows(
+    site: Path, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_TOGETHER", 500)  # so that there is more than one part
+    sessions, origin = load(site)
+    there, same = load(site, each)
+    assert_same(sessions, there)
+    assert origin.fingerprint == same.fingerprint
+    (made,) = sessions.apart(windows, each)
+    assert_same_windows(made, sessions.windows(EVERY))
+
+
+def test_an_evaluation_has_the_same_figures_wherever_it_runs(
+    site: Path, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_TOGETHER", 500)
+    sessions, _ = load(site)
+    assert evaluate(Scorer(MODEL), sessions) == evaluate(Scorer(MODEL), sessions, each)
+
+
+def test_a_worker_that_is_killed_costs_no_session(
+    site: Path, scheduler: str, each: conn_log.Each
+) -> None:
+    killed: list[int] = []
+    there, origin = load(site, killing(each, scheduler, 3, killed))
+    sessions, same = load(site)
+    assert_same(sessions, there)
+    assert origin.fingerprint == same.fingerprint
+    with Client(scheduler, set_as_default=False) as client:
+        assert killed
+        assert killed[0] not in client.run(os.getpid).values()
+
+
+def test_a_worker_that_is_killed_costs_no_window(
+    site: Path, scheduler: str, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_TOGETHER", 500)
+    sessions, _ = load(site)
+    killed: list[int] = []
+    (made,) = sessions.apart(windows, killing(each, scheduler, 2, killed))
+    assert killed
+    assert_same_windows(made, sessions.windows(EVERY))
+
+
+def test_results_come_in_order_whichever_is_ready_first(each: conn_log.Each) -> None:
+    assert list(each(_sleepy, [0.4, 0.0, 0.2, 0.0, 0.1, 0.0])) == [0.4, 0.0, 0.2, 0.0, 0.1, 0.0]
+
+
+def test_a_part_that_kills_every_worker_is_one_clear_error(each: conn_log.Each) -> None:
+    with pytest.raises(ArchiveError, match="enough memory"):
+        list(each(_deadly, ["anything"]))
+
+
+def test_a_file_that_a_worker_cannot_see_is_an_error_and_not_left_out(
+    site: Path, each: conn_log.Each, tmp_path: Path
+) -> None:
+    path = tmp_path / "conn.log"
+    path.write_text((site / "conn.0.log").read_text())
+
+    def vanishing(function: Callable[[Path], Any], items: Iterable[Path]) -> Iterable[Any]:
+        path.unlink()
+        return each(function, items)
+
+    with pytest.raises(ArchiveError, match=r"conn\.log: not readable on .*same path"):
+        conn_log.read([site / "conn.1.log", path], each=vanishing)
+
+
+def test_standard_input_is_of_this_process_alone(each: conn_log.Each) -> None:
+    with pytest.raises(ArchiveError, match="standard input"):
+        conn_log.read(["-"], each=each)
+
+
+def test_a_worker_with_another_model_under_the_same_name_is_an_error(
+    site: Path, model_folder: Callable[..., Path], each: conn_log.Each
+) -> None:
+    scorer = Scorer(model_folder())
+    model_folder(thresholds={"identified": 0.9, "known": 0.0})
+    sessions, _ = load(site)
+    with pytest.raises(ModelError, match="not the same model"):
+        evaluate(scorer, sessions, each)
+
+
+def test_a_worker_of_another_version_is_an_error(
+    scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nba_broker, "__version__", "99.0")
+    with pytest.raises(ConfigError, match=r"99\.0 here and .* on tcp://"):
+        cluster.Cluster(scheduler)
+
+
+def test_the_command_takes_a_scheduler(site: Path, scheduler: str, tmp_path: Path) -> None:
+    line = ["evaluate", str(site), "--labels", str(site / "labels.csv"), "--model", str(MODEL)]
+    assert main([*line, "--json", str(tmp_path / "here")]) == 0
+    assert main([*line, "--json", str(tmp_path / "there"), "--scheduler", scheduler]) == 0
+    here, there = (json.loads((tmp_path / name).read_text()) for name in ("here", "there"))
+    assert here == there
+    assert here["windows"] > 1000
+
+
+def test_a_scheduler_that_does_not_answer_is_one_clear_error(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "_PATIENCE", "1s")
+    line = ["fit", str(site), "--labels", "l", "--out", "o", "--scheduler", "tcp://127.0.0.1:1"]
+    assert main(line) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("nba-train: --scheduler tcp://127.0.0.1:1: ")
+    assert error.count("\n") == 1
+
+
+def test_fourteen_days_are_the_same_on_three_workers_one_of_which_is_killed(data: Path) -> None:
+    site = data / "lsif"
+    sessions, origin = load(site)
+    killed: list[int] = []
+    with (
+        LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=None) as local,
+        cluster.connected(local.scheduler_address) as each,
+    ):
+        assert each is not None
+        there, same = load(site, killing(each, local.scheduler_address, 7, killed))
+        (made,) = there.apart(windows, killing(each, local.scheduler_address, 2, killed))
+        figures = evaluate(Scorer(MODEL), there, each)
+    assert len(killed) == 2
+    assert_same(sessions, there)
+    assert origin == same
+    assert_same_windows(made, sessions.windows(EVERY))
+    assert figures == evaluate(Scorer(MODEL), sessions)
+
+
+def _sleepy(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def _deadly(_: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
