@@ -9,22 +9,23 @@ from pathlib import Path
 
 from benchmarks import traffic
 from benchmarks.offline import Figure
-from benchmarks.processes import highest
+from benchmarks.processes import highest, processor
 from nba_broker import config
 from nba_broker.conn_log import Each
 from nba_broker.pools import Database, Pools
 from nba_broker.scorer import Scorer
 
 FILES = 8
-LABELLED = 20  # hosts, of this many:
+LABELLED = 50  # hosts, of this many:
 HOSTS = 1_000
 
 
 def workers(rows: int, most: int = 2) -> Iterator[Figure]:
     """In this process, then with 1, 2, ... workers on this machine, each a process of one thread.
 
-    The files are those of one archive, plain and of the same size. ``own``: processor time of the
-    process that asks and of the scheduler in it, which more workers do not share.
+    The files are those of one archive, plain and of the same size. ``own``: in processor time of
+    the process that asks and of the scheduler in it, which more workers do not share; ``theirs``:
+    in that of the workers.
     """
     from distributed import LocalCluster
 
@@ -37,7 +38,7 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
             traffic.conn_log(folder / f"conn.{number}.log", rows // FILES, source)
         size = sum(file.stat().st_size for file in folder.iterdir())
         yield "archive.bytes", size / rows, "B/row"
-        yield from _figures(folder, rows, "here", None)
+        yield from _figures(folder, rows, "here", None, [])
         for number in range(1, most + 1):
             with (
                 LocalCluster(number, threads_per_worker=1, dashboard_address=None) as local,
@@ -45,22 +46,27 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
             ):
                 assert each is not None
                 list(each(_warm, range(4 * number)))
-                yield from _figures(folder, rows, f"{number}_workers", each)
                 pids = [nanny.pid for nanny in local.workers.values()]
+                yield from _figures(folder, rows, f"{number}_workers", each, pids)
                 yield f"archive.memory.{number}_workers", max(map(highest, pids)) / 1e6, "MB/worker"
 
 
-def _figures(folder: Path, rows: int, name: str, each: Each | None) -> Iterator[Figure]:
+def _figures(
+    folder: Path, rows: int, name: str, each: Each | None, pids: list[int]
+) -> Iterator[Figure]:
     from training import dataset
     from training.evaluate import evaluate
     from training.labels import Label
 
     pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
     labels = [Label(traffic.mac(n), f"Device_{n}", "thing") for n in range(LABELLED)]
-    began, own = time.perf_counter(), time.process_time()
+    began, own, theirs = time.perf_counter(), time.process_time(), sum(map(processor, pids))
     sessions, _ = dataset.load([folder], labels, pools, each=each)
     yield f"archive.read.{name}", rows / (time.perf_counter() - began), "rows/s"
     yield f"archive.read.own.{name}", rows / (time.process_time() - own), "rows/cpu-s"
+    if pids:
+        theirs = sum(map(processor, pids)) - theirs
+        yield f"archive.read.theirs.{name}", rows / theirs, "rows/cpu-s"
     scorer = Scorer(config.shipped("default"))
     began = time.perf_counter()
     figures = evaluate(scorer, sessions, each)

@@ -554,7 +554,12 @@ def _blocks(path: str | Path) -> Iterator[tuple[_Block, int]]:
     if parquet.is_parquet(path):
         _require_conn_log(path, "", parquet.columns(path))
         for table in parquet.batches(path, {*_COLUMNS, "_path"}):
-            yield _parquet_block(path, table), len(table)
+            try:
+                block = _parquet_block(path, table)
+            except pa.ArrowException as error:
+                why = str(error).partition("\n")[0]
+                raise ArchiveError(f"a column of a type that is none of Zeek's ({why})") from None
+            yield block, len(table)
         return
     with zeek_log.open_log(path) as stream:
         for header, body in zeek_log.segments(stream):
@@ -672,6 +677,8 @@ def _parquet_block(path: str | Path, table: pa.Table) -> _Block:
 
 def _lake_texts(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     """As :func:`_dictionary`; "" where the value is null, or unset as Zeek writes it."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.cast(pa.binary())  # it may not be UTF-8, whatever it is called
     array = column.dictionary_encode("encode").unify_dictionaries().combine_chunks()
     return array.indices.to_numpy(), [_lake_text(one) for one in array.dictionary.to_pylist()]
 

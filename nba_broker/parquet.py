@@ -54,7 +54,11 @@ def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:
 def rows(path: str | Path) -> Iterator[dict[str, Any]]:
     """The rows as dictionaries without what is unset; raises as :func:`batches`."""
     for table in batches(path, columns(path)):
-        for row in table.to_pylist():
+        try:
+            found = table.to_pylist()
+        except UnicodeDecodeError as error:
+            raise _damaged(error) from None
+        for row in found:
             yield {name: value for name, value in row.items() if value is not None}
 
 

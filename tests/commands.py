@@ -54,17 +54,22 @@ RUN_ELSEWHERE = {
     " --model /etc/nba/model --out candidate --json refresh.json --html refresh.html": (
         "tests/training/test_training_refresh.py"
     ),
+    "nba-train evaluate /lake/zeek --labels labels.csv --model mymodel --json report.json"
+    " --scheduler tcp://scheduler:8786": "tests/training/test_training_cluster.py",
 }
 """Run by a test that needs more than Python, which is skipped without that."""
 
 _CLUSTER = "needs an OpenSearch cluster"
 _NETWORK = "fetches packages from the Internet"
 _ROOT = "changes the system, as root"
+_DASK = "opens a port; tests/training/test_training_cluster.py starts the same on loopback"
 _LSIF = "needs traffic that is not in the repository, and up to hours"
 _SENSOR = "needs a sensor; tests/unit/test_worker.py runs a worker with a shadow"
 _SOC = "needs an installation of that product"
 
 NOT_RUN = {
+    "dask scheduler --host tcp://10.0.0.1:8786": _DASK,
+    "dask worker tcp://10.0.0.1:8786 --nworkers 16 --nthreads 1": _DASK,
     "make demo": _NETWORK,
     "make test": "is what runs the tests",
     "pip install 'nba-broker[train]'": _NETWORK,

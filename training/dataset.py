@@ -19,7 +19,7 @@ from nba_broker.scorer import Class
 from nba_broker.sequences import Schedule, Sequences, Windows
 from training.labels import Label
 
-_TOGETHER = 32_768  # sessions: their windows at every session take 25 MB
+_TOGETHER = 16_384  # sessions: their windows at every session take 13 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)

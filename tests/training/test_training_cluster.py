@@ -23,6 +23,7 @@ from nba_broker.errors import ArchiveError, ConfigError, ModelError
 from nba_broker.pools import Database, Pools
 from nba_broker.scorer import Scorer
 from nba_broker.sequences import Schedule, Windows
+from tests.commands import RUN_ELSEWHERE, words
 from training import cluster, dataset, labels
 from training.cli import main
 from training.dataset import LabelledSessions
@@ -213,12 +214,22 @@ def test_a_worker_of_another_version_is_an_error(
 
 
 def test_the_command_takes_a_scheduler(site: Path, scheduler: str, tmp_path: Path) -> None:
-    line = ["evaluate", str(site), "--labels", str(site / "labels.csv"), "--model", str(MODEL)]
-    assert main([*line, "--json", str(tmp_path / "here")]) == 0
-    assert main([*line, "--json", str(tmp_path / "there"), "--scheduler", scheduler]) == 0
-    here, there = (json.loads((tmp_path / name).read_text()) for name in ("here", "there"))
-    assert here == there
-    assert here["windows"] > 1000
+    [shown] = [
+        command for command, test in RUN_ELSEWHERE.items() if test.endswith(Path(__file__).name)
+    ]
+    instead = {
+        "/lake/zeek": str(site),
+        "labels.csv": str(site / "labels.csv"),
+        "mymodel": str(MODEL),
+        "report.json": str(tmp_path / "there"),
+        "tcp://scheduler:8786": scheduler,
+    }
+    assert main(words(shown, **instead)) == 0
+    here = ["evaluate", str(site), "--labels", str(site / "labels.csv"), "--model", str(MODEL)]
+    assert main([*here, "--json", str(tmp_path / "here")]) == 0
+    one, other = (json.loads((tmp_path / name).read_text()) for name in ("here", "there"))
+    assert one == other
+    assert one["windows"] > 1000
 
 
 def test_a_scheduler_that_does_not_answer_is_one_clear_error(

@@ -198,6 +198,24 @@ def test_damage_inside_a_file_costs_only_what_lies_behind_it(tmp_path: Path) -> 
     assert len(archive.report.errors) == 1
 
 
+def test_text_that_is_not_utf_8_costs_its_row_alone(tmp_path: Path) -> None:
+    table = lake([row(1.5), row(2.5)])
+    place = table.column_names.index("id.resp_h")
+    hosts = pa.array([b"8.8.8.8", b"\xff"], pa.binary()).view(pa.string())
+    path = keep(tmp_path, table.set_column(place, "id.resp_h", hosts))
+    assert sessions(path) == ONE
+    assert conn_log.read([path]).report.skipped == 1
+
+
+def test_a_column_of_another_type_is_one_clear_error(tmp_path: Path) -> None:
+    table = lake([row()])
+    place = table.column_names.index("uid")
+    path = keep(tmp_path, table.set_column(place, "uid", [[{"a": [1]}]]))
+    with pytest.raises(ArchiveError, match=r"part-0\.parquet: a column of a type") as error:
+        conn_log.read([path])
+    assert "\n" not in str(error.value)
+
+
 def test_score_takes_a_lake_as_it_takes_logs(tmp_path: Path) -> None:
     rows = [row(float(at), id__resp_h=f"8.8.8.{at % 7}") for at in range(1, 80)]
     save(tmp_path / "logs", tsv(rows))
