@@ -202,3 +202,31 @@ def test_lives_are_the_same_sessions_as_of_hosts_met_anew(archive) -> None:
     assert sorted(np.bincount(lives.series)) == [1, 1, 3, 3]
     assert lives.ts.tolist() == sessions.ts.tolist()
     assert lives.windows(Schedule(3, 3)).slot.tolist() == [0, 1]
+
+
+@settings(max_examples=30, deadline=None)
+@given(series=st.lists(st.integers(0, 6), min_size=1, max_size=60), together=st.integers(1, 30))
+def test_windows_of_some_series_at_a_time_are_those_of_all_at_once(
+    series: list[int], together: int
+) -> None:
+    size = len(series)
+    sessions = dataset.LabelledSessions(
+        ts=np.arange(size, dtype=float),
+        series=np.array(series),
+        pool=np.arange(size, dtype=np.int32),
+        dport=np.zeros(size, np.int32),
+        labels=tuple(Label(f"10.0.0.{n}", f"Device_{n}", "thing") for n in range(7)),
+        table=[f"as:{n}" for n in range(size)],
+    )
+    every = Schedule(length=4, min_sessions=2)
+    whole = sessions.windows(every)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "_TOGETHER", together)
+        made, ts = sessions.apart(lambda some: (some.windows(every), _ends(some, every)))
+    for name in ("slot", "index", "count", "pool", "interval", "dport"):
+        assert np.array_equal(getattr(made, name), getattr(whole, name))
+    assert np.array_equal(ts, sessions.ts[whole.index])
+
+
+def _ends(sessions: dataset.LabelledSessions, every: Schedule) -> np.ndarray:
+    return sessions.ts[sessions.windows(every).index]

@@ -8,7 +8,7 @@ import pytest
 from nba_broker.errors import ArchiveError
 from nba_broker.messages import port_code
 from nba_broker.scorer import Scorer
-from training import card
+from training import card, dataset
 from training.dataset import LabelledSessions
 from training.evaluate import evaluate
 from training.labels import Label
@@ -86,3 +86,12 @@ def test_each_host_and_day_has_an_answer_and_what_a_worker_says_at_its_end(model
 def test_too_few_sessions_for_any_decision_are_one_clear_error(model_folder) -> None:
     with pytest.raises(ArchiveError, match="the 4 sessions that the model needs"):
         evaluate(Scorer(model_folder()), sessions([0] * 3, [0] * 3))
+
+
+def test_hosts_without_any_decision_change_nothing_for_the_others(
+    model_folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = Scorer(model_folder())
+    together = evaluate(scorer, sessions([0] * 12 + [1] * 3, [0] * 12 + [1] * 3))
+    monkeypatch.setattr(dataset, "_TOGETHER", 1)  # each host by itself
+    assert evaluate(scorer, sessions([0] * 12 + [1] * 3, [0] * 12 + [1] * 3)) == together
