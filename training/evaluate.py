@@ -39,7 +39,7 @@ def evaluate(
     others = [one for one in sessions.classes() if one.device not in known]
     asked = partial(_asked, scorer)
     if each is not None:
-        asked = partial(_asked_elsewhere, scorer.folder.absolute(), manifest)
+        asked = partial(_asked_elsewhere, scorer.folder.absolute(), manifest.raw)
     windows, *answers = sessions.apart(asked, each or map)
     if not len(windows):
         raise ArchiveError(
@@ -74,11 +74,11 @@ def _asked(scorer: Scorer, sessions: LabelledSessions) -> tuple[Windows, *tuple[
 
 
 def _asked_elsewhere(
-    folder: Path, manifest: Manifest, sessions: LabelledSessions
+    folder: Path, manifest: dict[str, Any], sessions: LabelledSessions
 ) -> tuple[Windows, *tuple[np.ndarray, ...]]:
     """The same in another process, which has to find the same model; raises ModelError."""
     scorer = Scorer(folder)
-    if scorer.manifest != manifest:
+    if scorer.manifest.raw != manifest:
         raise ModelError(f"{folder}: not the same model on {os.uname().nodename} as where it began")
     return _asked(scorer, sessions)
 
