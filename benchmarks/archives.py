@@ -41,7 +41,7 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
         yield from _figures(folder, rows, "here", None, [])
         for number in range(1, most + 1):
             with (
-                LocalCluster(number, threads_per_worker=1, dashboard_address=None) as local,
+                LocalCluster(number, threads_per_worker=1, dashboard_address=":0") as local,
                 cluster.connected(local.scheduler_address) as each,
             ):
                 assert each is not None

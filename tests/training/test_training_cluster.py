@@ -38,7 +38,7 @@ HOSTS = {f"10.0.0.{n}": f"02:00:00:00:00:{n:02x}" for n in range(1, 6)}
 def scheduler() -> Iterator[str]:
     """The address of a scheduler with two workers, each a process."""
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as local:
         yield local.scheduler_address
 
@@ -248,7 +248,7 @@ def test_fourteen_days_are_the_same_on_three_workers_one_of_which_is_killed(data
     sessions, origin = load(site)
     killed: list[int] = []
     with (
-        LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=None) as local,
+        LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=":0") as local,
         cluster.connected(local.scheduler_address) as each,
     ):
         assert each is not None
