@@ -72,20 +72,20 @@ function bench_batch()
 
 	bench_given += batch_size;
 	bench_left -= batch_size < bench_left ? batch_size : bench_left;
-	seen_sessions += batch_size;
+	shares[0]$seen_sessions += batch_size;
 
 	if ( bench_single )
 		{
 		for ( i in ts )
-			Cluster::publish(sessions_topic, NBA::bench_session, ts[i], prepared$host[i],
-			    prepared$uid[i], prepared$mac[i], prepared$dst[i],
-			    prepared$dport[i]);
+			Cluster::publish(sessions_topic_prefix + "0/", NBA::bench_session, ts[i],
+			    prepared$host[i], prepared$uid[i], prepared$mac[i],
+			    prepared$dst[i], prepared$dport[i]);
 		return;
 		}
 
-	batch = Batch($ts=ts, $host=prepared$host, $uid=prepared$uid,
+	shares[0]$batch = Batch($ts=ts, $host=prepared$host, $uid=prepared$uid,
 	    $mac=prepared$mac, $dst=prepared$dst, $dport=prepared$dport);
-	flush_batch();
+	flush_batch(shares[0]);
 	}
 
 function bench_owed(): bool
@@ -97,7 +97,7 @@ function bench_owed(): bool
 		return bench_given + batch_size <= bench_rate * interval_to_double(
 		    current_time() - bench_began);
 
-	return bench_single || unacked_batches() < max_unacked;
+	return bench_single || unacked_batches(shares[0]) < max_unacked;
 	}
 
 event NBA::bench_publish()

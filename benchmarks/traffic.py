@@ -99,7 +99,7 @@ def frame(sessions: Sessions, seq: int) -> bytes:
         column("port", [port_name(code) for code in sessions.dport.tolist()]),
     ]
     body = value("vector", [value("string", "NBA::sessions"), value("vector", arguments)])
-    head = {"type": "data-message", "topic": SESSIONS_TOPIC}
+    head = {"type": "data-message", "topic": f"{SESSIONS_TOPIC}0/"}
     content = value("vector", [value("count", 1), value("count", 1), body])
     return json.dumps(head | content, separators=(",", ":")).encode()
 

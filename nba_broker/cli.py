@@ -111,7 +111,7 @@ def _tls(settings: Config) -> ssl.SSLContext | None:
 
 def run(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker run``: the live worker."""
-    name = worker_name()
+    name = worker_name(settings.partition)
     state = snapshot.path_in(settings.state) if settings.state else None
     scorer = metrics.TimedScorer(settings.model)
     pipeline = build_pipeline(settings, worker=name, scorer=scorer, shadow=_shadow(settings))
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
         positions: dict[str, Position] = {}
         if state is not None and state.exists():
             try:
-                positions = snapshot.restore(state, pipeline)
+                positions = snapshot.restore(state, pipeline, settings.partition)
                 LOG.info("%d hosts taken up from %s", pipeline.hosts, state)
             except SnapshotError as error:
                 LOG.error("%s; moved to %s, starting empty", error, snapshot.set_aside(state))
@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
                     settings, worker=name, scorer=scorer, shadow=_shadow(settings)
                 )
         worker = Worker(
-            Link(settings.url, tls=_tls(settings)),
+            Link(settings.url, partition=settings.partition, tls=_tls(settings)),
             pipeline,
             name=name,
             databases=settings.pools,
@@ -353,7 +353,7 @@ def model(arguments: argparse.Namespace, settings: Config) -> int:
 
 def examine(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker doctor``: exit status 1 when there is something to do."""
-    link = Link(settings.url, tls=_tls(settings))
+    link = Link(settings.url, partition=None, tls=_tls(settings))
     status = 0
     for finding in doctor.examine(settings, link):
         print(finding, flush=True)
@@ -388,6 +388,9 @@ def _parser() -> argparse.ArgumentParser:
     zeek.add_argument("--cert", metavar="F", help="client certificate")
     zeek.add_argument("--key", metavar="F", help="its key")
     zeek.add_argument("--state", metavar="DIR", help="keep the hosts' state over restarts here")
+    zeek.add_argument(
+        "--partition", metavar="N", help="take the hosts of this one of NBA::partitions (default 0)"
+    )
 
     replies = argparse.ArgumentParser(add_help=False)
     replies.add_argument("--answers", metavar="F.csv", help="the analysts' answers")

@@ -14,6 +14,9 @@ from typing import Any
 from nba_broker.errors import ConfigError
 from nba_broker.pools import Network
 
+MAX_PARTITIONS = 1000
+"""As many as names on the wire have room for, see docs/wire.md."""
+
 ENVIRONMENT_PREFIX = "NBA_"
 
 
@@ -23,6 +26,9 @@ class Config:
 
     url: str = "ws://127.0.0.1:27758/v1/messages/json"
     """Zeek's WebSocket API: where NBA::listen_port listens, loopback unless TLS is set up."""
+
+    partition: int = 0
+    """Whose sessions this worker takes, where NBA::partitions says that several share the hosts."""
 
     model: Path = Path()
     """A folder that nba-train wrote; the shipped model by default."""
@@ -75,6 +81,8 @@ class Config:
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
             raise ConfigError("cert and key go together: set both or none")
+        if not 0 <= self.partition < MAX_PARTITIONS:
+            raise ConfigError(f"partition must be from 0 to {MAX_PARTITIONS - 1}")
         if not 16 <= self.max_hosts <= 10_000_000:
             raise ConfigError("max_hosts must be from 16 to 10,000,000")
         if not (self.reorder >= 0 and self.reminder >= 0):

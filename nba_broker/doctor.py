@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from nba_broker import snapshot, zeek_process
 from nba_broker.config import Config
 from nba_broker.errors import ConfigError, LinkError, MessageError, NBAError
 from nba_broker.identity import Identity
-from nba_broker.link import Hello, Link, SessionBatch, decode
+from nba_broker.link import Hello, Link, SessionBatch, decode, partition_of
 from nba_broker.pools import Database
 from nba_broker.scorer import Manifest, Scorer
 
@@ -44,7 +45,8 @@ class Heard:
 
     workers: set[str] = field(default_factory=set)
     clocks: dict[str, float] = field(default_factory=dict)  # node -> its clock less this one's
-    skipped: dict[str, list[int]] = field(default_factory=dict)  # node -> first and last count
+    # By node and partition, the first count and the last.
+    skipped: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     identity: Identity = field(default_factory=Identity)
 
     def hear(self, frame: bytes) -> None:
@@ -57,7 +59,8 @@ class Heard:
             self.workers.add(message.worker)
         elif isinstance(message, SessionBatch):
             self.clocks[message.node] = message.now - time.time()
-            counts = self.skipped.setdefault(message.node, [message.skipped, message.skipped])
+            share = message.node, partition_of(message.run)
+            counts = self.skipped.setdefault(share, [message.skipped, message.skipped])
             counts[1] = message.skipped
             sessions, at = message.sessions, 0
             while at < len(sessions):
@@ -240,8 +243,17 @@ def sensors(heard: Heard, expected: set[str]) -> Iterator[Finding]:
         )
         return
     yield Finding(f"worker {', '.join(sorted(heard.workers))}")
-    if len(heard.workers) > 1:
-        yield Finding("more than one worker", "stop all but one")
+    workers = Counter(map(partition_of, heard.workers))
+    several = max(workers) > 0
+    for partition in range(max(workers) + 1):
+        whose = f" of partition {partition}" if several else ""
+        if workers[partition] > 1:
+            yield Finding(f"more than one worker{whose}", "stop all but one")
+        if not workers[partition]:
+            yield Finding(
+                f"no worker{whose} is running, so sensors skip its hosts",
+                f"start nba-broker run --partition {partition}",
+            )
     if not heard.clocks:
         yield Finding(
             "no sensor is heard",
@@ -261,10 +273,17 @@ def sensors(heard: Heard, expected: set[str]) -> Iterator[Finding]:
             )
     for mac in sorted(heard.identity.routers()):
         yield Finding(f"{mac} stands for several hosts, told apart by lease or address")
-    for node, (first, last) in sorted(heard.skipped.items()):
-        if last > first:
+    for partition in sorted(workers):
+        if partition and not any(of == partition for _, of in heard.skipped):
             yield Finding(
-                f"{node} skipped {last - first} sessions meanwhile",
+                f"no sensor has anything for partition {partition}",
+                f"set NBA::partitions to {partition + 1} or more and deploy, or stop its worker",
+            )
+    for (node, partition), (first, last) in sorted(heard.skipped.items()):
+        if last > first:
+            whose = f" of partition {partition}" if several else ""
+            yield Finding(
+                f"{node} skipped {last - first} sessions{whose} meanwhile",
                 "the worker does not keep up: see the capacity planning in docs/operations.md",
             )
 

@@ -33,7 +33,7 @@ from nba_broker.messages import Lease, Sessions, UnknownHosts, Verdict, port_cod
 
 LOG = logging.getLogger(__name__)
 
-SESSIONS_TOPIC = "zeek/nba/sessions/0/"
+SESSIONS_TOPIC = "zeek/nba/sessions/"  # followed by the partition and a slash
 HELLO_TOPIC = "zeek/nba/hello/"
 LEASE_TOPIC = "zeek/nba/lease/"
 VERDICT_TOPIC = "zeek/nba/verdict/"
@@ -45,6 +45,21 @@ MAX_NODES = 1024  # far above any cluster: what is kept for each must not grow w
 MAX_TEXT = 256  # bytes of a string, as the Zeek side checks it
 _LATEST = 4_102_444_800.0  # the year 2100: no session starts later
 _FAR = _LATEST + 86_400.0
+
+
+def partition_of(name: str) -> int:
+    """Which partition a worker or a sensor's run is of: the name of either ends in a slash and the
+    partition, but for partition 0, which adds nothing."""
+    found = _PARTITION.search(name)
+    return int(found[1]) if found else 0
+
+
+def name_in(partition: int, name: str) -> str:
+    """The name of a worker of this partition."""
+    return f"{name}/{partition}" if partition else name
+
+
+_PARTITION = re.compile(r"/([1-9][0-9]{0,2})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,15 +441,28 @@ class Link:
     """One connection after the other to Zeek's WebSocket API.
 
     Retries for ever, with growing pauses that are jittered so that many workers do not return at
-    once. The caller sees nothing but frames.
+    once. The caller sees nothing but frames: of the sessions those of one ``partition``, or all
+    when it is None.
     """
 
-    def __init__(self, url: str, *, tls: ssl.SSLContext | None = None, pause: float = 0.5) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        partition: int | None = 0,
+        tls: ssl.SSLContext | None = None,
+        pause: float = 0.5,
+    ) -> None:
         try:
             parse_uri(url)
         except (InvalidURI, ValueError) as error:
             raise ConfigError(f"url: {error}") from error
         self.url = url
+        # Zeek gives a subscriber of a topic all those that begin like it.
+        sessions = SESSIONS_TOPIC if partition is None else f"{SESSIONS_TOPIC}{partition}/"
+        self._topics = [sessions, HELLO_TOPIC, LEASE_TOPIC]
+        # By it a Zeek that reads a capture tells whose connection has gone.
+        self._application = name_in(partition or 0, "nba-broker")
         self._tls = tls
         self._pause = pause
         self._socket: ClientConnection | None = None
@@ -489,10 +517,10 @@ class Link:
             compression=None,
             max_size=2**25,
             max_queue=(4096, 1024),
-            additional_headers={"X-Application-Name": "nba-broker"},
+            additional_headers={"X-Application-Name": self._application},
             open_timeout=10,
         ) as socket:
-            await socket.send(json.dumps([SESSIONS_TOPIC, HELLO_TOPIC, LEASE_TOPIC]))
+            await socket.send(json.dumps(self._topics))
             said = await asyncio.wait_for(socket.recv(decode=False), 10)
             answer = orjson.loads(said)
             if not isinstance(answer, dict) or answer.get("type") != "ack":

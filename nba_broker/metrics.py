@@ -84,6 +84,11 @@ class WorkerCollector(Collector):
             ("nba_connected", "Whether Zeek is connected", worker.link.connected),
         ):
             yield GaugeMetricFamily(name, text, value=value)
+        partition = GaugeMetricFamily(
+            "nba_partition_info", "Whose hosts the worker has", labels=["partition"]
+        )
+        partition.add_metric([str(worker.partition)], 1)
+        yield partition
         yield from _drift(pipeline.drift)
         if pipeline.shadow is not None:
             yield from _shadow(pipeline.shadow)

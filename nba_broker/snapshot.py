@@ -56,14 +56,17 @@ def path_in(folder: Path) -> Path:
     return folder / FILE
 
 
-def parts(pipeline: Pipeline, positions: dict[str, Position]) -> Iterator[bytes]:
+def parts(
+    pipeline: Pipeline, positions: dict[str, Position], partition: int = 0
+) -> Iterator[bytes]:
     """The state as it stands at each step; between steps the pipeline may go on.
 
-    ``positions``: how far each node's sessions are accounted for.
+    ``positions``: how far each node's sessions are accounted for. ``partition``: whose hosts.
     """
     identity, pools = pipeline.tracker.identity, pipeline.pools
     evidence = pipeline.surprise.evidence
-    yield _line(_header(pipeline) | {"positions": {n: tuple(p) for n, p in positions.items()}})
+    accounted = {node: tuple(position) for node, position in positions.items()}
+    yield _line(_header(pipeline) | {"partition": partition, "positions": accounted})
     start = 0
     while start < identity.capacity:
         names = identity.names(start, start + _PART)
@@ -120,16 +123,17 @@ def write_text(path: Path, name: str, text: str) -> None:
     os.replace(part, path.with_name(name))
 
 
-def restore(path: Path, pipeline: Pipeline) -> dict[str, Position]:
+def restore(path: Path, pipeline: Pipeline, partition: int | None = None) -> dict[str, Position]:
     """Fill a new pipeline and return the positions; slots are given anew, without gaps.
 
     A snapshot of another model is taken up as a worker that runs takes another model over. Raises
-    SnapshotError, after which the pipeline is not to be used, and OSError.
+    SnapshotError, after which the pipeline is not to be used, OSError, and ConfigError when the
+    hosts are of another ``partition`` than this one.
     """
     with path.open("rb") as file:
         end = _verified(path, file)
         try:
-            return _restore(file, end, pipeline)
+            return _restore(path, file, end, pipeline, partition)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
 
@@ -206,13 +210,23 @@ def _verified(path: Path, file: BinaryIO) -> int:
     return end
 
 
-def _restore(file: BinaryIO, end: int, pipeline: Pipeline) -> dict[str, Position]:
+def _restore(
+    path: Path, file: BinaryIO, end: int, pipeline: Pipeline, partition: int | None
+) -> dict[str, Position]:
     identity = pipeline.tracker.identity
     header, manifest, settings = (
         _read_line(file),
         pipeline.scorer.manifest,
         pipeline.policy.settings,
     )
+    theirs = header.get("partition", 0)
+    if not isinstance(theirs, int):
+        raise TypeError("a partition that is no number")
+    if partition not in (None, theirs):
+        raise ConfigError(
+            f"state: {path} has the hosts of partition {theirs}, and this worker is of partition "
+            f"{partition}; give each partition a folder of its own"
+        )
     ours = _header(pipeline)
     another = any(header[name] != ours[name] for name in ("model", "window", "classes"))
     if another:

@@ -43,6 +43,8 @@ from nba_broker.link import (
     encode_status,
     encode_unknown_hosts,
     encode_verdict,
+    name_in,
+    partition_of,
 )
 from nba_broker.messages import Lease, Verdict
 from nba_broker.pipeline import Pipeline
@@ -70,16 +72,17 @@ INBOX = 8192  # frames waiting for the pipeline before the socket is no longer r
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
 
 
-def worker_name() -> str:
-    """A name that no other worker has: host, process and a random part."""
+def worker_name(partition: int = 0) -> str:
+    """A name that no other worker has: host, process, a random part, and the partition."""
     host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())
-    return f"{host[:64]}:{os.getpid()}:{secrets.token_hex(3)}"
+    return name_in(partition, f"{host[:64]}:{os.getpid()}:{secrets.token_hex(3)}")
 
 
 class Worker:
     """Feeds one pipeline from one link; ``databases``, ``answers`` and the ``model`` folder are
     watched for new editions.
 
+    name: what :func:`worker_name` makes; it tells the partition.
     load: makes a scorer of a model folder.
     state: the snapshot's file, written every ``snapshot_interval`` seconds and at the end.
     positions: how far the snapshot that the pipeline began with had accounted for every node.
@@ -103,6 +106,7 @@ class Worker:
         self.link = link
         self.pipeline = pipeline
         self.name = name
+        self.partition = partition_of(name)
         self.ledger = Ledger(positions)
         self.invalid: Counter[str] = Counter()
         self.lag = 0.0
@@ -129,6 +133,7 @@ class Worker:
         self._explained: dict[str, tuple[int, int]] = {}  # lost and skipped, as last logged
         self._explained_at = 0.0
         self._routers = pipeline.routers.copy()  # as last logged
+        self._alone = False  # whether it was logged that no sensor has this partition
         self._saving = asyncio.Lock()
         self._publishing = asyncio.Lock()
         self._wanted = asyncio.Event()
@@ -250,7 +255,7 @@ class Worker:
 
     async def _meet(self, other: str) -> None:
         """Two workers would both be acknowledged, and log everything twice: the later one goes."""
-        if other == self.name:
+        if other == self.name or partition_of(other) != self.partition:
             return
         now = time.monotonic()
         if other not in self._rivals and len(self._rivals) >= RIVALS:
@@ -388,6 +393,14 @@ class Worker:
                 mac,
             )
         self._routers = routers
+        silent = self.link.connected and not (rejoined or self.ledger.accounts)
+        if self.partition and silent and not self._alone:
+            self._alone = True
+            LOG.warning(
+                "no sensor has anything for partition %d; is NBA::partitions at least %d?",
+                self.partition,
+                self.partition + 1,
+            )
         for line in self.pipeline.drift.warnings():
             LOG.warning("%s", line)
         shadow = self.pipeline.shadow
@@ -428,7 +441,7 @@ class Worker:
         if self._state is None:
             return
         async with self._saving:
-            parts = snapshot.parts(self.pipeline, self.ledger.positions())
+            parts = snapshot.parts(self.pipeline, self.ledger.positions(), self.partition)
             # Each part is one more piece of work in the pipeline's queue.
             pulled = iter(lambda: self._thread.submit(next, parts, b"").result(), b"")
             try:

@@ -60,8 +60,8 @@ export {
 	## on to the logging framework.
 	global log_device: event(rec: DeviceInfo);
 
-	## Verdicts beyond this rate are refused and counted. Not applied while reading a capture,
-	## where they come as fast as the worker can compute.
+	## Verdicts beyond this rate, times :zeek:see:`NBA::partitions`, are refused and counted. Not
+	## applied while reading a capture, where they come as fast as the worker can compute.
 	option max_verdicts_per_second = 1000;
 
 	## For how many hosts :zeek:see:`NBA::device_of` remembers the device.
@@ -138,7 +138,8 @@ function too_many_verdicts(): bool
 		verdicts_this_second = 0;
 		}
 
-	return ++verdicts_this_second > max_verdicts_per_second && ! offline;
+	return ++verdicts_this_second > max_verdicts_per_second * partitions
+	    && ! offline;
 	}
 
 function refuse_verdict(why: string)
@@ -193,7 +194,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || ! is_short(uids) )
 		why = "too long a text";
 	else if ( is_manager && too_many_verdicts() )
-		why = fmt("being more than %d in a second", max_verdicts_per_second);
+		why = fmt("being more than %d in a second", max_verdicts_per_second *
+		    partitions);
 
 	if ( why != "" )
 		{

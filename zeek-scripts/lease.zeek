@@ -1,4 +1,4 @@
-##! Tells the worker which MAC address DHCP has lent an address to.
+##! Tells all workers which MAC address DHCP has lent an address to.
 
 @load base/protocols/dhcp
 @load ./main
@@ -20,7 +20,7 @@ function client_name(rec: DHCP::Info): string
 
 event DHCP::log_dhcp(rec: DHCP::Info)
 	{
-	if ( ! active || ! worker_lives() )
+	if ( ! active || ! any_worker_lives() )
 		return;
 
 	if ( ! rec?$assigned_addr || ! rec?$mac || rec$mac == "" )

@@ -12,7 +12,7 @@ export {
 	##
 	## node: The name of the sensor.
 	##
-	## run: Unique to the sensor's process.
+	## run: Unique to the sensor's process and the partition, see :zeek:see:`NBA::partition_of`.
 	##
 	## seq: The number of this batch; a run starts at 1.
 	##
@@ -40,7 +40,7 @@ export {
 
 	## Worker to all: it lives. Sent when it joins and every few seconds.
 	##
-	## worker: The worker's name.
+	## worker: The worker's name, which tells its partition, see :zeek:see:`NBA::partition_of`.
 	global hello: event(worker: string);
 
 	## Worker to sensor: it has processed all batches up to this one.
@@ -89,8 +89,8 @@ export {
 	global unknown_hosts: event(ts: double, worker: string, hosts: count,
 	    kinds: vector of string);
 
-	## Where :zeek:see:`NBA::sessions` goes. The last part is a partition, by now always 0.
-	const sessions_topic = "zeek/nba/sessions/0/";
+	## Where :zeek:see:`NBA::sessions` goes, followed by the partition and a slash.
+	const sessions_topic_prefix = "zeek/nba/sessions/";
 
 	## Where :zeek:see:`NBA::hello` comes from.
 	const hello_topic = "zeek/nba/hello/";
@@ -106,6 +106,11 @@ export {
 
 	## Where :zeek:see:`NBA::worker_status` and :zeek:see:`NBA::unknown_hosts` come from.
 	const status_topic = "zeek/nba/status/";
+
+	## How many workers share the hosts. Each is of one partition, counted from 0, and every host
+	## is in one: see :zeek:see:`NBA::routers`. All nodes need the same number, and another one
+	## moves hosts to workers that do not know them yet, so it cannot be changed while Zeek runs.
+	const partitions = 1 &redef;
 
 	## Whether a worker is to be fed from a capture read with ``zeek -r``. Without it the package
 	## does nothing there. Needs standalone.zeek.
@@ -139,11 +144,21 @@ export {
 	## zeek_init() on.
 	global offline = F;
 
+	## Which partition a worker or a sensor's run is of: the name of either ends in a slash and the
+	## partition, but for partition 0, which adds nothing.
+	##
+	## name: The name.
+	##
+	## Returns: The partition, from 0 to 999.
+	global partition_of: function(name: string): count;
+
 	## Whether a worker is there to talk to.
+	##
+	## partition: The worker's partition.
 	##
 	## Returns: True from its first :zeek:see:`NBA::hello` on, until it has been silent for
 	##          :zeek:see:`NBA::worker_timeout`; with a capture, until it closes its WebSocket.
-	global worker_lives: function(): bool;
+	global worker_lives: function(partition: count): bool;
 
 	## Called on every node when a worker joins, or comes back.
 	##
@@ -154,21 +169,53 @@ export {
 # Whether this node opens the port for the worker; standalone.zeek makes a single Zeek do so.
 const listening = Cluster::is_enabled() && is_manager &redef;
 
-global current_worker = "";
-global last_hello = double_to_time(0.0);
+const max_partitions = 1000;
 
-function worker_lives(): bool
+# By partition.
+global current_worker: table[count] of string;
+global last_hello: table[count] of time;
+
+function partition_of(name: string): count
 	{
-	if ( current_worker == "" )
+	if ( name != /.*\/[1-9][0-9]{0,2}/ )
+		return 0;
+
+	local parts = split_string(name, /\//);
+	return to_count(parts[|parts| - 1]);
+	}
+
+# What partition_of() undoes.
+function name_in(partition: count, name: string): string
+	{
+	return partition == 0 ? name : fmt("%s/%d", name, partition);
+	}
+
+function worker_lives(partition: count): bool
+	{
+	if ( partition !in last_hello )
 		return F;
 
 	# A capture has a clock of its own, which stands still or jumps; there the worker's
 	# WebSocket tells whether it lives.
-	return reading_traces() || current_time() - last_hello < worker_timeout;
+	return reading_traces()
+	    || current_time() - last_hello[partition] < worker_timeout;
+	}
+
+function any_worker_lives(): bool
+	{
+	for ( partition in last_hello )
+		if ( worker_lives(partition) )
+			return T;
+
+	return F;
 	}
 
 event zeek_init() &priority=10
 	{
+	if ( partitions == 0 || partitions > max_partitions )
+		Reporter::fatal(fmt("NBA::partitions is %d; it has to be from 1 to %d",
+		    partitions, max_partitions));
+
 	offline = reading_traces() && ! reading_live_traffic();
 
 	local traffic = Cluster::is_enabled()
@@ -183,18 +230,31 @@ event zeek_init() &priority=10
 
 event NBA::hello(worker: string)
 	{
-	local joined = worker != current_worker || ! worker_lives();
+	local partition = partition_of(worker);
+	local joined = ! worker_lives(partition)
+	    || worker != current_worker[partition];
 
-	current_worker = worker;
-	last_hello = current_time();
+	current_worker[partition] = worker;
+	last_hello[partition] = current_time();
 
-	if ( joined )
+	if ( ! joined )
+		return;
+
+	if ( partition < partitions )
 		hook worker_joined(worker);
+	else if ( is_manager )
+		Reporter::warning(fmt(
+		    "NBA: worker %s has nothing to do: NBA::partitions is %d",
+		    worker, partitions));
 	}
 
 event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,
     code: count, reason: string)
 	{
-	if ( reading_traces() )
-		current_worker = "";
+	if ( ! reading_traces() )
+		return;
+
+	# A worker tells its partition here, too.
+	local application = endpoint?$application_name ? endpoint$application_name : "";
+	delete last_hello[partition_of(application)];
 	}

@@ -3,6 +3,7 @@
 @load base/frameworks/notice
 @load base/utils/strings
 @load ./main
+@load ./sessions
 @load ./device-log
 
 module NBA;
@@ -23,7 +24,7 @@ export {
 		Misbehaving_Device,
 		## A host behaves like another device than an analyst named it.
 		Impostor_Device,
-		## No worker lives, so no host is being identified.
+		## No worker lives, so no host of its partition is being identified.
 		No_Worker,
 	};
 
@@ -52,11 +53,19 @@ const notice_types: table[string] of Notice::Type = {
 	["impostor"] = Impostor_Device
 };
 
-global no_worker_since = double_to_time(0.0);
-global no_worker_noticed = F;
+# By partition.
+global no_worker_since: table[count] of time;
+global no_worker_noticed: set[count];
 
-# Hosts that became unknown within their baseline since the last summary, and still are.
-global held_back: set[addr];
+# Hosts that became unknown within their baseline since the last summary, and still are, with the
+# partition that the summary comes from.
+global held_back: table[addr] of count;
+
+# Nothing, where there is only one.
+function in_partition(partition: count): string
+	{
+	return partitions == 1 ? "" : fmt(" in partition %d", partition);
+	}
 
 function describe_host(rec: DeviceInfo): string
 	{
@@ -168,7 +177,7 @@ event NBA::log_device(rec: DeviceInfo)
 	    || rec$ts - rec$first_seen >= baseline )
 		notice_device(notice_types[rec$state], rec);
 	else if ( |held_back| < max_devices )
-		add held_back[rec$host];
+		held_back[rec$host] = partition_of(rec?$worker ? rec$worker : "");
 	}
 
 event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector of
@@ -186,35 +195,54 @@ event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector
 		return;
 		}
 
+	local partition = partition_of(worker);
+	local news: set[addr] = set();
+
+	for ( host, whose in held_back )
+		if ( whose == partition )
+			add news[host];
+
 	# Whatever a worker sends, there is no summary without news.
-	if ( |held_back| == 0 )
+	if ( |news| == 0 )
 		return;
 
 	local n = Notice::Info($note=Unknown_Hosts, $n=hosts, $suppress_for=0sec);
-	n$msg = fmt("Unknown hosts: %d, %d of them new: %s", hosts, |held_back|,
-	    join_string_vec(kinds, "; "));
+	n$msg = fmt("Unknown hosts%s: %d, %d of them new: %s", in_partition(partition),
+	    hosts, |news|, join_string_vec(kinds, "; "));
 	n$sub = "until " + describe_time(double_to_time(ts));
 
-	clear_table(held_back);
+	for ( host in news )
+		delete held_back[host];
+
 	NOTICE(n);
+	}
+
+function check_partition(partition: count)
+	{
+	local now = current_time();
+
+	if ( worker_lives(partition) )
+		{
+		no_worker_since[partition] = now;
+		delete no_worker_noticed[partition];
+		return;
+		}
+
+	if ( partition in no_worker_noticed
+	    || now - no_worker_since[partition] < no_worker_timeout )
+		return;
+
+	add no_worker_noticed[partition];
+	local msg = fmt(
+	    "No worker%s for %s: sessions are skipped and no host is identified",
+	    in_partition(partition), no_worker_timeout);
+	NOTICE(Notice::Info($note=No_Worker, $msg=msg, $suppress_for=0sec));
 	}
 
 event NBA::check_worker()
 	{
-	local now = current_time();
-
-	if ( worker_lives() )
-		{
-		no_worker_since = now;
-		no_worker_noticed = F;
-		}
-	else if ( ! no_worker_noticed && now - no_worker_since >= no_worker_timeout )
-		{
-		no_worker_noticed = T;
-		local msg = fmt("No worker for %s: sessions are skipped and no host is identified",
-		    no_worker_timeout);
-		NOTICE(Notice::Info($note=No_Worker, $msg=msg, $suppress_for=0sec));
-		}
+	for ( i in shares )
+		check_partition(i);
 
 	schedule no_worker_check_interval { NBA::check_worker() };
 	}
@@ -224,6 +252,8 @@ event zeek_init()
 	if ( ! active || offline || ! is_manager )
 		return;
 
-	no_worker_since = current_time();
+	for ( i in shares )
+		no_worker_since[i] = current_time();
+
 	schedule no_worker_check_interval { NBA::check_worker() };
 	}

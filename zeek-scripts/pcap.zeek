@@ -1,14 +1,33 @@
-##! Makes a capture wait for the worker: no session is skipped, and Zeek ends once all is answered.
+##! Makes a capture wait for its workers: no session is skipped, and Zeek ends once all is answered.
 
 @load ./main
 @load ./sessions
 
 module NBA;
 
-# Whether packets wait for the worker.
+# Whether packets wait for a worker.
 global waiting = F;
 global joined = F;
 global all_sent = F;
+
+# Whether all workers have joined, and keep up.
+function may_go_on(): bool
+	{
+	for ( i in shares )
+		if ( shares[i]$acked_seq == 0 || unacked_batches(shares[i]) >= max_unacked )
+			return F;
+
+	return T;
+	}
+
+function all_acked(): bool
+	{
+	for ( i in shares )
+		if ( unacked_batches(shares[i]) > 0 )
+			return F;
+
+	return T;
+	}
 
 event zeek_init()
 	{
@@ -27,7 +46,14 @@ event zeek_init()
 
 event NBA::hello(worker: string) &priority=-5
 	{
-	if ( ! active || ! offline || acked_seq > 0 )
+	local partition = partition_of(worker);
+
+	if ( ! active || ! offline || partition >= |shares| )
+		return;
+
+	local share = shares[partition];
+
+	if ( share$acked_seq > 0 )
 		return;
 
 	joined = T;
@@ -35,7 +61,7 @@ event NBA::hello(worker: string) &priority=-5
 	# An empty batch first, so that the worker knows of this sensor before any has sent
 	# sessions: it sorts those of all sensors that it knows. With every hello until it is
 	# acknowledged, as a hello may be faster than the worker's subscription.
-	send_batch(network_time());
+	send_batch(share, network_time());
 	}
 
 hook batch_sent(unacked: count)
@@ -49,14 +75,14 @@ hook batch_sent(unacked: count)
 
 event NBA::ack(node: string, run: string, seq: count) &priority=-5
 	{
-	if ( waiting && unacked_batches() < max_unacked )
+	if ( waiting && may_go_on() )
 		{
 		waiting = F;
 		continue_processing();
 		}
 
-	# The worker sends its verdicts before this, so all of them have been written.
-	if ( all_sent && unacked_batches() == 0 )
+	# A worker sends its verdicts before this, so all of them have been written.
+	if ( all_sent && all_acked() )
 		terminate();
 	}
 
@@ -65,11 +91,12 @@ event Pcap::file_done(path: string) &priority=-5
 	if ( ! active || ! offline )
 		return;
 
-	flush_batch();
+	flush_batches();
 
-	# A time that no session can still come before lets the worker finish all it holds back.
+	# A time that no session can still come before lets a worker finish all it holds back.
 	all_sent = T;
-	send_batch(network_time() + 1hr);
+	for ( i in shares )
+		send_batch(shares[i], network_time() + 1hr);
 	}
 
 event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,
@@ -78,7 +105,7 @@ event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,
 	if ( ! active || ! offline || ! joined )
 		return;
 
-	if ( ! all_sent || unacked_batches() > 0 )
+	if ( ! all_sent || ! all_acked() )
 		Reporter::fatal("NBA: the worker has left before the capture was done");
 	}
 
@@ -88,7 +115,7 @@ event zeek_done()
 		return;
 
 	# Whatever ended Zeek early must not look like success.
-	if ( ! all_sent || unacked_batches() > 0 )
+	if ( ! all_sent || ! all_acked() )
 		{
 		Reporter::error("NBA: ended before the capture was done");
 		exit(1);

@@ -1,5 +1,6 @@
-##! Sends the start of every host's session to the worker, in numbered and acknowledged batches.
+##! Sends the start of every host's session to its worker, in numbered and acknowledged batches.
 
+@load base/utils/hash_hrw
 @load base/utils/site
 @load ./main
 
@@ -11,6 +12,13 @@ export {
 	## address; multicast, broadcast and loopback addresses never do.
 	option hosts: set[subnet] = {};
 
+	## MAC addresses of routers, in lower case, whose sessions are of many hosts. A session is of
+	## the partition of its MAC address, so that a host stays with one worker whatever its
+	## addresses; one that comes through a router or without a MAC address is of that of the MAC
+	## address in its IPv6 address (EUI-64), else of that of its address. Of use only with
+	## :zeek:see:`NBA::partitions`, and const for the same reason.
+	const routers: set[string] = {} &redef;
+
 	## A batch goes out when it holds this many sessions.
 	option batch_size = 256;
 
@@ -20,13 +28,13 @@ export {
 	## After this much silence an empty batch goes out, so that the worker knows the time.
 	option heartbeat_interval = 250msecs;
 
-	## While this many batches wait for an acknowledgement, sessions are skipped and counted:
-	## a slow worker costs sessions, never memory or packets.
+	## While this many batches of a partition wait for an acknowledgement, its sessions are
+	## skipped and counted: a slow worker costs sessions, never memory or packets.
 	option max_unacked = 64;
 
 	## Called after a batch has been published.
 	##
-	## unacked: How many batches now wait for an acknowledgement.
+	## unacked: How many batches of its partition now wait for an acknowledgement.
 	global batch_sent: hook(unacked: count);
 }
 
@@ -60,15 +68,25 @@ type Batch: record {
 	dport: vector of port;
 };
 
-global batch = Batch();
-global batch_began = double_to_time(0.0);
-global last_sent_at = double_to_time(0.0);
+# What goes to the worker of one partition.
+type Share: record {
+	partition: count;
+	run: string;
+	batch: Batch;
+	batch_began: time &default=double_to_time(0.0);
+	last_sent_at: time &default=double_to_time(0.0);
+	last_seq: count &default=0;
+	acked_seq: count &default=0;
+	seen_sessions: count &default=0;
+	sent_sessions: count &default=0;
+	skipped_sessions: count &default=0;
+};
 
-global last_seq = 0;
-global acked_seq = 0;
-global seen_sessions = 0;
-global sent_sessions = 0;
-global skipped_sessions = 0;
+# By partition; none while the package takes no part.
+global shares: vector of Share;
+
+# Where partitions come and go, this hashing moves the fewest hosts.
+global partition_pool = HashHRW::Pool();
 
 function is_host(a: addr, mac: string): bool
 	{
@@ -81,39 +99,92 @@ function is_host(a: addr, mac: string): bool
 	return |hosts| > 0 ? a in hosts : Site::is_local_addr(a);
 	}
 
-function unacked_batches(): count
+# The MAC address that an IPv6 address was made from, or an empty string.
+function eui64_mac(a: addr): string
 	{
-	return last_seq - acked_seq;
+	if ( is_v4_addr(a) )
+		return "";
+
+	local parts = addr_to_counts(a);
+	local high = parts[2];
+	local low = parts[3];
+
+	if ( high % 256 != 0xff || low / 16777216 != 0xfe )
+		return "";
+
+	# Of the first byte the second bit, which says that the address was assigned, is turned.
+	local first = ( high / 16777216 ) ^ 2;
+
+	if ( first % 2 == 1 )
+		return "";
+
+	return fmt("%02x:%02x:%02x:%02x:%02x:%02x", first, high / 65536 % 256, high / 256 %
+	    256, low / 65536 % 256, low / 256 % 256, low % 256);
 	}
 
-function send_batch(now: time)
+# Depends on nothing but what comes with the session: so all sensors agree, still do after a
+# restart, and need not tell each other. What leases say moves no host for the same reason.
+function partition_for(host: addr, mac: string): count
 	{
-	++last_seq;
-	sent_sessions += |batch$ts|;
-	last_sent_at = network_time();
+	if ( |shares| == 1 )
+		return 0;
 
-	Cluster::publish(sessions_topic, NBA::sessions, this_node, this_run, last_seq,
-	    sent_sessions, skipped_sessions, time_to_double(now), batch$ts,
-	    batch$host, batch$uid, batch$mac, batch$dst, batch$dport);
+	local key = mac;
 
-	batch = Batch();
-	hook batch_sent(unacked_batches());
+	if ( key == "" || key in routers )
+		key = eui64_mac(host);
+
+	if ( key == "" )
+		key = cat(host);
+
+	return HashHRW::get_site(partition_pool, key)$id;
 	}
 
-function flush_batch()
+function unacked_batches(share: Share): count
 	{
-	if ( |batch$ts| == 0 )
+	return share$last_seq - share$acked_seq;
+	}
+
+function send_batch(share: Share, now: time)
+	{
+	local batch = share$batch;
+
+	++share$last_seq;
+	share$sent_sessions += |batch$ts|;
+	share$last_sent_at = network_time();
+
+	Cluster::publish(fmt("%s%d/", sessions_topic_prefix, share$partition),
+	    NBA::sessions, this_node, share$run, share$last_seq,
+	    share$sent_sessions, share$skipped_sessions, time_to_double(now),
+	    batch$ts, batch$host, batch$uid, batch$mac, batch$dst, batch$dport);
+
+	share$batch = Batch();
+	hook batch_sent(unacked_batches(share));
+	}
+
+function flush_batch(share: Share)
+	{
+	local waiting_sessions = |share$batch$ts|;
+
+	if ( waiting_sessions == 0 )
 		return;
 
 	# Packets that can wait make nothing be skipped: see pcap.zeek.
-	if ( ! worker_lives() || ( unacked_batches() >= max_unacked && ! offline ) )
+	if ( ! worker_lives(share$partition)
+	    || ( unacked_batches(share) >= max_unacked && ! offline ) )
 		{
-		skipped_sessions += |batch$ts|;
-		batch = Batch();
+		share$skipped_sessions += waiting_sessions;
+		share$batch = Batch();
 		return;
 		}
 
-	send_batch(network_time());
+	send_batch(share, network_time());
+	}
+
+function flush_batches()
+	{
+	for ( i in shares )
+		flush_batch(shares[i]);
 	}
 
 event new_connection(c: connection)
@@ -133,10 +204,13 @@ event new_connection(c: connection)
 	if ( ! is_host(c$id$orig_h, mac) )
 		return;
 
-	if ( |batch$ts| == 0 )
-		batch_began = network_time();
+	local share = shares[partition_for(c$id$orig_h, mac)];
+	local batch = share$batch;
 
-	++seen_sessions;
+	if ( |batch$ts| == 0 )
+		share$batch_began = network_time();
+
+	++share$seen_sessions;
 	batch$ts += time_to_double(c$start_time);
 	batch$host += c$id$orig_h;
 	batch$uid += c$uid;
@@ -145,24 +219,40 @@ event new_connection(c: connection)
 	batch$dport += c$id$resp_p;
 
 	if ( |batch$ts| >= batch_size || |batch$ts| >= max_batch_size )
-		flush_batch();
+		flush_batch(share);
 	}
 
 event NBA::tick()
 	{
 	local now = network_time();
 
-	if ( |batch$ts| > 0 && now - batch_began >= flush_interval )
-		flush_batch();
+	for ( i in shares )
+		{
+		local share = shares[i];
 
-	# An empty batch ignores max_unacked: were the last batches lost, its acknowledgement
-	# is the one that gets things going again.
-	if ( |batch$ts| == 0
-	    && now - last_sent_at >= heartbeat_interval
-	    && worker_lives() )
-		send_batch(now);
+		if ( |share$batch$ts| > 0 && now - share$batch_began >= flush_interval )
+			flush_batch(share);
+
+		# An empty batch ignores max_unacked: were the last batches lost, its
+		# acknowledgement is the one that gets things going again.
+		if ( |share$batch$ts| == 0
+		    && now - share$last_sent_at >= heartbeat_interval
+		    && worker_lives(share$partition) )
+			send_batch(share, now);
+		}
 
 	schedule tick_interval { NBA::tick() };
+	}
+
+# Once it is known whether the package takes part.
+event zeek_init() &priority=9
+	{
+	while ( active && |shares| < partitions )
+		{
+		local partition = |shares|;
+		shares += Share($partition=partition, $run=name_in(partition, this_run));
+		HashHRW::add_site(partition_pool, HashHRW::Site($id=partition));
+		}
 	}
 
 event zeek_init()
@@ -179,23 +269,32 @@ event zeek_init()
 
 event zeek_done()
 	{
-	flush_batch();
+	flush_batches();
 	}
 
 hook worker_joined(worker: string)
 	{
+	local partition = partition_of(worker);
+
+	if ( partition >= |shares| )
+		return;
+
 	# What an earlier worker has not acknowledged, this one never will.
-	acked_seq = last_seq;
+	shares[partition]$acked_seq = shares[partition]$last_seq;
 	}
 
 event NBA::ack(node: string, run: string, seq: count)
 	{
-	if ( node != this_node || run != this_run )
+	local partition = partition_of(run);
+
+	if ( node != this_node || partition >= |shares| )
 		return;
+
+	local share = shares[partition];
 
 	# Counts underflow: one that is too high would make unacked_batches() huge.
-	if ( seq <= acked_seq || seq > last_seq )
+	if ( run != share$run || seq <= share$acked_seq || seq > share$last_seq )
 		return;
 
-	acked_seq = seq;
+	share$acked_seq = seq;
 	}

@@ -23,8 +23,11 @@ export {
 		node: string &log;
 		## Which of these: sensor, manager or worker.
 		kind: string &log;
-		## The process of a sensor or manager; a restart gives a new one.
+		## The process of a sensor or manager; a restart gives a new one. That of a sensor has a
+		## row for each partition, as the counters are of its sessions alone.
 		run: string &log &optional;
+		## The partition that a sensor's or worker's row is about.
+		partition: count &log &optional;
 		## Sessions of hosts that a sensor has seen.
 		seen: count &log &optional;
 		## Sessions that a sensor has published.
@@ -71,10 +74,17 @@ export {
 function write_stats()
 	{
 	if ( is_sensor )
-		Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,
-		    $kind="sensor", $run=this_run,
-		    $seen=seen_sessions - |batch$ts|, $sent=sent_sessions,
-		    $skipped=skipped_sessions, $unacked=unacked_batches()));
+		for ( i in shares )
+			{
+			local share = shares[i];
+			Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,
+			    $kind="sensor", $run=share$run,
+			    $partition=share$partition,
+			    $seen=share$seen_sessions - |share$batch$ts|,
+			    $sent=share$sent_sessions,
+			    $skipped=share$skipped_sessions,
+			    $unacked=unacked_batches(share)));
+			}
 
 	if ( is_manager )
 		Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,
@@ -122,9 +132,10 @@ event NBA::worker_status(worker: string, model: string, received: count,
 		return;
 
 	local info = StatsInfo($ts=network_time(), $node=worker, $kind="worker",
-	    $skipped=skipped, $received=received, $lost=lost, $late=late,
-	    $invalid=invalid, $scored=scored, $hosts=hosts, $evicted=evicted,
-	    $verdicts=verdicts, $queue=queue, $model=model);
+	    $partition=partition_of(worker), $skipped=skipped,
+	    $received=received, $lost=lost, $late=late, $invalid=invalid,
+	    $scored=scored, $hosts=hosts, $evicted=evicted, $verdicts=verdicts,
+	    $queue=queue, $model=model);
 
 	if ( is_plausible_time(lag) )
 		info$lag = double_to_interval(lag);

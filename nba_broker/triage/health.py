@@ -102,16 +102,25 @@ def _there(runs: Mapping[tuple[str, str, str], list[tuple[float, Row]]], kind: s
     return sorted(last.values(), key=lambda one: -one[0])
 
 
+def _workers(runs: Mapping[Any, Any]) -> list[tuple[float, Row]]:
+    """Time and row of the last worker of each partition."""
+    last: dict[int, tuple[float, Row]] = {}
+    for ts, row in _there(runs, "worker"):
+        last.setdefault(_whole(row.get("partition")), (ts, row))
+    return [last[partition] for partition in sorted(last)]
+
+
 def _worker(runs: Mapping[Any, Any], newest: float) -> Figure:
-    last = _there(runs, "worker")
+    last = _workers(runs)
     if not last:
         return Figure("Worker", "none", "bad", "sensors skip: start nba-broker run")
-    ts, row = last[0]
+    ts, row = min(last, key=lambda one: one[0])
     if newest - ts > SILENT:
         note = f"{row.get('node')} was the last: start nba-broker run"
         return Figure("Worker", f"gone for {span(newest - ts)}", "bad", note)
-    note = f"{row.get('node')}, model {row.get('model', 'unknown')}"
-    return Figure("Worker", f"{count(row.get('hosts'))} hosts", "ok", note)
+    note = "; ".join(f"{row.get('node')}, model {row.get('model', 'unknown')}" for _, row in last)
+    hosts = row.get("hosts") if len(last) == 1 else sum(_whole(one.get("hosts")) for _, one in last)
+    return Figure("Worker", f"{count(hosts)} hosts", "ok", note)
 
 
 def _sensors(runs: Mapping[Any, Any], newest: float) -> Figure:
@@ -139,12 +148,12 @@ def _counter(
 
 
 def _lag(runs: Mapping[Any, Any], newest: float) -> Figure:
-    for ts, row in _there(runs, "worker"):
-        lag = row.get("lag")
-        if newest - ts <= SILENT and isinstance(lag, int | float):
-            level: Level = "warn" if lag > _SLOW else "ok"
-            return Figure("Lag", f"{lag:.1f} s", level, "how far the worker is behind the sensors")
-    return Figure("Lag", "unknown", "none")
+    lags = [row.get("lag") for ts, row in _workers(runs) if newest - ts <= SILENT]
+    lag = max((one for one in lags if isinstance(one, int | float)), default=None)
+    if lag is None:
+        return Figure("Lag", "unknown", "none")
+    level: Level = "warn" if lag > _SLOW else "ok"
+    return Figure("Lag", f"{lag:.1f} s", level, "how far the worker is behind the sensors")
 
 
 def _whole(value: Any) -> int:

@@ -40,6 +40,8 @@ def test_lists_come_from_toml_lists_commas_and_repeated_flags(tmp_path: Path) ->
         ("url = \n", "nba.toml"),
         ('cert = "c.pem"\n', "cert and key go together"),
         ("max_hosts = 1\n", "from 16 to"),
+        ("partition = -1\n", "partition must be from 0 to 999"),
+        ("partition = 1000\n", "partition must be from 0 to 999"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_one_clear_error(

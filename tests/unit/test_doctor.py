@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,6 +123,28 @@ def test_a_clock_that_is_wrong_and_a_worker_that_is_too_slow_are_named() -> None
         f"the clock of worker-1 differs from this machine's by {found.clocks['worker-1']:.1f} s",
         "worker-1 skipped 9 sessions meanwhile",
     ]
+
+
+def test_every_partition_needs_one_worker_and_the_sensors_to_know_it() -> None:
+    found = heard(
+        *(encode_hello(name) for name in ("a/1", "b/1", "c/2")),
+        frame(1, [], 0, clock=time.time(), run="R/1"),
+        frame(2, [], 0, clock=time.time(), run="R/1", skipped=4),
+    )
+    assert advised(list(doctor.sensors(found, set()))) == [
+        "no worker of partition 0 is running, so sensors skip its hosts",
+        "more than one worker of partition 1",
+        "no sensor has anything for partition 2",
+        "worker-1 skipped 4 sessions of partition 1 meanwhile",
+    ]
+
+
+def test_a_worker_for_each_partition_is_as_it_should_be() -> None:
+    found = heard(
+        *(encode_hello(name) for name in ("a", "b/1")),
+        *(frame(1, [], 0, clock=time.time(), run=run) for run in ("R", "R/1")),
+    )
+    assert advised(list(doctor.sensors(found, {"worker-1"}))) == []
 
 
 def test_state_model_and_databases_that_are_well_need_nothing(

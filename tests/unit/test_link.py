@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection, serve
 
 from nba_broker import link
 from nba_broker.errors import MessageError
@@ -222,6 +224,49 @@ def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> 
 def test_a_text_longer_than_the_manager_takes_is_cut_between_characters() -> None:
     hostname = arguments(link.encode_verdict(VERDICT))[3]["data"]
     assert hostname == "ä" * 128
+
+
+@pytest.mark.parametrize("partition", [0, 1, 9, 10, 999])
+def test_a_name_tells_the_partition_that_was_put_into_it(partition: int) -> None:
+    assert link.partition_of(link.name_in(partition, "sensor-1:7:abc")) == partition
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a", "a/", "a/0", "a/01", "a/1000", "a/-1", "a/1 ", "a/1\n", "a/1/x", "a1"]
+)
+def test_a_name_that_tells_no_partition_is_of_partition_0(name: str) -> None:
+    assert link.partition_of(name) == 0
+
+
+@pytest.mark.parametrize(
+    ("partition", "topic", "application"),
+    [
+        (0, "zeek/nba/sessions/0/", "nba-broker"),
+        (12, "zeek/nba/sessions/12/", "nba-broker/12"),
+        (None, "zeek/nba/sessions/", "nba-broker"),
+    ],
+)
+def test_a_link_subscribes_to_the_sessions_of_its_own_partition(
+    partition: int | None, topic: str, application: str
+) -> None:
+    heard: list[object] = []
+
+    async def zeek(socket: ServerConnection) -> None:
+        heard.append(json.loads(await socket.recv()))
+        assert socket.request is not None
+        heard.append(socket.request.headers["X-Application-Name"])
+        await socket.send(json.dumps({"type": "ack", "endpoint": "zeromq_x", "version": "9.0.0"}))
+        await socket.wait_closed()
+
+    async def listen() -> None:
+        async with serve(zeek, "127.0.0.1", 0) as server:
+            number = server.sockets[0].getsockname()[1]
+            await link.Link(f"ws://127.0.0.1:{number}/", partition=partition).listen(
+                0.1, lambda frame: None
+            )
+
+    asyncio.run(listen())
+    assert heard == [[topic, "zeek/nba/hello/", "zeek/nba/lease/"], application]
 
 
 def test_an_ack_goes_to_its_node_alone() -> None:

@@ -126,6 +126,18 @@ def test_positions_are_restored(model_folder: ModelFolder, tmp_path: Path) -> No
     assert positions == {"worker-1": Position("R1", 7)}
 
 
+def test_the_hosts_of_another_partition_are_refused(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    made = pipeline(model_folder())
+    snapshot.write(tmp_path / "s", snapshot.parts(made, {"n": Position("R/2", 3)}, 2))
+    with pytest.raises(ConfigError, match="of partition 2, and this worker is of partition 0"):
+        snapshot.restore(tmp_path / "s", pipeline(model_folder()), 0)
+    for partition in (2, None):
+        known = snapshot.restore(tmp_path / "s", pipeline(model_folder()), partition)
+        assert known == {"n": Position("R/2", 3)}
+
+
 def test_hosts_that_come_go_and_move_while_a_snapshot_is_written_do_no_harm(
     model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

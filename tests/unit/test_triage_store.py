@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import json
 import os
 import shutil
 import time
@@ -288,6 +289,28 @@ def test_health_tells_a_worker_that_is_there_from_one_that_has_gone(tmp_path: Pa
         "none",
         "bad",
     )
+
+
+def test_health_sums_up_the_workers_of_several_partitions_and_tells_of_one_that_has_gone(
+    tmp_path: Path,
+) -> None:
+    def row(ts: float, partition: int, node: str, **values: float) -> str:
+        row = {"ts": ts, "kind": "worker", "node": node, "partition": partition}
+        return json.dumps(row | values) + "\n"
+
+    path = tmp_path / "nba_stats.log"
+    path.write_text(
+        row(1000.0, 0, "a", hosts=2, lag=0.1)
+        + row(500.0, 1, "old/1", hosts=9)
+        + row(1001.0, 1, "b/1", hosts=3, lag=0.5)
+    )
+    worker = figure(tmp_path, "Worker", 1001.0)
+    assert (worker.value, worker.level) == ("5 hosts", "ok")
+    assert figure(tmp_path, "Lag", 1001.0).value == "0.5 s"
+    path.write_text(path.read_text() + row(1600.0, 0, "a", hosts=2, lag=0.1))
+    worker = figure(tmp_path, "Worker", 1600.0)
+    assert (worker.value, worker.level) == ("gone for 10 min", "bad")
+    assert "b/1" in worker.note
 
 
 def test_health_tells_what_was_lost_lately(tmp_path: Path) -> None:

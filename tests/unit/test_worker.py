@@ -23,7 +23,7 @@ from nba_broker.policy import PolicySettings
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Scorer
 from nba_broker.shadow import Shadow
-from nba_broker.worker import Worker
+from nba_broker.worker import Worker, worker_name
 from nba_broker.zeek_process import free_port
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
@@ -38,6 +38,7 @@ def frame(
     *,
     skipped: int = 0,
     node: str = "worker-1",
+    run: str = "R1",
     clock: float = 1e6,
 ) -> bytes:
     """A batch as Zeek sends it; its clock is far past its sessions."""
@@ -50,7 +51,7 @@ def frame(
 
     table = sessions(rows)
     arguments = [
-        *(value("string", text) for text in (node, "R1")),
+        *(value("string", text) for text in (node, run)),
         *(value("count", number) for number in (seq, sent, skipped)),
         value("real", clock),
         column("real", table.ts.tolist()),
@@ -183,6 +184,41 @@ def test_a_worker_that_gives_way_to_another_leaves_the_state_alone(
     with pytest.raises(LinkError, match="another worker"):
         work(Zeek(encode_hello("other").encode()), pipeline(model_folder()), state=state)
     assert not state.exists()
+
+
+def test_workers_of_two_partitions_do_not_mind_each_other(model_folder: ModelFolder) -> None:
+    zeek = Zeek(encode_hello("other/1").encode(), frame(1, LAMP, 20), then=terminate)
+    worker = work(zeek, pipeline(model_folder()))
+    assert worker.ledger.received == 20
+    assert zeek.events("NBA::hello") == [["w"]]
+
+
+def test_the_later_of_two_workers_of_a_partition_gives_way(model_folder: ModelFolder) -> None:
+    zeek = Zeek(encode_hello("other/1").encode())
+    worker = Worker(zeek, pipeline(model_folder()), name=worker_name(1))  # type: ignore[arg-type]
+    assert worker.partition == 1
+    with pytest.raises(LinkError, match=r"another worker \(other/1\)"):
+        asyncio.run(asyncio.wait_for(worker.run(), 20))
+
+
+def test_a_worker_whose_partition_no_sensor_has_says_so_once(
+    model_folder: ModelFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+
+    class Silent(Zeek):
+        async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+            await joined()
+            await asyncio.sleep(0.4)
+            terminate()
+            await asyncio.Event().wait()
+            yield b""
+
+    for name in ("w", "w/3"):
+        worker = Worker(Silent(), pipeline(model_folder()), name=name)  # type: ignore[arg-type]
+        asyncio.run(asyncio.wait_for(worker.run(), 20))
+    assert caplog.text.count("no sensor has anything") == 1
+    assert "for partition 3; is NBA::partitions at least 4?" in caplog.text
 
 
 def test_a_restarted_worker_says_how_many_sessions_it_missed(
@@ -339,6 +375,7 @@ def test_metrics_say_what_the_counters_say(model_folder: ModelFolder) -> None:
     assert found["nba_scoring_seconds_count"] >= 1
     assert found[f'nba_model_info{{model="{scorer.manifest.id}"}}'] == 1
     assert found["nba_model_age_seconds"] > 0
+    assert found['nba_partition_info{partition="0"}'] == 1
 
 
 def test_metrics_that_cannot_listen_are_one_clear_error(model_folder: ModelFolder) -> None:

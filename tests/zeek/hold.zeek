@@ -1,4 +1,6 @@
-##! Holds a replayed capture back until a worker has joined.
+##! Holds a replayed capture back until a worker of every partition has joined.
+
+global joined: set[count];
 
 event zeek_init()
 	{
@@ -7,5 +9,11 @@ event zeek_init()
 
 hook NBA::worker_joined(worker: string)
 	{
-	continue_processing();
+	if ( |joined| == NBA::partitions )
+		return;
+
+	add joined[NBA::partition_of(worker)];
+
+	if ( |joined| == NBA::partitions )
+		continue_processing();
 	}

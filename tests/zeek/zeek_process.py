@@ -189,7 +189,7 @@ class Cluster(_Listening):
 
     There is a worker (a sensor, named worker-1, worker-2, ...) for each element of ``sensors``:
     its arguments to Zeek, see :func:`replay` and :func:`read`; ``()`` sees no traffic. Without
-    ``package`` it is a cluster of Zeek's alone.
+    ``package`` it is a cluster of Zeek's alone; ``settings`` are for all its nodes.
     """
 
     def __init__(
@@ -198,9 +198,11 @@ class Cluster(_Listening):
         sensors: Sequence[Sequence[Argument]] = ((), ()),
         port: int | None = None,
         package: bool = True,
+        settings: Sequence[Argument] = (),
     ) -> None:
         self.folder = folder
         self.package = package
+        self.settings = settings
         self.port = port or free_port()
         self.logs = folder / "logger"
         # One endpoint for logs only: a second would be given half of all lines.
@@ -229,6 +231,7 @@ class Cluster(_Listening):
                 "policy/frameworks/cluster/experimental",
                 *((PACKAGE, f"NBA::listen_port={self.port}/tcp") if self.package else ()),
                 "test-cluster",
+                *self.settings,
                 *arguments,
             ),
             {"CLUSTER_NODE": name, "ZEEKPATH": f"{self.folder}:{zeekpath}"},

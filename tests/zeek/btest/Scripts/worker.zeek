@@ -29,7 +29,7 @@ event Worker::acknowledge(node: string, run: string, seq: count, last: bool)
 
 event zeek_init()
 	{
-	Cluster::subscribe(NBA::sessions_topic);
+	Cluster::subscribe(NBA::sessions_topic_prefix);
 	Cluster::subscribe(NBA::lease_topic);
 	# Not at once: a hello may be faster than the subscriptions.
 	schedule 500msecs { Worker::join() };
