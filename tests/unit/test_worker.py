@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nba_broker import answers, lock, metrics, model_store, snapshot
+from nba_broker import answers, cli, lock, metrics, model_store, snapshot
 from nba_broker.answers import Answer
 from nba_broker.errors import AnswersError, ConfigError, LinkError
 from nba_broker.link import Position, SessionBatch, decode, encode_hello
@@ -219,6 +219,21 @@ def test_a_worker_whose_partition_no_sensor_has_says_so_once(
         asyncio.run(asyncio.wait_for(worker.run(), 20))
     assert caplog.text.count("no sensor has anything") == 1
     assert "for partition 3; is NBA::partitions at least 4?" in caplog.text
+
+
+def test_a_worker_does_not_start_with_the_hosts_of_another_partition(
+    model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / snapshot.FILE
+    snapshot.write(state, snapshot.parts(pipeline(model_folder()), {}, 1))
+    before = state.read_bytes()
+    arguments = ["run", "--model", str(model_folder()), "--state", str(tmp_path)]
+    assert cli.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"nba-broker: state: {state} has the hosts of partition 1, and this worker is of "
+        "partition 0; give each partition a folder of its own"
+    )
+    assert state.read_bytes() == before
 
 
 def test_a_restarted_worker_says_how_many_sessions_it_missed(

@@ -15,6 +15,7 @@ import pytest
 from nba_broker import snapshot, zeek_log
 from nba_broker.link import partition_of
 from nba_broker.zeek_process import free_port
+from tests.zeek.client import Client, decode
 from tests.zeek.test_worker import (
     ENVIRONMENT,
     broker,
@@ -24,13 +25,13 @@ from tests.zeek.test_worker import (
     split_flows,
     verdicts,
 )
-from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until
+from tests.zeek.zeek_process import Cluster, Standalone, read, read_rows, replay, wait_until
 
 pytestmark = pytest.mark.usefixtures("zeek")
 
 __all__ = ["sample_capture"]  # a fixture
 
-HOLD = Path(__file__).parent / "hold.zeek"
+SCRIPTS = Path(__file__).parent
 TWO = "NBA::partitions=2"
 
 Told = dict[str, list[tuple[str, str]]]
@@ -109,17 +110,6 @@ def seen(zeek: Cluster) -> int:
     return sum(counted(zeek, "sensor", partition, "seen") for partition in (0, 1))
 
 
-def packets(capture: Path) -> int:
-    """How many packets a capture has, which in this one are sessions."""
-    content = capture.read_bytes()
-    at = 24
-    number = 0
-    while at < len(content):
-        at += 16 + int.from_bytes(content[at + 8 : at + 12], "little")
-        number += 1
-    return number
-
-
 def by_host(capture: Path, folder: Path) -> list[Path]:
     """The capture in two, each host in one of them: replays differ in time, hosts must not."""
     content = capture.read_bytes()
@@ -142,6 +132,8 @@ def test_one_of_two_workers_is_killed_and_brought_back_and_nothing_is_lost_that_
 ) -> None:
     assert broker("pcap", sample_capture, "--out", tmp_path / "single").returncode == 0
     single = told(zeek_log.read(tmp_path / "single" / "nba_device.log"))
+    rows = read_rows(tmp_path / "single" / "nba_stats.log")
+    sessions = max(int(row["seen"]) for row in rows if row["kind"] == "sensor")
     monkeypatch.setitem(ENVIRONMENT, "NBA_SNAPSHOT_INTERVAL", "1")
     pace = speed(sample_capture, 50)
     halves = by_host(sample_capture, tmp_path / "halves")
@@ -161,7 +153,8 @@ def test_one_of_two_workers_is_killed_and_brought_back_and_nothing_is_lost_that_
         ("--partition", str(p), "--state", str(states[p]), "--metrics", f"127.0.0.1:{ports[p]}")
         for p in (0, 1)
     ]
-    sensors = [(*replay(half, pace), HOLD) for half in halves]
+    scripts = (SCRIPTS / "hold.zeek", SCRIPTS / "end.zeek")
+    sensors = [(*replay(half, pace), *scripts) for half in halves]
     with Cluster(tmp_path / "cluster", sensors, settings=settings) as zeek:
 
         def said(partition: int) -> list[dict[str, str]]:
@@ -185,10 +178,9 @@ def test_one_of_two_workers_is_killed_and_brought_back_and_nothing_is_lost_that_
             wait_until(lambda: skipped() > 0, 60)
             assert scraped(ports[0])["received"] > went_on
             with running_worker(zeek.url, *workers[1]) as second:
-                sessions = sum(map(packets, halves))
-                wait_until(lambda: seen(zeek) == sessions, 90)
                 for name in zeek.sensors:
-                    zeek.nodes[name].stop()
+                    assert zeek.nodes[name].wait(120) == 0
+                wait_until(lambda: seen(zeek) == sessions, 30)
                 sent = [counted(zeek, "sensor", p, "sent") for p in (0, 1)]
                 wait_until(lambda: scraped(ports[0])["received"] == sent[0], 30)
                 wait_until(lambda: saved + sum(scraped(ports[1]).values()) == sent[1], 30)
@@ -196,12 +188,12 @@ def test_one_of_two_workers_is_killed_and_brought_back_and_nothing_is_lost_that_
                 assert scraped(ports[0]) == {"received": sent[0], "lost": 0, "missed": 0}
                 assert scraped(ports[1])["received"] > 0
     assert seen(zeek) == sum(sent) + skipped()  # of the other partition nothing
-    rows = list(zeek_log.read(zeek.logs / "nba_device.log"))
-    both = [told(of_partition(rows, partition)) for partition in (0, 1)]
+    log = list(zeek_log.read(zeek.logs / "nba_device.log"))
+    both = [told(of_partition(log, partition)) for partition in (0, 1)]
     assert both[0] == {mac: single[mac] for mac in both[0]}
     assert both[0].keys() | both[1].keys() == single.keys()
     assert both[0].keys().isdisjoint(both[1])
-    again = [row for row in of_partition(rows, 1) if row["worker"] != killed]
+    again = [row for row in of_partition(log, 1) if row["worker"] != killed]
     assert before.isdisjoint(row["mac"] for row in again if row["state"] == "learning")
     for mac in both[1]:
         assert {device for _, device in both[1][mac]} <= {device for _, device in single[mac]}
@@ -223,13 +215,23 @@ def test_a_worker_gives_way_in_its_own_partition_only(tmp_path: Path) -> None:
         assert healthy.returncode == 0, healthy.stdout
 
 
-def test_sensors_go_on_with_the_partition_whose_worker_lives(tmp_path: Path) -> None:
-    zeek = Standalone(tmp_path, (TWO, "NBA::no_worker_timeout=1sec"))
-    with zeek, running_worker(zeek.url, "--partition", "1"):
-        wait_until(lambda: zeek.rows("notice"), 30)
-        wait_until(lambda: any(row["kind"] == "worker" for row in zeek.rows("nba_stats")), 30)
-        sensor = {r["partition"]: r for r in zeek.rows("nba_stats") if r["kind"] == "sensor"}
-    (notice,) = zeek.rows("notice")
-    assert notice["note"] == "NBA::No_Worker"
-    assert "partition 0" in notice["msg"]
-    assert set(sensor) == {"0", "1"}
+def runs_until_silence(client: Client) -> set[str]:
+    """The runs of all batches that come, until none does for long."""
+    runs = set()
+    while True:
+        try:
+            name, arguments = decode(client.receive(timeout=4))
+        except TimeoutError:
+            return runs
+        if name == "NBA::sessions":
+            runs.add(arguments[1])
+
+
+def test_a_sensor_speaks_to_a_partition_only_while_its_worker_lives(tmp_path: Path) -> None:
+    zeek = Standalone(tmp_path, (TWO, "NBA::worker_timeout=1sec"))
+    with zeek, Client(zeek.url, ["zeek/nba/sessions/"]) as client:
+        for worker, partition in (("one/1", 1), ("other", 0), ("one/1", 1)):
+            client.hello(worker)
+            assert {partition_of(run) for run in runs_until_silence(client)} == {partition}
+        client.hello("of no partition/2")
+        assert runs_until_silence(client) == set()
