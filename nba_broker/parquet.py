@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.dataset
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 from nba_broker.errors import ArchiveError
 
@@ -36,7 +38,7 @@ def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:
     names, those included that the folders tell (``proto=tcp``); timestamps are float64 seconds
     since the epoch. Raises ArchiveError where the file is damaged, after what lies before, or
     OSError."""
-    data = _open(path, pa.dataset.partitioning(flavor="hive"))
+    data = _open(path, "hive")
     fields = {zeek: field for zeek, field in _names(data).items() if zeek in wanted}
     try:
         for fragment in data.get_fragments():
@@ -62,11 +64,13 @@ def rows(path: str | Path) -> Iterator[dict[str, Any]]:
             yield {name: value for name, value in row.items() if value is not None}
 
 
-def _open(path: str | Path, folders: Any) -> pa.dataset.Dataset:
+def _open(path: str | Path, folders: str | None) -> Dataset:
+    from pyarrow.dataset import dataset  # loads pandas, where that is: few have such files
+
     with open(path, "rb"):  # raises what Arrow would word less clearly
         pass
     try:
-        return pa.dataset.dataset(str(path), format="parquet", partitioning=folders)
+        return dataset(str(path), format="parquet", partitioning=folders)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(error) from None
 
@@ -77,18 +81,18 @@ def _damaged(error: Exception) -> Exception:
     return ArchiveError("damaged Parquet data, only the rows before the damage count")
 
 
-def _names(data: pa.dataset.Dataset) -> dict[str, pa.dataset.Expression]:
+def _names(data: Dataset) -> dict[str, pa.compute.Expression]:
     """Zeek's names of the columns, and where each is: SQL has no dots in names, so ``id.orig_h``
     is often called ``id_orig_h``, or is a field of a structure ``id``."""
     found = {}
     for field in data.schema:
         if pa.types.is_struct(field.type) and field.name == "id":
             for inner in field.type:
-                found[f"id.{inner.name}"] = pa.dataset.field("id", inner.name)
+                found[f"id.{inner.name}"] = pa.compute.field("id", inner.name)
         else:
             name = field.name
             name = f"id.{name[3:]}" if name.startswith(("id_orig_", "id_resp_")) else name
-            found[name] = pa.dataset.field((field.name,))
+            found[name] = pa.compute.field((field.name,))
     return found
 
 

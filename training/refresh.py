@@ -47,6 +47,7 @@ CHECKS = ("labels", "hosts", "classes", "behaviour", "macro_f1", "named", "unkno
 """What the gate looks at, by the names that ``--accept`` takes."""
 
 _DAY = 86_400.0
+_NONE = "no name"
 _DRAWS = 1000
 _LISTED = 5  # names in one line, before it says how many more
 
@@ -170,11 +171,10 @@ def _classes(manifest: Manifest, sessions: LabelledSessions, dropped: Collection
 class _Said:
     """What a model says at B moments, in classes common to both models.
 
-    first: its first choice; device: what a worker calls the host, or NOTHING; both int64 [B].
-    state: int8 [B]. lines: of the B moments, those at which a worker writes a wrong line.
+    device: what a worker calls the host, or NOTHING, int64 [B]. state: int8 [B]. lines: of the B
+    moments, those at which a worker writes a wrong line.
     """
 
-    first: np.ndarray
     device: np.ndarray
     state: np.ndarray
     lines: int
@@ -185,7 +185,8 @@ def after(
 ) -> tuple[list[Check], dict[str, Any]]:
     """The checks on later days, and all figures.
 
-    Both are asked at every session of each labelled host from the larger ``min_sessions`` on; only
+    Both are asked at every session of each labelled host from the larger ``min_sessions`` on, and
+    what counts is what a worker then calls the host: single windows err, and nobody sees it. Only
     devices that both know decide. Raises ArchiveError when there is no such session.
     """
     old, new = running.manifest, candidate.manifest
@@ -204,13 +205,13 @@ def after(
     both = common[rows.slot]
     truth, series, ts = truth_of[rows.slot], rows.slot, later.ts[rows.index]
     said = [_ask(scorer, later, number, truth_of, common, least) for scorer in (running, candidate)]
-    size = len(names)
+    size = len(names) + 1  # the last one is no name
     _, cluster = np.unique(
         np.stack([series, (ts // _DAY).astype(np.int64)]), axis=1, return_inverse=True
     )
-    old_first, new_first = (one.first[both] for one in said)
-    compared = _paired(truth[both], old_first, new_first, cluster.ravel()[both], size)
-    tables = [per_class(confusion(truth[both], one.first[both], size), names) for one in said]
+    called = [np.where(one.device == NOTHING, size - 1, one.device)[both] for one in said]
+    compared = _paired(truth[both], called[0], called[1], cluster.ravel()[both], size)
+    tables = [per_class(confusion(truth[both], one, size), [*names, _NONE]) for one in called]
     shares = [_shares(truth[both], one, both, names) for one in said]
     host_days = len(np.unique(cluster.ravel()[both]))
     figures = {
@@ -231,7 +232,7 @@ def after(
         "wrong": [share["wrong"] for share in shares],
         "lines": [one.lines for one in said],
         "new_classes": _new(truth, said[1], devices[1] - devices[0], number),
-        "confusion": _confusion(truth[both], said[1].first[both], names),
+        "confusion": _confusion(truth[both], called[1], [*names, _NONE]),
     }
     return _judged(figures, margin), figures
 
@@ -314,8 +315,7 @@ def _ask(
         )
     ]
     asked = windows.count >= least
-    first = of_class[scores.probability.argmax(1)]
-    return _Said(first[asked], of_class[device[asked]], state[asked], len(wrong))
+    return _Said(of_class[device[asked]], state[asked], len(wrong))
 
 
 def _standing(windows: Windows, decisions: Sequence[Decision]) -> tuple[np.ndarray, np.ndarray]:
@@ -363,9 +363,9 @@ def _new(
 
 
 def _confusion(
-    truth: np.ndarray, first: np.ndarray, names: Sequence[str]
+    truth: np.ndarray, called: np.ndarray, names: Sequence[str]
 ) -> dict[str, dict[str, int]]:
-    matrix = confusion(truth, first, len(names))
+    matrix = confusion(truth, called, len(names))
     return {
         name: {names[j]: int(matrix[k, j]) for j in np.flatnonzero(matrix[k]).tolist()}
         for k, name in enumerate(names)
@@ -383,8 +383,8 @@ def _paired(
         len(clusters), np.full(len(clusters), 1 / len(clusters)), _DRAWS
     )
     whole, samples = [], []
-    for first in (old, new):
-        cells = (place * size + truth) * size + first
+    for called in (old, new):
+        cells = (place * size + truth) * size + called
         of_cluster = np.bincount(cells, minlength=len(clusters) * size * size)
         matrices = of_cluster.reshape(len(clusters), size, size)
         whole.append(matrices.sum(0))
