@@ -304,7 +304,6 @@ class Frames:
     """Zeek's frames through the worker's own handling, with a snapshot now and then."""
 
     def __init__(self, folder: Path, scorer: Scorer) -> None:
-        logging.disable(logging.CRITICAL)
         self._folder, self._scorer, self._read = folder, scorer, 0
         self._zeek = Zeek()
         self._pipeline = pipeline(scorer)
@@ -741,6 +740,7 @@ def main() -> int:
     if unknown := set(arguments.names) - set(TARGETS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     bad = False
+    logging.disable(logging.CRITICAL)
     scorer = Scorer(config.shipped("default"))
     for name in arguments.names or TARGETS:
         with tempfile.TemporaryDirectory() as folder:
