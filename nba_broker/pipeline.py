@@ -461,17 +461,17 @@ class Pipeline:
     ) -> list[Alarm]:
         """What a step's sessions are against their hosts' own baselines, but for destinations that
         an analyst lets them go to as they like."""
-        ignored = self.inventory.ignored(slot, ts, columns["pool"], columns["dst"])
-        rows = np.flatnonzero(~ignored)
+        counted = ~self.inventory.ignored(slot, ts, columns["pool"], columns["dst"])
         surprise, excesses = self.surprise.push(
-            slot[rows],
-            ts[rows],
+            slot,
+            ts,
             table=self.pools.table,
-            kind=self.policy.columns()["device"][slot[rows]],
-            **{name: column[rows] for name, column in columns.items()},
+            kind=self.policy.columns()["device"][slot],
+            counted=counted,
+            **columns,
         )
-        self._note_sessions(slot[rows], ts[rows], columns["pool"][rows], surprise)
-        return [self._told(excess, int(rows[excess.index])) for excess in excesses]
+        self._note_sessions(slot[counted], ts[counted], columns["pool"][counted], surprise[counted])
+        return [self._told(excess) for excess in excesses]
 
     def _note_sessions(
         self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, surprise: np.ndarray
@@ -484,8 +484,8 @@ class Pipeline:
                 float(ts[-1]), len(named), int(never.sum()), float(surprise[named].sum())
             )
 
-    def _told(self, excess: Excess, index: int) -> Alarm:
-        """An alarm as an analyst reads it, decided by the step's session ``index``."""
+    def _told(self, excess: Excess) -> Alarm:
+        """An alarm as an analyst reads it."""
         began = datetime.fromtimestamp(excess.since, UTC)
         texts = [
             f"sessions unlike this host: {excess.sessions} since {began:%Y-%m-%dT%H:%M:%SZ} "
@@ -496,7 +496,7 @@ class Pipeline:
             where = self._destination(one["dst"], one["dport"], one["pool"])
             texts.append(f"{where} at {when:%Y-%m-%dT%H:%M:%SZ} surprise={one['surprise']:.1f}")
         uids = [one["uid"].decode("ascii") for one in excess.evidence]
-        return Alarm(index, tuple(texts), tuple(uid for uid in uids if uid))
+        return Alarm(excess.index, tuple(texts), tuple(uid for uid in uids if uid))
 
     def _destination(self, packed: bytes, port: int, pool: int) -> str:
         """Where a session went, with the organisation that a public pool belongs to."""

@@ -13,8 +13,8 @@ at any unassigned port of this transport (as peers are), else anywhere. That sha
 Turing's idea: how often something new came tells how often it will. A new pair stays on probation
 for a day: until then it is as surprising in every hour as in its first. Where the host is taken for
 a class that the model has a table of, it is no more surprising than it would be of that class.
-Error messages of ICMP to the Internet surprise nobody: who probes a host's ports from there
-provokes them, and must not be able to make the host misbehave.
+Most errors of ICMP to the Internet surprise nobody: who probes a host's ports from there provokes
+them, and must not be able to make the host misbehave.
 
 The surprise of an hour, less what is usual for this host, is summed (Page's CUSUM, "Continuous
 Inspection Schemes", 1954): a single odd session does not reach the threshold; many at once, or few
@@ -196,13 +196,15 @@ class Surprise:
         dport: np.ndarray,
         table: list[str],
         kind: np.ndarray | None = None,
+        counted: np.ndarray | None = None,
         **evidence: np.ndarray,
     ) -> tuple[np.ndarray, list[Excess]]:
         """Take sessions in time order (slot int64 [n], ts float64 [n], pool int32 [n] into
         ``table``, dport int32 [n]; dst "V16" and uid "S18", both [n], as evidence).
 
         kind: the class that each one's host is taken for, int [n], negative for none: what it is
-        at a host's first session of an hour holds for that hour.
+        at a host's first session of an hour holds for that hour. counted: which are to be judged,
+        and learned from, bool [n]; all by default.
 
         Returns each session's surprise, float64 [n] in nats, and where a host's sum exceeded the
         threshold, in order.
@@ -210,29 +212,31 @@ class Surprise:
         self.reserve(int(slot.max(initial=-1)) + 1)
         surprise = np.zeros(len(slot))
         excesses: list[Excess] = []
-        order = np.argsort(slot, kind="stable")
-        self._learn(table)
-        order = order[~self._provoked(pool[order], dport[order])]
-        if not len(order):
+        if not len(slot):
             return surprise, excesses
+        order = np.argsort(slot, kind="stable")
         by_host, when = slot[order], ts[order]
         new_host = _changes(by_host)
         start = np.flatnonzero(new_host)
         group = np.cumsum(new_host) - 1
-        self._turn_back(by_host[start], np.floor(when[start] / HOUR).astype(np.int32))
         # A late session counts in the hour that its host has come to.
         hour = np.maximum(np.floor(when / HOUR).astype(np.int64), self._columns["hour"][by_host])
         hour = np.maximum.accumulate(hour + (group << 32)) - (group << 32)
         turn = np.cumsum(new_host | _changes(hour)) - 1
         turn -= turn[start][group]
+        self._learn(table)
         keys = self._keys(pool[order], dport[order])
-        kind = np.full(len(order), -1) if kind is None else kind[order]
+        kind = np.full(len(slot), -1) if kind is None else kind[order]
+        judged = ~self._provoked(pool[order], dport[order])
+        if counted is not None:
+            judged &= counted[order]
         given = {"dport": dport, "pool": pool, **evidence}
         by_turn = np.argsort(turn, kind="stable")
         bounds = np.searchsorted(turn[by_turn], np.arange(turn.max() + 2))
         for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             rows = by_turn[first:last]
             self._begin(by_host[rows], hour[rows], kind[rows])
+            rows = rows[judged[rows]]
             parts = self._price(by_host[rows], keys[rows])
             surprise[order[rows]] = parts / _UNIT
             excesses += self._sum(by_host[rows], when[rows], parts, order[rows], given)
@@ -247,9 +251,11 @@ class Surprise:
             self._outside = np.append(self._outside, outside)
 
     def _provoked(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
-        """Which sessions are error messages of ICMP to somebody outside, bool [n]: they have a
-        code, which Zeek takes for the port, and requests have none."""
-        error = ((dport >> 16) == PROTOCOL_CODES["icmp"]) & ((dport & 0xFFFF) > 0)
+        """Which sessions are errors of ICMP to somebody outside, bool [n], as far as their port
+        tells: for Zeek it is the code of an error, and of a request the type of its answer, which
+        is 0 or from 8 on."""
+        code = dport & 0xFFFF
+        error = ((dport >> 16) == PROTOCOL_CODES["icmp"]) & (code >= 1) & (code <= 7)
         return np.asarray(error & self._outside[pool])
 
     def _keys(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
@@ -259,14 +265,6 @@ class Surprise:
             [pairs.pairs(self._crc[pool], dport), pairs.services(dport), pairs.transports(dport)],
             axis=1,
         )
-
-    def _turn_back(self, slot: np.ndarray, hour: np.ndarray) -> None:
-        """Let the clocks go on from ``hour`` where they are ahead of it by more than a late session
-        explains: a session that was stamped in the future would stop its host's for good."""
-        ahead = self._columns["hour"][slot] - hour
-        wrong = ahead > self.settings.silence
-        for name in ("hour", "first"):
-            self._columns[name][slot[wrong]] -= ahead[wrong]
 
     def _begin(self, slot: np.ndarray, hour: np.ndarray, kind: np.ndarray) -> None:
         """Close the hours that are over; ``slot`` is in groups, one hour each."""
@@ -356,7 +354,7 @@ class Surprise:
         # anything the host or its class is known for explains.
         price = np.full(len(slot), np.inf)
         one_more = np.full(len(slot), np.inf)
-        explained = np.zeros((len(slot), 2), bool)  # by either of them
+        explained = np.zeros((len(slot), 2), bool)  # by the host itself, and by its class
         kind = columns["kind"][slot] - 1
         for level in (1, 2, 0):
             if level:
@@ -365,7 +363,7 @@ class Surprise:
                 rows, at = rows[at >= 0], at[at >= 0]
                 known = self._peers.of(kind[rows], keys[rows, level])
             else:
-                rows = np.flatnonzero(strange & warm & ~explained.all(1))
+                rows = np.flatnonzero(strange & warm & ~explained[:, 0])
                 at = np.zeros(len(rows), np.int64)
                 known = self._peers.of(kind[rows], np.full(len(rows), ANY))
             hours = columns["hours"][slot[rows], at].astype(float)

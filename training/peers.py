@@ -30,11 +30,13 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
         series = np.flatnonzero(truth == number)
         sums: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(3))
         for one in series.tolist():
-            hours = columns["hours"][one]
-            for place in np.flatnonzero(hours > 0).tolist():
+            table = np.stack([columns[of][one].astype(float) for of in ("hours", "log", "log2")])
+            # Half precision rounds the hours of a pair that is met in each of them up.
+            table *= np.minimum(1, columns["span"][one] / np.maximum(table[0], 1e-6))
+            for place in np.flatnonzero(table[0] > 0).tolist():
                 name = names.get(int(columns["key"][one, place]))
                 if name is not None:
-                    sums[name] += [columns[of][one, place] for of in ("hours", "log", "log2")]
+                    sums[name] += table[:, place]
         kept = sorted(sums, key=lambda name: (-sums[name][0], name))[:MOST]
         tables.append(
             {

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nba_broker.messages import port_code
+from nba_broker.pairs import ANY
 from nba_broker.peers import Peers
 from nba_broker.surprise import HOUR, Excess, Surprise, SurpriseSettings
 
@@ -129,7 +130,8 @@ def test_a_place_that_its_class_does_not_know_is_as_surprising_as_ever() -> None
 
 
 def test_a_class_that_meets_new_places_in_every_hour_makes_one_no_surprise() -> None:
-    roaming = Peers([{"span": 500.0, "pairs": [["", "", 490.0, 800.0, 1500.0]]}])
+    often = (490.0, 800.0, 1500.0)
+    roaming = Peers([{"span": 500.0, "pairs": [["", "", *often], ["", "443/tcp", *often]]}])
     new = [(BEGIN + 6 * DAY + n * HOUR, ELSEWHERE + n, HTTPS) for n in range(20)]
     assert push(Surprise(), [*usual(7), *new])[0].any()
     assert not push(Surprise(peers=roaming), [*usual(7), *new], kind=0)[0].any()
@@ -174,23 +176,13 @@ def test_a_baseline_that_is_none_is_refused(table: dict[str, object]) -> None:
         Peers([table])
 
 
-def test_a_session_that_is_stamped_in_the_future_does_not_stop_the_baseline() -> None:
-    begin = BEGIN + 6 * DAY
-    beacon = calls(begin, 1, period=60)
-    surprise = Surprise()
-    push(surprise, [row for row in usual(7) if row[0] < begin])
-    push(surprise, [(begin + 3650 * DAY, CLOUD, HTTPS)])
-    later = sorted([*(row for row in usual(7) if row[0] >= begin), *beacon])
-    found = push(surprise, later)[1]
-    assert begin < later[found[0].index][0] < begin + 6 * HOUR
-
-
 def test_what_strangers_provoke_is_no_alarm_of_the_host_that_answers() -> None:
-    unreachable, echo = port_code(3, "icmp"), port_code(0, "icmp")
+    unreachable, echo, echo6 = (port_code(number, "icmp") for number in (3, 0, 129))
     begin = BEGIN + 6 * DAY
     for pool, port, surprises in (
         (ELSEWHERE, unreachable, False),
         (ELSEWHERE, echo, True),
+        (ELSEWHERE, echo6, True),
         (GATEWAY, unreachable, True),
     ):
         probed = [(begin + n / 10, pool, port) for n in range(600)]
@@ -235,6 +227,31 @@ def test_one_more_time_server_does_not_surprise_where_they_change_all_the_time()
     at = sorted([*usual(9), *changing]).index(changing[-1])
     assert used[at] == 0
     assert never.max() > 1
+
+
+def test_who_meets_a_new_time_server_in_each_hour_is_not_known_for_other_new_pairs() -> None:
+    changing = [(BEGIN + n * HOUR, ELSEWHERE + n, NTP) for n in range(200)]
+    surprise = Surprise()
+    push(surprise, [*usual(9), *changing])
+    columns = surprise.columns()
+    assert columns["hours"][0, columns["key"][0] == ANY][0] < 3
+
+
+def test_what_does_not_count_is_neither_judged_nor_learned_but_begins_an_hour() -> None:
+    begin = (BEGIN // HOUR + 6 * 24) * HOUR
+    surprise = Surprise(peers=PEERS)
+    push(surprise, [row for row in usual(7) if row[0] < begin])
+    before = surprise.columns()["key"][0].tolist()
+    slot, pool, dport = (
+        np.zeros(3, int),
+        np.full(3, ELSEWHERE, np.int32),
+        np.full(3, HTTPS, np.int32),
+    )
+    ts, none = begin + np.arange(3.0), np.zeros(3, bool)
+    found, _ = surprise.push(slot, ts, pool, dport, TABLE, np.full(3, CALLERS), none)
+    assert not found.any()
+    assert surprise.columns()["key"][0].tolist() == before
+    assert surprise.columns()["kind"][0] == CALLERS + 1
 
 
 def test_a_scan_does_not_push_out_what_the_host_usually_does() -> None:

@@ -70,3 +70,12 @@ def test_a_class_without_sessions_is_known_for_nothing() -> None:
     some = sessions()
     tables = peers(some.select(some.series < 2), [PLUG, CAMERA])
     assert tables[1] == {"span": 0.0, "pairs": []}
+
+
+def test_a_pair_met_in_every_hour_of_many_weeks_makes_a_table_that_can_be_read() -> None:
+    ts = BEGIN + np.arange(700) * HOUR
+    labels = (Label("10.0.0.1", "Plug", "plug"),)
+    nothing = np.zeros(700, np.int64)
+    one = LabelledSessions(ts, nothing, nothing, np.full(700, HTTPS, np.int32), labels, TABLE)
+    for length in range(100, 700, 50):
+        Peers(peers(one.select(np.arange(700) < length), [PLUG]))
