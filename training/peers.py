@@ -22,7 +22,6 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
     surprise = Surprise()
     surprise.reserve(len(sessions.labels))
     surprise.push(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
-    names = _names(sessions)
     columns = surprise.columns()
     truth = sessions.class_of_series(classes)
     tables = []
@@ -30,6 +29,7 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
         series = np.flatnonzero(truth == number)
         sums: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(3))
         for one in series.tolist():
+            names = _names(sessions.select(sessions.series == one))
             table = np.stack([columns[of][one].astype(float) for of in ("hours", "log", "log2")])
             # Half precision rounds the hours of a pair that is met in each of them up.
             table *= np.minimum(1, columns["span"][one] / np.maximum(table[0], 1e-6))
@@ -48,23 +48,16 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
 
 
 def _names(sessions: LabelledSessions) -> dict[int, tuple[str, str]]:
-    """What the keys that these sessions have stand for: pool and service."""
+    """What the keys that a host's sessions have stand for: pool and service. Of two that share a
+    key the more general, as it is the more often met."""
     pool, dport = np.unique(np.stack([sessions.pool, sessions.dport]), axis=1)
     ports = np.unique(dport)
-    crc = np.array([pairs.crc(name) for name in sessions.table], np.uint64)
-    names = {
-        int(key): ("", f"/{PROTOCOLS[code >> 16]}")
-        for key, code in zip(pairs.transports(ports), ports.tolist(), strict=True)
-        if key != pairs.FREE
-    }
-    services = pairs.services(ports)
-    names |= {
-        int(key): ("", port_name(code)) for key, code in zip(services, ports.tolist(), strict=True)
-    }
-    names |= {
-        int(key): (sessions.table[number], port_name(code))
-        for key, number, code in zip(
-            pairs.pairs(crc[pool], dport), pool.tolist(), dport.tolist(), strict=True
-        )
-    }
-    return names | {pairs.ANY: ("", "")}
+    crc = np.array([pairs.crc(sessions.table[number]) for number in pool.tolist()], np.uint64)
+    codes = zip(pool.tolist(), dport.tolist(), strict=True)
+    names = [(sessions.table[number], port_name(code)) for number, code in codes]
+    keys = [pairs.pairs(crc, dport), pairs.services(ports), pairs.transports(ports)]
+    names += [("", port_name(code)) for code in ports.tolist()]
+    names += [("", f"/{PROTOCOLS[code >> 16]}") for code in ports.tolist()]
+    found = dict(zip(np.concatenate(keys).tolist(), names, strict=True))
+    found.pop(pairs.FREE, None)
+    return found | {pairs.ANY: ("", "")}
