@@ -556,7 +556,7 @@ def _blocks(path: str | Path) -> Iterator[tuple[_Block, int]]:
         for table in parquet.batches(path, {*_COLUMNS, "_path"}):
             try:
                 block = _parquet_block(path, table)
-            except pa.ArrowException as error:
+            except parquet.UNREADABLE as error:
                 why = str(error).partition("\n")[0]
                 raise ArchiveError(f"a column of a type that is none of Zeek's ({why})") from None
             yield block, len(table)
@@ -655,7 +655,7 @@ _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 def _parquet_block(path: str | Path, table: pa.Table) -> _Block:
     """The same of rows from Parquet, whatever types the columns have there."""
     names = table.column_names
-    if "_path" in names:
+    if "_path" in names and len(table):
         _require_conn_log(path, _json_text(table["_path"][0].as_py()), set(names))
     ts = table["ts"]
     if any(kind(ts.type) for kind in _NUMBERS):

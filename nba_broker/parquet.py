@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 from nba_broker.errors import ArchiveError
 
 _ROWS = 131_072
+# What Arrow raises at a value that Python cannot hold: text that is not UTF-8, a date beyond all.
+UNREADABLE = (pa.ArrowException, OverflowError, ValueError)
 _EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
@@ -36,14 +38,14 @@ def columns(path: str | Path) -> set[str]:
 def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:
     """The rows, some at a time, with those of the ``wanted`` columns that there are, under Zeek's
     names, those included that the folders tell (``proto=tcp``); timestamps are float64 seconds
-    since the epoch. Raises ArchiveError where the file is damaged, after what lies before, or
-    OSError."""
+    since the epoch. A file without rows gives a table without. Raises ArchiveError where the file
+    is damaged, after what lies before, or OSError."""
     data = _open(path, "hive")
     fields = {zeek: field for zeek, field in _names(data).items() if zeek in wanted}
     try:
         for fragment in data.get_fragments():
             # By itself, so that memory is that of one group and damage costs only what follows.
-            for group in fragment.split_by_row_group():
+            for group in fragment.split_by_row_group() or [fragment]:
                 scanner = group.scanner(
                     schema=data.schema, columns=fields, batch_size=_ROWS, use_threads=False
                 )
@@ -58,7 +60,7 @@ def rows(path: str | Path) -> Iterator[dict[str, Any]]:
     for table in batches(path, columns(path)):
         try:
             found = table.to_pylist()
-        except UnicodeDecodeError as error:
+        except UNREADABLE as error:
             raise _damaged(error) from None
         for row in found:
             yield {name: value for name, value in row.items() if value is not None}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import io
 import json
 import logging
 import random
@@ -25,11 +26,14 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 
 from nba_broker import answers, config, conn_log, overrides, snapshot
 from nba_broker.errors import NBAError
@@ -52,6 +56,19 @@ _END_OF_TIME = 4102444800.0
 
 class HangError(BaseException):
     """An input took longer than LIMIT; not an Exception, which a reader might catch."""
+
+
+# Of every type that a column of Parquet may have, and what Python cannot hold of it.
+_VALUES = (
+    *(pa.scalar(None), pa.scalar(True), pa.scalar(-1), pa.scalar(2**64 - 1, pa.uint64())),
+    *(pa.scalar(float("nan")), pa.scalar(1.5, pa.float16()), pa.scalar(Decimal("1700000000.5"))),
+    *(pa.scalar("10.0.0.1"), pa.scalar(b"\xff"), pa.array([b"\xff"]).view(pa.string())[0]),
+    *(pa.scalar("conn", pa.large_string()), pa.scalar(b"\n\0\0\1", pa.binary(4))),
+    *(pa.scalar(2**53, pa.timestamp("us")), pa.scalar(-(2**63), pa.timestamp("ns", "UTC"))),
+    pa.array([2**31 - 1], pa.int32()).view(pa.date32())[0],
+    pa.array([-1], pa.int32()).view(pa.time32("s"))[0],
+    *(pa.scalar(2**62, pa.duration("s")), pa.scalar([1.5]), pa.scalar({"orig_h": "10.0.0.1"})),
+)
 
 
 # --- mutations -------------------------------------------------------------------------------
@@ -450,9 +467,40 @@ class Files:
             lines.append(bend(line, rng) if rng.random() < 0.4 else line)
         return b"\n".join(lines) + b"\n"
 
-    def conn(self, data: bytes) -> None:
+    def conn_parquet(self, n: int, rng: random.Random) -> bytes:
+        """The same as Parquet, a row group for every two rows; some have a column of another
+        type, or a group without rows."""
+        table = traffic(4)
+        size = len(table.ts)
+        columns: dict[str, Any] = {
+            "_path": ["conn"] * size,
+            "ts": table.ts,
+            "uid": table.uid,
+            "id.orig_h": table.host,
+            "id.resp_h": table.dst,
+            "id.resp_p": [443] * size,
+            "proto": ["tcp"] * size,
+            "local_orig": [True] * size,
+            "orig_l2_addr": table.mac,
+        }
+        if rng.random() < 0.5:
+            columns[rng.choice(list(columns))] = pa.repeat(rng.choice(_VALUES), size)
+        whole, file = pa.table(columns), io.BytesIO()
+        # Plain, so that a changed byte is another value and not only broken compression.
+        with pyarrow.parquet.ParquetWriter(
+            file, whole.schema, use_dictionary=n % 2 == 0, compression="none"
+        ) as writer:
+            for at in range(0, size, 2):
+                writer.write_table(whole.slice(at, 2 if rng.random() < 0.9 else 0))
+        return file.getvalue()
+
+    def lake(self, data: bytes) -> None:
+        """Read a conn log in Parquet and work on it."""
+        self.conn(data, "conn.parquet")
+
+    def conn(self, data: bytes, name: str = "conn.log") -> None:
         """Read a conn log and work on it."""
-        path = self.folder / "conn.log"
+        path = self.folder / name
         path.write_bytes(data)
         with np.errstate(all="ignore"):
             for batch in conn_log.read([path]).batches():
@@ -606,8 +654,8 @@ def mmdb() -> bytes:
 
 
 TARGETS = (
-    *("frames", "conn", "conn-json", "dhcp", "labels", "answers", "overrides", "manifest"),
-    *("snapshot", "mmdb", "config"),
+    *("frames", "conn", "conn-json", "parquet", "dhcp", "labels", "answers", "overrides"),
+    *("manifest", "snapshot", "mmdb", "config"),
 )
 
 
@@ -623,6 +671,7 @@ def target(name: str, folder: Path, scorer: Scorer) -> Target:
     seeds = {
         "conn": (files.conn_tsv, files.conn),
         "conn-json": (files.conn_json, files.conn),
+        "parquet": (files.conn_parquet, files.lake),
         "dhcp": (files.dhcp_log, files.dhcp),
         "labels": (files.labels_csv, files.labels),
         "answers": (files.answers_csv, files.answers),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.recfunctions import repack_fields
 
 from nba_broker import conn_log
 from nba_broker.errors import ArchiveError
@@ -19,6 +20,8 @@ from nba_broker.scorer import Class
 from nba_broker.sequences import Schedule, Sequences, Windows
 from training.labels import Label
 
+# What labelling looks at, and what remains of a session.
+_COLUMNS = ("ts", "host", "dport", "log")
 _TOGETHER = 16_384  # sessions: their windows at every session take 13 MB
 
 
@@ -151,7 +154,14 @@ def load(
     same result. ``each``: as for conn_log.read. Raises ArchiveError when none is left.
     """
     sessions, origin, _, _ = load_rows(
-        paths, labels, pools, since=since, until=until, memory=memory, each=each
+        paths,
+        labels,
+        pools,
+        since=since,
+        until=until,
+        memory=memory,
+        each=each,
+        columns=_COLUMNS,
     )
     return sessions, origin
 
@@ -165,15 +175,18 @@ def load_rows(
     until: float | None = None,
     memory: int = MEMORY,
     each: conn_log.Each | None = None,
+    columns: Sequence[str] = conn_log.ROW.names or (),
 ) -> tuple[LabelledSessions, Origin, conn_log.Archive, np.ndarray]:
-    """As :func:`load`, with the archive and each session's row of it, conn_log.ROW [n]."""
+    """As :func:`load`, with the archive and each session's row of it, conn_log.ROW [n], or those
+    ``columns`` of it, ts, host, dport and log among them: all are kept in memory."""
     archive = conn_log.read(paths, since=since, until=until, memory=memory, each=each)
     tracker = Tracker(pools)
     for lease in archive.leases:
         tracker.lease(lease)
     digest = hashlib.sha256()
     meant = _Meant(labels, archive)
-    kept = [(np.zeros(0, conn_log.ROW), np.zeros(0, np.int64), np.zeros(0, np.int32))]
+    none = repack_fields(np.zeros(0, conn_log.ROW)[list(columns)])
+    kept = [(none, np.zeros(0, np.int64), np.zeros(0, np.int32))]
     others: set[int] = set()  # slots of sessions that are left out
     for rows in archive.rows():
         batch = archive.sessions(rows, uids=False)
@@ -184,8 +197,9 @@ def load_rows(
         pool = np.concatenate([part.pool for part in parts])
         keep = meant.possibly(rows, slot, tracker.identity)
         others.update(np.unique(slot[~keep]).tolist())
-        kept.append((rows[keep], slot[keep], pool[keep]))
+        kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep]))
     rows, slot, pool = map(np.concatenate, zip(*kept, strict=True))
+    kept.clear()  # as large as what was made of it
 
     series = meant.series(rows, slot, tracker.identity)
     labelled = series >= 0

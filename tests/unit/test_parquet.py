@@ -216,6 +216,60 @@ def test_a_column_of_another_type_is_one_clear_error(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_rows_may_come_in_groups_of_which_some_are_empty(tmp_path: Path) -> None:
+    table = lake([row()]).append_column("_path", [["conn"]])
+    path = tmp_path / "conn.parquet"
+    with pyarrow.parquet.ParquetWriter(path, table.schema) as writer:
+        for group in (table.slice(0, 0), table, table.slice(0, 0)):
+            writer.write_table(group)
+    assert sessions(path) == ONE
+    assert conn_log.read([path]).report.errors == []
+
+
+@pytest.mark.parametrize("groups", [0, 1])
+def test_a_file_without_rows_counts_as_read(tmp_path: Path, groups: int) -> None:
+    table = lake([row()]).append_column("_path", [["conn"]])
+    with pyarrow.parquet.ParquetWriter(tmp_path / "conn.parquet", table.schema) as writer:
+        for _ in range(groups):
+            writer.write_table(table.slice(0, 0))
+    report = conn_log.read([tmp_path]).report
+    assert (report.files, report.rows, report.errors) == (1, 0, [])
+
+
+NOT_UTF_8 = pa.array([b"\xff"]).view(pa.string())
+BEYOND_ALL_DATES = pa.array([2**31 - 1], pa.int32()).view(pa.date32())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("ts", NOT_UTF_8), ("_path", NOT_UTF_8)),
+        *(("ts", BEYOND_ALL_DATES), ("id.resp_h", BEYOND_ALL_DATES)),
+    ],
+)
+def test_a_value_that_cannot_be_read_costs_its_file_alone(
+    tmp_path: Path, name: str, value: pa.Array
+) -> None:
+    keep(tmp_path, lake([row()]), "0.parquet")
+    table = lake([row()]).append_column("_path", [["conn"]])
+    keep(tmp_path, table.set_column(table.column_names.index(name), name, value), "1.parquet")
+    archive = conn_log.read([tmp_path])
+    assert len(archive) == 1
+    (error,) = archive.report.errors
+    assert "1.parquet: a column of a type that is none of Zeek's" in error
+    assert "\n" not in error
+
+
+@pytest.mark.parametrize("value", [NOT_UTF_8, BEYOND_ALL_DATES])
+def test_leases_that_cannot_be_read_cost_no_session(tmp_path: Path, value: pa.Array) -> None:
+    keep(tmp_path, lake([row()]), "conn/0.parquet")
+    lease = {"ts": [0.5], "mac": [MAC], "assigned_addr": ["10.0.0.2"], "host_name": value}
+    keep(tmp_path, pa.table(lease), "dhcp/0.parquet")
+    archive = conn_log.read([tmp_path])
+    assert (len(archive), archive.leases) == (1, ())
+    assert "dhcp/0.parquet" in archive.report.errors[0]
+
+
 def test_score_takes_a_lake_as_it_takes_logs(tmp_path: Path) -> None:
     rows = [row(float(at), id__resp_h=f"8.8.8.{at % 7}") for at in range(1, 80)]
     save(tmp_path / "logs", tsv(rows))
