@@ -250,7 +250,9 @@ async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
 def hosts(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker hosts``: what a worker's snapshot says of every host."""
     pipeline, path = _snapshot(settings)
-    rows = sorted(pipeline.standing(), key=lambda verdict: device_log.order(verdict.host))
+    model = snapshot.model_id(path)
+    rows = [dataclasses.replace(verdict, model=model) for verdict in pipeline.standing()]
+    rows.sort(key=lambda verdict: device_log.order(verdict.host))
     device_log.show(rows, arguments.format)
     written = path.stat().st_mtime
     latest = max((verdict.ts for verdict in rows), default=0.0)
@@ -275,7 +277,7 @@ def _snapshot(settings: Config) -> tuple[Pipeline, Path]:
     if _written(path) is None:
         raise ConfigError(f"state: no {path}; is this the worker's folder?")
     pipeline = build_pipeline(settings, worker="")
-    snapshot.restore(path, pipeline)
+    snapshot.restore(path, pipeline, only_shown=True)
     return pipeline, path
 
 

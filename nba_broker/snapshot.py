@@ -123,19 +123,29 @@ def write_text(path: Path, name: str, text: str) -> None:
     os.replace(part, path.with_name(name))
 
 
-def restore(path: Path, pipeline: Pipeline, partition: int | None = None) -> dict[str, Position]:
+def restore(
+    path: Path, pipeline: Pipeline, partition: int | None = None, *, only_shown: bool = False
+) -> dict[str, Position]:
     """Fill a new pipeline and return the positions; slots are given anew, without gaps.
 
-    A snapshot of another model is taken up as a worker that runs takes another model over. Raises
-    SnapshotError, after which the pipeline is not to be used, OSError, and ConfigError when the
-    hosts are of another ``partition`` than this one.
+    A snapshot of another model is taken up as a worker that runs takes another model over, unless
+    it is ``only_shown``: then hosts have the names that the worker gave them, whatever the
+    pipeline's own model, and no session may follow. Raises SnapshotError, after which the pipeline
+    is not to be used, OSError, and ConfigError when the hosts are of another ``partition``.
     """
     with path.open("rb") as file:
         end = _verified(path, file)
         try:
-            return _restore(path, file, end, pipeline, partition)
+            return _restore(path, file, end, pipeline, partition, only_shown)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
+
+
+def model_id(path: Path) -> str:
+    """The model of the worker that wrote a snapshot that was restored, as the log's ``model`` has
+    it; empty of a version that did not say it."""
+    with path.open("rb") as file:
+        return str(_read_line(file).get("model_id", ""))
 
 
 def set_aside(path: Path) -> Path:
@@ -160,6 +170,7 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
         "classes": [[one.device, one.category] for one in manifest.classes],
         "layout": str(_layout(pipeline.columns())),
         "model": manifest.sha256,
+        "model_id": manifest.id,
         "policy": str(_layout(pipeline.policy.columns())),
         "policy_bytes": _layout(pipeline.policy.columns()).itemsize,
     }
@@ -211,7 +222,12 @@ def _verified(path: Path, file: BinaryIO) -> int:
 
 
 def _restore(
-    path: Path, file: BinaryIO, end: int, pipeline: Pipeline, partition: int | None
+    path: Path,
+    file: BinaryIO,
+    end: int,
+    pipeline: Pipeline,
+    partition: int | None,
+    only_shown: bool,
 ) -> dict[str, Position]:
     identity = pipeline.tracker.identity
     header, manifest, settings = (
@@ -287,7 +303,7 @@ def _restore(
     for ts, ip, mac, hostname in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, str(mac), str(hostname)))
-    if another:
+    if another and not only_shown:
         pipeline.reshape(manifest.schedule, manifest.classes, settings, manifest.peers)
     return {
         str(node): Position(str(run), int(sent))

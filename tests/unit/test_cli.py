@@ -12,6 +12,7 @@ import pytest
 from nba_broker import answers, snapshot
 from nba_broker.answers import Answer
 from nba_broker.cli import main
+from nba_broker.scorer import Manifest
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -102,6 +103,19 @@ def test_hosts_are_shown_as_they_are(site: list[str], capsys: pytest.CaptureFixt
     assert main(["hosts", *site, "--format", "csv"]) == 0
     lamp, _ = csv.DictReader(capsys.readouterr().out.splitlines())
     assert (lamp["device"], lamp["ts"]) == ("Lamp", "119.000000")
+
+
+def test_hosts_have_the_names_that_their_worker_gave_whatever_model_is_asked_for(
+    site: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker has its model from a flag or a setting that whoever looks does not know."""
+    assert main(["hosts", *site, "--format", "json"]) == 0
+    asked = capsys.readouterr().out
+    assert main(["hosts", *site[:2], "--format", "json"]) == 0
+    shown = capsys.readouterr().out
+    assert shown == asked
+    worker = Manifest.load(Path(site[-1])).id
+    assert json.loads(shown.splitlines()[0])["model"] == worker
 
 
 def test_hosts_without_a_state_are_one_clear_error(
