@@ -43,6 +43,18 @@ RUN_ELSEWHERE = {
     "nba-broker run --partition 0 --state /var/lib/nba": "tests/zeek/test_partitions.py",
     "nba-broker run --partition 1 --state /var/lib/nba1": "tests/zeek/test_partitions.py",
     "zkg install zeek-nba": "tests/zeek/test_zkg.py",
+    "zkg install .": "tests/zeek/test_zkg.py",
+    "/opt/nba/bin/nba-broker run --state state --answers answers.csv": "tests/zeek/test_worker.py",
+    "/opt/nba/bin/nba-broker doctor --state state": "tests/zeek/test_operations.py",
+    "/opt/nba/bin/nba-train labels logs": "tests/zeek/test_first_day.py",
+    "/opt/nba/bin/nba-train fit logs --labels labels.csv --out mymodel": (
+        "tests/zeek/test_first_day.py"
+    ),
+    "/opt/nba/bin/nba-broker run --model mymodel --state state --answers answers.csv": (
+        "tests/zeek/test_first_day.py"
+    ),
+    "/opt/nba/bin/nba-broker hosts --state state": "tests/zeek/test_first_day.py",
+    "/opt/nba/bin/nba-broker triage logs --answers answers.csv": "tests/zeek/test_first_day.py",
     "nba-broker model install candidate --model /etc/nba/model": "tests/unit/test_model_store.py",
     "nba-broker model rollback --model /etc/nba/model": "tests/unit/test_model_store.py",
     "nba-broker model show --model /etc/nba/model": "tests/unit/test_model_store.py",
@@ -81,6 +93,10 @@ NOT_RUN = {
     ),
     "nba-broker run --model /etc/nba/model --shadow candidate --state /var/lib/nba": _SENSOR,
     "python -m benchmarks.soak --minutes 20 --rate 20000 [--keep DIR]": "takes 20 minutes",
+    "python3 -m venv /opt/nba": _ROOT,
+    "/opt/nba/bin/pip install -c constraints.txt '.[train,triage]'"
+    " --extra-index-url https://download.pytorch.org/whl/cpu": _NETWORK,
+    "mkdir -p logs && cd logs && zeek -i eth1 local": "needs a network interface to capture from",
     "pip wheel --wheel-dir wheels nba-broker": _NETWORK,
     "python3 -m venv /opt/nba && /opt/nba/bin/pip install nba-broker": _NETWORK,
     "python3 -m venv /opt/nba && /opt/nba/bin/pip install .": _NETWORK,
