@@ -45,10 +45,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), which says nothing for a minute or more:"
 	$(PIP) -e .
 	touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), which says nothing for minutes:"
 	$(PIP) -e '.[train,dev]'
 	touch $@
 

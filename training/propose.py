@@ -255,9 +255,10 @@ def write(path: Path, found: Found) -> list[str]:
     lines = [f"{hosts} hosts in {len(kept)} groups that behave alike -> {path}"]
     if left := len(found.hosts) - hosts:
         lines.append(f"left out: {left} hosts of groups in which none has {ENOUGH} sessions")
-    lines.append(
-        "now edit device and category; hosts of a group have one name as long as you agree"
-    )
+    lines += [
+        "now edit device and category; hosts of a group have one name as long as you agree",
+        "delete the rows that you cannot name: fit learns every name that is left",
+    ]
     return lines
 
 
