@@ -1,6 +1,8 @@
 ##! Publishes synthetic sessions on a sensor once a worker has joined: as fast as it acknowledges them,
 ##! or at a rate that asks nobody.
 
+@load ./single
+
 module NBA;
 
 export {
@@ -15,10 +17,6 @@ export {
 
 	## Whether each session is an event of its own, which nobody acknowledges.
 	const bench_single = F &redef;
-
-	## A session of its own.
-	global bench_session: event(ts: double, host: addr, uid: string, mac: string,
-	    dst: addr, dport: port);
 }
 
 # Prepared, so that it is not this script that is measured; only times are new in every batch.
