@@ -2,15 +2,17 @@
 
 An answer holds from its ``at`` on, in event time. It is brought to a host when that time comes,
 when the file that has it is taken over, or when a host appears, or is told another name or
-address, that it means. A label stays with the host until another one, or until its row is gone.
+address, that it means. A label stays with the host, wherever it moves, until another one, or until
+its row is gone: no row with that time, host and device is left, nor one that says the same of it.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -57,6 +59,8 @@ class Inventory:
         self.devices = list(classes)
         """Everything that a host can be called: the model's classes, then what analysts named."""
         self.prototypes = Prototypes()
+        self.labelled_by: dict[int, str] = {}
+        """The ``host`` of the answer that labelled a host, by slot, of all hosts with a label."""
         self._classes = len(classes)
         self._pools = pools
         self._identity = identity
@@ -118,48 +122,39 @@ class Inventory:
     def take_over(self, answers: Sequence[Answer], now: float) -> list[Said]:
         """These answers, in the order of their time, are all there are from now on; ``now`` is in
         event time. Returns what that says of hosts."""
-        policy = self._policy
-        gone = {(one.at, one.device) for one in set(self._answers).difference(answers)}
         self._answers = tuple(answers)
         self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
-        self._index()
-        columns = policy.columns()
-        labels: dict[tuple[float, str], list[Answer]] = defaultdict(list)
-        for answer in self._answers:
-            if answer.action == "label":
-                labels[answer.at, answer.device].append(answer)
-        said = []
-        for slot in np.flatnonzero(columns["given"] != NOTHING).tolist():
-            label = float(columns["labelled"][slot]), self.devices[columns["given"][slot]].device
-            # A row that was corrected may now mean another host by the same name.
-            meant = labels.get(label, [])
-            stays = any(slot in self._slots(one) for one in meant) if label in gone else meant
-            if not stays:
-                self.prototypes.forget(np.array([slot]))
-                said += self._said(slot, policy.unlabel(slot, self._last(slot)), 0.0, ())
+        slots = cache(self._slots)  # a wide answer is asked for again for each of its hosts
+        self._index(slots)
+        said = self._withdraw_labels(slots)
+        policy = self._policy
+        ignored = policy.columns()["ignored"]
         until: dict[int, float] = {}
         for answer in self._answers:
             if answer.action == "ignore" and not answer.pool and answer.at <= now:
-                for slot in self._slots(answer):
+                for slot in slots(answer):
                     until[slot] = max(until.get(slot, _PAST), answer.expires)
-        for slot in np.flatnonzero(columns["ignored"] > 0).tolist():
-            if until.get(slot, _PAST) < columns["ignored"][slot]:
+        for slot in np.flatnonzero(ignored > 0).tolist():
+            if until.get(slot, _PAST) < ignored[slot]:
                 policy.ignore(slot, until.get(slot, _PAST))
         for answer in self._answers:
             if answer.at <= now:
-                said += self._apply(answer)
+                said += self._apply(answer, slots)
         return said
 
     def due(self, now: float) -> list[Said]:
         """Event time has come to ``now``: what the answers that are due say of the hosts."""
         said = []
         while self._waiting and self._waiting[-1].at <= now:
-            said += self._apply(self._waiting.pop())
+            said += self._apply(self._waiting.pop(), self._slots)
         return said
 
-    def meet(self, slot: int, address: str, ts: float) -> list[Said]:
-        """A host has a session at ``ts`` from this address: what the answers say of it, if it is
-        new, or has another name or address."""
+    def news(self, slot: int, address: str, ts: float) -> list[Answer]:
+        """A host has a session at ``ts`` from this address: the answers, in the order of their
+        time, that say something new of it, if it is new, or has another name or address.
+
+        It is told of them once; then :meth:`meet` brings them.
+        """
         who = self._identity.mac(slot), address, self._identity.hostname(slot)
         met = self._met[slot]
         if who in met or not self._sightings.announced[slot]:
@@ -167,18 +162,19 @@ class Inventory:
         if len(met) >= _ADDRESSES:
             met.clear()
         met.add(who)
-        return [
-            said
-            for answer in self._meant(*who)
-            if answer.at <= ts
-            for said in self._bring(answer, slot, ts)
-        ]
+        meant = [answer for answer in self._meant(*who) if answer.at <= ts]
+        return [answer for answer in meant if self._is_new(answer, slot, ts)]
+
+    def meet(self, slot: int, ts: float, news: Sequence[Answer]) -> list[Said]:
+        """What these answers say of a host, at the session of ``ts`` for which they are news."""
+        return [said for answer in news for said in self._bring(answer, slot, ts)]
 
     def forget(self, slots: np.ndarray) -> None:
         """These slots hold new hosts."""
         self.prototypes.forget(slots)
         for slot in slots.tolist():
             self._met.pop(slot, None)
+            self.labelled_by.pop(slot, None)
         for quiet in self._quiet.values():
             quiet.difference_update(slots.tolist())
 
@@ -263,7 +259,36 @@ class Inventory:
             ignored |= holds
         return ignored
 
-    def _index(self) -> None:
+    def _withdraw_labels(self, slots: Callable[[Answer], Sequence[int]]) -> list[Said]:
+        """What it says of hosts that the rows which labelled them are gone."""
+        policy = self._policy
+        columns = policy.columns()
+        rows: dict[tuple[float, str], dict[str, Answer]] = defaultdict(dict)
+        for answer in self._answers:
+            if answer.action == "label":
+                rows[answer.at, answer.device].setdefault(answer.host, answer)
+
+        @cache
+        def means(label: tuple[float, str]) -> dict[int, str]:
+            """The hosts that a label's rows mean now, with the ``host`` of the first such row."""
+            found = reversed(rows[label].values())
+            return {slot: answer.host for answer in found for slot in slots(answer)}
+
+        said = []
+        for slot in np.flatnonzero(columns["given"] != NOTHING).tolist():
+            label = float(columns["labelled"][slot]), self.devices[columns["given"][slot]].device
+            if self.labelled_by[slot] in rows[label]:
+                continue
+            # A row that was corrected may now mean another host by the same name, or this one yet.
+            if slot in means(label):
+                self.labelled_by[slot] = means(label)[slot]
+                continue
+            del self.labelled_by[slot]
+            self.prototypes.forget(np.array([slot]))
+            said += self._said(slot, policy.unlabel(slot, self._last(slot)), 0.0, ())
+        return said
+
+    def _index(self, slots: Callable[[Answer], Sequence[int]]) -> None:
         self._by_name.clear()
         self._by_network.clear()
         self._met.clear()
@@ -276,7 +301,7 @@ class Inventory:
                 self._by_network.append((network, answer))
             if answer.pool:
                 # Not only when its time comes: a worker that starts again is beyond that.
-                self._quiet[answer] = set(self._slots(answer)) if answer.host else set()
+                self._quiet[answer] = set(slots(answer)) if answer.host else set()
 
     def _meant(self, mac: str, address: str, hostname: str) -> list[Answer]:
         """The answers that mean such a host, in the order of their time."""
@@ -309,45 +334,55 @@ class Inventory:
         found: list[int] = np.sort(identity.present(addresses, macs)).tolist()
         return found
 
-    def _apply(self, answer: Answer) -> list[Said]:
+    def _apply(self, answer: Answer, slots: Callable[[Answer], Sequence[int]]) -> list[Said]:
         if not answer.host:
             return []
         announced = self._sightings.announced
         return [
             said
-            for slot in self._slots(answer)
+            for slot in slots(answer)
             if announced[slot]
             for said in self._bring(answer, slot, self._last(slot))
         ]
 
+    def _is_new(self, answer: Answer, slot: int, now: float) -> bool:
+        """Whether neither this answer nor a later one was applied to a host."""
+        columns = self._policy.columns()
+        if answer.action == "label":
+            unnamed = columns["given"][slot] == NOTHING
+            return bool(unnamed or answer.at > columns["labelled"][slot])
+        if answer.action == "confirm":
+            began = self._sightings.first_seen[slot]
+            return bool(answer.at > columns["confirmed"][slot] and answer.at >= began)
+        if answer.pool:
+            return slot not in self._quiet[answer]
+        return bool(answer.expires > max(answer.at, now, columns["ignored"][slot]))
+
     def _bring(self, answer: Answer, slot: int, now: float) -> list[Said]:
-        """Apply an answer to a host, unless it was already, or a later one was."""
+        """Apply an answer to a host, if it is new."""
+        if not self._is_new(answer, slot, now):
+            return []
         policy = self._policy
-        columns = policy.columns()
         ts = max(answer.at, now)
         when = print_time(answer.at)
         text = f"{answer.action}{f' of {when}' if when else ''}"
         evidence = (f"{text}: {answer.reason}" if answer.reason else text,)
         if answer.action == "label":
-            given = columns["given"][slot]
-            if given != NOTHING and answer.at <= columns["labelled"][slot]:
-                return []
+            given = policy.columns()["given"][slot]
             device = self.number(answer.device, answer.category)
             said = self._said(slot, policy.label(slot, ts, device, answer.at), ts, evidence)
+            self.labelled_by[slot] = answer.host
             if given not in (NOTHING, device):
                 self.prototypes.forget(np.array([slot]))
             if self._sequences.count[slot] >= min(TAUGHT, self._sequences.length):
                 said += self.teach(slot, ts, self._sequences.latest(np.array([slot])))
             return said
         if answer.action == "confirm":
-            began = self._sightings.first_seen[slot]
-            if answer.at <= columns["confirmed"][slot] or answer.at < began:
-                return []
             self._surprise.absorb(np.array([slot]))
             return self._said(slot, policy.confirm(slot, ts, answer.at), ts, evidence)
         if answer.pool:
             self._quiet[answer].add(slot)
-        elif answer.expires > max(ts, columns["ignored"][slot]):
+        else:
             policy.ignore(slot, answer.expires)
         return []
 

@@ -308,27 +308,43 @@ class Pipeline:
         self.counters.verdicts += len(verdicts)
         return verdicts
 
-    def _reply(self, said: Said, more: int = 0) -> Verdict:
-        """The line of an answer, to a host with so many more sessions than are counted."""
+    def _reply(self, said: Said) -> Verdict:
+        """The line of an answer."""
         slot = said.decision.slot
         return self._verdict(
             said.decision,
             ts=said.ts,
             host=self.tracker.identity.address(slot),
-            sessions=int(self.sequences.count[slot]) + more,
+            sessions=int(self.sequences.count[slot]),
             evidence=said.evidence,
             uids=(),
         )
 
     def _step(self, tracked: Tracked) -> list[Verdict]:
-        verdicts = self._announce(tracked) + self._meet(tracked)
+        verdicts = self._announce(tracked)
+        news = self._news(tracked)
+        # An answer must not touch what was before it, so the sessions are cut there. Not at its
+        # host's first: nothing before concerns it, and new hosts may be many.
+        for row in [row for row in news if self._begins(tracked, row)]:
+            verdicts += self._meet(tracked, row, news.pop(row))
+        start = 0
+        for stop in [*news, len(tracked.slot)]:
+            verdicts += self._taught(tracked.part(start, stop))
+            if stop in news:
+                verdicts += self._meet(tracked, stop, news[stop])
+            start = stop
+        verdicts.sort(key=lambda verdict: verdict.ts)
+        self.counters.verdicts += len(verdicts)
+        return verdicts
+
+    def _taught(self, tracked: Tracked) -> list[Verdict]:
+        """The lines of sessions while which no answer is brought to a host."""
+        verdicts = []
         start = 0
         for stop in [*self._teaching(tracked.slot), len(tracked.slot)]:
             if stop > start:
                 verdicts += self._push(tracked.part(start, stop))
                 start = stop
-        verdicts.sort(key=lambda verdict: verdict.ts)
-        self.counters.verdicts += len(verdicts)
         return verdicts
 
     def _teaching(self, slot: np.ndarray) -> list[int]:
@@ -620,20 +636,38 @@ class Pipeline:
         self.policy.begin(slot[rows], sessions.ts[rows])
         return lines
 
-    def _meet(self, tracked: Tracked) -> list[Verdict]:
-        """What answers say of the hosts of these sessions, before any of these is looked at."""
+    def _news(self, tracked: Tracked) -> dict[int, list[Answer]]:
+        """The answers that say something new of the hosts of these sessions, by the session that
+        each host is told them at, in order."""
         if not len(self.inventory):
-            return []
+            return {}
         # A host without an address has not been announced, and an answer is no host's first line.
         first: dict[tuple[int, str], int] = {}
         for row, who in enumerate(zip(tracked.slot.tolist(), tracked.sessions.host, strict=True)):
             if who[1] not in UNSPECIFIED:
                 first.setdefault(who, row)
-        return [
-            self._reply(one, more=int(np.count_nonzero(tracked.slot[: row + 1] == slot)))
+        found = {
+            row: self.inventory.news(slot, address, float(tracked.sessions.ts[row]))
             for (slot, address), row in first.items()
-            for one in self.inventory.meet(slot, address, float(tracked.sessions.ts[row]))
-        ]
+        }
+        return {row: answers for row, answers in found.items() if answers}
+
+    def _begins(self, tracked: Tracked, row: int) -> bool:
+        """Whether a session is its host's very first."""
+        slot = tracked.slot[row]
+        return not self.sequences.count[slot] and slot not in tracked.slot[:row]
+
+    def _meet(self, tracked: Tracked, row: int, news: Sequence[Answer]) -> list[Verdict]:
+        """What answers say of the host of a session, which is about to be looked at."""
+        slot = int(tracked.slot[row])
+        verdicts = []
+        for one in self.inventory.meet(slot, float(tracked.sessions.ts[row]), news):
+            line = self._reply(one)
+            if one.decision.slot == slot:
+                # Its address may be another at the end of the batch.
+                line = replace(line, host=tracked.sessions.host[row], sessions=line.sessions + 1)
+            verdicts.append(line)
+        return verdicts
 
     def _verdict(
         self,

@@ -29,13 +29,13 @@ from nba_broker.link import Position
 from nba_broker.messages import PROTOCOLS, STATES, Lease
 from nba_broker.peers import Peers
 from nba_broker.pipeline import Pipeline
-from nba_broker.policy import DEVICES
+from nba_broker.policy import DEVICES, NOTHING
 from nba_broker.prototypes import Prototype
 from nba_broker.scorer import WINDOW_LIMIT, Class
 from nba_broker.sequences import NO_POOL, Schedule
 from nba_broker.surprise import EVIDENCE, TOP
 
-FORMAT = 2
+FORMAT = 3
 FILE = "hosts.snapshot"
 
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
@@ -72,13 +72,16 @@ def parts(
         names = identity.names(start, start + _PART)
         start += _PART
         slots = np.array(list(names), np.int64)
+        policy = _records(pipeline.policy.columns(), slots)
+        labelled = slots[policy["given"] != NOTHING].tolist()
+        by = [pipeline.inventory.labelled_by[slot] for slot in labelled]
         odd = {row: evidence[slot] for row, slot in enumerate(names) if slot in evidence}
         yield b"".join(
             [
-                _line({"hosts": list(names.values()), "odd": list(odd)}),
+                _line({"hosts": list(names.values()), "odd": list(odd), "labelled_by": by}),
                 _records(pipeline.columns(), slots).tobytes(),
                 *(sessions.tobytes() for sessions in odd.values()),
-                _records(pipeline.policy.columns(), slots).tobytes(),
+                policy.tobytes(),
             ]
         )
     tables: dict[str, Mapping[str, Any]] = {
@@ -282,6 +285,9 @@ def _restore(
                 _check_policy(records)
                 highest_device = max(highest_device, *(int(records[n].max()) for n in DEVICES))
                 _fill(pipeline.policy.columns(), slots, records)
+                labelled = slots[records["given"] != NOTHING].tolist()
+                by = zip(labelled, map(str, line["labelled_by"]), strict=True)
+                pipeline.inventory.labelled_by.update(by)
             else:
                 file.seek(policy_bytes * len(hosts), os.SEEK_CUR)
                 pipeline.policy.begin(slots, records["last_ts"])

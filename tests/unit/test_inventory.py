@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+from nba_broker import snapshot
 from nba_broker.answers import Answer
 from nba_broker.messages import Lease, Verdict
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
-from nba_broker.reorder import take
+from nba_broker.reorder import part_of, take
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -82,7 +85,7 @@ def test_a_label_by_address_is_brought_to_a_host_that_leaves_the_address_in_the_
     mac = MAC.format(7)
     rows = [(1.0, "192.168.1.7", mac, NOWHERE), (2.0, "192.168.1.9", mac, NOWHERE)]
     assert [line[1:] for line in answered(process(made, rows))] == [
-        ("192.168.1.9", "identified", "learning", "Hall_Camera")
+        ("192.168.1.7", "identified", "learning", "Hall_Camera")
     ]
 
 
@@ -98,6 +101,104 @@ def test_a_row_that_was_corrected_no_longer_names_the_host_that_it_meant(
     assert [int(one) >= 0 for one in named[:3]] == [True, False, True]
     made.answer([replace(row, host=MAC.format(8)), other])
     assert [int(one) >= 0 for one in named[:3]] == [False, True, True]
+
+
+def named(made: Pipeline) -> dict[str, str]:
+    """What analysts called the hosts, by MAC."""
+    given, devices = made.policy.columns()["given"], made.inventory.devices
+    known = made.tracker.identity.names(0, made.tracker.identity.capacity)
+    return {
+        mac: devices[given[slot]].device for slot, (mac, _) in known.items() if given[slot] >= 0
+    }
+
+
+def again(made: Pipeline, folder: Path, file: Path) -> Pipeline:
+    """The pipeline after a restart."""
+    snapshot.write(file, snapshot.parts(made, {}))
+    second = pipeline(folder, settings=STRICT)
+    snapshot.restore(file, second)
+    return second
+
+
+MOVED = [
+    *host(7, times=[1.0, 2.0], dst=NOWHERE),
+    *[(ts, "192.168.1.50", MAC.format(7), NOWHERE) for ts in (3.0, 4.0)],
+    *[(ts, "192.168.1.7", MAC.format(8), NOWHERE) for ts in (5.0, 6.0)],
+]
+"""A host that left its address, and the one that has it now."""
+
+BY_ADDRESS = [Answer(0.5, f"192.168.1.{n}", "label", "Hall_Camera") for n in (7, 9)]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("left", [[0], [0, 1]], ids=["row removed", "reason corrected"])
+def test_a_host_keeps_its_name_whatever_becomes_of_the_row_of_another(
+    left: list[int], restart: bool, model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer(BY_ADDRESS)
+    process(made, MOVED)
+    both = {MAC.format(7): "Hall_Camera", MAC.format(8): "Hall_Camera"}
+    assert named(made) == both
+    if restart:
+        made = again(made, model_folder(), tmp_path / "s")
+    rows = [BY_ADDRESS[0], replace(BY_ADDRESS[1], reason="seen it")]
+    assert made.answer([rows[n] for n in left]) == []
+    assert named(made) == both
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_host_loses_its_name_with_its_row_though_another_row_says_the_same(
+    restart: bool, model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer(BY_ADDRESS)
+    process(made, [*MOVED, *host(9, times=[7.0], dst=NOWHERE)])
+    if restart:
+        made = again(made, model_folder(), tmp_path / "s")
+    made.answer(BY_ADDRESS[1:])
+    assert named(made) == {MAC.format(9): "Hall_Camera"}
+
+
+def test_a_host_of_two_rows_that_say_the_same_keeps_its_name_until_both_are_gone(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    rows = [Answer(0.5, name, "label", "Lamp") for name in ("192.168.1.7", MAC.format(7))]
+    made.answer(rows)
+    process(made, host(7, times=[1.0, 2.0], dst=NOWHERE))
+    for left in (rows[1:], rows[:1], [replace(rows[0], host="192.168.1.0/24")]):
+        assert made.answer(left) == []
+        assert named(made) == {MAC.format(7): "Lamp"}
+    made.answer([])
+    assert named(made) == {}
+
+
+def test_what_a_row_means_is_looked_up_as_often_for_many_hosts_as_for_one(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    for hosts in (1, 40):
+        made = pipeline(model_folder(), settings=STRICT)
+        row = Answer(0.5, "192.168.1.0/24", "label", "Lamp")
+        made.answer([row])
+        process(made, [(1.0, f"192.168.1.{n}", MAC.format(n), NOWHERE) for n in range(hosts)])
+        identity = made.tracker.identity
+        calls: list[None] = []
+
+        def present(
+            *names: list[str],
+            look_up: Callable[..., np.ndarray] = identity.present,
+            calls: list[None] = calls,
+        ) -> np.ndarray:
+            calls.append(None)
+            return look_up(*names)
+
+        monkeypatch.setattr(identity, "present", present)
+        made.answer([replace(row, host="192.168.1.0/25", reason="half of them")])
+        asked.append(len(calls))
+        assert len(named(made)) == hosts
+    assert asked[0] == asked[1] > 0
 
 
 def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
@@ -270,6 +371,93 @@ def test_lines_do_not_depend_on_how_sessions_were_cut_into_batches(
     for start in range(0, len(rows), 7):
         parts += made.process(take(table, np.arange(start, min(start + 7, len(rows)))))
     assert parts == whole
+
+
+def test_what_an_address_means_is_said_when_the_host_has_it_whatever_else_is_in_the_batch(
+    model_folder: ModelFolder,
+) -> None:
+    rows = host(7, times=[20.0 * n for n in range(60)], dst=LAMP_CLOUD)
+    rows += [(20.0 * n, "fd00::7", MAC.format(7), LAMP_CLOUD) for n in range(60, 120)]
+    made = pipeline(model_folder())
+    made.answer([Answer(0.0, "fd00::7", "label", "Lens")])
+    verdicts = process(made, rows)
+    found = [(v.ts, v.state, v.device, v.sessions) for v in verdicts if v.state != "learning"]
+    assert [line[1:3] for line in found] == [("identified", "Lamp"), ("identified", "Lens")]
+    assert found[1][0] == 1200.0
+    assert found[1][3] == 61
+
+
+ADDRESSES = ("192.168.1.{}", "fd00::{}", "fd00:1::{}")
+ANSWERS = st.builds(
+    lambda at, who, action, device: Answer(
+        at, who, action, device if action == "label" else "", expires=FOREVER[action]
+    ),
+    st.sampled_from([0.0, 40.5, 150.5]),
+    st.sampled_from(
+        [a.format(n) for a in ADDRESSES for n in (1, 2, 3)]
+        + [MAC.format(1), "two", "fd00:1::/64", "192.168.1.0/24"]
+    ),
+    st.sampled_from(["label", "label", "confirm", "ignore"]),
+    st.sampled_from(["Lamp", "Lens", "Hall_Camera", "Gate"]),
+)
+FOREVER = {"label": np.inf, "confirm": np.inf, "ignore": 200.25}
+
+
+@given(
+    # Who has sessions, from which of its addresses on, to where: each for a while.
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(0, 2), st.sampled_from([1, 2, 9])),
+        min_size=1,
+        max_size=6,
+    ),
+    st.lists(ANSWERS, min_size=1, max_size=5),
+)
+@example([(1, 0, 1)] * 2 + [(1, 1, 1)] * 3, [Answer(0.0, "fd00::1", "label", "Lens")])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+)
+def test_lines_do_not_depend_on_batches_when_hosts_come_to_addresses_that_are_answered(
+    model_folder: ModelFolder, spells: list[tuple[int, int, int]], answers: list[Answer]
+) -> None:
+    rows: list[tuple[float, str, str, str]] = [
+        (float(n), ADDRESSES[0].format(n), MAC.format(n), NOWHERE) for n in (1, 2, 3)
+    ]
+    for who, which, cloud in spells:
+        at, address = rows[-1][0] + 1, ADDRESSES[which].format(who)
+        rows += [(at + n, address, MAC.format(who), f"{cloud}.0.0.7") for n in range(24)]
+    table = sessions(rows)
+    lines = []
+    for size in (len(rows), 1):
+        made = pipeline(model_folder(), settings=STRICT, max_hosts=512)
+        made.lease(Lease(100.5, "192.168.1.2", MAC.format(2), "two"))
+        made.answer(sorted(answers, key=lambda one: one.at))
+        lines.append(
+            [
+                line
+                for start in range(0, len(rows), size)
+                for line in made.process(part_of(table, start, start + size))
+            ]
+        )
+    assert lines[0] == lines[1]
+
+
+def test_sessions_are_worked_on_together_where_answers_say_nothing_new(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer([Answer(0.0, "192.168.1.0/24", "label", "Hall_Camera")])
+    pushed: list[int] = []
+    push = made.sequences.push
+
+    def counted(slot: np.ndarray, *args: object, **columns: np.ndarray) -> object:
+        pushed.append(len(slot))
+        return push(slot, *args, **columns)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(made.sequences, "push", counted)
+    # New hosts, and then their other addresses.
+    process(made, [(1.0 + n / 64, f"192.168.1.{n}", MAC.format(n), NOWHERE) for n in range(32)])
+    process(made, [(2.0 + n / 64, f"fd00::{n + 1:x}", MAC.format(n), NOWHERE) for n in range(32)])
+    assert pushed == [32, 32]
 
 
 def test_an_answer_becomes_due_in_a_silence(model_folder: ModelFolder) -> None:
