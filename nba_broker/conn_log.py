@@ -46,6 +46,7 @@ _EVERYBODY = "ff:ff:ff:ff:ff:ff"
 
 # A later time than this is in milliseconds (JSON::TS_MILLIS), or nonsense.
 _LATEST = 1e11
+_END = 4_102_444_800.0  # the year 2100: no session starts later, as on the wire
 
 ROW = np.dtype(
     [
@@ -333,7 +334,7 @@ def _leases(path: str | Path) -> Iterator[Lease]:
             seconds = _seconds(ts)
         except (OSError, ValueError):
             continue
-        if _MAC.fullmatch(mac) and 0 <= seconds < _LATEST:
+        if _MAC.fullmatch(mac) and 0 <= seconds < _END:
             yield Lease(
                 _microseconds(seconds),
                 ip,
@@ -461,7 +462,7 @@ class _Columns:
         dst = block.coded("id.resp_h", self._address)
         mac = block.coded("orig_l2_addr", self._mac)
         local = block.coded("local_orig", lambda text: {"T": 1, "F": 0}.get(text, -1))
-        valid = (ts >= 0) & (ts < _LATEST) & (host > 0) & (dst > 0) & (port >= 0)
+        valid = (ts >= 0) & (ts < _END) & (host > 0) & (dst > 0) & (port >= 0)
         kind = np.frombuffer(self._kinds, dtype=np.uint8)[host]
         is_host = (local == 1) | ((kind & _IS_LOCAL) > 0)
         is_host |= (local == -1) & ((kind & _IS_PRIVATE) > 0)
@@ -752,7 +753,7 @@ def _seconds(value: Any) -> float:
         time = datetime.fromisoformat(value)
         return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"not a time: {value!r}")
+        raise ValueError("not a time")
     return value / 1e3 if value >= _LATEST else float(value)
 
 

@@ -87,14 +87,17 @@ def _names(data: Dataset) -> dict[str, pa.compute.Expression]:
     """Zeek's names of the columns, and where each is: SQL has no dots in names, so ``id.orig_h``
     is often called ``id_orig_h``, or is a field of a structure ``id``."""
     found = {}
-    for field in data.schema:
-        if pa.types.is_struct(field.type) and field.name == "id":
-            for inner in field.type:
-                found[f"id.{inner.name}"] = pa.compute.field("id", inner.name)
-        else:
-            name = field.name
-            name = f"id.{name[3:]}" if name.startswith(("id_orig_", "id_resp_")) else name
-            found[name] = pa.compute.field((field.name,))
+    try:
+        for field in data.schema:
+            if pa.types.is_struct(field.type) and field.name == "id":
+                for inner in field.type:
+                    found[f"id.{inner.name}"] = pa.compute.field("id", inner.name)
+            else:
+                name = field.name
+                name = f"id.{name[3:]}" if name.startswith(("id_orig_", "id_resp_")) else name
+                found[name] = pa.compute.field((field.name,))
+    except UnicodeDecodeError as error:  # in a name
+        raise _damaged(error) from None
     return found
 
 

@@ -140,7 +140,10 @@ def restore(
         end = _verified(path, file)
         try:
             return _restore(path, file, end, pipeline, partition, only_shown)
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        except (
+            *(AttributeError, LookupError, TypeError, ValueError),
+            *(OverflowError, RecursionError, OSError),
+        ) as error:
             raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
 
 

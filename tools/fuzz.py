@@ -158,7 +158,7 @@ def bend(data: bytes, rng: random.Random) -> bytes:
 def _bent(document: Any, rng: random.Random) -> Any:
     """The document with one of its values changed."""
     places: list[tuple[Any, Any]] = []
-    waiting = [document]
+    waiting = [document] if isinstance(document, dict | list) else []
     while waiting:
         node = waiting.pop()
         items = list(node.items() if isinstance(node, dict) else enumerate(node))
