@@ -17,6 +17,7 @@ from typing import TextIO
 
 from nba_broker.addresses import canonical
 from nba_broker.errors import AnswersError
+from nba_broker.messages import END_OF_TIME
 from nba_broker.pools import Network
 
 ACTIONS = ("label", "confirm", "ignore")
@@ -26,7 +27,6 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _ADDRESS_LIKE = re.compile(r"[0-9.]+|.*[:/].*")
 # A name has to fit into a log line's 256 bytes, "=0.12" included.
 _LONGEST = 200
-_END_OF_TIME = 4102444800.0  # the year 2100: what Zeek's side takes for possible
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:
         seconds = parse_time(text)
     except (ValueError, OverflowError):
         raise ValueError(f"{name} {text!r} is neither a date nor an epoch") from None
-    if not 0 < seconds < _END_OF_TIME:
+    if not 0 < seconds < END_OF_TIME:
         raise ValueError(f"{name} {text!r} is not between 1970 and 2100")
     return seconds
 

@@ -22,7 +22,7 @@ from nba_broker import parquet, zeek_log
 from nba_broker.addresses import canonical
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY, Sorter
-from nba_broker.messages import Lease, Sessions, port_code
+from nba_broker.messages import END_OF_TIME, Lease, Sessions, port_code
 
 _REQUIRED = ("ts", "id.orig_h", "id.resp_h")
 # Columns with few different values, each of which is looked at once.
@@ -44,9 +44,8 @@ _LAKE_KINDS = {"dhcp": {"mac", "assigned_addr"}, "dns": {"query", "qtype"}}
 _MAC = re.compile(r"(?!00:00:00:00:00:00)[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 _EVERYBODY = "ff:ff:ff:ff:ff:ff"
 
-# A later time than this is in milliseconds (JSON::TS_MILLIS), or nonsense.
-_LATEST = 1e11
-_END = 4_102_444_800.0  # the year 2100: no session starts later, as on the wire
+# A time from this on is in milliseconds (JSON::TS_MILLIS), or nonsense.
+_MILLISECONDS = 1e11
 
 ROW = np.dtype(
     [
@@ -334,7 +333,7 @@ def _leases(path: str | Path) -> Iterator[Lease]:
             seconds = _seconds(ts)
         except (OSError, ValueError):
             continue
-        if _MAC.fullmatch(mac) and 0 <= seconds < _END:
+        if _MAC.fullmatch(mac) and 0 <= seconds < END_OF_TIME:
             yield Lease(
                 _microseconds(seconds),
                 ip,
@@ -462,7 +461,7 @@ class _Columns:
         dst = block.coded("id.resp_h", self._address)
         mac = block.coded("orig_l2_addr", self._mac)
         local = block.coded("local_orig", lambda text: {"T": 1, "F": 0}.get(text, -1))
-        valid = (ts >= 0) & (ts < _END) & (host > 0) & (dst > 0) & (port >= 0)
+        valid = (ts >= 0) & (ts < END_OF_TIME) & (host > 0) & (dst > 0) & (port >= 0)
         kind = np.frombuffer(self._kinds, dtype=np.uint8)[host]
         is_host = (local == 1) | ((kind & _IS_LOCAL) > 0)
         is_host |= (local == -1) & ((kind & _IS_PRIVATE) > 0)
@@ -661,7 +660,7 @@ def _parquet_block(path: str | Path, table: pa.Table) -> _Block:
     ts = table["ts"]
     if any(kind(ts.type) for kind in _NUMBERS):
         ts = ts.cast(pa.float64(), safe=False).to_numpy()
-        ts = np.where(ts >= _LATEST, ts / 1e3, ts)
+        ts = np.where(ts >= _MILLISECONDS, ts / 1e3, ts)
     else:
         ts = np.array([_json_ts(value) for value in ts.to_pylist()], dtype=np.float64)
     uid = np.zeros(len(table), ROW["uid"])
@@ -754,7 +753,7 @@ def _seconds(value: Any) -> float:
         return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("not a time")
-    return value / 1e3 if value >= _LATEST else float(value)
+    return value / 1e3 if value >= _MILLISECONDS else float(value)
 
 
 def _microseconds(seconds: Any) -> Any:

@@ -29,7 +29,7 @@ from websockets.uri import parse_uri
 
 from nba_broker.addresses import canonical
 from nba_broker.errors import ConfigError, LinkError, MessageError
-from nba_broker.messages import Lease, Sessions, UnknownHosts, Verdict, port_code
+from nba_broker.messages import END_OF_TIME, Lease, Sessions, UnknownHosts, Verdict, port_code
 
 LOG = logging.getLogger(__name__)
 
@@ -43,8 +43,7 @@ ACK_TOPIC = "zeek/nba/ack/{node}/"
 MAX_ROWS = 65_536  # far above any batch size that makes sense
 MAX_NODES = 1024  # far above any cluster: what is kept for each must not grow with made-up names
 MAX_TEXT = 256  # bytes of a string, as the Zeek side checks it
-_LATEST = 4_102_444_800.0  # the year 2100: no session starts later
-_FAR = _LATEST + 86_400.0
+_FAR = END_OF_TIME + 86_400.0
 
 
 def partition_of(name: str) -> int:
@@ -136,7 +135,7 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
     if not {type(second) for second in seconds} <= {float, int}:
         raise TypeError("a time that is no number")
     times = np.array(seconds, np.float64)
-    if not ((times >= 0) & (times < _LATEST)).all():
+    if not ((times >= 0) & (times < END_OF_TIME)).all():
         raise ValueError("a time out of range")
     sessions = Sessions(
         times,

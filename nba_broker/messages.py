@@ -15,6 +15,10 @@ PROTOCOL_CODES = {name: code for code, name in enumerate(PROTOCOLS)} | {
     "unknown_transport": 0,
 }
 
+END_OF_TIME = 4_102_444_800.0
+"""The year 2100, in seconds since the epoch: no session starts later, and Zeek's side takes no such
+time."""
+
 STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
 REASONS = ("new", "change", "reminder", "answer")
 

@@ -39,7 +39,7 @@ from nba_broker.policy import (
     Policy,
     PolicySettings,
 )
-from nba_broker.pools import Pools
+from nba_broker.pools import Pools, of_database
 from nba_broker.reorder import Reorder, part_of
 from nba_broker.scorer import Class, Scorer, Scores
 from nba_broker.sequences import Schedule, Sequences, Windows
@@ -517,9 +517,7 @@ class Pipeline:
     def _destination(self, packed: bytes, port: int, pool: int) -> str:
         """Where a session went, with the organisation that a public pool belongs to."""
         address, name = printed(packed), self.pools.table[pool]
-        organisation = (
-            self.pools.place(address).organisation if name.startswith(("as:", "cc:")) else ""
-        )
+        organisation = self.pools.place(address).organisation if of_database(name) else ""
         return f"{address} {port_name(port)} {name}{f' ({organisation})' if organisation else ''}"
 
     def _alarm(self, tracked: Tracked, alarm: Alarm) -> list[Verdict]:

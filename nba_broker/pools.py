@@ -140,6 +140,11 @@ class Database:
         }
 
 
+def of_database(pool: str) -> bool:
+    """Whether a pool has its name from a database: it is an autonomous system, or a country."""
+    return pool.startswith(("as:", "cc:"))
+
+
 class Pools:
     """Maps (host, destination) to pools; ``table`` names them by index and only ever grows."""
 

@@ -38,6 +38,17 @@ from nba_broker.surprise import EVIDENCE, TOP
 FORMAT = 3
 FILE = "hosts.snapshot"
 
+# What reading anything but a snapshot may raise: SnapshotError is raised instead.
+_UNREADABLE = (
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    OSError,
+)
+
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
 _LINE = 1 << 26  # bytes of the longest line that makes sense
 _DIGEST = hashlib.sha256().digest_size
@@ -140,10 +151,7 @@ def restore(
         end = _verified(path, file)
         try:
             return _restore(path, file, end, pipeline, partition, only_shown)
-        except (
-            *(AttributeError, LookupError, TypeError, ValueError),
-            *(OverflowError, RecursionError, OSError),
-        ) as error:
+        except _UNREADABLE as error:
             raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
 
 

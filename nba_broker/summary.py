@@ -11,7 +11,7 @@ from nba_broker.addresses import printed
 from nba_broker.identity import Identity
 from nba_broker.likeness import Profiles
 from nba_broker.messages import UnknownHosts
-from nba_broker.pools import Pools
+from nba_broker.pools import Pools, of_database
 from nba_broker.sequences import Sequences, Windows
 from nba_broker.vendors import vendor
 
@@ -54,7 +54,7 @@ def unknown_hosts(
     found = kinds(slots, identity, sequences, pools)
 
     def organisation(pool: int) -> str:
-        if not pools.table[pool].startswith(("as:", "cc:")):
+        if not of_database(pools.table[pool]):
             return ""
         place = int((found.windows.pool == pool).argmax())
         address = found.windows.columns["dst"].reshape(-1)[place].tobytes()

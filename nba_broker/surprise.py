@@ -33,6 +33,7 @@ from nba_broker import pairs
 from nba_broker.messages import PROTOCOL_CODES
 from nba_broker.pairs import ANY, FREE
 from nba_broker.peers import Peers
+from nba_broker.pools import of_database
 
 HOUR = 3600.0
 
@@ -246,7 +247,7 @@ class Surprise:
         """The table of pools may have grown."""
         if fresh := table[len(self._crc) :]:
             crc = np.array(list(map(pairs.crc, fresh)), np.uint64)
-            outside = [name.startswith(("as:", "cc:")) or name == "none" for name in fresh]
+            outside = [of_database(name) or name == "none" for name in fresh]
             self._crc = np.concatenate([self._crc, crc])
             self._outside = np.append(self._outside, outside)
 

@@ -38,7 +38,7 @@ import pyarrow.parquet
 from nba_broker import answers, config, conn_log, overrides, snapshot
 from nba_broker.errors import NBAError
 from nba_broker.link import MAX_TEXT
-from nba_broker.messages import REASONS, STATES, Lease, Sessions, port_code
+from nba_broker.messages import END_OF_TIME, REASONS, STATES, Lease, Sessions, port_code
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
 from nba_broker.pools import Database, Pools
@@ -51,7 +51,6 @@ FRAMES = Path(__file__).parents[1] / "tests/contract/frames"
 LIMIT = 4.0  # seconds for one input: a sensor's whole backlog waits meanwhile
 GROWTH = 128  # MB: the caches of addresses alone may take half of it
 WARM = 10  # the memory counts from this part of the inputs on
-_END_OF_TIME = 4102444800.0
 
 
 class HangError(BaseException):
@@ -301,7 +300,7 @@ def check_sent(frame: str) -> None:
         assert not isinstance(value, int) or 0 <= value < 2**64, frame
     if event == "NBA::verdict":
         for at in (0, 12, 13):
-            assert 0 <= arguments[at] < _END_OF_TIME, frame
+            assert 0 <= arguments[at] < END_OF_TIME, frame
         assert 0 <= arguments[9] <= 1, frame
         assert arguments[5] in STATES, frame
         assert arguments[14] in REASONS, frame

@@ -21,7 +21,7 @@ from nba_broker.errors import ArchiveError, ConfigError
 from nba_broker.identity import UNSPECIFIED
 from nba_broker.messages import Sessions, port_code
 from nba_broker.pipeline import Tracker
-from nba_broker.pools import Pools
+from nba_broker.pools import Pools, of_database
 from nba_broker.sequences import Schedule, Sequences
 from nba_broker.vendors import vendor
 from training.labels import Label
@@ -154,7 +154,7 @@ def _organisations(pools: Pools, known: int, sessions: Sessions, pool: np.ndarra
     found = []
     for number in range(known, len(pools.table)):
         row = int((pool == number).argmax())
-        public = pools.table[number].startswith(("as:", "cc:"))
+        public = of_database(pools.table[number])
         found.append(pools.place(sessions.dst[row]).organisation if public else "")
     return found
 

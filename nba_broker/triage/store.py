@@ -15,7 +15,7 @@ import orjson
 from nba_broker import zeek_log
 from nba_broker.answers import parse_time
 from nba_broker.device_log import COLUMNS
-from nba_broker.messages import STATES, Verdict
+from nba_broker.messages import END_OF_TIME, STATES, Verdict
 from nba_broker.policy import ALARMING
 from nba_broker.triage.files import File, Follower
 from nba_broker.zeek_log import Header
@@ -25,7 +25,6 @@ LINES = 500_000
 
 ALARMS = tuple(STATES[state] for state in ALARMING)
 _STATES = {state.encode(): state for state in STATES}
-END_OF_TIME = 4102444800.0  # the year 2100, as for Zeek's side
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
 _UNKNOWN_FILES = 20  # errors that are told one by one
 
