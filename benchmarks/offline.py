@@ -84,8 +84,8 @@ def pipeline() -> Iterator[Figure]:
         sessions, seconds = feed(made, source.each_once())
         if hosts == 100_000:
             yield "pipeline.new_hosts", sessions / seconds, "hosts/cpu-s"
-        # Until nearly every host has been decided upon: a first decision is dear, and is one line.
-        feed(made, source.random(24 * hosts))
+        # Until nearly every window is full, as those of hosts are that have been there for a day.
+        feed(made, source.random(96 * hosts))
         scorer.seconds, scorer.windows = 0.0, 0
         sessions, seconds = feed(made, source.random(SESSIONS))
         rates.append(sessions / seconds)

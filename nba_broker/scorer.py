@@ -28,7 +28,6 @@ WINDOW_LIMIT = 4096
 """Sessions of a host that a model may ask for at most."""
 
 _LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that makes sense
-_ATTENTION = OUTPUTS.index("attention")
 _BATCH = 32  # windows per inference: a thread is fastest around there
 
 
@@ -243,6 +242,7 @@ class Scorer:
             or known != (1,)
         ):
             raise ModelError(f"{path}: its outputs do not have the shapes that the manifest says")
+        self._context_size = context[1]
 
     def never_seen(self, pools: np.ndarray, table: list[str]) -> np.ndarray:
         """Whether pools, indices into ``table``, were in no training session, bool."""
@@ -257,25 +257,34 @@ class Scorer:
 
     def __call__(self, windows: Windows, table: list[str]) -> Scores:
         """Score B windows whose pools are indices into ``table``."""
-        arrays = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
-
         window = self.manifest.window
         length = np.full(len(windows), window)
         if self._any_length:
             length = np.minimum(length, windows.count)
+        # Windows of hosts that are new are mostly padding: those of a length go together.
         order = np.argsort(length, kind="stable")
+        length = length[order]
+        inputs = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
+        arrays = {name: inputs[name][order] for name in self._inputs}
+        scores = Scores(
+            probability=np.empty((len(windows), len(self.manifest.classes)), np.float32),
+            attention=np.zeros((len(windows), window), np.float32),
+            context=np.empty((len(windows), self._context_size), np.float32),
+            known=np.empty(len(windows), np.float32),
+        )
 
-        def score(at: int) -> list[np.ndarray]:
-            rows = order[at : at + _BATCH]
-            # Windows of hosts that are new are mostly padding: those of a length go together.
-            padding = window - int(length[rows].max())
-            batch = {name: arrays[name][rows, padding:] for name in self._inputs}
-            found: list[np.ndarray] = self._session.run(OUTPUTS, batch)
-            found[_ATTENTION] = np.pad(found[_ATTENTION], ((0, 0), (padding, 0)))
-            return found
+        def score(at: int) -> None:
+            rows = slice(at, at + _BATCH)
+            padding = window - int(length[rows][-1])
+            batch = {name: array[rows, padding:] for name, array in arrays.items()}
+            probability, attention, context, known = self._session.run(OUTPUTS, batch)
+            places = order[rows]
+            scores.probability[places] = probability
+            scores.attention[places, padding:] = attention
+            scores.context[places] = context
+            scores.known[places] = known
 
         # Every batch is one thread's work, so that sums do not depend on the number of threads.
         each = self._threads.map if self._threads else map
-        parts = each(score, range(0, len(windows), _BATCH))
-        back = np.argsort(order)
-        return Scores(*(np.concatenate(column)[back] for column in zip(*parts, strict=True)))
+        list(each(score, range(0, len(windows), _BATCH)))
+        return scores
