@@ -68,6 +68,7 @@ RIVALS = 64  # other workers' names remembered; whoever makes up more is only co
 OUTBOX = 100_000  # verdicts kept while Zeek is away or behind
 BEHIND = 16  # messages waiting from which on a shadow is not asked
 STALE = 1.0  # seconds that the last step's oldest message waited, the same
+STEP = 8192  # sessions worked on before their batches are acknowledged: sensors fill up meanwhile
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
 
@@ -272,14 +273,17 @@ class Worker:
             await self.link.send([encode_hello(self.name)])
 
     async def _work(self) -> None:
-        """Hand everything that waits to the pipeline, publish what it says, then acknowledge.
+        """Hand what waits to the pipeline, step by step, publish what it says, then acknowledge.
 
         Ends when stopped and nothing waits, with what the pipeline held back."""
         loop = asyncio.get_running_loop()
         while not (self._stop.is_set() and self._inbox.empty()):
             waiting = [await self._inbox.get()]
-            while not self._inbox.empty():
+            sessions = 0
+            while not self._inbox.empty() and sessions < STEP:
                 waiting.append(self._inbox.get_nowait())
+                message = waiting[-1][1]
+                sessions += len(message.sessions) if isinstance(message, SessionBatch) else 0
             messages = [message for _, message in waiting if message is not None]
             if self.pipeline.shadow is not None:
                 self.pipeline.shadow.paused = self.queue > BEHIND or self.lag > STALE

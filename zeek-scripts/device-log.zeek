@@ -94,7 +94,7 @@ global refused_verdicts = 0;
 global reported_refusals = 0;
 global last_report = double_to_time(0.0);
 global second_began = double_to_time(0.0);
-global verdicts_this_second = 0;
+global rows_this_second = 0;
 
 function device_of(host: addr): string
 	{
@@ -128,17 +128,18 @@ function is_short(texts: vector of string): bool
 	return T;
 	}
 
-function too_many_verdicts(): bool
+# Whoever reaches the port cannot fill the disk: a worker's status is a row like a verdict's.
+function too_many_rows(): bool
 	{
 	local now = current_time();
 
 	if ( now - second_began >= 1sec )
 		{
 		second_began = now;
-		verdicts_this_second = 0;
+		rows_this_second = 0;
 		}
 
-	return ++verdicts_this_second > max_verdicts_per_second * partitions
+	return ++rows_this_second > max_verdicts_per_second * partitions
 	    && ! offline;
 	}
 
@@ -193,7 +194,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || ! is_short(evidence)
 	    || ! is_short(uids) )
 		why = "too long a text";
-	else if ( is_manager && too_many_verdicts() )
+	else if ( is_manager && too_many_rows() )
 		why = fmt("being more than %d in a second", max_verdicts_per_second *
 		    partitions);
 

@@ -128,7 +128,7 @@ event NBA::worker_status(worker: string, model: string, received: count,
     lost: count, skipped: count, late: count, invalid: count, scored: count,
     hosts: count, evicted: count, verdicts: count, queue: count, lag: double)
 	{
-	if ( ! is_manager || ! is_short(vector(worker, model)) )
+	if ( ! is_manager || ! is_short(vector(worker, model)) || too_many_rows() )
 		return;
 
 	local info = StatsInfo($ts=network_time(), $node=worker, $kind="worker",
