@@ -46,6 +46,7 @@ from nba_broker.sequences import Schedule, Sequences, Windows
 from nba_broker.shadow import Shadow
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import HOUR, Excess, Surprise
+from nba_broker.uids import unpack
 from nba_broker.vendors import vendor
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
@@ -787,7 +788,7 @@ class Pipeline:
                 f"last={print_time(when[groups[key][0]])}"
             )
             best = max(groups[key], key=lambda place: _rounded(attention[place]))
-            uids.append(columns["uid"][row, best].decode("ascii"))
+            uids.append(unpack(columns["uid"][row, best].tobytes()))
         there = [place for place, pool in enumerate(pools) if pool >= 0]
         texts.append(f"of {len(there)} sessions since {print_time(when[there[0]])}")
         return tuple(texts), tuple(uid for uid in uids if uid)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nba_broker import uids
+
 NO_POOL = -1
 """Pool index in front of a window that is not full yet."""
 
@@ -13,7 +15,7 @@ NO_INTERVAL = np.float32(np.inf)
 """Interval of a host's very first session: nothing came before it, a silence without an end."""
 
 _SESSION = [("ts", "f8"), ("pool", "i4"), ("dport", "i4")]
-_EVIDENCE = [("dst", "V16"), ("uid", "S18")]  # 96 bits in Zeek's base 62: at most 18 characters
+_EVIDENCE = [("dst", "V16"), ("uid", uids.PACKED)]
 
 
 @dataclass(slots=True)
@@ -22,8 +24,8 @@ class Windows:
 
     slot int64 [B]; index int64 [B], the deciding session's place in the pushed batch; count
     int64 [B], sessions of the host up to then. The others are [B, N]: pool int32 (NO_POOL in
-    front), interval float32 in seconds, dport int32, and, unless left out, ts, dst, uid as
-    evidence.
+    front), interval float32 in seconds, dport int32, and, unless left out, ts, dst, uid (see
+    uids.unpack) as evidence.
     """
 
     slot: np.ndarray
@@ -148,7 +150,7 @@ class Sequences:
     def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
         """Append sessions (all columns [n], in time order) and return the windows now due.
 
-        ``columns`` are pool, dport and, with evidence, dst and uid.
+        ``columns`` are pool, dport and, with evidence, dst and uid (S18).
         """
         self.reserve(int(slot.max(initial=-1)) + 1)
         order = _order(slot)
@@ -160,9 +162,12 @@ class Sequences:
         size = np.diff(np.append(start, len(order)))
         rank = np.arange(len(order)) - np.repeat(start, size)
 
+        columns["ts"] = ts
+        if self._evidence:
+            columns["uid"] = uids.pack(columns["uid"])
         sessions = np.empty(len(order), self._record)
         for name in self._record.names or ():
-            sessions[name] = ts if name == "ts" else columns[name]
+            sessions[name] = columns[name]
         batch = _whole(sessions).take(order)
 
         count = self.count[by_host] + rank + 1

@@ -35,7 +35,7 @@ from nba_broker.scorer import WINDOW_LIMIT, Class
 from nba_broker.sequences import NO_POOL, Schedule
 from nba_broker.surprise import EVIDENCE, TOP
 
-FORMAT = 3
+FORMAT = 4
 FILE = "hosts.snapshot"
 
 # What reading anything but a snapshot may raise: SnapshotError is raised instead.
@@ -400,7 +400,6 @@ def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray, classes: int
         and (records["pool"] >= NO_POOL).all()
         and (records["dport"] >= 0).all()
         and (records["dport"] < len(PROTOCOLS) << 16).all()
-        and (np.ascontiguousarray(records["uid"]).view(np.uint8) < 128).all()
     ):
         raise ValueError("a host's sessions are out of range")
     _check_baselines(

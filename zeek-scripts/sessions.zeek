@@ -52,12 +52,17 @@ const no_mac = /^.[13579bdf]:|^00(:00){5}$/;
 const broadcast_mac = "ff:ff:ff:ff:ff:ff";
 
 const never_hosts: set[subnet] = {
+	0.0.0.0/32,
+	[::]/128,
 	127.0.0.0/8,
 	224.0.0.0/4,
 	255.255.255.255/32,
 	[::1]/128,
 	[ff00::]/8
 };
+
+# Of never_hosts those that a host has until it has another: its MAC address tells it.
+const no_address: set[addr] = { 0.0.0.0, [::] };
 
 type Batch: record {
 	ts: vector of double;
@@ -88,17 +93,6 @@ global shares: vector of Share;
 # Where partitions come and go, this hashing moves the fewest hosts.
 global partition_pool = HashHRW::Pool();
 
-function is_host(a: addr, mac: string): bool
-	{
-	if ( a == 0.0.0.0 || a == [::] )
-		return mac != "";
-
-	if ( a in never_hosts )
-		return F;
-
-	return |hosts| > 0 ? a in hosts : Site::is_local_addr(a);
-	}
-
 # The MAC address that an IPv6 address was made from, or an empty string.
 function eui64_mac(a: addr): string
 	{
@@ -126,9 +120,6 @@ function eui64_mac(a: addr): string
 # restart, and need not tell each other. What leases say moves no host for the same reason.
 function partition_for(host: addr, mac: string): count
 	{
-	if ( |shares| == 1 )
-		return 0;
-
 	local key = mac;
 
 	if ( key == "" || key in routers )
@@ -187,38 +178,44 @@ function flush_batches()
 		flush_batch(shares[i]);
 	}
 
+# A sensor runs this for every session, so nothing here is a function of its own that need not be.
 event new_connection(c: connection)
 	{
 	if ( ! active )
 		return;
 
+	local host = c$id$orig_h;
 	# Zeek prints MAC addresses in lower case.
 	local mac = c$orig?$l2_addr ? c$orig$l2_addr : "";
 
-	if ( mac == broadcast_mac )
-		return;
-
 	if ( no_mac in mac )
+		{
+		if ( mac == broadcast_mac )
+			return;
+
 		mac = "";
+		}
 
-	if ( ! is_host(c$id$orig_h, mac) )
-		return;
+	if ( host in never_hosts || host !in ( |hosts| > 0 ? hosts : Site::local_nets ) )
+		if ( mac == "" || host !in no_address )
+			return;
 
-	local share = shares[partition_for(c$id$orig_h, mac)];
+	local share = shares[partitions == 1 ? 0 : partition_for(host, mac)];
 	local batch = share$batch;
+	local waiting_sessions = |batch$ts| + 1;
 
-	if ( |batch$ts| == 0 )
+	if ( waiting_sessions == 1 )
 		share$batch_began = network_time();
 
 	++share$seen_sessions;
 	batch$ts += time_to_double(c$start_time);
-	batch$host += c$id$orig_h;
+	batch$host += host;
 	batch$uid += c$uid;
 	batch$mac += mac;
 	batch$dst += c$id$resp_h;
 	batch$dport += c$id$resp_p;
 
-	if ( |batch$ts| >= batch_size || |batch$ts| >= max_batch_size )
+	if ( waiting_sessions >= batch_size || waiting_sessions >= max_batch_size )
 		flush_batch(share);
 	}
 

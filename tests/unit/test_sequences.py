@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nba_broker.sequences import NO_POOL, Schedule, Sequences, Windows
+from nba_broker.uids import unpack
 
 LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE = 6, 2, 3, 2
 
@@ -22,7 +23,7 @@ def push(sequences: Sequences, rows: list[tuple[int, float, int]]) -> Windows:
         pool=number,
         dst=np.array([bytes([n % 256]) * 16 for n in number], "V16"),
         dport=number,
-        uid=np.array([f"C{n}" for n in number], "S20"),
+        uid=np.array([f"C{n}" for n in number], "S18"),
     )
 
 
@@ -33,7 +34,7 @@ def as_rows(windows: Windows) -> list[tuple[object, ...]]:
             int(windows.count[i]),
             windows.pool[i].tolist(),
             windows.interval[i][windows.pool[i] >= 0].tolist(),
-            windows.columns["uid"][i][windows.pool[i] >= 0].tolist(),
+            [unpack(uid.tobytes()) for uid in windows.columns["uid"][i][windows.pool[i] >= 0]],
         )
         for i in range(len(windows))
     ]
@@ -59,7 +60,7 @@ def expected(rows: list[tuple[int, float, int]]) -> list[tuple[object, ...]]:
                     count,
                     [NO_POOL] * (LENGTH - len(window)) + [n for n, _ in window],
                     [i for _, i in window],
-                    [f"C{n}".encode() for n, _ in window],
+                    [f"C{n}" for n, _ in window],
                 )
             )
     return due

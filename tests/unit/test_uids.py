@@ -1,0 +1,34 @@
+"""Uids that are kept in fewer bytes than they are written in."""
+
+from __future__ import annotations
+
+import string
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nba_broker.uids import LENGTH, PACKED, pack, unpack
+
+ZEEKS = st.text(string.ascii_letters + string.digits, max_size=LENGTH)
+
+
+def kept(uids: list[str]) -> list[str]:
+    packed = pack(np.array(uids, f"S{LENGTH}"))
+    assert (packed.dtype, packed.shape) == (PACKED, (len(uids),))
+    return [unpack(one.tobytes()) for one in packed]
+
+
+@given(st.lists(ZEEKS))
+def test_every_uid_of_zeeks_comes_back(uids: list[str]) -> None:
+    assert kept(uids) == uids
+
+
+@given(st.text(st.characters(max_codepoint=127, exclude_characters="\0"), max_size=LENGTH))
+def test_a_uid_with_other_characters_comes_back_as_none(uid: str) -> None:
+    assert kept([uid]) == ([uid] if uid.isalnum() else [""])
+
+
+@given(st.binary(min_size=PACKED.itemsize, max_size=PACKED.itemsize))
+def test_whatever_a_snapshot_holds_is_some_text(packed: bytes) -> None:
+    assert unpack(packed).isalnum() or unpack(packed) == ""
