@@ -153,7 +153,7 @@ class Running:
         deadline = time.monotonic() + PATIENCE
         first: tuple[float, float] | None = None
         while time.monotonic() < deadline and self.process.poll() is None:
-            time.sleep(0.1)
+            time.sleep(0.5)  # more often, the worker would be answering this
             with contextlib.suppress(OSError):
                 done = self.metrics().get("nba_processed_sessions_total", 0.0)
                 now = time.monotonic()

@@ -22,6 +22,7 @@ from benchmarks.traffic import Traffic
 from nba_broker.link import Link, SessionBatch, decode, encode_ack, encode_hello
 from nba_broker.messages import Sessions
 from nba_broker.reorder import concatenate
+from nba_broker.worker import ACK_PERIOD
 from nba_broker.zeek_process import free_port
 from tests.zeek.client import Client
 from tests.zeek.zeek_process import (
@@ -86,8 +87,9 @@ def _with(folder: Path, flows: Path) -> float:
 
 
 async def _acknowledge(url: str, ended: threading.Event) -> None:
-    """Acknowledge every batch until the sensor has ended."""
+    """Acknowledge batches as a worker does, as often as it does, until the sensor has ended."""
     link = Link(url, pause=0.05)
+    acks: dict[str, str] = {}
 
     async def hello() -> None:
         await link.send([encode_hello("bench")])
@@ -97,12 +99,17 @@ async def _acknowledge(url: str, ended: threading.Event) -> None:
             async for frame in frames:
                 message = decode(frame)
                 if isinstance(message, SessionBatch):
-                    await link.send([encode_ack(message.node, message.run, message.seq)])
+                    acks[message.node] = encode_ack(message.node, message.run, message.seq)
 
     task = asyncio.create_task(work())
+    said = time.monotonic()
     while not ended.is_set() and not task.done():
-        await asyncio.sleep(0.5)
-        await hello()
+        await asyncio.sleep(ACK_PERIOD)
+        await link.send(list(acks.values()))
+        acks.clear()
+        if time.monotonic() - said > live.SETTLE:
+            said = time.monotonic()
+            await hello()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
