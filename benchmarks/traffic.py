@@ -29,7 +29,7 @@ def mac(number: int) -> str:
 
 
 class Traffic:
-    """Hosts that talk at random times to random destinations, half of them in the cloud.
+    """Hosts that talk at random times to random public destinations.
 
     Strings are made once per host, as the live decoder does; ``hosts`` bounds their number.
     """
@@ -38,7 +38,7 @@ class Traffic:
         self._rng = np.random.default_rng(seed)
         self._addresses = [address(number) for number in range(hosts)]
         self._macs = [mac(number) for number in range(hosts)]
-        first = self._rng.choice(np.arange(11, 120), DESTINATIONS)
+        first = self._rng.choice(np.arange(11, 100), DESTINATIONS)
         rest = self._rng.integers(1, 255, (DESTINATIONS, 3))
         self._destinations = [
             f"{a}.{b}.{c}.{d}" for a, (b, c, d) in zip(first.tolist(), rest.tolist(), strict=True)
