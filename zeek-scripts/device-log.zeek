@@ -139,8 +139,7 @@ function too_many_rows(): bool
 		rows_this_second = 0;
 		}
 
-	return ++rows_this_second > max_verdicts_per_second * partitions
-	    && ! offline;
+	return ++rows_this_second > max_verdicts_per_second * partitions && ! offline;
 	}
 
 function refuse_verdict(why: string)

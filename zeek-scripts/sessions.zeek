@@ -62,7 +62,10 @@ const never_hosts: set[subnet] = {
 };
 
 # Of never_hosts those that a host has until it has another: its MAC address tells it.
-const no_address: set[addr] = { 0.0.0.0, [::] };
+const no_address: set[addr] = {
+	0.0.0.0,
+	[::]
+};
 
 type Batch: record {
 	ts: vector of double;
@@ -196,7 +199,8 @@ event new_connection(c: connection)
 		mac = "";
 		}
 
-	if ( host in never_hosts || host !in ( |hosts| > 0 ? hosts : Site::local_nets ) )
+	if ( host in never_hosts
+	    || host !in ( |hosts| > 0 ? hosts : Site::local_nets ) )
 		if ( mac == "" || host !in no_address )
 			return;
 
