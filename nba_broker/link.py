@@ -18,6 +18,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,25 +126,30 @@ def _brief(value: Any) -> str:
 
 Argument = tuple[str, Any]
 
+_VALUE = itemgetter("data")
+_MAX_UID = 32
+
 
 def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
     node, run, seq, sent, skipped, now, *columns = arguments
-    ts, host, uid, mac, dst, dport = (_column(column) for column in columns)
+    # Maps of functions that are no Python: every session that a sensor sees comes by here.
+    ts, host, uid, mac, dst, dport = (list(map(_VALUE, _column(column))) for column in columns)
     if not len(ts) == len(host) == len(uid) == len(mac) == len(dst) == len(dport) <= MAX_ROWS:
         raise ValueError("columns of unequal or excessive length")
-    seconds = [value["data"] for value in ts]
-    if not {type(second) for second in seconds} <= {float, int}:
+    if not set(map(type, ts)) <= {float, int}:
         raise TypeError("a time that is no number")
-    times = np.array(seconds, np.float64)
+    times = np.array(ts, np.float64)
     if not ((times >= 0) & (times < END_OF_TIME)).all():
         raise ValueError("a time out of range")
+    if not ("".join(uid).isascii() and max(map(len, uid), default=0) <= _MAX_UID):
+        raise ValueError("not a uid")
     sessions = Sessions(
         times,
-        [_address(value["data"]) for value in host],
-        [_uid(value["data"]) for value in uid],
-        [_mac(value["data"]) for value in mac],
-        [_address(value["data"]) for value in dst],
-        np.array([_port(value["data"]) for value in dport], np.int32),
+        list(map(_address, host)),
+        uid,
+        list(map(_mac, mac)),
+        list(map(_address, dst)),
+        np.fromiter(map(_port, dport), np.int32, len(dport)),
     )
     return SessionBatch(
         _text(node),
@@ -223,12 +229,6 @@ def _text(argument: Argument) -> str:
     kind, value = argument
     if kind != "string" or not isinstance(value, str) or len(value.encode()) > MAX_TEXT:
         raise ValueError("not a short string")
-    return value
-
-
-def _uid(value: Any) -> str:
-    if not (isinstance(value, str) and value.isascii() and len(value) <= 32):
-        raise ValueError("not a uid")
     return value
 
 
