@@ -21,6 +21,7 @@ import pyarrow.csv
 from nba_broker import parquet, zeek_log
 from nba_broker.addresses import canonical
 from nba_broker.ahead import ahead
+from nba_broker.columns import Ascii, Coded
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY, Sorter
 from nba_broker.messages import END_OF_TIME, Lease, Sessions, port_code
@@ -145,14 +146,14 @@ class Archive:
         """The sessions in order, ``size`` at a time."""
         return map(self.sessions, self.rows(size))
 
-    def sessions(self, rows: np.ndarray, *, uids: bool = True) -> Sessions:
-        """Rows as a batch; without ``uids``, which take longest, they are ""."""
+    def sessions(self, rows: np.ndarray) -> Sessions:
+        """Rows as a batch."""
         return Sessions(
             ts=np.ascontiguousarray(rows["ts"]),
-            host=self.addresses[rows["host"]].tolist(),
-            uid=rows["uid"].astype("U").tolist() if uids else [""] * len(rows),
-            mac=self.macs[rows["mac"]].tolist(),
-            dst=self.addresses[rows["dst"]].tolist(),
+            host=Coded(np.ascontiguousarray(rows["host"]), self.addresses),
+            uid=Ascii(rows["uid"]),
+            mac=Coded(np.ascontiguousarray(rows["mac"]), self.macs),
+            dst=Coded(np.ascontiguousarray(rows["dst"]), self.addresses),
             dport=np.ascontiguousarray(rows["dport"]),
             log=np.ascontiguousarray(rows["log"]),
         )
