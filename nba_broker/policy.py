@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.messages import STATES
+from nba_broker.sequences import by_slot
 
 LEARNING, IDENTIFIED, UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR = range(len(STATES))
 ALARMING = (UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR)
@@ -227,7 +228,7 @@ class Policy:
         devices = np.zeros(0, np.int16) if devices is None else devices
         likeness = np.zeros((len(slot), 0), np.float32) if likeness is None else likeness
         muted = np.zeros(len(slot), bool) if muted is None else muted
-        order = np.argsort(slot, kind="stable")
+        order = by_slot(slot)
         first = np.append(True, slot[order][1:] != slot[order][:-1])
         start = np.flatnonzero(first)
         size = np.diff(np.append(start, len(order)))
