@@ -120,7 +120,8 @@ class Sorter:
             yield np.fromfile(self._file, self._dtype, min(size, length - at))
 
     def _settled(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in the order of all keys; ties are rare, and settled by themselves."""
+        """Rows, which may be changed, in the order of all keys; ties are rare, and settled by
+        themselves."""
         by = rows[self._by]
         if not (by[1:] >= by[:-1]).all():
             rows = rows[np.argsort(by, kind="stable")]
