@@ -20,6 +20,8 @@ import pyarrow.csv
 
 from nba_broker import parquet, zeek_log
 from nba_broker.addresses import canonical
+from nba_broker.ahead import ahead
+from nba_broker.columns import Ascii, Coded
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY, Sorter
 from nba_broker.messages import END_OF_TIME, Lease, Sessions, port_code
@@ -144,14 +146,14 @@ class Archive:
         """The sessions in order, ``size`` at a time."""
         return map(self.sessions, self.rows(size))
 
-    def sessions(self, rows: np.ndarray, *, uids: bool = True) -> Sessions:
-        """Rows as a batch; without ``uids``, which take longest, they are ""."""
+    def sessions(self, rows: np.ndarray) -> Sessions:
+        """Rows as a batch."""
         return Sessions(
             ts=np.ascontiguousarray(rows["ts"]),
-            host=self.addresses[rows["host"]].tolist(),
-            uid=rows["uid"].astype("U").tolist() if uids else [""] * len(rows),
-            mac=self.macs[rows["mac"]].tolist(),
-            dst=self.addresses[rows["dst"]].tolist(),
+            host=Coded(np.ascontiguousarray(rows["host"]), self.addresses),
+            uid=Ascii(rows["uid"]),
+            mac=Coded(np.ascontiguousarray(rows["mac"]), self.macs),
+            dst=Coded(np.ascontiguousarray(rows["dst"]), self.addresses),
             dport=np.ascontiguousarray(rows["dport"]),
             log=np.ascontiguousarray(rows["log"]),
         )
@@ -562,14 +564,20 @@ def _blocks(path: str | Path) -> Iterator[tuple[_Block, int]]:
             yield block, len(table)
         return
     with zeek_log.open_log(path) as stream:
-        for header, body in zeek_log.segments(stream):
-            if header.fields:
-                _require_conn_log(path, header.path, set(header.fields))
-                yield _tsv_block(header, body)
-            else:
-                yield _json_block(path, body)
+        yield from ahead(partial(_block, path), zeek_log.segments(stream), _PARSING)
 
 
+def _block(path: str | Path, segment: tuple[zeek_log.Header, bytes]) -> tuple[_Block, int]:
+    """A block of TSV or JSON rows, without those that are none, and how many it had."""
+    header, body = segment
+    if not header.fields:
+        return _json_block(path, body)
+    _require_conn_log(path, header.path, set(header.fields))
+    return _tsv_block(header, body)
+
+
+# Blocks that are parsed at once. One thread reads and sorts what two parse: more would wait for it.
+_PARSING = 2
 _TEXT = pa.dictionary(pa.int32(), pa.binary())
 _STEP = 1 << 20
 
@@ -624,13 +632,15 @@ def _read_csv(
     header: zeek_log.Header, body: bytes, types: dict[str, pa.DataType], step: int
 ) -> pa.Table:
     """The columns in ``types``, by their place; raises ArrowInvalid unless every row conforms and
-    fits into ``step`` bytes, which one thread takes at a time."""
+    fits into ``step`` bytes."""
     if not body:
         return pa.table({name: pa.array([], kind) for name, kind in types.items()})
     return pa.csv.read_csv(
         pa.BufferReader(body),
         pa.csv.ReadOptions(
-            column_names=[str(at) for at in range(len(header.fields))], block_size=step
+            column_names=[str(at) for at in range(len(header.fields))],
+            block_size=step,
+            use_threads=False,  # blocks are parsed beside each other, which gains more
         ),
         pa.csv.ParseOptions(delimiter="\t", quote_char=False),
         pa.csv.ConvertOptions(

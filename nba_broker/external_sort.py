@@ -120,16 +120,18 @@ class Sorter:
             yield np.fromfile(self._file, self._dtype, min(size, length - at))
 
     def _settled(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in the order of all keys; ties are rare, and settled by themselves."""
-        order = np.argsort(rows[self._by], kind="stable")
-        by = rows[self._by][order]
+        """Rows, which may be changed, in the order of all keys; ties are rare, and settled by
+        themselves."""
+        by = rows[self._by]
+        if not (by[1:] >= by[:-1]).all():
+            rows = rows[np.argsort(by, kind="stable")]
+            by = rows[self._by]
         same = by[1:] == by[:-1]
         tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
         if len(tied):
-            among = rows[order[tied]]
-            order[tied] = order[tied][np.lexsort((*self._ties(among), among[self._by]))]
-        settled: np.ndarray = rows[order]
-        return settled
+            among = rows[tied]
+            rows[tied] = among[np.lexsort((*self._ties(among), among[self._by]))]
+        return rows
 
 
 def _slices(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:

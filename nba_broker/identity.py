@@ -87,6 +87,7 @@ class Identity:
         of a host rests on nothing later, and with the one that gives a router away.
         """
         self.router = None
+        host, mac = list(host), list(mac)
         found = list(map(self._slot_at.get, host))
         # Nearly always nothing is new: then no row is looked at here.
         if None not in found and list(map(self._told.__getitem__, found)) == mac:  # type: ignore[arg-type]  # none is None

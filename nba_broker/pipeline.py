@@ -16,6 +16,7 @@ import numpy as np
 from nba_broker import summary
 from nba_broker.addresses import canonical, printed
 from nba_broker.answers import Answer, print_time
+from nba_broker.columns import Memo
 from nba_broker.drift import Drift
 from nba_broker.errors import ModelError
 from nba_broker.identity import ROUTER_SPAN, UNSPECIFIED, Identity, Router
@@ -168,7 +169,7 @@ class Pipeline:
         self.summaries: deque[UnknownHosts] = deque(maxlen=_SUMMARIES)
         """What kinds of hosts were unknown as each day, in UTC, ended; whoever reads them removes
         them."""
-        self._packed = _Packed()
+        self._packed = Memo(_Packed().of, np.void(bytes(16)))
         # All at once: growing later would stop the work and need the memory twice.
         self.reserve(max_hosts)
 
@@ -363,7 +364,7 @@ class Pipeline:
         sessions, slot = tracked.sessions, tracked.slot
         columns = {
             "pool": tracked.pool,
-            "dst": np.frombuffer(b"".join(map(self._packed.__getitem__, sessions.dst)), "V16"),
+            "dst": self._packed(sessions.dst),
             "dport": sessions.dport,
             "uid": np.array(sessions.uid, "S18"),
         }
@@ -808,3 +809,7 @@ class _Packed(dict[str, bytes]):
         _, packed = canonical(address)
         self[address] = packed
         return packed
+
+    def of(self, addresses: Sequence[str]) -> np.ndarray:
+        """Many at once, "V16" [n]."""
+        return np.frombuffer(b"".join(map(self.__getitem__, addresses)), "V16")

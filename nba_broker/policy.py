@@ -18,11 +18,12 @@ Event time drives everything; no host's state depends on another's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from nba_broker.messages import STATES
+from nba_broker.sequences import by_slot
 
 LEARNING, IDENTIFIED, UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR = range(len(STATES))
 ALARMING = (UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR)
@@ -223,23 +224,28 @@ class Policy:
         enough; devices: their numbers, int16 [D]. muted: whether nobody wants an alarm that rests
         on this window, bool [B].
         """
+        if not len(slot):
+            return []
         decisions: list[Decision] = []
         devices = np.zeros(0, np.int16) if devices is None else devices
         likeness = np.zeros((len(slot), 0), np.float32) if likeness is None else likeness
         muted = np.zeros(len(slot), bool) if muted is None else muted
-        order = np.argsort(slot, kind="stable")
-        first = np.append(True, slot[order][1:] != slot[order][:-1])
-        start = np.flatnonzero(first)
-        size = np.diff(np.append(start, len(order)))
-        # A host may have several windows in a batch: round r takes each host's r-th.
-        for turn in range(int(size.max(initial=0))):
-            window = order[start[size > turn] + turn]
-            own = self._device[slot[window]]
-            like = taught(likeness[window], devices, own)
-            candidate = self._candidates(
-                slot[window], ts[window], probability[window], known[window], *like
-            )
-            decisions += self._round(window, slot[window], ts[window], candidate, muted[window])
+        order = by_slot(slot)
+        windows = self._smooth(order, slot[order], ts[order], probability[order], known[order])
+        while len(windows):
+            # Few windows do anything: all are looked at as if none did, and again from behind the
+            # first of each host that does.
+            start, stop = _hosts(windows.slot)
+            own = self._device[windows.slot]
+            like = taught(likeness[windows.window], devices, own)
+            looks = self._looks(windows, start, like[0])
+            turns = self._turns(windows, looks)
+            acting = np.append(np.flatnonzero(turns.acts), len(windows))
+            last = np.minimum(acting[np.searchsorted(acting, start)], stop - 1)
+            self._settle(windows, looks, *like, start, last)
+            for row in last[turns.acts[last]].tolist():
+                decisions += self._act(windows, turns, row, bool(muted[windows.window[row]]))
+            windows = windows.part(np.arange(len(windows)) > np.repeat(last, stop - start))
         return sorted(decisions, key=lambda decision: decision.window)
 
     def alarm(self, slot: int, ts: float) -> Decision | None:
@@ -356,58 +362,65 @@ class Policy:
             reason=reason,
         )
 
-    def _candidates(
-        self,
-        slot: np.ndarray,
-        ts: np.ndarray,
-        probability: np.ndarray,
-        known: np.ndarray,
-        like: np.ndarray,
-        likeness: np.ndarray,
-    ) -> np.ndarray:
-        """What each of these hosts looks like now, int16, and for how many windows it has."""
-        settings = self.settings
-        fresh = self._windows[slot] == 0
-        mean = (1 / (self._windows[slot] + 1)).astype(np.float32)
-        weight = np.maximum(mean, np.float32(settings.known_weight))
-        known = (1 - weight) * self._known[slot] + weight * known
-        self._known[slot] = known
-        weight = np.maximum(mean, np.float32(settings.weight))[:, None]
-        smoothed = (1 - weight) * self._smoothed[slot] + weight * probability
-        self._smoothed[slot] = smoothed
-        self._windows[slot] += 1
-        self._likeness[slot] = np.where(like == NOTHING, self._likeness[slot], likeness)
-
-        row = np.arange(len(slot))
-        device, best = self._device[slot], smoothed.argmax(1)
-        keeps = (device >= 0) & (device < self._classes)
-        keeps &= smoothed[row, np.where(keeps, device, 0)] >= settings.kept
-        candidate = np.where(keeps, device, NOTHING)
-        candidate = np.where(smoothed[row, best] >= settings.identified, best, candidate)
-        has_name = (candidate != NOTHING) & (candidate == device)
-        least = settings.known - np.where(has_name, settings.estranged, 0)
-        candidate = np.where(known >= least, candidate, NOTHING)
-        # The model cannot know that it has met a stranger before; who named one does.
-        candidate = np.where(like == NOTHING, candidate, like).astype(np.int16)
-        same = ~fresh & (candidate == self._candidate[slot])
-        self._agreeing[slot] = np.where(same, self._agreeing[slot] + 1, 1)
-        self._turning[slot] = np.where(same, self._turning[slot], ts)
-        self._candidate[slot] = candidate
-        return candidate
-
-    def _round(
+    def _smooth(
         self,
         window: np.ndarray,
         slot: np.ndarray,
         ts: np.ndarray,
-        candidate: np.ndarray,
-        muted: np.ndarray,
-    ) -> list[Decision]:
-        """Turn the states of different hosts, and return the lines."""
-        settings = self.settings
+        probability: np.ndarray,
+        known: np.ndarray,
+    ) -> _Windows:
+        """Windows smoothed with those before them, which need not be in this batch."""
+        start, stop = _hosts(slot)
+        size = stop - start
+        count = self._windows[slot] + np.arange(len(slot)) - np.repeat(start, size) + 1
+        least = np.full(self._classes + 1, self.settings.weight, np.float32)
+        least[-1] = self.settings.known_weight
+        weight = np.maximum((1 / count).astype(np.float32)[:, None], least)
+        share = weight * np.column_stack([probability, known])
+        kept = 1 - weight
+        smoothed = np.empty_like(share)
+        # Round r takes each host's r-th, the hosts of the most windows first.
+        start = start[np.argsort(-size, kind="stable")]
+        number = len(size) - np.searchsorted(np.sort(size), np.arange(size.max()), side="right")
+        before = np.column_stack([self._smoothed[slot[start]], self._known[slot[start]]])
+        for turn, hosts in enumerate(number.tolist()):
+            at = start[:hosts] + turn
+            smoothed[at] = before = kept[at] * before[:hosts] + share[at]
+        return _Windows(window, slot, ts, count, smoothed[:, :-1], smoothed[:, -1])
+
+    def _looks(self, windows: _Windows, start: np.ndarray, like: np.ndarray) -> _Looks:
+        """What each window's host looks like, and for how many windows it has."""
+        settings, slot = self.settings, windows.slot
+        row = np.arange(len(windows))
+        device, best = self._device[slot], windows.probability.argmax(1)
+        keeps = (device >= 0) & (device < self._classes)
+        keeps &= windows.probability[row, np.where(keeps, device, 0)] >= settings.kept
+        candidate = np.where(keeps, device, NOTHING)
+        candidate = np.where(windows.probability[row, best] >= settings.identified, best, candidate)
+        has_name = (candidate != NOTHING) & (candidate == device)
+        least = settings.known - np.where(has_name, settings.estranged, 0)
+        candidate = np.where(windows.known >= least, candidate, NOTHING)
+        # The model cannot know that it has met a stranger before; who named one does.
+        candidate = np.where(like == NOTHING, candidate, like).astype(np.int16)
+
+        before = np.append(NOTHING, candidate[:-1])
+        before[start] = self._candidate[slot[start]]
+        same = (windows.count > 1) & (candidate == before)
+        began = ~same
+        began[start] = True
+        began = np.maximum.accumulate(np.where(began, row, 0))
+        earlier = np.where(same, self._agreeing[slot], 0)[began]
+        turning = np.where(same, self._turning[slot], windows.ts)[began]
+        return _Looks(candidate, earlier + row - began + 1, turning)
+
+    def _turns(self, windows: _Windows, looks: _Looks) -> _Turns:
+        """What each window would turn its host's state into."""
+        settings, slot, ts = self.settings, windows.slot, windows.ts
         state, device, given = self._state[slot], self._device[slot], self._given[slot]
-        familiar = self._known[slot] >= settings.known
+        familiar = windows.known >= settings.known
         labelled, misbehaving = given != NOTHING, state == MISBEHAVING
+        candidate = looks.candidate
         accepted = (candidate != NOTHING) & (candidate == self._accepted[slot])
         candidate = np.where(accepted, given, candidate)
         # That it is like nobody says nothing against an analyst's word, and is no news of a host
@@ -423,8 +436,8 @@ class Policy:
         later = np.where(renamed & ~labelled, settings.torn, settings.leave)
         needed = np.where(state == LEARNING, first, later)
         another = (state == LEARNING) | (candidate != device)
-        turned = another & (self._agreeing[slot] >= needed)
-        turned &= ~renamed | (ts - self._turning[slot] >= settings.lasting)
+        turned = another & (looks.agreeing >= needed)
+        turned &= ~renamed | (ts - looks.turning >= settings.lasting)
 
         new_state = np.where(renamed, CHANGED, IDENTIFIED)
         new_state[labelled] = np.where(candidate == given, IDENTIFIED, IMPOSTOR)[labelled]
@@ -437,33 +450,118 @@ class Policy:
         candidate[calm] = device[calm]
         turned |= calm
 
-        at = slot[turned]
-        self._was_state[at] = state[turned]
-        # What it changed from is the name that it had for long, even if it was unknown since.
-        self._was_device[at] = np.where(new_state == CHANGED, name, device)[turned]
-        self._state[at] = new_state[turned]
-        self._device[at] = candidate[turned]
-        new_name = turned & (candidate != NOTHING) & (candidate != name)
-        self._name[slot[new_name]] = candidate[new_name]
-        self._named[slot[new_name]] = ts[new_name]
-        self._since[at] = ts[turned]
-
         over = (self._ignored[slot] > 0) & (ts >= self._ignored[slot])
-        self._ignored[slot[over]] = 0
-        again = over & np.isin(self._state[slot], ALARMING) & ~muted
-        due = np.full(len(slot), settings.reminder > 0)
-        due &= ts - self._logged[slot] >= settings.reminder
-        speak = turned | again | due
-        self._logged[slot[speak]] = ts[speak]
-        decisions = []
-        for row in np.flatnonzero(speak).tolist():
-            number, now = int(slot[row]), int(new_state[row])
-            reason = "change" if again[row] else "reminder"
-            # What it goes back to when it calms down was told before.
-            if turned[row] and not (calm[row] and now in ALARMING):
-                reason = self._reason(number, ts[row], now, muted[row])
-            decisions.append(self._decision(int(window[row]), number, reason))
-        return decisions
+        due = (settings.reminder > 0) & (ts - self._logged[slot] >= settings.reminder)
+        return _Turns(turned, calm, over, due, new_state, candidate)
+
+    def _settle(
+        self,
+        windows: _Windows,
+        looks: _Looks,
+        like: np.ndarray,
+        likeness: np.ndarray,
+        start: np.ndarray,
+        last: np.ndarray,
+    ) -> None:
+        """Remember each host as it is after its window ``last``, the first here being ``start``."""
+        slot = windows.slot[last]
+        self._windows[slot] = windows.count[last]
+        self._smoothed[slot] = windows.probability[last]
+        self._known[slot] = windows.known[last]
+        self._candidate[slot] = looks.candidate[last]
+        self._agreeing[slot] = looks.agreeing[last]
+        self._turning[slot] = looks.turning[last]
+        at = np.where(like == NOTHING, NOTHING, np.arange(len(windows)))
+        at = np.maximum.accumulate(at)[last]
+        alike = at >= start
+        self._likeness[slot[alike]] = likeness[at[alike]]
+
+    def _act(self, windows: _Windows, turns: _Turns, row: int, muted: bool) -> list[Decision]:
+        """Turn a host's state, and return the line if there is one."""
+        slot, ts = int(windows.slot[row]), float(windows.ts[row])
+        turned, over = bool(turns.turned[row]), bool(turns.over[row])
+        if turned:
+            device, name = turns.device[row], self._name[slot]
+            changed = turns.state[row] == CHANGED
+            self._was_state[slot] = self._state[slot]
+            # What it changed from is the name that it had for long, even if it was unknown since.
+            self._was_device[slot] = name if changed else self._device[slot]
+            self._state[slot] = turns.state[row]
+            self._device[slot] = device
+            if device not in (NOTHING, name):
+                self._name[slot] = device
+                self._named[slot] = ts
+            self._since[slot] = ts
+        if over:
+            self._ignored[slot] = 0
+        now = int(self._state[slot])
+        again = over and now in ALARMING and not muted
+        if not (turned or again or turns.due[row]):
+            return []
+        self._logged[slot] = ts
+        reason = "change" if again else "reminder"
+        # What it goes back to when it calms down was told before.
+        if turned and not (turns.calm[row] and now in ALARMING):
+            reason = self._reason(slot, ts, now, muted)
+        return [self._decision(int(windows.window[row]), slot, reason)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Windows in groups of one host each, in time order.
+
+    window: which of the batch it is; count: how many its host has had, this one included;
+    probability float32 [n, K] and known float32 [n]: smoothed.
+    """
+
+    window: np.ndarray
+    slot: np.ndarray
+    ts: np.ndarray
+    count: np.ndarray
+    probability: np.ndarray
+    known: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def part(self, rows: np.ndarray) -> _Windows:
+        """Some of them."""
+        return _Windows(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What hosts look like at n windows (candidate, a device or NOTHING), for how many windows in
+    a row (agreeing), and since when (turning)."""
+
+    candidate: np.ndarray
+    agreeing: np.ndarray
+    turning: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """What n windows do: bool [n] for a state that turns, that does so because its host has calmed
+    down, for the end of what an analyst ignores, and for a reminder; the new state and device."""
+
+    turned: np.ndarray
+    calm: np.ndarray
+    over: np.ndarray
+    due: np.ndarray
+    state: np.ndarray
+    device: np.ndarray
+
+    @property
+    def acts(self) -> np.ndarray:
+        """Which of them do anything."""
+        acts: np.ndarray = self.turned | self.over | self.due
+        return acts
+
+
+def _hosts(slot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each host's windows, which lie together, start and stop."""
+    changes = np.flatnonzero(slot[1:] != slot[:-1]) + 1
+    return np.append(0, changes), np.append(changes, len(slot))
 
 
 def taught(

@@ -13,12 +13,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import maxminddb
 import numpy as np
 
+from nba_broker.columns import Memo
 from nba_broker.errors import DatabaseError
 
 SCHEMES = ("asn", "asn+cc", "cc")
@@ -45,6 +47,7 @@ which hosts live."""
 _WELL_KNOWN = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "2001:4860:4860::8888")
 
 _LAN_PREFIX = {4: 24, 6: 64}
+_UNKNOWN = np.int32(-1)
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
@@ -167,22 +170,27 @@ class Pools:
         self.table: list[str] = []
         self._index: dict[str, int] = {}
         self._shared: dict[str, int] = {}
+        self._shared_pools = Memo(self._known, _UNKNOWN)
         self._private_hosts: set[str] = set()
         self._pairs: dict[tuple[str, str], int] = {}
         self._cache = cache
 
     def ids(self, host: Sequence[str], dst: Sequence[str]) -> np.ndarray:
         """Indices into ``table``, int32 [n], of n destinations as seen from n hosts."""
-        found = list(map(self._shared.get, dst))
+        found = self._shared_pools(dst)
         # A host with a public address may have public neighbours that are elsewhere's for others.
         if not self._private_hosts.issuperset(host):
             for place, address in enumerate(host):
                 if not self._is_private_host(address):
-                    found[place] = None
-        if None in found:
-            for place in [place for place, pool in enumerate(found) if pool is None]:
-                found[place] = self._pair(host[place], dst[place])
-        return np.array(found, np.int32)
+                    found[place] = _UNKNOWN
+        for place in np.flatnonzero(found == _UNKNOWN).tolist():
+            found[place] = self._pair(host[place], dst[place])
+        return found
+
+    def _known(self, dst: Sequence[str]) -> np.ndarray:
+        """The pools of those that are the same for all hosts, int32 [n], _UNKNOWN for others."""
+        pools = map(self._shared.get, dst, repeat(_UNKNOWN))
+        return np.fromiter(pools, np.int32, len(dst))
 
     def _is_private_host(self, host: str) -> bool:
         if host in self._private_hosts:
@@ -208,7 +216,7 @@ class Pools:
         # Random scans must not grow memory: a full cache starts again, which costs only look-ups.
         if shared and self._is_private_host(host):
             if len(self._shared) >= self._cache:
-                self._shared.clear()
+                self._clear_shared()
             self._shared[dst] = pool
         else:
             if len(self._pairs) >= self._cache:
@@ -283,8 +291,12 @@ class Pools:
         """Go on with newer editions; pools that were named before keep their names. Raises
         DatabaseError when they do not serve the scheme."""
         self._take(databases)
-        self._shared.clear()
+        self._clear_shared()
         self._pairs.clear()
+
+    def _clear_shared(self) -> None:
+        self._shared.clear()
+        self._shared_pools.forget()
 
     def restore(self, table: Sequence[str]) -> None:
         """Begin with the names that a snapshot's indices refer to."""

@@ -153,7 +153,7 @@ class Sequences:
         ``columns`` are pool, dport and, with evidence, dst and uid (S18).
         """
         self.reserve(int(slot.max(initial=-1)) + 1)
-        order = _order(slot)
+        order = by_slot(slot)
         by_host = slot[order]
         new_host = np.ones(len(order), bool)
         new_host[1:] = by_host[1:] != by_host[:-1]
@@ -185,7 +185,7 @@ class Sequences:
     def numbers(self, slot: np.ndarray) -> np.ndarray:
         """Which session of its host's life each of these would be if they came next, int64 [n],
         from 1."""
-        order = _order(slot)
+        order = by_slot(slot)
         by_host = slot[order]
         number = np.empty(len(slot), np.int64)
         number[order] = np.arange(len(slot)) - np.searchsorted(by_host, by_host)
@@ -256,7 +256,7 @@ def _intervals(ts: np.ndarray, nothing: np.ndarray) -> np.ndarray:
     return interval
 
 
-def _order(slot: np.ndarray) -> np.ndarray:
+def by_slot(slot: np.ndarray) -> np.ndarray:
     """The stable order of slot numbers: numpy sorts 16 bits at a time ten times as fast."""
     order = np.argsort(slot.astype(np.uint16), kind="stable")
     if slot.max(initial=0) > 0xFFFF:

@@ -34,6 +34,7 @@ from nba_broker.messages import PROTOCOL_CODES
 from nba_broker.pairs import ANY, FREE
 from nba_broker.peers import Peers
 from nba_broker.pools import of_database
+from nba_broker.sequences import by_slot
 
 HOUR = 3600.0
 
@@ -215,7 +216,7 @@ class Surprise:
         excesses: list[Excess] = []
         if not len(slot):
             return surprise, excesses
-        order = np.argsort(slot, kind="stable")
+        order = by_slot(slot)
         by_host, when = slot[order], ts[order]
         new_host = _changes(by_host)
         start = np.flatnonzero(new_host)
@@ -416,7 +417,8 @@ class Surprise:
     def _places(self, slot: np.ndarray, key: np.ndarray) -> np.ndarray:
         """Where in its host's table each key is, int64 [n], negative where it is not."""
         found = self._columns["key"][slot] == key[:, None]
-        return np.where(found.any(1), found.argmax(1), _NEVER)
+        place = found.argmax(1)
+        return np.where(found[np.arange(len(slot)), place], place, _NEVER)
 
     def _standing(self, slot: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which sessions' pairs are on probation, and which are met so seldom that no rate of

@@ -189,7 +189,7 @@ def load_rows(
     kept = [(none, np.zeros(0, np.int64), np.zeros(0, np.int32))]
     others: set[int] = set()  # slots of sessions that are left out
     for rows in archive.rows():
-        batch = archive.sessions(rows, uids=False)
+        batch = archive.sessions(rows)
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
         digest.update("\n".join([*batch.host, *batch.dst]).encode())
         parts = list(tracker.track(batch))

@@ -580,4 +580,4 @@ def test_everybody_is_no_host(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mac", ["00:00:00:00:00:00", "01:00:5e:00:00:fb"])
 def test_what_is_no_interfaces_mac_is_none(tmp_path: Path, mac: str) -> None:
     (batch,) = conn_log.read([save(tmp_path, tsv([row(orig_l2_addr=mac)]))]).batches()
-    assert batch.mac == [""]
+    assert list(batch.mac) == [""]

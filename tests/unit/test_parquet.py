@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nba_broker import conn_log, zeek_log
 from nba_broker.cli import main
 from nba_broker.errors import ArchiveError
-from tests.unit.test_conn_log import FIELDS, MAC, ONE, row, save, sessions, tsv
+from tests.unit.test_conn_log import FIELDS, MAC, ONE, flat, row, save, sessions, tsv
 
 Rows = list[dict[str, Any]]
 
@@ -94,7 +94,7 @@ def test_the_same_rows_as_tsv_and_as_parquet_are_the_same_sessions(
             table = table.set_column(place, name, table[name].dictionary_encode())
     plain = conn_log.read([save(folder, tsv(rows))])
     parquet = conn_log.read([keep(folder, table, row_group_size=group)])
-    assert list(map(str, plain.batches())) == list(map(str, parquet.batches()))
+    assert flat(plain.batches()) == flat(parquet.batches())
     assert plain.report.skipped == parquet.report.skipped
     assert plain.report.not_hosts == parquet.report.not_hosts
 
