@@ -114,7 +114,7 @@ def test_the_fingerprint_does_not_change_with_the_files_the_sessions_lie_in(
     assert parts.fingerprint == whole.fingerprint != other.fingerprint
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     rows=st.lists(
         st.tuples(
@@ -204,7 +204,7 @@ def test_lives_are_the_same_sessions_as_of_hosts_met_anew(archive) -> None:
     assert lives.windows(Schedule(3, 3)).slot.tolist() == [0, 1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(series=st.lists(st.integers(0, 6), min_size=1, max_size=60), together=st.integers(1, 30))
 def test_windows_of_some_series_at_a_time_are_those_of_all_at_once(
     series: list[int], together: int
