@@ -106,8 +106,13 @@ class LabelledSessions:
         index = np.concatenate([rows[part.index] for rows, part in zip(groups, parts, strict=True)])
         order = np.argsort(index)
 
+        places = np.split(np.argsort(order), np.cumsum([len(part) for part in parts])[:-1])
+
         def whole(columns: Iterable[np.ndarray]) -> np.ndarray:
-            ordered: np.ndarray = np.concatenate(list(columns))[order]
+            found = list(columns)
+            ordered = np.empty((len(order), *found[0].shape[1:]), found[0].dtype)
+            for place, column in zip(places, found, strict=True):
+                ordered[place] = column  # once: a window takes a kilobyte
             return ordered
 
         windows = Windows(

@@ -393,17 +393,17 @@ def examples(
         services=services.names,
         scale=settings.scale,
     )
-    windows, *arrays = sessions.apart(made, each)
-    truth = sessions.class_of_series(classes)[windows.slot]
-    known = truth >= 0
-    pool, interval, service = (array[known] for array in arrays)
+    class_of_series = sessions.class_of_series(classes)
+    known = sessions.select(class_of_series[sessions.series] >= 0)
+    windows, *arrays = known.apart(made, each)
+    pool, interval, service = arrays
     return Examples(
         pool=pool,
         interval=interval,
         service=service,
-        truth=truth[known],
-        series=windows.slot[known],
-        ts=sessions.ts[windows.index[known]],
+        truth=class_of_series[windows.slot],
+        series=windows.slot,
+        ts=known.ts[windows.index],
     )
 
 
