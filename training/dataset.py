@@ -96,8 +96,8 @@ class LabelledSessions:
         """What ``function`` makes of some series, windows and arrays [B, ...] beside them, for all.
 
         ``each`` does the work, some series at a time and always the same ones together, so that
-        nothing depends on where it is done. Without ``labels``, of which there may be as many as
-        windows. The windows come in the order of :meth:`windows`.
+        nothing depends on where it is done. They come without ``labels``, of which there may be as
+        many as windows. The windows come in the order of :meth:`windows`.
         """
         groups = self._groups()
         nameless = replace(self, labels=())
@@ -105,7 +105,6 @@ class LabelledSessions:
         parts = [part for part, *_ in found]
         index = np.concatenate([rows[part.index] for rows, part in zip(groups, parts, strict=True)])
         order = np.argsort(index)
-
         places = np.split(np.argsort(order), np.cumsum([len(part) for part in parts])[:-1])
 
         def whole(columns: Iterable[np.ndarray]) -> np.ndarray:

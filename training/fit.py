@@ -394,6 +394,7 @@ def examples(
         scale=settings.scale,
     )
     class_of_series = sessions.class_of_series(classes)
+    # No series shares a session with another, so the others' windows need not be made.
     known = sessions.select(class_of_series[sessions.series] >= 0)
     windows, *arrays = known.apart(made, each)
     pool, interval, service = arrays
