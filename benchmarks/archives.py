@@ -1,4 +1,4 @@
-"""How fast an archive is read, labelled and evaluated here, and by workers of a Dask cluster."""
+"""How fast an archive becomes windows and figures here, and by workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmarks.offline import Figure
 from benchmarks.processes import highest, processor
 from nba_broker import config
 from nba_broker.conn_log import Each
+from nba_broker.features import Services, Vocabulary
 from nba_broker.pools import Database, Pools
 from nba_broker.scorer import Scorer
 
@@ -54,7 +55,7 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
 def _figures(
     folder: Path, rows: int, name: str, each: Each | None, pids: list[int]
 ) -> Iterator[Figure]:
-    from training import dataset
+    from training import dataset, fit
     from training.evaluate import evaluate
     from training.labels import Label
 
@@ -67,6 +68,13 @@ def _figures(
     if pids:
         theirs = sum(map(processor, pids)) - theirs
         yield f"archive.read.theirs.{name}", rows / theirs, "rows/cpu-s"
+    classes, services = sessions.classes(), Services.of(sessions.dport)
+    vocabulary = Vocabulary(sessions.table)
+    began, own = time.perf_counter(), time.process_time()
+    made = fit.examples(sessions, classes, vocabulary, services, fit.DEFAULT, each=each or map)
+    yield f"archive.windows.{name}", len(made) / (time.perf_counter() - began), "windows/s"
+    yield f"archive.windows.own.{name}", len(made) / (time.process_time() - own), "windows/cpu-s"
+    del made
     scorer = Scorer(config.shipped("default"))
     began = time.perf_counter()
     figures = evaluate(scorer, sessions, each)

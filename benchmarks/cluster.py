@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks import live
 from benchmarks.live import PUBLISH
 from benchmarks.offline import Figure
-from benchmarks.processes import Memory
+from benchmarks.processes import Memory, processor
 from nba_broker.config import Config
 from tests.zeek.zeek_process import Argument, Cluster
 
@@ -32,14 +32,17 @@ WARM = 10.0  # seconds until hosts have windows and caches are filled
 
 
 @contextlib.contextmanager
-def publishing(*arguments: Argument, first: tuple[Argument, ...] = ()) -> Iterator[Cluster]:
+def publishing(
+    *arguments: Argument, first: tuple[Argument, ...] = (), partitions: int = 1
+) -> Iterator[Cluster]:
     """A cluster whose sensors publish as ``arguments`` say; ``first`` are more of the first's."""
     sensor = (PUBLISH, *arguments)
+    # The manager gives its WebSocket clients no event that it does not know itself.
+    settings = (PUBLISH.with_name("single.zeek"), f"NBA::partitions={partitions}")
     sensors = [(*sensor, *first), *[sensor] * (SENSORS - 1)]
     with (
         tempfile.TemporaryDirectory(prefix="nba-") as folder,
-        # The manager gives its WebSocket clients no event that it does not know itself.
-        Cluster(Path(folder), sensors, settings=(PUBLISH.with_name("single.zeek"),)) as zeek,
+        Cluster(Path(folder), sensors, settings=settings) as zeek,
     ):
         yield zeek
 
@@ -52,20 +55,45 @@ def seen(rows: Iterable[dict[str, str]]) -> dict[str, int]:
     }
 
 
+def worked(sessions: int, *workers: live.Running) -> tuple[float, float]:
+    """Sessions per second of the workers together, and per second of their processor time."""
+
+    def spent() -> float:
+        return sum(processor(worker.process.pid) for worker in workers)
+
+    live.watch(workers, 1)  # what it takes to start does not count
+    began = spent()
+    rate = live.watch(workers, sessions)
+    return rate, sessions / (spent() - began)
+
+
 def throughput() -> Iterator[Figure]:
-    """The bare transport and ``nba-broker run`` in turn, in one cluster; then one event each."""
+    """The bare transport and ``nba-broker run`` in turn, in one cluster; then two of these, of a
+    partition each; then one event each."""
     sessions = SENSORS * SESSIONS
     with publishing(f"NBA::bench_sessions={SESSIONS}") as zeek:
         bare = asyncio.run(live.carry(zeek.url, sessions))
         with live.worker(zeek.url) as worker:
-            rate = worker.watch(sessions)
+            rate, own = worked(sessions, worker)
             found = worker.settle()
     yield "cluster.transport.sessions", bare.rate, "sessions/s"
     yield "cluster.transport.lost", bare.lost, "sessions"
     yield "cluster.worker.sessions", rate, "sessions/s"
+    yield "cluster.worker.own", own, "sessions/cpu-s"
     yield "cluster.worker.lost", found["nba_lost_sessions_total"], "sessions"
     yield "cluster.worker.scored", found["nba_scored_windows_total"], "windows"
     yield "cluster.worker_against_transport", rate / bare.rate, "ratio"
+    with (
+        publishing(f"NBA::bench_sessions={SESSIONS // 2}", partitions=2) as zeek,
+        live.worker(zeek.url) as one,
+        live.worker(zeek.url, "--partition", "1") as other,
+    ):
+        together, own = worked(sessions, one, other)
+        lost = sum(each.settle()["nba_lost_sessions_total"] for each in (one, other))
+    yield "cluster.two_workers.sessions", together, "sessions/s"
+    yield "cluster.two_workers.own", own, "sessions/cpu-s"
+    yield "cluster.two_workers.lost", lost, "sessions"
+    yield "cluster.two_workers_against_one", together / rate, "ratio"
     with publishing(f"NBA::bench_sessions={SINGLE}", "NBA::bench_single=T") as zeek:
         received, rate = asyncio.run(live.carry_single(zeek.url))
         zeek.stop()

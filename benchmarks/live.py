@@ -149,19 +149,8 @@ class Running:
             return parse(answer.read().decode())
 
     def watch(self, sessions: int) -> float:
-        """Sessions per second from the first that it has worked on to nearly the last."""
-        deadline = time.monotonic() + PATIENCE
-        first: tuple[float, float] | None = None
-        while time.monotonic() < deadline and self.process.poll() is None:
-            time.sleep(0.5)  # more often, the worker would be answering this
-            with contextlib.suppress(OSError):
-                done = self.metrics().get("nba_processed_sessions_total", 0.0)
-                now = time.monotonic()
-                if done and first is None:
-                    first = now, done
-                if first and done >= ENOUGH * sessions:
-                    return (done - first[1]) / max(now - first[0], 1e-9)
-        raise TimeoutError(f"the worker took no {sessions} sessions in {PATIENCE:.0f} s")
+        """As :func:`watch`, of this one alone."""
+        return watch([self], sessions)
 
     def settle(self, patience: float = 30.0) -> dict[str, float]:
         """Its metrics once it has heard of everything: nothing waits, and nothing more comes."""
@@ -174,6 +163,24 @@ class Running:
             before = found
             time.sleep(2)
         raise TimeoutError("sessions still arrive")
+
+
+def watch(workers: Sequence[Running], sessions: int) -> float:
+    """Sessions per second of all together, from the first that one has worked on to nearly the
+    last."""
+    deadline = time.monotonic() + PATIENCE
+    first: tuple[float, float] | None = None
+    while time.monotonic() < deadline and all(one.process.poll() is None for one in workers):
+        time.sleep(0.5)  # more often, the worker would be answering this
+        with contextlib.suppress(OSError):
+            found = [one.metrics() for one in workers]
+            done = sum(one.get("nba_processed_sessions_total", 0.0) for one in found)
+            now = time.monotonic()
+            if done and first is None:
+                first = now, done
+            if first and done >= ENOUGH * sessions:
+                return (done - first[1]) / max(now - first[0], 1e-9)
+    raise TimeoutError(f"{sessions} sessions were not taken in {PATIENCE:.0f} s")
 
 
 ACCOUNTS = ("received", "lost", "skipped", "missed")

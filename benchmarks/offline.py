@@ -20,13 +20,14 @@ from benchmarks import traffic
 from benchmarks.traffic import Traffic
 from nba_broker import config, snapshot
 from nba_broker.cli import build_pipeline
+from nba_broker.features import Services, Vocabulary
 from nba_broker.link import decode
 from nba_broker.messages import Sessions
 from nba_broker.pipeline import Pipeline
 from nba_broker.pools import Database, Pools
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Scorer, Scores
-from nba_broker.sequences import Schedule, Windows
+from nba_broker.sequences import Windows
 from tools import generate
 
 Figure = tuple[str, float, str]
@@ -223,10 +224,15 @@ def fit(archive: Path | None, labels: Path | None) -> Iterator[Figure]:
         sessions, _ = dataset.load(
             [archive], read([labels]), Pools([Database(config.shipped("asn.mmdb.xz"))])
         )
-        sessions.windows(Schedule(module.DEFAULT.window, module.DEFAULT.min_sessions))
+        windowing = time.process_time()
+        classes, services = sessions.classes(), Services.of(sessions.dport)
+        module.examples(sessions, classes, Vocabulary(sessions.table), services, module.DEFAULT)
+        yield "fit.windowing", time.process_time() - windowing, "cpu-s"
         yield "fit.reading_and_windowing", time.perf_counter() - began, "s"
         yield "fit.reading_and_windowing.memory", _status("VmHWM") / 1e6, "MB"
+        fitting = time.process_time()
         module.fit(sessions, say=lambda _: None)
+        yield "fit.fitting", time.process_time() - fitting, "cpu-s"
         yield "fit", time.perf_counter() - began, "s"
         yield "fit.memory", _status("VmHWM") / 1e6, "MB"
         yield "fit.sessions", len(sessions), "sessions"

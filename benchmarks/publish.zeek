@@ -1,5 +1,5 @@
-##! Publishes synthetic sessions on a sensor once a worker has joined: as fast as it acknowledges them,
-##! or at a rate that asks nobody.
+##! Publishes synthetic sessions on a sensor once a worker of each partition has joined: as fast as they
+##! acknowledge them, or at a rate that asks nobody.
 
 @load ./single
 
@@ -9,7 +9,8 @@ export {
 	## How many sessions of this sensor every worker is given that joins.
 	const bench_sessions = 5000000 &redef;
 
-	## Sessions per second, whether they are acknowledged or not; 0 for as fast as they are.
+	## Sessions per second for each worker, whether they are acknowledged or not; 0 for as fast
+	## as they are.
 	const bench_rate = 0.0 &redef;
 
 	## How many hosts they are from.
@@ -24,41 +25,71 @@ const bench_batches = 64;
 
 const bench_interval = 10msecs;
 
-global bench_prepared: vector of Batch;
-global bench_left = 0;
-global bench_given = 0;
-global bench_began = double_to_time(0.0);
+# What a partition's worker is given.
+type Supply: record {
+	prepared: vector of Batch;
+	left: count &default=0;
+	given: count &default=0;
+	began: time &default=double_to_time(0.0);
+};
+
+# By partition.
+global bench_supplies: vector of Supply;
+
+# Partitions whose worker has joined and was given nothing yet.
+global bench_joined: set[count];
+
 global bench_running = F;
 
+# Deals the hosts out as their sessions would be.
 function bench_prepare()
 	{
+	local filling: vector of Batch;
+	local unready = |shares|;
 	local i = 0;
-	while ( i < bench_batches )
+
+	for ( p in shares )
 		{
-		local b = Batch();
-		local j = 0;
-		while ( j < batch_size )
-			{
-			local n = ( i * batch_size + j ) * 7919 % bench_hosts;
-			local m = ( i * batch_size + j ) * 104729 % 5000;
-			b$host += counts_to_addr(vector(167772160 + n));
-			b$uid += fmt("C%017d", i * batch_size + j);
-			b$mac += fmt("02:00:00:%02x:%02x:%02x", n / 65536 % 256, n / 256 % 256, n %
-			    256);
-			b$dst += counts_to_addr(vector(184549376 + m * 321127 % 1600000000));
-			b$dport += 443/tcp;
-			++j;
-			}
-		bench_prepared += b;
+		bench_supplies += Supply();
+		filling += Batch();
+		}
+
+	while ( unready > 0 )
+		{
+		local n = i * 7919 % bench_hosts;
+		local m = i * 104729 % 5000;
+		local host = counts_to_addr(vector(167772160 + n));
+		local mac = fmt("02:00:00:%02x:%02x:%02x", n / 65536 % 256, n / 256 % 256, n %
+		    256);
+		local partition = partition_for(host, mac);
+		local prepared = bench_supplies[partition]$prepared;
+		local b = filling[partition];
+
+		b$host += host;
+		b$uid += fmt("C%017d", i);
+		b$mac += mac;
+		b$dst += counts_to_addr(vector(184549376 + m * 321127 % 1600000000));
+		b$dport += 443/tcp;
 		++i;
+
+		if ( |b$host| == batch_size )
+			{
+			prepared += b;
+			filling[partition] = Batch();
+
+			if ( |prepared| == bench_batches )
+				--unready;
+			}
 		}
 	}
 
 # A batch of sessions that all began within the last quarter of a millisecond, so that the time of a
 # session is that of its publication; no two at the same time, as it is with packets.
-function bench_batch()
+function bench_batch(partition: count)
 	{
-	local prepared = bench_prepared[bench_given / batch_size % bench_batches];
+	local share = shares[partition];
+	local supply = bench_supplies[partition];
+	local prepared = supply$prepared[supply$given / batch_size % bench_batches];
 	local at = time_to_double(current_time()) - batch_size / 1000000.0;
 	local ts: vector of double = vector();
 
@@ -68,48 +99,63 @@ function bench_batch()
 		at += 0.000001;
 		}
 
-	bench_given += batch_size;
-	bench_left -= batch_size < bench_left ? batch_size : bench_left;
-	shares[0]$seen_sessions += batch_size;
+	supply$given += batch_size;
+	supply$left -= batch_size < supply$left ? batch_size : supply$left;
+	share$seen_sessions += batch_size;
 
 	if ( bench_single )
 		{
 		for ( i in ts )
-			Cluster::publish(sessions_topic_prefix + "0/", NBA::bench_session, ts[i],
-			    prepared$host[i], prepared$uid[i], prepared$mac[i],
-			    prepared$dst[i], prepared$dport[i]);
+			Cluster::publish(fmt("%s%d/", sessions_topic_prefix, partition),
+			    NBA::bench_session, ts[i], prepared$host[i],
+			    prepared$uid[i], prepared$mac[i], prepared$dst[i],
+			    prepared$dport[i]);
 		return;
 		}
 
-	shares[0]$batch = Batch($ts=ts, $host=prepared$host, $uid=prepared$uid,
+	share$batch = Batch($ts=ts, $host=prepared$host, $uid=prepared$uid,
 	    $mac=prepared$mac, $dst=prepared$dst, $dport=prepared$dport);
-	flush_batch(shares[0]);
+	flush_batch(share);
 	}
 
-function bench_owed(): bool
+function bench_owed(partition: count): bool
 	{
-	if ( bench_left == 0 )
+	local supply = bench_supplies[partition];
+
+	if ( supply$left == 0 )
 		return F;
 
 	if ( bench_rate > 0.0 )
-		return bench_given + batch_size <= bench_rate * interval_to_double(
-		    current_time() - bench_began);
+		return supply$given + batch_size <= bench_rate * interval_to_double(
+		    current_time() - supply$began);
 
-	return bench_single || unacked_batches(shares[0]) < max_unacked;
+	return bench_single || unacked_batches(shares[partition]) < max_unacked;
+	}
+
+function bench_unfinished(): bool
+	{
+	for ( p in bench_supplies )
+		if ( bench_supplies[p]$left > 0 )
+			return T;
+
+	return F;
 	}
 
 event NBA::bench_publish()
 	{
-	local batches = 0;
-
-	# Not without end, so that Zeek does what else it has to do.
-	while ( batches < bench_batches && bench_owed() )
+	for ( p in bench_supplies )
 		{
-		bench_batch();
-		++batches;
+		local batches = 0;
+
+		# Not without end, so that Zeek does what else it has to do.
+		while ( batches < bench_batches && bench_owed(p) )
+			{
+			bench_batch(p);
+			++batches;
+			}
 		}
 
-	if ( bench_single && bench_rate == 0.0 && bench_left > 0 )
+	if ( bench_single && bench_rate == 0.0 && bench_unfinished() )
 		event NBA::bench_publish();
 	}
 
@@ -119,7 +165,7 @@ event NBA::bench_tick()
 		return;
 
 	event NBA::bench_publish();
-	bench_running = bench_left > 0;
+	bench_running = bench_unfinished();
 
 	if ( bench_running )
 		schedule bench_interval { NBA::bench_tick() };
@@ -132,9 +178,21 @@ event zeek_init()
 
 hook worker_joined(worker: string) &priority=-5
 	{
-	bench_left = bench_sessions;
-	bench_given = 0;
-	bench_began = current_time();
+	add bench_joined[partition_of(worker)];
+
+	# All begin together, so that what they take is what they take at the same time.
+	for ( p in shares )
+		if ( ! worker_lives(p) )
+			return;
+
+	for ( p in bench_joined )
+		{
+		bench_supplies[p]$left = bench_sessions;
+		bench_supplies[p]$given = 0;
+		bench_supplies[p]$began = current_time();
+		}
+
+	bench_joined = set();
 
 	if ( bench_rate == 0.0 )
 		event NBA::bench_publish();

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from nba_broker import snapshot, zeek_process
 from nba_broker.config import Config
-from nba_broker.errors import ConfigError, LinkError, MessageError, NBAError
+from nba_broker.errors import ConfigError, LinkError, MessageError, NBAError, SnapshotError
 from nba_broker.identity import Identity
 from nba_broker.link import Hello, Link, SessionBatch, decode, partition_of
 from nba_broker.pools import Database
@@ -130,11 +130,22 @@ def state(settings: Config) -> Iterator[Finding]:
     for bad in sorted(settings.state.glob(f"{snapshot.FILE}.bad-*")):
         yield Finding(f"{bad.name} could not be read at a start", "delete it, or report it")
     try:
-        window = Manifest.load(settings.model).window
+        manifest = Manifest.load(settings.model)
     except NBAError:
         return
+    try:
+        used = snapshot.model_id(path) if path.exists() else ""
+    except SnapshotError as error:
+        yield Finding("the last snapshot cannot be read", str(error))
+        used = ""
+    if used not in ("", manifest.id):
+        yield Finding(
+            f"the worker of {settings.state} uses model {used}, not {manifest.id}",
+            "give the doctor the worker's --model, --config or NBA_MODEL; if it was just switched, "
+            "ask again after the next snapshot",
+        )
     # The old one stays until the new one is complete.
-    need = 2 * settings.max_hosts * (_BYTES_PER_SESSION * window + _BYTES_PER_HOST)
+    need = 2 * settings.max_hosts * (_BYTES_PER_SESSION * manifest.window + _BYTES_PER_HOST)
     free = shutil.disk_usage(settings.state).free
     text = (
         f"{free / 1e9:.1f} GB free there, {need / 1e9:.1f} GB needed for {settings.max_hosts} hosts"

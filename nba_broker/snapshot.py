@@ -156,10 +156,13 @@ def restore(
 
 
 def model_id(path: Path) -> str:
-    """The model of the worker that wrote a snapshot that was restored, as the log's ``model`` has
-    it; empty of a version that did not say it."""
+    """The model of the worker that wrote a snapshot, as the log's ``model`` has it; empty of a
+    version that did not say it. Raises SnapshotError when it does not even begin as one."""
     with path.open("rb") as file:
-        return str(_read_line(file).get("model_id", ""))
+        try:
+            return str(_read_line(file).get("model_id", ""))
+        except _UNREADABLE as error:
+            raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
 
 
 def set_aside(path: Path) -> Path:

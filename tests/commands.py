@@ -106,7 +106,9 @@ NOT_RUN = {
     "install -m 644 packaging/nba-broker.service /etc/systemd/system/": _ROOT,
     "systemctl daemon-reload && systemctl enable --now nba-broker": _ROOT,
     "install -m 644 packaging/nba-broker.service /etc/systemd/system/nba-broker@.service": _ROOT,
-    "systemctl enable --now nba-broker@1": _ROOT,
+    "install -D -m 644 -t /etc/systemd/system/nba-broker@.service.d"
+    " packaging/nba-broker@.service.d/partition.conf": _ROOT,
+    "systemctl daemon-reload && systemctl enable --now nba-broker@1": _ROOT,
     "(set -a; . /etc/nba/environment; /opt/nba/bin/nba-broker doctor --state /var/lib/nba)": _ROOT,
     "zeek-cut -d ts host state device confidence < nba_device.log": "needs Zeek's zeek-cut",
     "cd packaging/opensearch": _CLUSTER,

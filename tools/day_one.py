@@ -19,30 +19,36 @@ import numpy as np
 from nba_broker import config, conn_log, summary
 from nba_broker.cli import build_pipeline
 from nba_broker.errors import NBAError
-from nba_broker.messages import Verdict
+from nba_broker.messages import STATES, Verdict
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import UNKNOWN
 from training import labels, propose
+from training.notices import BASELINE, Manager
 
 DAY = 86_400.0
-WEEK = 7 * DAY
-NOTICES = ("unknown", "changed", "misbehaving", "impostor")
 
 
 def first_week(archive: conn_log.Archive, pipeline: Pipeline) -> list[Verdict]:
-    """The verdicts on all hosts in the seven days after each one's first session."""
+    """The verdicts on all hosts in the week after each one's first session."""
     for lease in archive.leases:
         pipeline.lease(lease)
     verdicts = [one for batch in archive.batches() for one in pipeline.process(batch)]
-    return [one for one in verdicts if one.ts - one.first_seen < WEEK]
+    return [one for one in verdicts if one.ts - one.first_seen < BASELINE]
 
 
 def notices(verdicts: list[Verdict]) -> tuple[Counter[str], int]:
     """How many there are of each state, but for unknown ones, and on how many days a summary of
     these is raised."""
-    raised = [one for one in verdicts if one.reason == "change" and one.state in NOTICES]
-    days = {int(one.ts // DAY) for one in raised if one.state == "unknown"}
-    return Counter(one.state for one in raised if one.state != "unknown"), len(days)
+    manager = Manager()
+    raised = Counter(
+        one.state
+        for one in verdicts
+        if manager.raises(
+            one.ts, one.host, STATES.index(one.state), one.device, one.reason, one.first_seen
+        )
+    )
+    days = {one.ts // DAY for one in verdicts if one.state == "unknown" and one.reason == "change"}
+    return raised, len(days)
 
 
 def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:

@@ -70,7 +70,7 @@ def fit(arguments: argparse.Namespace) -> None:
     require_replaceable(arguments.out)
     pools = _pools(arguments, SCHEMES[0])
     sessions, origin = _load(arguments, pools, arguments.answers)
-    fitted = fit_model(sessions, seed=arguments.seed, say=_say)
+    fitted = fit_model(sessions, seed=arguments.seed, say=_say, each=arguments.each or map)
     manifest = write(arguments.out, fitted, sessions, origin, pools)
     print()
     print(*card.table(manifest["metrics"]), sep="\n")
@@ -131,7 +131,7 @@ def refresh(arguments: argparse.Namespace) -> None:
     try:
         if any(not (one.passed or one.name in accepted) for one in checks):
             raise ArchiveError(module.refused(result))
-        fitted = fit_model(earlier, seed=arguments.seed, say=_say)
+        fitted = fit_model(earlier, seed=arguments.seed, say=_say, each=arguments.each or map)
         write(arguments.out, fitted, earlier, replace(origin, until=when), pools, gate=gate)
     finally:
         _write_json(arguments.json, result)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
-from nba_broker import conn_log
+from nba_broker import conn_log, features
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY
+from nba_broker.features import IntervalScale, Services, Vocabulary
 from nba_broker.identity import Identity
 from nba_broker.pipeline import Tracker
 from nba_broker.pools import Pools
@@ -22,6 +24,7 @@ from training.labels import Label
 
 # What labelling looks at, and what remains of a session.
 _COLUMNS = ("ts", "host", "dport", "log")
+_LOOKED_AT = ["ts", "host", "log"]  # beside the host's slot
 _TOGETHER = 16_384  # sessions: their windows at every session take 13 MB
 
 
@@ -93,16 +96,22 @@ class LabelledSessions:
         """What ``function`` makes of some series, windows and arrays [B, ...] beside them, for all.
 
         ``each`` does the work, some series at a time and always the same ones together, so that
-        nothing depends on where it is done. The windows come in the order of :meth:`windows`.
+        nothing depends on where it is done. They come without ``labels``, of which there may be as
+        many as windows. The windows come in the order of :meth:`windows`.
         """
         groups = self._groups()
-        found = list(each(function, (self.select(rows) for rows in groups)))
+        nameless = replace(self, labels=())
+        found = list(each(function, (nameless.select(rows) for rows in groups)))
         parts = [part for part, *_ in found]
         index = np.concatenate([rows[part.index] for rows, part in zip(groups, parts, strict=True)])
         order = np.argsort(index)
+        places = np.split(np.argsort(order), np.cumsum([len(part) for part in parts])[:-1])
 
         def whole(columns: Iterable[np.ndarray]) -> np.ndarray:
-            ordered: np.ndarray = np.concatenate(list(columns))[order]
+            found = list(columns)
+            ordered = np.empty((len(order), *found[0].shape[1:]), found[0].dtype)
+            for place, column in zip(places, found, strict=True):
+                ordered[place] = column  # once: a window takes a kilobyte
             return ordered
 
         windows = Windows(
@@ -119,6 +128,23 @@ class LabelledSessions:
         group = ((np.cumsum(sizes) - sizes) // _TOGETHER)[self.series]
         order = np.argsort(group, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
+
+def inputs(
+    sessions: LabelledSessions,
+    *,
+    schedule: Schedule,
+    pools: Sequence[str],
+    services: Sequence[str],
+    scale: IntervalScale,
+) -> tuple[Windows, *tuple[np.ndarray, ...]]:
+    """The windows due, without their columns, and what a model with these vocabularies is given for
+    them (features.inputs)."""
+    windows = sessions.windows(schedule)
+    arrays = features.inputs(
+        windows, sessions.table, Vocabulary(list(pools)), scale, Services(services)
+    )
+    return replace(windows, columns={}), *arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +177,7 @@ def load(
     """Read an archive's sessions with since <= ts < until and keep those of labelled hosts.
 
     ``memory``, bytes, is for sorting the archive; what does not fit is sorted on disk, with the
-    same result. ``each``: as for conn_log.read. Raises ArchiveError when none is left.
+    same result. ``each`` reads and labels elsewhere. Raises ArchiveError when none is left.
     """
     sessions, origin, _, _ = load_rows(
         paths,
@@ -201,7 +227,7 @@ def load_rows(
     rows, slot, pool = map(np.concatenate, zip(*kept, strict=True))
     kept.clear()  # as large as what was made of it
 
-    series = meant.series(rows, slot, tracker.identity)
+    series = meant.series(rows, slot, tracker.identity, each or map)
     labelled = series >= 0
     others.update(np.unique(slot[~labelled]).tolist())
     warnings = [*archive.report.errors, *_absent(labels, series)]
@@ -248,23 +274,54 @@ class _Meant:
         keep: np.ndarray = by_mac | np.isin(rows["host"], list(self._code.values()))
         return keep
 
-    def series(self, rows: np.ndarray, slot: np.ndarray, identity: Identity) -> np.ndarray:
+    def series(
+        self, rows: np.ndarray, slot: np.ndarray, identity: Identity, each: conn_log.Each
+    ) -> np.ndarray:
         """The label of each session, int64 [n], -1 for none, once all is read."""
-        series = np.full(len(slot), -1)
         slot_of_mac = {identity.mac(number): number for number in range(identity.capacity)}
-        for number, label in sorted(
-            enumerate(self._labels), key=lambda pair: _is_mac(pair[1].host)
-        ):
-            if _is_mac(label.host):
-                meant = slot == slot_of_mac.get(label.host, -1)
-            else:
-                meant = rows["host"] == self._code[label.host]
-            meant &= (rows["ts"] >= label.since) & (rows["ts"] < label.until)
-            if label.log:
-                logs = [place for place, name in enumerate(self._logs) if name == label.log]
-                meant &= np.isin(rows["log"], logs)
-            series[meant] = number
-        return series
+        rules = []
+        for number, label in enumerate(self._labels):
+            by_mac = _is_mac(label.host)
+            code = slot_of_mac.get(label.host, -1) if by_mac else self._code[label.host]
+            logs = [place for place, name in enumerate(self._logs) if name == label.log]
+            rules.append(
+                _Rule(number, by_mac, code, label.since, label.until, logs if label.log else None)
+            )
+        rules.sort(key=lambda rule: rule.by_mac)
+        looked_at = rows[_LOOKED_AT]
+        parts = (
+            (repack_fields(looked_at[at : at + _TOGETHER]), slot[at : at + _TOGETHER])
+            for at in range(0, len(rows), _TOGETHER)
+        )
+        none = np.zeros(0, np.int64)
+        return np.concatenate([none, *each(partial(_labelled, rules), parts)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A row of the labels as sessions know it: ``host`` is a slot, or an address of the archive,
+    ``logs`` are places in its list of logs."""
+
+    number: int
+    by_mac: bool
+    host: int
+    since: float
+    until: float
+    logs: list[int] | None
+
+
+def _labelled(rules: Sequence[_Rule], sessions: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The number of the last rule that each session meets, int64 [n], -1 for none; ``sessions`` are
+    rows and slots."""
+    rows, slot = sessions
+    series = np.full(len(slot), -1)
+    for rule in rules:
+        meant = slot == rule.host if rule.by_mac else rows["host"] == rule.host
+        meant &= (rows["ts"] >= rule.since) & (rows["ts"] < rule.until)
+        if rule.logs is not None:
+            meant &= np.isin(rows["log"], rule.logs)
+        series[meant] = rule.number
+    return series
 
 
 def _is_mac(host: str) -> bool:

@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nba_broker import features
+from nba_broker.conn_log import Each
 from nba_broker.errors import ArchiveError
 from nba_broker.features import (
     FIRST_ID,
@@ -35,7 +36,7 @@ from training.calibrate import (
     softmax,
     tolerance,
 )
-from training.dataset import LabelledSessions
+from training.dataset import LabelledSessions, inputs
 from training.habits import habits
 from training.metrics import confusion, macro_f1, summary
 from training.model import FEATURES, NBA
@@ -160,11 +161,12 @@ def fit(
     *,
     seed: int = 0,
     say: Callable[[str], None] = print,
+    each: Each = map,
 ) -> Fitted:
     """Fit to labelled sessions; ``say`` gets a line whenever there is something to tell.
 
-    The same sessions, settings and seed give the same model, bit by bit, on the same machine.
-    Raises ArchiveError when there is too little to learn from.
+    ``each`` makes the windows elsewhere. The same sessions, settings and seed give the same model,
+    bit by bit, on the same machine. Raises ArchiveError when there is too little to learn from.
     """
     # CUDA sums in a fixed order only with this, which it reads when it is first used.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -177,8 +179,8 @@ def fit(
     classes = sessions.classes()
     _require(classes, sessions, settings)
     early, late = split(sessions, settings.held_out)
-    first = _learn(early, late, classes, settings, device, rng, say)
-    check = first.examples(late)
+    first = _learn(early, late, classes, settings, device, rng, say, each)
+    check = first.examples(late, each)
     too_few = np.setdiff1d(np.arange(len(classes)), check.truth)
     if len(classes) - len(too_few) < 2:
         raise ArchiveError(f"too few late sessions to calibrate by: {_names(classes, too_few)}")
@@ -186,7 +188,7 @@ def fit(
         say(f"too few late sessions to calibrate by: {_names(classes, too_few)}")
     # The policy sees a window every few sessions, and often hosts that it has just met: so its
     # thresholds are chosen on such.
-    asked = first.examples(late.lives(settings.window), settings.schedule)
+    asked = first.examples(late.lives(settings.window), each, settings.schedule)
     left_out, blended = _blend(first.model, check, settings.habits)
     _get_used_to(first.model, asked, left_out, settings.kept)
     said = answers(first.model, asked)
@@ -199,7 +201,7 @@ def fit(
     metrics = summary(names, probability, check.truth, check.series, check.ts)
 
     say("once more, from all sessions")
-    last = _learn(sessions, None, classes, settings, device, rng, say)
+    last = _learn(sessions, None, classes, settings, device, rng, say, each)
     model = last.model.to("cpu").eval()
     model.expect(first.model.usual)
     model.tolerate(*first.model.tolerance.tolist())
@@ -235,9 +237,11 @@ class _Learned:
     settings: Settings
     learned: Examples
 
-    def examples(self, sessions: LabelledSessions, schedule: Schedule | None = None) -> Examples:
+    def examples(
+        self, sessions: LabelledSessions, each: Each, schedule: Schedule | None = None
+    ) -> Examples:
         return examples(
-            sessions, self.classes, self.vocabulary, self.services, self.settings, schedule
+            sessions, self.classes, self.vocabulary, self.services, self.settings, schedule, each
         )
 
 
@@ -249,14 +253,15 @@ def _learn(
     device: str,
     rng: np.random.Generator,
     say: Callable[[str], None],
+    each: Each,
 ) -> _Learned:
     """Train on sessions, and say how it goes, also on ``later`` ones.
 
     Raises ArchiveError when one of them has no window at all.
     """
     vocabulary, services = _vocabularies(sessions)
-    learn = examples(sessions, classes, vocabulary, services, settings)
-    check = examples(later, classes, vocabulary, services, settings) if later else None
+    learn = examples(sessions, classes, vocabulary, services, settings, each=each)
+    check = examples(later, classes, vocabulary, services, settings, each=each) if later else None
     if not len(learn) or (check is not None and not len(check)):
         raise ArchiveError("too few sessions of every device: no window is left to hold out")
     say(
@@ -378,22 +383,28 @@ def examples(
     services: Services,
     settings: Settings,
     schedule: Schedule | None = None,
+    each: Each = map,
 ) -> Examples:
     """The windows due, else one at every session, of hosts that are one of ``classes``."""
-    every = Schedule(settings.window, settings.min_sessions)
-    windows = sessions.windows(schedule or every)
-    truth = sessions.class_of_series(classes)[windows.slot]
-    known = truth >= 0
-    pool, interval, service = features.inputs(
-        windows, sessions.table, vocabulary, settings.scale, services
+    made = partial(
+        inputs,
+        schedule=schedule or Schedule(settings.window, settings.min_sessions),
+        pools=vocabulary.names,
+        services=services.names,
+        scale=settings.scale,
     )
+    class_of_series = sessions.class_of_series(classes)
+    # No series shares a session with another, so the others' windows need not be made.
+    known = sessions.select(class_of_series[sessions.series] >= 0)
+    windows, *arrays = known.apart(made, each)
+    pool, interval, service = arrays
     return Examples(
-        pool=pool[known],
-        interval=interval[known],
-        service=service[known],
-        truth=truth[known],
-        series=windows.slot[known],
-        ts=sessions.ts[windows.index[known]],
+        pool=pool,
+        interval=interval,
+        service=service,
+        truth=class_of_series[windows.slot],
+        series=windows.slot,
+        ts=known.ts[windows.index],
     )
 
 

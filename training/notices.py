@@ -5,7 +5,7 @@ As in the pipeline, but for what labelled sessions have no need of: identity, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,18 +113,41 @@ def policy_of(manifest: Manifest) -> PolicySettings:
     return PolicySettings(identified=manifest.identified, known=manifest.known, reminder=0)
 
 
+class Manager:
+    """Zeek's manager with its default options, as far as it raises notices about hosts."""
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[Hashable, ...], float] = {}
+
+    def raises(
+        self,
+        ts: float,
+        host: Hashable,
+        state: int,
+        device: Hashable,
+        reason: str,
+        first_seen: float,
+    ) -> bool:
+        """Whether a line about a host has a notice; lines come in their order."""
+        if state not in ALARMING or reason != "change":
+            return False
+        if state == UNKNOWN and ts - first_seen < BASELINE:
+            return False
+        key = (host, state, device)
+        if ts - self._latest.get(key, -np.inf) < SUPPRESSION:
+            return False
+        self._latest[key] = ts
+        return True
+
+
 def raised(turns: Sequence[Turn], first_seen: np.ndarray) -> Iterator[Turn]:
-    """Those of which Zeek's manager raises a notice with its default options."""
-    latest: dict[tuple[int, int, int], float] = {}
+    """Those of which Zeek's manager raises a notice."""
+    manager = Manager()
     for turn in turns:
-        decision = turn.decision
-        if decision.state not in ALARMING or decision.reason != "change":
-            continue
-        if decision.state == UNKNOWN and turn.ts - first_seen[turn.slot] < BASELINE:
-            continue
-        key = (turn.slot, decision.state, decision.device)
-        if turn.ts - latest.get(key, -np.inf) >= SUPPRESSION:
-            latest[key] = turn.ts
+        one = turn.decision
+        if manager.raises(
+            turn.ts, turn.slot, one.state, one.device, one.reason, first_seen[turn.slot]
+        ):
             yield turn
 
 

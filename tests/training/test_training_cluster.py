@@ -7,6 +7,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,32 @@ def test_a_worker_that_is_killed_costs_no_window(
     assert_same_windows(made, sessions.windows(EVERY))
 
 
+def test_a_fit_is_the_same_on_three_workers_of_which_one_after_another_is_killed(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = pytest.importorskip("training.fit")
+    quick = replace(fit.DEFAULT, window=8, hidden=8, epochs=2, per_class=128, batch=64)
+    monkeypatch.setattr(fit, "fit", partial(fit.fit, settings=quick))
+    monkeypatch.setattr(dataset, "_TOGETHER", 200)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    here, there = (tmp_path / where / "model" for where in ("here", "there"))
+    line = ["fit", str(site), "--labels", str(site / "labels.csv"), "--out"]
+    assert main([*line, str(here)]) == 0
+    killed: list[int] = []
+    with LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
+        each = cluster.Cluster.map
+
+        def deadly(self: cluster.Cluster, *work: Any) -> Iterable[Any]:
+            return killing(partial(each, self), local.scheduler_address, 3, killed)(*work)
+
+        monkeypatch.setattr(cluster.Cluster, "map", deadly)
+        assert main([*line, str(there), "--scheduler", local.scheduler_address]) == 0
+    # As they read, labelled, and made the windows of the early sessions and of all.
+    assert len(killed) == 4
+    for name in ("model.onnx", "manifest.json"):
+        assert (here / name).read_bytes() == (there / name).read_bytes()
+
+
 def test_results_come_in_order_whichever_is_ready_first(each: conn_log.Each) -> None:
     assert list(each(_sleepy, [0.4, 0.0, 0.2, 0.0, 0.1, 0.0])) == [0.4, 0.0, 0.2, 0.0, 0.1, 0.0]
 
@@ -255,7 +283,7 @@ def test_fourteen_days_are_the_same_on_three_workers_one_of_which_is_killed(data
         there, same = load(site, killing(each, local.scheduler_address, 7, killed))
         (made,) = there.apart(windows, killing(each, local.scheduler_address, 2, killed))
         figures = evaluate(Scorer(MODEL), there, each)
-    assert len(killed) == 2
+    assert len(killed) == 3  # as they read, labelled, and made windows
     assert_same(sessions, there)
     assert origin == same
     assert_same_windows(made, sessions.windows(EVERY))

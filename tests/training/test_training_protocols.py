@@ -54,7 +54,7 @@ def test_windows_of_different_parts_share_no_session(protocol: str, name: str) -
         assert not learn & ask
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 99), st.integers(10, 200))
 def test_the_parts_share_no_session_whatever_the_traffic(seed: int, number: int) -> None:
     whole = traffic((1.0, 500.0, 3.0), number=number, seed=seed)

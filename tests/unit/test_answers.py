@@ -141,7 +141,7 @@ def test_several_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
     assert len({answer.at for answer in answers.read(path)}) == 80
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_whatever_a_file_holds_it_is_read_or_one_clear_error(
     tmp_path: Path, content: bytes

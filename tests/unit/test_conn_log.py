@@ -249,7 +249,7 @@ def test_the_archive_is_ordered_as_a_whole(tmp_path: Path) -> None:
     assert got == sorted(keys)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     files=st.lists(
         st.lists(
@@ -544,7 +544,7 @@ _row = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(_row, min_size=1, max_size=8), data=st.data())
 def test_tsv_of_any_layout_and_json_give_equal_sessions(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], data: st.DataObject
@@ -560,7 +560,7 @@ def test_tsv_of_any_layout_and_json_give_equal_sessions(
     assert conn_log.read([text]).report.rows == len(rows)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=300), header=st.booleans())
 def test_arbitrary_bytes_never_raise_anything_else(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, header: bool

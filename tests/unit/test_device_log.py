@@ -151,7 +151,7 @@ def verdicts(text: Any) -> Any:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(verdict=verdicts(_plain), form=st.sampled_from(["tsv", "json"]))
 def test_what_is_written_reads_back(
     tmp_path_factory: pytest.TempPathFactory, verdict: Verdict, form: Any
@@ -166,7 +166,7 @@ def test_what_is_written_reads_back(
     assert zeek_log.read(path) == [expected]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(verdict=verdicts(_text))
 def test_any_text_stays_on_its_line(
     tmp_path_factory: pytest.TempPathFactory, verdict: Verdict

@@ -13,11 +13,12 @@ from types import SimpleNamespace
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from nba_broker import cli, doctor
+from nba_broker import cli, doctor, snapshot
 from nba_broker.config import Config
 from nba_broker.doctor import Finding, Heard
 from nba_broker.link import Link, encode_hello
-from tests.unit.helpers import LAMP_CLOUD, MAC
+from nba_broker.scorer import Scorer
+from tests.unit.helpers import LAMP_CLOUD, MAC, pipeline
 from tests.unit.test_worker import frame
 
 ModelFolder = Callable[..., Path]
@@ -165,6 +166,25 @@ def test_a_state_that_is_missing_or_was_damaged_is_named(
     assert advised(list(doctor.state(settings))) == [
         "hosts.snapshot.bad-1 could not be read at a start"
     ]
+
+
+def test_a_worker_that_uses_another_model_than_the_one_looked_at_is_named(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    made = pipeline(model_folder())
+    snapshot.write(tmp_path / snapshot.FILE, snapshot.parts(made, {}))
+    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
+    assert advised(list(doctor.state(settings))) == []
+    ours = Scorer(model_folder(name="other")).manifest.id
+    assert advised(list(doctor.state(settings))) == [
+        f"the worker of {tmp_path} uses model {made.scorer.manifest.id}, not {ours}"
+    ]
+
+
+def test_a_snapshot_that_is_none_is_named(model_folder: ModelFolder, tmp_path: Path) -> None:
+    (tmp_path / snapshot.FILE).write_text("none\n")
+    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
+    assert advised(list(doctor.state(settings))) == ["the last snapshot cannot be read"]
 
 
 def test_a_disk_without_room_for_two_snapshots_is_named(

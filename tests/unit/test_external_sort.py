@@ -33,7 +33,7 @@ def sorter(memory: int, *parts: np.ndarray) -> Sorter:
     return made
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     keys=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2), st.integers(0, 2)), max_size=60),
     cuts=st.lists(st.integers(0, 60), max_size=6),

@@ -413,9 +413,7 @@ FOREVER = {"label": np.inf, "confirm": np.inf, "ignore": 200.25}
     st.lists(ANSWERS, min_size=1, max_size=5),
 )
 @example([(1, 0, 1)] * 2 + [(1, 1, 1)] * 3, [Answer(0.0, "fd00::1", "label", "Lens")])
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_lines_do_not_depend_on_batches_when_hosts_come_to_addresses_that_are_answered(
     model_folder: ModelFolder, spells: list[tuple[int, int, int]], answers: list[Answer]
 ) -> None:

@@ -128,7 +128,7 @@ def test_an_impostor_whose_other_device_is_gone_is_what_the_analyst_said(
     assert made.policy.columns()["accepted"][0] == NOTHING
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(1, 12),
     st.integers(1, 12),

@@ -1,13 +1,16 @@
-"""Dashboards, alert rules and index templates name only what a log of a real run has."""
+"""Units start; dashboards, alert rules and index templates name only what a real log has."""
 
 from __future__ import annotations
 
+import configparser
 import copy
 import ipaddress
 import json
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +27,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from nba_broker import zeek_log
-from nba_broker.cli import main
+from nba_broker.cli import _parser, main
 from nba_broker.drift import LEAST
 from nba_broker.link import Link
 from nba_broker.messages import REASONS, STATES
@@ -96,6 +99,59 @@ ECS_TYPES = {
     "network": {"access", "allowed", "connection", "denied", "end", "info", "protocol", "start"},
 }
 ECS_KINDS = {"alert", "event", "metric", "pipeline_error"}
+
+
+UNIT = "nba-broker.service"
+PARTITION = "nba-broker@.service.d/partition.conf"
+
+
+def installed(folder: Path) -> Path:
+    """The worker's unit, as itself and as that of partitions, with a program that is there."""
+    for name, source in {UNIT: UNIT, "nba-broker@.service": UNIT, PARTITION: PARTITION}.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        text = (PACKAGING / source).read_text()
+        path.write_text(text.replace("/opt/nba/bin/nba-broker", sys.executable))
+    return folder
+
+
+def verify(folder: Path, unit: str) -> str:
+    """What systemd has to say of a unit."""
+    systemd = shutil.which("systemd-analyze")
+    if systemd is None:
+        pytest.skip("no systemd-analyze here")
+    done = subprocess.run(
+        [systemd, "verify", folder / unit],
+        capture_output=True,
+        text=True,
+        env={"SYSTEMD_UNIT_PATH": f"{folder}:"},
+        check=False,
+    )
+    return done.stderr
+
+
+def test_systemd_has_nothing_to_say_of_the_units_unless_they_are_spoilt(tmp_path: Path) -> None:
+    folder = installed(tmp_path)
+    assert verify(folder, UNIT) == verify(folder, "nba-broker@1.service") == ""
+    for name in (UNIT, PARTITION):
+        path = folder / name
+        path.write_text(path.read_text().replace("StateDirectory=nba", "StateFolder=nba"))
+    assert "StateFolder" in verify(folder, UNIT)
+    assert "StateFolder" in verify(folder, "nba-broker@1.service")
+
+
+def test_each_partition_is_a_service_with_its_number_and_a_state_folder_of_its_own() -> None:
+    found = {}
+    for name in (UNIT, PARTITION):
+        unit = configparser.ConfigParser(strict=False, interpolation=None)
+        unit.optionxform = str  # type: ignore[assignment, method-assign]
+        unit.read(PACKAGING / name)
+        service = unit["Service"]
+        line = service["ExecStart"].replace("%i", "7").replace("${STATE_DIRECTORY}", "S")
+        arguments = _parser().parse_args(shlex.split(line)[1:])
+        assert (arguments.command, arguments.state) == ("run", "S")
+        found[name] = arguments.partition, service["StateDirectory"]
+    assert found == {UNIT: (None, "nba"), PARTITION: ("7", "nba%i")}
 
 
 def load(path: str) -> Any:

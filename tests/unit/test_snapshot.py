@@ -232,9 +232,7 @@ def well_formed(folder: Path) -> bytes:
     return WELL_FORMED[0]
 
 
-SLOW = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
-)
+SLOW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
 @SLOW

@@ -282,7 +282,7 @@ def test_no_host_depends_on_another() -> None:
     assert [one.surprise for one in found] == [one.surprise for one in excesses(alone)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     cuts=st.lists(st.integers(1, 2500), max_size=12),
     late=st.lists(st.integers(0, 2400), max_size=20),

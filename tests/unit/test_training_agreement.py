@@ -66,7 +66,6 @@ def called(verdicts: list[Verdict], mac: str, before: float) -> str:
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sessions=st.lists(SESSION, min_size=12, max_size=120))

@@ -114,7 +114,7 @@ def test_the_fingerprint_does_not_change_with_the_files_the_sessions_lie_in(
     assert parts.fingerprint == whole.fingerprint != other.fingerprint
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     rows=st.lists(
         st.tuples(
@@ -127,14 +127,17 @@ def test_the_fingerprint_does_not_change_with_the_files_the_sessions_lie_in(
         max_size=40,
     ),
     memory=st.integers(1, 3000),
+    together=st.integers(1, 50),
 )
-def test_the_memory_for_sorting_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], memory: int
+def test_neither_the_memory_for_sorting_nor_the_size_of_parts_changes_anything(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], memory: int, together: int
 ) -> None:
     folder = written(tmp_path_factory.mktemp("memory"), [*lamp([99]), *rows])
     labels = [Label(LAMP, "Lamp", "bulb"), Label("10.0.0.3", "Lens", "camera")]
     one, origin = dataset.load([folder], labels, pools())
-    other, same = dataset.load([folder], labels, pools(), memory=memory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "_TOGETHER", together)
+        other, same = dataset.load([folder], labels, pools(), memory=memory)
     assert origin == same
     assert one.table == other.table
     for name in ("ts", "series", "pool", "dport"):
@@ -204,7 +207,7 @@ def test_lives_are_the_same_sessions_as_of_hosts_met_anew(archive) -> None:
     assert lives.windows(Schedule(3, 3)).slot.tolist() == [0, 1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(series=st.lists(st.integers(0, 6), min_size=1, max_size=60), together=st.integers(1, 30))
 def test_windows_of_some_series_at_a_time_are_those_of_all_at_once(
     series: list[int], together: int

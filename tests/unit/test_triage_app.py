@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -121,7 +121,6 @@ def test_a_time_that_is_none_is_said_and_filters_nothing(logs: Path) -> None:
         page=st.integers(1, 99),
     )
 )
-@settings(deadline=None)
 def test_filters_come_back_from_their_own_address(filters: Filters) -> None:
     query = [(name, v) for name, vs in parse_qs(filters.query()).items() for v in vs]
     again = Filters.parse(query)
@@ -491,7 +490,6 @@ def test_any_text_is_evidence_or_none(text: str) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 4e9), st.floats(0, 4e9)), min_size=1, max_size=9))
-@settings(deadline=None)
 def test_everything_of_a_timeline_lies_within_it(times: list[tuple[float, float]]) -> None:
     lines = sorted(
         (verdict(1, ts=ts, first_seen=min(ts, 900.0), state="unknown") for ts, _ in times),

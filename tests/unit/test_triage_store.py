@@ -253,7 +253,7 @@ def test_a_state_is_answered_when_its_last_word_is_an_answer(tmp_path: Path) -> 
     assert not quiet((900.0, "answer"), (1000.0, "change"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300), st.booleans())
 def test_whatever_a_file_holds_the_page_has_the_rest(
     tmp_path: Path, content: bytes, header: bool

@@ -95,6 +95,8 @@ def test_the_benchmarks_of_a_cluster_account_for_every_session(
     figures = {name: value for name, value, _ in cluster.throughput()}
     assert figures["cluster.transport.lost"] == figures["cluster.worker.lost"] == 0
     assert figures["cluster.worker.scored"] > 0
+    assert figures["cluster.two_workers.sessions"] > 0
+    assert figures["cluster.two_workers.lost"] == 0
     assert figures["cluster.single_events.sessions"] > 0
     assert 0 <= figures["cluster.single_events.dropped"] < 1
     monkeypatch.setattr(cluster, "OVERLOAD", 4.0)
