@@ -28,7 +28,7 @@ WINDOW_LIMIT = 4096
 """Sessions of a host that a model may ask for at most."""
 
 _LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that makes sense
-_BATCH = 32  # windows per inference: a thread is fastest around there
+_BATCH = 48  # windows per inference: a thread is fastest around there
 
 
 @dataclass(frozen=True, slots=True)
