@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
@@ -68,7 +69,7 @@ class Memo:
 
     def forget(self) -> None:
         """All texts have other answers from now on."""
-        self._texts = np.zeros(0, object)
+        self._texts: weakref.ref[np.ndarray] | None = None  # they may be a whole archive's
         self._answers = np.full(0, self._nothing)
         self._known = np.zeros(0, bool)
 
@@ -77,8 +78,8 @@ class Memo:
         if not isinstance(column, Coded):
             return self._ask(column)
         codes, texts = column.codes, column.texts
-        if texts is not self._texts:
-            self._texts = texts
+        if self._texts is None or self._texts() is not texts:
+            self._texts = weakref.ref(texts)
             self._answers = np.full(len(texts), self._nothing)
             self._known = np.zeros(len(texts), bool)
         missing = codes[~self._known[codes]]

@@ -25,7 +25,7 @@ from nba_broker.scorer import Manifest, Scorer
 LISTEN = 6.0  # seconds: a worker says hello every five, a sensor speaks four times a second
 OLD = 90  # days after which an IP database names too many networks wrongly
 SKEW = 5.0  # seconds between a sensor's clock and this machine's that need no explanation
-_BYTES_PER_SESSION, _BYTES_PER_HOST = 60, 300  # of the state, see docs/operations.md
+_BYTES_PER_SESSION, _BYTES_PER_HOST = 46, 1_050  # of the state, see docs/operations.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def state(settings: Config) -> Iterator[Finding]:
         return
     try:
         used = snapshot.model_id(path) if path.exists() else ""
-    except SnapshotError as error:
+    except (SnapshotError, OSError) as error:
         yield Finding("the last snapshot cannot be read", str(error))
         used = ""
     if used not in ("", manifest.id):

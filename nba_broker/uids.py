@@ -33,7 +33,10 @@ def pack(uids: np.ndarray) -> np.ndarray:
 def unpack(packed: bytes) -> str:
     """A uid that was packed; "" for one with other characters than Zeek's, which says nothing."""
     number = int.from_bytes(packed, "little")
-    codes = [number >> 6 * place & 63 for place in range(LENGTH)]
-    if _OTHER in codes:
+    codes = []
+    while number:
+        number, code = number >> 6, number & 63
+        codes.append(code)
+    if 0 in codes or _OTHER in codes:
         return ""
-    return "".join(_ALPHABET[code - 1] for code in codes if code)
+    return "".join(_ALPHABET[code - 1] for code in codes)

@@ -278,19 +278,18 @@ class Worker:
         Ends when stopped and nothing waits, with what the pipeline held back."""
         loop = asyncio.get_running_loop()
         while not (self._stop.is_set() and self._inbox.empty()):
-            waiting = [await self._inbox.get()]
+            waiting: list[tuple[float, SessionBatch | Lease | None]] = []
             sessions = 0
-            while not self._inbox.empty() and sessions < STEP:
-                waiting.append(self._inbox.get_nowait())
-                message = waiting[-1][1]
+            while not waiting or (sessions < STEP and not self._inbox.empty()):
+                arrived, message = await self._inbox.get()
+                waiting.append((arrived, message))
                 sessions += len(message.sessions) if isinstance(message, SessionBatch) else 0
-            messages = [message for _, message in waiting if message is not None]
             if self.pipeline.shadow is not None:
                 self.pipeline.shadow.paused = self.queue > BEHIND or self.lag > STALE
-            verdicts = await loop.run_in_executor(self._thread, self._push, messages)
+            verdicts = await loop.run_in_executor(self._thread, self._push, waiting)
             self.lag = time.monotonic() - waiting[0][0]
             await self._publish(verdicts)
-            for message in messages:
+            for _, message in waiting:
                 if isinstance(message, SessionBatch):
                     self._acks[message.node] = (message.run, message.seq)
         await self._publish(await loop.run_in_executor(self._thread, self._finish))
@@ -299,18 +298,18 @@ class Worker:
             await self._publish([])
         await self._send_acks()
 
-    def _push(self, messages: Sequence[SessionBatch | Lease]) -> list[Verdict]:
-        for message in messages:
+    def _push(self, waiting: Sequence[tuple[float, SessionBatch | Lease | None]]) -> list[Verdict]:
+        for arrived, message in waiting:
             if isinstance(message, Lease):
                 self.pipeline.lease(message)
-            else:
-                now = time.monotonic()
-                self.pipeline.add(message.node, message.now, message.sessions, now)
+            elif message is not None:
+                # Whose messages wait here is not silent, however long that takes.
+                self.pipeline.add(message.node, message.now, message.sessions, arrived)
                 last = float(message.sessions.ts.max(initial=-math.inf))
                 position = Position(message.run, message.sent)
                 self._held.setdefault(message.node, deque()).append((last, position))
         try:
-            return self.pipeline.flush(time.monotonic())
+            return self.pipeline.flush(waiting[-1][0])
         except Exception as error:
             # Whatever the checks of messages let through, the next batch deserves its turn.
             kind = f"failure ({type(error).__name__})"

@@ -60,8 +60,9 @@ export {
 	## on to the logging framework.
 	global log_device: event(rec: DeviceInfo);
 
-	## Verdicts beyond this rate, times :zeek:see:`NBA::partitions`, are refused and counted. Not
-	## applied while reading a capture, where they come as fast as the worker can compute.
+	## Verdicts, and statuses of workers, beyond this rate, times :zeek:see:`NBA::partitions`, are
+	## refused and counted. Not applied while reading a capture, where they come as fast as the
+	## worker can compute.
 	option max_verdicts_per_second = 1000;
 
 	## For how many hosts :zeek:see:`NBA::device_of` remembers the device.
@@ -85,12 +86,13 @@ const end_of_time = 4102444800.0; # the year 2100
 const max_text = 256;
 const max_items = 16;
 const max_uids = 5;
+const too_many = "being too many in a second";
 const report_interval = 10secs;
 
 global devices: table[addr] of string &write_expire=device_timeout;
 
 global accepted_verdicts = 0;
-global refused_verdicts = 0;
+global refused_messages = 0;
 global reported_refusals = 0;
 global last_report = double_to_time(0.0);
 global second_began = double_to_time(0.0);
@@ -142,17 +144,17 @@ function too_many_rows(): bool
 	return ++rows_this_second > max_verdicts_per_second * partitions && ! offline;
 	}
 
-function refuse_verdict(why: string)
+function refuse(why: string)
 	{
-	++refused_verdicts;
+	++refused_messages;
 
 	if ( current_time() - last_report < report_interval )
 		return;
 
-	Reporter::warning(fmt("NBA refused %d verdict(s), the last for %s",
-	    refused_verdicts - reported_refusals, why));
+	Reporter::warning(fmt("NBA refused %d message(s), the last for %s",
+	    refused_messages - reported_refusals, why));
 	last_report = current_time();
-	reported_refusals = refused_verdicts;
+	reported_refusals = refused_messages;
 	}
 
 event zeek_init() &priority=5
@@ -194,13 +196,12 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || ! is_short(uids) )
 		why = "too long a text";
 	else if ( is_manager && too_many_rows() )
-		why = fmt("being more than %d in a second", max_verdicts_per_second *
-		    partitions);
+		why = too_many;
 
 	if ( why != "" )
 		{
 		if ( is_manager )
-			refuse_verdict(why);
+			refuse(why);
 		return;
 		}
 

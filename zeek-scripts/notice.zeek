@@ -191,7 +191,7 @@ event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector
 	    || ! is_short(vector(worker))
 	    || ! is_short(kinds) )
 		{
-		refuse_verdict("an impossible summary");
+		refuse("an impossible summary");
 		return;
 		}
 

@@ -53,7 +53,7 @@ export {
 		evicted: count &log &optional;
 		## Verdicts given by the worker, or accepted by the manager.
 		verdicts: count &log &optional;
-		## Verdicts that the manager has refused.
+		## Verdicts and statuses that the manager has refused.
 		refused: count &log &optional;
 		## Sessions that wait in the worker.
 		queue: count &log &optional;
@@ -89,7 +89,7 @@ function write_stats()
 	if ( is_manager )
 		Log::write(STATS_LOG, StatsInfo($ts=network_time(), $node=this_node,
 		    $kind="manager", $run=this_run, $verdicts=accepted_verdicts,
-		    $refused=refused_verdicts));
+		    $refused=refused_messages));
 	}
 
 event NBA::stats_due()
@@ -128,8 +128,14 @@ event NBA::worker_status(worker: string, model: string, received: count,
     lost: count, skipped: count, late: count, invalid: count, scored: count,
     hosts: count, evicted: count, verdicts: count, queue: count, lag: double)
 	{
-	if ( ! is_manager || ! is_short(vector(worker, model)) || too_many_rows() )
+	if ( ! is_manager || ! is_short(vector(worker, model)) )
 		return;
+
+	if ( too_many_rows() )
+		{
+		refuse(too_many);
+		return;
+		}
 
 	local info = StatsInfo($ts=network_time(), $node=worker, $kind="worker",
 	    $partition=partition_of(worker), $skipped=skipped,

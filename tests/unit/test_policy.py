@@ -353,28 +353,55 @@ WINDOWS = st.lists(
         st.integers(0, 3),
         st.sampled_from([LAMP, LENS, NEITHER]),
         st.sampled_from([FAMILIAR, STRANGE]),
+        st.sampled_from([0.0, 0.0, 0.97]),
+        st.booleans(),
     ),
     max_size=60,
 )
 
 
+def eventful() -> Policy:
+    """A policy of which one host is labelled, one ignored, and one misbehaves; all of it ends, or
+    is told again, within the windows that follow."""
+    made = policy(replace(SETTINGS, calm=10, reminder=7))
+    made.label(1, 0.0, device=1, at=0.0)
+    made.ignore(2, 20.0)
+    feed(made, [LAMP] * 3, slot=3)
+    assert made.alarm(3, 4.0) is not None
+    return made
+
+
 @given(WINDOWS, st.lists(st.integers(0, 60), max_size=4))
 def test_decisions_do_not_depend_on_how_windows_were_cut_into_batches(
-    windows: list[tuple[int, list[float], float]], cuts: list[int]
+    windows: list[tuple[int, list[float], float, float, bool]], cuts: list[int]
 ) -> None:
     slot = np.array([window[0] for window in windows], np.int64)
-    ts = np.arange(len(windows), dtype=float)
+    ts = 5.0 + np.arange(len(windows))
     probability = np.array([window[1] for window in windows], np.float32).reshape(-1, 2)
     known = np.array([window[2] for window in windows], np.float32)
-    whole = said(policy().update(slot, ts, probability, known))
+    likeness = np.array([window[3] for window in windows], np.float32).reshape(-1, 1)
+    muted = np.array([window[4] for window in windows], bool)
+
+    def decided(made: Policy, start: int, stop: int) -> list[tuple[object, ...]]:
+        part = slice(start, stop)
+        decisions = made.update(
+            slot[part],
+            ts[part],
+            probability[part],
+            known[part],
+            likeness=likeness[part],
+            devices=np.array([7], np.int16),
+            muted=muted[part],
+        )
+        return [
+            (one.window + start, one.slot, one.was_state, one.was_device, one.confidence, *what)
+            for one, what in zip(decisions, said(decisions), strict=True)
+        ]
+
     edges = [0, *sorted(min(cut, len(windows)) for cut in cuts), len(windows)]
-    made = policy()
-    parts = [
-        decision
-        for a, b in itertools.pairwise(edges)
-        for decision in made.update(slot[a:b], ts[a:b], probability[a:b], known[a:b])
-    ]
-    assert said(parts) == whole
+    made = eventful()
+    parts = [one for a, b in itertools.pairwise(edges) for one in decided(made, a, b)]
+    assert parts == decided(eventful(), 0, len(windows))
 
 
 def test_a_host_that_is_no_longer_labelled_is_no_impostor_when_it_calms_down() -> None:

@@ -24,9 +24,10 @@ def test_every_uid_of_zeeks_comes_back(uids: list[str]) -> None:
     assert kept(uids) == uids
 
 
-@given(st.text(st.characters(max_codepoint=127, exclude_characters="\0"), max_size=LENGTH))
+@given(st.text(st.characters(max_codepoint=127), max_size=LENGTH))
 def test_a_uid_with_other_characters_comes_back_as_none(uid: str) -> None:
-    assert kept([uid]) == ([uid] if uid.isalnum() else [""])
+    text = uid.rstrip("\0")  # numpy's end of a text
+    assert kept([uid]) == ([text] if text.isalnum() else [""])
 
 
 @given(st.binary(min_size=PACKED.itemsize, max_size=PACKED.itemsize))

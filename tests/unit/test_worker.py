@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from nba_broker import answers, cli, lock, metrics, model_store, snapshot
+from nba_broker import worker as worker_module
 from nba_broker.answers import Answer
 from nba_broker.errors import AnswersError, ConfigError, LinkError
 from nba_broker.link import Position, SessionBatch, decode, encode_hello
@@ -120,6 +121,40 @@ def test_a_worker_that_is_terminated_finishes_what_has_arrived(
     assert zeek.events("NBA::ack")[-1] == ["worker-1", "R1", 2]
 
 
+def test_what_waits_is_worked_on_and_acknowledged_step_by_step(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "STEP", 5)
+    batches = [frame(seq, LAMP[5 * seq - 5 : 5 * seq], 5 * seq) for seq in (1, 2, 3, 4)]
+    made, steps = pipeline(model_folder()), []
+    flush = made.flush
+
+    def counted(now: float) -> list[Verdict]:
+        steps.append(len(made.reorder))
+        return flush(now)
+
+    monkeypatch.setattr(made, "flush", counted)
+    zeek = Zeek(*batches, then=terminate)
+    work(zeek, made)
+    assert [held for held in steps if held] == [5, 10, 15, 20]  # nothing goes on before it settled
+    assert zeek.events("NBA::ack")[-1] == ["worker-1", "R1", 4]
+
+
+def test_a_node_whose_batch_waits_for_long_is_not_silent(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder(), reorder=Reorder(settle=0))
+    worker = Worker(Zeek(), made, name="w")  # type: ignore[arg-type]
+    first, second = LAMP[:10], LAMP[10:]
+    for arrived, batch in (
+        (0.0, frame(1, [], 0, node="worker-1", clock=0.0)),
+        (0.0, frame(1, [], 0, node="worker-2", clock=0.0)),
+        (0.5, frame(2, second, 10, node="worker-1", clock=99.0)),
+        (0.6, frame(2, first, 10, node="worker-2", clock=99.0)),
+    ):
+        # Each is a step of its own, as behind thousands of sessions; when it ends says nothing.
+        worker._push([(arrived, decode(batch))])  # type: ignore[list-item]
+    assert (made.counters.sessions, made.reorder.late) == (20, 0)
+
+
 def test_a_worker_that_is_terminated_keeps_its_state(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
@@ -141,7 +176,7 @@ def test_a_snapshot_claims_no_session_that_waits_or_is_held_back(model_folder: M
         assert isinstance(batch, SessionBatch)
         worker.ledger.enter(batch)
     assert worker.ledger.positions() == {}
-    worker._push(batches)  # type: ignore[arg-type]
+    worker._push([(0.0, batch) for batch in batches])  # type: ignore[misc]
     # Of the second batch only what is older than the sensor's clock is part of the state.
     assert worker.ledger.positions() == {"worker-1": Position("R1", 10)}
     worker._finish()
