@@ -53,6 +53,7 @@ from nba_broker.vendors import vendor
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
 _NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
 _LEASES = 65_536  # that wait for their time: a clock may be years ahead
+_DIGITS = 4  # of a probability: more would be noise, and would differ between machines
 _MENTIONED = 0.01  # a less probable alternative is none
 _DAY = 86_400.0
 _SUMMARIES = 8  # kept for whoever reads them; an archive's are read by nobody
@@ -696,7 +697,7 @@ class Pipeline:
             ),
             device=devices[decision.device].device if named else "",
             category=devices[decision.device].category if named else "",
-            confidence=_rounded(decision.confidence),
+            confidence=round(float(decision.confidence), _DIGITS),
             alternatives=tuple(
                 f"{classes[k].device}={decision.probability[k]:.2f}"
                 for k in others
@@ -771,33 +772,27 @@ class Pipeline:
         destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
         when = columns["ts"][row].round().tolist()
         keys = list(zip(destinations, ports, pools, strict=True))
+        there = [place for place, pool in enumerate(pools) if pool >= 0]
         groups: dict[tuple[bytes, int, int], list[int]] = {}
-        for place in range(len(pools) - 1, -1, -1):
-            if pools[place] >= 0:
-                groups.setdefault(keys[place], []).append(place)
+        for place in reversed(there):
+            groups.setdefault(keys[place], []).append(place)
         # Rounded before they are compared: digits beyond these are noise.
         weights = {
-            key: _rounded(sum(attention[place] for place in places))
+            key: round(sum(map(attention.__getitem__, places)), _DIGITS)
             for key, places in groups.items()
         }
         texts, uids = [], []
-        for key in sorted(groups, key=lambda key: -weights[key])[:_NAMED]:
+        for key in sorted(groups, key=weights.__getitem__, reverse=True)[:_NAMED]:
             destination, port, pool = key
             where = self._destination(destination, port, pool)
             texts.append(
                 f"{where} sessions={len(groups[key])} weight={weights[key]:.2f} "
                 f"last={print_time(when[groups[key][0]])}"
             )
-            best = max(groups[key], key=lambda place: _rounded(attention[place]))
+            best = max(groups[key], key=lambda place: round(attention[place], _DIGITS))
             uids.append(unpack(columns["uid"][row, best].tobytes()))
-        there = [place for place, pool in enumerate(pools) if pool >= 0]
         texts.append(f"of {len(there)} sessions since {print_time(when[there[0]])}")
         return tuple(texts), tuple(uid for uid in uids if uid)
-
-
-def _rounded(probability: float) -> float:
-    """Four digits: more would be noise, and would differ between machines."""
-    return round(float(probability), 4)
 
 
 class _Packed(dict[str, bytes]):

@@ -12,11 +12,10 @@ LENGTH = 18
 PACKED = np.dtype("V14")
 
 _FOURS = 5  # groups of four characters, the last one of two
-_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_OTHER = 63  # 0 stands behind a uid's end
+_ALPHABET = "\0" + string.digits + string.ascii_uppercase + string.ascii_lowercase
+_OTHER = len(_ALPHABET)
 _CODE = np.full(256, _OTHER, np.uint8)
-_CODE[0] = 0
-_CODE[np.frombuffer(_ALPHABET.encode(), np.uint8)] = np.arange(1, len(_ALPHABET) + 1)
+_CODE[np.frombuffer(_ALPHABET.encode(), np.uint8)] = np.arange(len(_ALPHABET))
 
 
 def pack(uids: np.ndarray) -> np.ndarray:
@@ -33,10 +32,7 @@ def pack(uids: np.ndarray) -> np.ndarray:
 def unpack(packed: bytes) -> str:
     """A uid that was packed; "" for one with other characters than Zeek's, which says nothing."""
     number = int.from_bytes(packed, "little")
-    codes = []
-    while number:
-        number, code = number >> 6, number & 63
-        codes.append(code)
+    codes = [number >> shift & 63 for shift in range(0, number.bit_length(), 6)]
     if 0 in codes or _OTHER in codes:
         return ""
-    return "".join(_ALPHABET[code - 1] for code in codes)
+    return "".join(map(_ALPHABET.__getitem__, codes))
