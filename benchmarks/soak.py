@@ -330,8 +330,10 @@ def main() -> int:
     about = {"minutes": arguments.minutes} | processes.about()
     good = True
     with tempfile.TemporaryDirectory(prefix="nba-") as name:
+        folder = arguments.keep or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            for check in run(arguments.keep or Path(name), arguments.minutes, arguments.rate):
+            for check in run(folder, arguments.minutes, arguments.rate):
                 print(json.dumps(check.line() | about), flush=True)
                 good &= check.holds
         except (ChildProcessError, TimeoutError, OSError) as error:
