@@ -171,7 +171,7 @@ def watch(workers: Sequence[Running], sessions: int) -> float:
     deadline = time.monotonic() + PATIENCE
     first: tuple[float, float] | None = None
     while time.monotonic() < deadline and all(one.process.poll() is None for one in workers):
-        time.sleep(0.5)  # more often, the worker would be answering this
+        time.sleep(0.5 if first else 0.1)  # more often, the worker would be answering this
         with contextlib.suppress(OSError):
             found = [one.metrics() for one in workers]
             done = sum(one.get("nba_processed_sessions_total", 0.0) for one in found)

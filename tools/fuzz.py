@@ -350,9 +350,9 @@ class Frames:
         self._zeek.frame = data
         worker: Any = self._worker
         _finish(worker._receive())
-        self._waiting += [worker._inbox.get_nowait()[1] for _ in range(worker._inbox.qsize())]
+        self._waiting += [worker._inbox.get_nowait() for _ in range(worker._inbox.qsize())]
         self._read += 1
-        if self._read % 16 == 0:  # as when they come fast
+        if self._read % 16 == 0 and self._waiting:  # as when they come fast
             said = worker._push(self._waiting)
             self._waiting.clear()
             _finish(worker._publish(said))
