@@ -118,6 +118,11 @@ def state(settings: Config) -> Iterator[Finding]:
     if settings.state is None:
         yield Finding("a restart forgets all hosts", "give run a folder with --state")
         return
+    if not settings.state.is_dir():
+        yield Finding(
+            f"no folder {settings.state}", "start the worker with this --state, or give its own"
+        )
+        return
     try:
         path = snapshot.path_in(settings.state)
     except ConfigError as error:
@@ -213,7 +218,9 @@ def installed_zeek() -> Iterator[Finding]:
     said = subprocess.run([zeek, "--version"], capture_output=True, text=True, check=False).stdout
     yield version(said.split()[-1] if said.split() else "")
     try:
-        yield Finding(f"package in {zeek_process.find_scripts()}")
+        scripts = zeek_process.find_scripts()
+        loaded = "" if "site" in scripts.parts else "; loaded only where a script names it"
+        yield Finding(f"package in {scripts}{loaded}")
     except NBAError as error:
         yield Finding("the package is not here", str(error))
 

@@ -151,10 +151,16 @@ def test_a_worker_for_each_partition_is_as_it_should_be() -> None:
 def test_state_model_and_databases_that_are_well_need_nothing(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    settings = Config(model=model_folder(), state=tmp_path / "state", max_hosts=16)
+    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
     found = [*doctor.model_and_databases(settings), *doctor.state(settings)]
     assert advised(found) == []
     assert "feature version" in texts(found)
+
+
+def test_a_state_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    folder = tmp_path / "typo"
+    assert advised(list(doctor.state(Config(state=folder)))) == [f"no folder {folder}"]
+    assert not folder.exists()
 
 
 def test_a_state_that_is_missing_or_was_damaged_is_named(
