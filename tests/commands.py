@@ -19,8 +19,8 @@ _OURS = re.compile(r"(?:\S*/)?(nba-broker|nba-train) (model [a-z]+|[a-z]+)(.*)")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[|\b[A-Z]+\b(?!=)")
 
 RUN_HERE = {
-    "nba-broker label 02:4e:42:41:01:01 Hall_Camera --category camera --answers answers.csv",
-    'nba-broker confirm 192.168.7.20 --reason "new firmware" --answers answers.csv',
+    "nba-broker label 02:4e:42:41:01:01 Hall_Doorbell --category doorbell --answers answers.csv",
+    'nba-broker confirm 192.168.77.20 --reason "new firmware" --answers answers.csv',
     "nba-broker ignore --pool as:15169 --expires 2027-01-01 --answers answers.csv",
     "nba-broker score /opt/zeek/logs/2026-11-* --out results",
     "nba-broker hosts --state DIR [--format table|csv|json]",
@@ -69,7 +69,7 @@ RUN_ELSEWHERE = {
         "tests/training/test_training_refresh.py"
     ),
     "nba-train evaluate /lake/zeek --labels labels.csv --model mymodel --json report.json"
-    " --scheduler tcp://scheduler:8786": "tests/training/test_training_cluster.py",
+    " --scheduler tcp://10.0.0.1:8786": "tests/training/test_training_cluster.py",
 }
 """Run by a test that needs more than Python, which is skipped without that."""
 

@@ -250,7 +250,7 @@ def test_the_command_takes_a_scheduler(site: Path, scheduler: str, tmp_path: Pat
         "labels.csv": str(site / "labels.csv"),
         "mymodel": str(MODEL),
         "report.json": str(tmp_path / "there"),
-        "tcp://scheduler:8786": scheduler,
+        "tcp://10.0.0.1:8786": scheduler,
     }
     assert main(words(shown, **instead)) == 0
     here = ["evaluate", str(site), "--labels", str(site / "labels.csv"), "--model", str(MODEL)]
