@@ -86,7 +86,6 @@ const end_of_time = 4102444800.0; # the year 2100
 const max_text = 256;
 const max_items = 16;
 const max_uids = 5;
-const too_many = "being too many in a second";
 const report_interval = 10secs;
 
 global devices: table[addr] of string &write_expire=device_timeout;
@@ -130,10 +129,12 @@ function is_short(texts: vector of string): bool
 	return T;
 	}
 
-# Whoever reaches the port cannot fill the disk: a worker's status is a row like a verdict's.
-function too_many_rows(): bool
+# Why a worker's row cannot be written now, or an empty string: whoever reaches the port cannot
+# fill the disk, and a status is a row like a verdict's.
+function excess(): string
 	{
 	local now = current_time();
+	local most = max_verdicts_per_second * partitions;
 
 	if ( now - second_began >= 1sec )
 		{
@@ -141,7 +142,10 @@ function too_many_rows(): bool
 		rows_this_second = 0;
 		}
 
-	return ++rows_this_second > max_verdicts_per_second * partitions && ! offline;
+	if ( ++rows_this_second <= most || offline )
+		return "";
+
+	return fmt("being more than %d in a second", most);
 	}
 
 function refuse(why: string)
@@ -195,8 +199,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || ! is_short(evidence)
 	    || ! is_short(uids) )
 		why = "too long a text";
-	else if ( is_manager && too_many_rows() )
-		why = too_many;
+	else if ( is_manager )
+		why = excess();
 
 	if ( why != "" )
 		{

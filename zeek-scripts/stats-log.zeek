@@ -131,9 +131,11 @@ event NBA::worker_status(worker: string, model: string, received: count,
 	if ( ! is_manager || ! is_short(vector(worker, model)) )
 		return;
 
-	if ( too_many_rows() )
+	local why = excess();
+
+	if ( why != "" )
 		{
-		refuse(too_many);
+		refuse(why);
 		return;
 		}
 
