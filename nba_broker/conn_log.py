@@ -57,7 +57,7 @@ ROW = np.dtype(
         ("dport", np.int32),
         ("mac", np.int32),
         ("log", np.int32),
-        ("uid", "S20"),  # Zeek's have at most 19 characters
+        ("uid", "S20"),  # Zeek's have at most 18 characters
     ]
 )
 """A session of an archive, compactly; see :class:`Archive`."""

@@ -219,7 +219,8 @@ def installed_zeek() -> Iterator[Finding]:
     yield version(said.split()[-1] if said.split() else "")
     try:
         scripts = zeek_process.find_scripts()
-        loaded = "" if "site" in scripts.parts else "; loaded only where a script names it"
+        installed = scripts.is_relative_to(zeek.parent.parent)
+        loaded = "" if installed else "; loaded only where a script names it"
         yield Finding(f"package in {scripts}{loaded}")
     except NBAError as error:
         yield Finding("the package is not here", str(error))

@@ -23,7 +23,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from nba_broker.messages import STATES
-from nba_broker.sequences import by_slot
+from nba_broker.sequences import by_slot, changes
 
 LEARNING, IDENTIFIED, UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR = range(len(STATES))
 ALARMING = (UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR)
@@ -560,8 +560,8 @@ class _Turns:
 
 def _hosts(slot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each host's windows, which lie together, start and stop."""
-    changes = np.flatnonzero(slot[1:] != slot[:-1]) + 1
-    return np.append(0, changes), np.append(changes, len(slot))
+    start = np.flatnonzero(changes(slot))
+    return start, np.append(start[1:], len(slot))
 
 
 def taught(

@@ -150,14 +150,12 @@ class Sequences:
     def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
         """Append sessions (all columns [n], in time order) and return the windows now due.
 
-        ``columns`` are pool, dport and, with evidence, dst and uid (S18).
+        ``columns`` are pool, dport and, with evidence, dst and uid (uids.TEXT).
         """
         self.reserve(int(slot.max(initial=-1)) + 1)
         order = by_slot(slot)
         by_host = slot[order]
-        new_host = np.ones(len(order), bool)
-        new_host[1:] = by_host[1:] != by_host[:-1]
-        start = np.flatnonzero(new_host)
+        start = np.flatnonzero(changes(by_host))
         host = by_host[start]
         size = np.diff(np.append(start, len(order)))
         rank = np.arange(len(order)) - np.repeat(start, size)
@@ -254,6 +252,11 @@ def _intervals(ts: np.ndarray, nothing: np.ndarray) -> np.ndarray:
         latest[:, 1:], latest[:, :-1], out=interval, where=~nothing[:, 1:], casting="same_kind"
     )
     return interval
+
+
+def changes(values: np.ndarray) -> np.ndarray:
+    """Where a run of equal values begins, bool [n]."""
+    return np.append(True, values[1:] != values[:-1]) if len(values) else np.zeros(0, bool)
 
 
 def by_slot(slot: np.ndarray) -> np.ndarray:

@@ -34,7 +34,8 @@ from nba_broker.messages import PROTOCOL_CODES
 from nba_broker.pairs import ANY, FREE
 from nba_broker.peers import Peers
 from nba_broker.pools import of_database
-from nba_broker.sequences import by_slot
+from nba_broker.sequences import by_slot, changes
+from nba_broker.uids import TEXT
 
 HOUR = 3600.0
 
@@ -43,7 +44,7 @@ _MOST = 60_000  # sessions of a pair counted in an hour
 TOP = 3
 """Sessions remembered as evidence of an alarm to come."""
 
-EVIDENCE = np.dtype([("ts", "f8"), ("dst", "V16"), ("dport", "i4"), ("pool", "i4"), ("uid", "S18")])
+EVIDENCE = np.dtype([("ts", "f8"), ("dst", "V16"), ("dport", "i4"), ("pool", "i4"), ("uid", TEXT)])
 """What is remembered of a surprising session, beside its surprise."""
 _NEVER = -1
 _PRIOR_COUNT, _PRIOR_MEAN, _PRIOR_VARIANCE = 2.0, 0.7, 0.4  # of log n: two hours of two sessions
@@ -218,13 +219,13 @@ class Surprise:
             return surprise, excesses
         order = by_slot(slot)
         by_host, when = slot[order], ts[order]
-        new_host = _changes(by_host)
+        new_host = changes(by_host)
         start = np.flatnonzero(new_host)
         group = np.cumsum(new_host) - 1
         # A late session counts in the hour that its host has come to.
         hour = np.maximum(np.floor(when / HOUR).astype(np.int64), self._columns["hour"][by_host])
         hour = np.maximum.accumulate(hour + (group << 32)) - (group << 32)
-        turn = np.cumsum(new_host | _changes(hour)) - 1
+        turn = np.cumsum(new_host | changes(hour)) - 1
         turn -= turn[start][group]
         self._learn(table)
         keys = self._keys(pool[order], dport[order])
@@ -271,7 +272,7 @@ class Surprise:
     def _begin(self, slot: np.ndarray, hour: np.ndarray, kind: np.ndarray) -> None:
         """Close the hours that are over; ``slot`` is in groups, one hour each."""
         columns, settings = self._columns, self.settings
-        first = _changes(slot)
+        first = changes(slot)
         slot, hour, kind = slot[first], hour[first], kind[first]
         fresh = columns["hour"][slot] == 0
         turned = fresh | (hour > columns["hour"][slot])
@@ -510,7 +511,7 @@ class Surprise:
         if not len(odd):
             return []
         slot, ts, parts, index = slot[odd], ts[odd], parts[odd], index[odd]
-        start = np.flatnonzero(_changes(slot))
+        start = np.flatnonzero(changes(slot))
         size = np.diff(np.append(start, len(slot)))
         total = np.cumsum(parts)
         total -= np.repeat(total[start] - parts[start], size)
@@ -582,15 +583,10 @@ class Surprise:
         )
 
 
-def _changes(values: np.ndarray) -> np.ndarray:
-    """Where a run of equal values begins, bool [n]."""
-    return np.append(True, values[1:] != values[:-1]) if len(values) else np.zeros(0, bool)
-
-
 def _rank(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How many equal values lie before each, int64 [n], and the places of the last of each."""
     order = np.argsort(values, kind="stable")
-    start = np.flatnonzero(_changes(values[order]))
+    start = np.flatnonzero(changes(values[order]))
     end = np.append(start[1:], len(values))[: len(start)]
     rank = np.empty(len(values), np.int64)
     rank[order] = np.arange(len(values)) - np.repeat(start, end - start)

@@ -9,6 +9,7 @@ import numpy as np
 LENGTH = 18
 """Characters of a uid: 96 bits in Zeek's base 62, and a letter in front."""
 
+TEXT = np.dtype(f"S{LENGTH}")
 PACKED = np.dtype("V14")
 
 _FOURS = 5  # groups of four characters, the last one of two
@@ -19,7 +20,7 @@ _CODE[np.frombuffer(_ALPHABET.encode(), np.uint8)] = np.arange(len(_ALPHABET))
 
 
 def pack(uids: np.ndarray) -> np.ndarray:
-    """Uids S18 [n] as PACKED [n]."""
+    """Uids TEXT [n] as PACKED [n]."""
     codes = np.zeros((len(uids), 4 * _FOURS), np.uint8)
     codes[:, :LENGTH] = _CODE[np.ascontiguousarray(uids).view(np.uint8).reshape(-1, LENGTH)]
     # Four characters at once, each to the end of the one before it: they are three bytes then.

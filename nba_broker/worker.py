@@ -72,6 +72,9 @@ STEP = 8192  # sessions worked on before their batches are acknowledged: sensors
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
 
+Arrived = tuple[float, SessionBatch | Lease | None]
+"""When a message came, in monotonic seconds, and the message; None only wakes the pipeline."""
+
 
 def worker_name(partition: int = 0) -> str:
     """A name that no other worker has: host, process, a random part, and the partition."""
@@ -119,7 +122,7 @@ class Worker:
         self._load = load
         self._state = state
         self._snapshot_interval = snapshot_interval
-        self._inbox: asyncio.Queue[tuple[float, SessionBatch | Lease | None]] = asyncio.Queue(INBOX)
+        self._inbox: asyncio.Queue[Arrived] = asyncio.Queue(INBOX)
         self._rivals: dict[str, float] = {}
         self._outbox: deque[str] = deque(maxlen=OUTBOX)
         self._acks: dict[str, tuple[str, int]] = {}
@@ -278,7 +281,7 @@ class Worker:
         Ends when stopped and nothing waits, with what the pipeline held back."""
         loop = asyncio.get_running_loop()
         while not (self._stop.is_set() and self._inbox.empty()):
-            waiting: list[tuple[float, SessionBatch | Lease | None]] = []
+            waiting: list[Arrived] = []
             sessions = 0
             while not waiting or (sessions < STEP and not self._inbox.empty()):
                 arrived, message = await self._inbox.get()
@@ -298,7 +301,7 @@ class Worker:
             await self._publish([])
         await self._send_acks()
 
-    def _push(self, waiting: Sequence[tuple[float, SessionBatch | Lease | None]]) -> list[Verdict]:
+    def _push(self, waiting: Sequence[Arrived]) -> list[Verdict]:
         for arrived, message in waiting:
             if isinstance(message, Lease):
                 self.pipeline.lease(message)
