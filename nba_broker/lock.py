@@ -16,7 +16,8 @@ FILE = "worker.lock"
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Nobody else works with this folder meanwhile; raises ConfigError when somebody does."""
+    """Nobody else works with this folder meanwhile; raises ConfigError when somebody does,
+    and when nothing can be written there."""
     with (folder / FILE).open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -25,9 +26,14 @@ def held(folder: Path) -> Iterator[None]:
             raise ConfigError(
                 f"state: worker {file.read().strip()} works with {folder}; give each its own"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        try:
+            file.truncate(0)
+            # Not buffered, as closing the file would try again.
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise ConfigError(
+                f"state: cannot write to {folder} ({error.strerror}); make room there"
+            ) from error
         yield
         # The lock goes with the file's end; what it says is worth nothing without it.
 

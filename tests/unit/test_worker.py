@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -384,6 +385,17 @@ def test_a_worker_that_is_asked_writes_its_snapshot_at_once(
 
     asyncio.run(asyncio.wait_for(until_saved(), 20))
     assert not lock.wake(tmp_path)
+
+
+def test_a_state_folder_without_room_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(number: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(ConfigError, match=f"{tmp_path}.*No space left"), lock.held(tmp_path):
+        pass
 
 
 def test_a_folder_is_one_workers(tmp_path: Path) -> None:
