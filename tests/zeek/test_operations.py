@@ -70,9 +70,10 @@ def test_the_doctor_hears_every_sensor_of_a_working_system(tmp_path: Path) -> No
         alone = broker("doctor", "--url", zeek.url)
         assert alone.returncode == 1
         assert "no worker is running" in alone.stdout
-        with running_worker(zeek.url):
+        state = str(tmp_path / "state")
+        with running_worker(zeek.url, "--state", state):
             time.sleep(3)
-            result = broker("doctor", "--url", zeek.url, "--state", tmp_path / "state")
+            result = broker("doctor", "--url", zeek.url, "--state", state)
     assert "cluster backend: zeromq" in result.stdout
     assert "heard 1 sensors: standalone" in result.stdout
     assert result.returncode == 0, result.stdout

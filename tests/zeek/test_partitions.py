@@ -197,18 +197,22 @@ def test_one_of_two_workers_is_killed_and_brought_back_and_nothing_is_lost_that_
 
 
 def test_a_worker_gives_way_in_its_own_partition_only(tmp_path: Path) -> None:
-    zeek = Standalone(tmp_path / "zeek", (TWO,))
+    zeek, state = Standalone(tmp_path / "zeek", (TWO,)), str(tmp_path / "state")
 
     def working() -> set[str]:
         return {row["partition"] for row in zeek.rows("nba_stats") if row["kind"] == "worker"}
 
-    with zeek, running_worker(zeek.url) as one, running_worker(zeek.url, "--partition", "1") as two:
+    with (
+        zeek,
+        running_worker(zeek.url, "--state", state) as one,
+        running_worker(zeek.url, "--partition", "1") as two,
+    ):
         wait_until(lambda: working() == {"0", "1"}, 40)
         second = broker("run", "--url", zeek.url, "--partition", "1")
         assert second.returncode == 1
         assert "another worker" in second.stderr.splitlines()[-1]
         assert one.poll() is two.poll() is None
-        healthy = broker("doctor", "--url", zeek.url, "--state", tmp_path / "state")
+        healthy = broker("doctor", "--url", zeek.url, "--state", state)
         assert healthy.returncode == 0, healthy.stdout
 
 
