@@ -23,7 +23,6 @@ def variants(settings: Settings) -> dict[str, Settings]:
     """The recipe, and what it is without each of its parts; what the network sees is left out of
     the network alone, as the habits see it too."""
     alone = replace(settings, habits=(0.0,))
-    half, smaller = settings.window // 2, settings.hidden * 3 // 4  # what would make it faster
     return {
         "the recipe": settings,
         "the network alone": alone,
@@ -31,9 +30,10 @@ def variants(settings: Settings) -> dict[str, Settings]:
         "alone, no services": replace(alone, features=("pool", "interval", "level")),
         "alone, pool, interval": replace(alone, features=("pool", "interval")),
         "alone, pool": replace(alone, features=("pool",)),
-        "windows of half": replace(settings, window=half),
-        "a smaller state": replace(settings, hidden=smaller),
-        "both": replace(settings, window=half, hidden=smaller),
+        "a session in a step": replace(settings, stacked=1),
+        "twice as many in one": replace(settings, stacked=2 * settings.stacked),
+        "a larger state": replace(settings, hidden=settings.hidden * 4 // 3),
+        "windows of half": replace(settings, window=settings.window // 2),
         "half the epochs": replace(settings, epochs=settings.epochs // 2),
         "no windows cut short": replace(settings, shortened=0.0),
         "no pools dropped": replace(settings, pool_dropout=0.0),

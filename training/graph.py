@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from nba_broker.features import PADDING
 from training.habits import STEPS
-from training.model import LEVELS, NBA, NOVEL, SPREAD
+from training.model import LEVELS, NBA, NOVEL, SPREAD, WIDTHS
 
 OPSET = 20
 
 _SHUT = 1e4  # what keeps an input gate shut, whatever else it is told
 
 # Any number of windows, of any length: without the padding the answer is the same, and sooner.
-# The LSTM wants sessions first, [N, B, D]. Padding shuts its input gates, so that its state is 0 at
-# the first session. What habits say of a session is two rows of one table, its pair's and its
+# The LSTM wants steps first, [S, B, D]. A step that ends with padding shuts its input gates, so that
+# its state is 0 at the first session. What habits say of a session is two rows of one table, its pair's and its
 # interval's: their sum over the window is one look-up and one reduction.
 _GRAPH = """
 <ir_version: 9, opset_import: ["" : OPSET], producer_name: "nba-train">
@@ -31,20 +31,33 @@ nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] servi
 => (float[windows, CLASSES] probability, float[windows, N] attention,
     float[windows, HIDDEN] context, float[windows] known)
 {
-    pool_first = Transpose (pool)
-    service_first = Transpose (service)
-    interval_first = Transpose (interval)
+    any_length = Shape <start = 1> (pool)
+    too_long = Neg (any_length)
+    missing = Mod (too_long, stacked)
+    pads = Concat <axis = 0> (zero, missing, zero_twice)
+    whole_pool = Pad (pool, pads)
+    whole_interval = Pad (interval, pads)
+    whole_service = Pad (service, pads)
+    absent = Equal (whole_pool, padding)
+    there = Not (absent)
+    timed = Where (absent, none, whole_interval)
+    pool_steps = Reshape (whole_pool, steps_shape)
+    interval_steps = Reshape (timed, steps_shape)
+    service_steps = Reshape (whole_service, steps_shape)
+    pool_first = Transpose <perm = [1, 0, 2]> (pool_steps)
+    interval_first = Transpose <perm = [1, 0, 2]> (interval_steps)
+    service_first = Transpose <perm = [1, 0, 2]> (service_steps)
     levels_passed = Mul (interval_first, levels)
     nearest = Round (levels_passed)
     level = Cast <to = 7> (nearest)
+    centred = Sub (interval_first, half)
+    spread = Mul (centred, spread_by)
     of_pool = Gather (pool_table, pool_first)
-    of_service = Gather (service_table, service_first)
+    of_interval = Unsqueeze (spread, axis_3)
     of_level = Gather (level_table, level)
-    interval_alone = Unsqueeze (interval_first, axis_2)
-    of_interval = Mul (interval_alone, interval_row)
-    of_place = Add (of_pool, of_service)
-    of_time = Add (of_level, of_interval)
-    steps = Add (of_place, of_time)
+    of_service = Gather (service_table, service_first)
+    of_session = Concat <axis = 3> (FEATURES)
+    steps = Reshape (of_session, step_shape)
     states = LSTM <hidden_size = HIDDEN> (steps, lstm_input, lstm_recurrent, lstm_bias)
     hidden = Squeeze (states, axis_1)
 
@@ -52,26 +65,35 @@ nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] servi
     inner = Gemm (flat, attention_weight, attention_bias)
     bent = Tanh (inner)
     flat_score = MatMul (bent, score_weight)
-    shape = Shape (pool_first)
-    score_first = Reshape (flat_score, shape)
+    of_step = Shape <end = 2> (pool_first)
+    score_first = Reshape (flat_score, of_step)
     score = Transpose (score_first)
-    absent = Equal (pool, padding)
-    masked = Where (absent, never, score)
-    attention = Softmax <axis = 1> (masked)
-    attention_row = Unsqueeze (attention, axis_1)
+    there_steps = Reshape (there, steps_shape)
+    sessions_there = Cast <to = 1> (there_steps)
+    of_steps = ReduceSum <keepdims = 0> (sessions_there, axis_2)
+    empty = Equal (of_steps, none)
+    masked = Where (empty, never, score)
+    weight = Softmax <axis = 1> (masked)
+    at_least_one = Max (of_steps, one)
+    part = Div (weight, at_least_one)
+    part_alone = Unsqueeze (part, axis_2)
+    parts = Concat <axis = 2> (PARTS)
+    whole_shape = Shape (whole_pool)
+    of_sessions = Reshape (parts, whole_shape)
+    whole_attention = Where (absent, none, of_sessions)
+    attention = Slice (whole_attention, missing, end, axis_1)
+    weight_row = Unsqueeze (weight, axis_1)
     hidden_of_window = Transpose <perm = [1, 0, 2]> (hidden)
-    context_row = MatMul (attention_row, hidden_of_window)
+    context_row = MatMul (weight_row, hidden_of_window)
     context = Squeeze (context_row, axis_1)
 
-    present = Not (absent)
-    counted = Cast <to = 1> (present)
-    sessions = ReduceSum <keepdims = 1> (counted, axis_1)
+    sessions = ReduceSum <keepdims = 1> (of_steps, axis_1)
     length = Max (sessions, one)
     first_place = Mul (service, pools)
     place = Add (first_place, pool)
     pair_32 = Gather (rows, place)
     pair = Cast <to = 7> (pair_32)
-    steps_passed = Mul (interval, interval_steps)
+    steps_passed = Mul (interval, timing_steps)
     step = Cast <to = 7> (steps_passed)
     first_step = Mul (service, timings)
     service_step = Add (first_step, step)
@@ -118,9 +140,16 @@ nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] servi
 def build(model: NBA) -> onnx.ModelProto:
     """The graph of a model on the CPU; windows are [B, N] of any B and N."""
     hidden, classes = model.lstm.hidden_size, len(model.centres)
+    words = {
+        "OPSET": str(OPSET),
+        "HIDDEN": str(hidden),
+        "CLASSES": str(classes),
+        "FEATURES": ", ".join(f"of_{name}" for name in _features(model)),
+        "PARTS": ", ".join(["part_alone"] * model.stacked),
+    }
     text = _GRAPH
-    for word, number in (("OPSET", OPSET), ("HIDDEN", hidden), ("CLASSES", classes)):
-        text = text.replace(word, str(number))
+    for word, meaning in words.items():
+        text = text.replace(word, meaning)
     proto = parser.parse_model(text)
     constants = {**_encoder(model), **_habits(model), **_head(model)}
     proto.graph.initializer.extend(
@@ -149,35 +178,34 @@ def _gates(model: NBA, name: str) -> np.ndarray:
     return np.concatenate([i, o, f, c])
 
 
+def _features(model: NBA) -> tuple[str, ...]:
+    """What the LSTM is given of a session: the pool always, as it says what is padding."""
+    return tuple(dict.fromkeys(("pool", *model.features)))
+
+
 def _encoder(model: NBA) -> dict[str, np.ndarray]:
-    """Each feature has columns of its own in what the LSTM is given, and padding the last one."""
-    tables = {
-        "pool": _floats(model.embedding.weight),
-        "interval": np.full((1, 1), SPREAD, np.float32),
-        "level": _floats(model.level.weight),
-        "service": _floats(model.service.weight),
-    }
-    hidden, width = model.lstm.hidden_size, model.lstm.input_size
-    placed = {name: np.zeros((len(one), width + 1), np.float32) for name, one in tables.items()}
-    at = 0
-    for name in model.features:
-        end = at + tables[name].shape[1]
-        placed[name][:, at:end] = tables[name]
-        if name == "interval":
-            placed["level"][:, at] = -SPREAD / 2
-        at = end
-    for name in ("pool", "service"):
-        placed[name][PADDING] = 0
-    placed["pool"][PADDING, width] = -_SHUT
-    shut = np.zeros((4 * hidden, 1), np.float32)
-    shut[:hidden] = 1
+    """The network up to its context. A pool has one column more, in which padding shuts."""
+    hidden, stacked = model.lstm.hidden_size, model.stacked
+    given = _gates(model, "weight_ih_l0").reshape(4 * hidden, stacked, -1)
+    borders = np.cumsum([WIDTHS[name] for name in model.features])[:-1]
+    column = dict(zip(model.features, np.split(given, borders, axis=2), strict=True))
+    pools = _floats(model.embedding.weight)
+    if "pool" not in column:
+        column["pool"], pools = given[:, :, :0], pools[:, :0]
+    shuts = np.zeros((4 * hidden, stacked, 1), np.float32)
+    shuts[:hidden, -1] = 1  # the input gate, by the step's last session
+    column["pool"] = np.concatenate([column["pool"], shuts], 2)
+    shut = np.zeros((len(pools), 1), np.float32)
+    shut[PADDING] = -_SHUT
+    weights = np.concatenate([column[name] for name in _features(model)], 2)
     return {
-        "pool_table": placed["pool"],
-        "service_table": placed["service"],
-        "level_table": placed["level"],
-        "interval_row": placed["interval"][0],
+        "pool_table": np.hstack([pools, shut]),
+        "service_table": _floats(model.service.weight),
+        "level_table": _floats(model.level.weight),
+        "half": _float(0.5),
+        "spread_by": _float(SPREAD),
         "levels": _float(LEVELS - 1),
-        "lstm_input": np.hstack([_gates(model, "weight_ih_l0"), shut])[None],
+        "lstm_input": weights.reshape(1, 4 * hidden, -1),
         "lstm_recurrent": _gates(model, "weight_hh_l0")[None],
         "lstm_bias": np.concatenate([_gates(model, "bias_ih_l0"), _gates(model, "bias_hh_l0")])[
             None
@@ -186,10 +214,18 @@ def _encoder(model: NBA) -> dict[str, np.ndarray]:
         "attention_bias": _floats(model.attention.bias),
         "score_weight": _floats(model.weight.weight).T,
         "flat_shape": _int([-1, hidden]),
+        "stacked": _int([stacked]),
+        "steps_shape": _int([0, -1, stacked]),
+        "step_shape": _int([0, 0, weights[0].size]),
+        "zero": _int([0]),
+        "zero_twice": _int([0, 0]),
+        "end": _int([np.iinfo(np.int64).max]),
+        "none": _float(0),
         "padding": _int(PADDING),
         "never": _float(-1e9),
         "axis_1": _int([1]),
         "axis_2": _int([2]),
+        "axis_3": _int([3]),
     }
 
 
@@ -208,7 +244,7 @@ def _habits(model: NBA) -> dict[str, np.ndarray]:
         "rows": rows,
         "pools": _int(model.embedding.num_embeddings),
         "habits": table,
-        "interval_steps": _float(STEPS),
+        "timing_steps": _float(STEPS),
         "timings": _int(STEPS + 1),
         "first_timing": _int(len(pair)),
         "likely_and_novelty": _int([classes, 1]),

@@ -29,7 +29,10 @@ NOVEL = 0.05
 """The share of novel sessions, beyond what is tolerated, at which a window is as strange as one
 whose context lies at the edge of what is tolerated."""
 
-FEATURES = ("pool", "interval", "level", "service")
+WIDTHS = {"pool": EMBEDDING, "interval": 1, "level": LEVEL_EMBEDDING, "service": EMBEDDING}
+"""Numbers that the LSTM is given for each feature of a session."""
+
+FEATURES = tuple(WIDTHS)
 """What a session can be to the network; the first two are the paper's NBA(dst+interval)."""
 
 
@@ -38,6 +41,7 @@ class NBA(nn.Module):
 
     pools, services: sizes of the vocabularies, padding and never seen included. classes: K.
     hidden: the size M of the LSTM's state and of the context vector. features: some of FEATURES.
+    stacked: sessions that the LSTM is given in one step, the window's last ones together.
     """
 
     row: Tensor
@@ -57,14 +61,15 @@ class NBA(nn.Module):
         classes: int,
         hidden: int,
         features: Sequence[str] = FEATURES,
+        stacked: int = 1,
     ) -> None:
         super().__init__()
         self.features = tuple(features)
-        widths = {"pool": EMBEDDING, "interval": 1, "level": LEVEL_EMBEDDING, "service": EMBEDDING}
+        self.stacked = stacked
         self.embedding = nn.Embedding(pools, EMBEDDING, padding_idx=PADDING)
         self.service = nn.Embedding(services, EMBEDDING, padding_idx=PADDING)
         self.level = nn.Embedding(LEVELS, LEVEL_EMBEDDING)
-        self.lstm = nn.LSTM(sum(widths[name] for name in self.features), hidden)
+        self.lstm = nn.LSTM(stacked * sum(WIDTHS[name] for name in self.features), hidden)
         self.attention = nn.Linear(hidden, hidden)
         self.weight = nn.Linear(hidden, 1, bias=False)
         self.classifier = nn.Sequential(
@@ -84,35 +89,45 @@ class NBA(nn.Module):
         self.register_buffer("tolerance", torch.tensor([0.0, 0.0, 1.0]))
 
     def steps(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
-        """What the LSTM is given of each session, float [B, N, D]."""
+        """What the LSTM is given in each of its S steps, float [B, S, stacked * D]."""
+        interval = interval.masked_fill(pool == PADDING, 0)  # a step may begin with padding
         parts: dict[str, Tensor] = {
             "pool": self.embedding(pool),
             "interval": ((interval - 0.5) * SPREAD).unsqueeze(2),
             "level": self.level((interval * (LEVELS - 1)).round().long()),
             "service": self.service(service),
         }
-        return torch.cat([parts[name] for name in self.features], 2)
+        steps = torch.cat([parts[name] for name in self.features], 2)
+        return steps.unflatten(1, (-1, self.stacked)).flatten(2)
 
     def encode(self, pool: Tensor, interval: Tensor, service: Tensor) -> tuple[Tensor, Tensor]:
         """Attention float [B, N] and context float [B, M] of windows: pool and service int64
         [B, N], interval float [B, N].
 
         Windows are left-padded, but an LSTM has a memory of what it began with: so each window is
-        turned until its padding lies behind, where nothing that follows can see it, and the
-        attention is turned back.
+        turned until its steps of padding lie behind, where nothing that follows can see them, and
+        the attention is turned back. A step's attention is its sessions' in equal parts.
         """
-        length = pool.shape[1]
+        given = pool.shape[1]
+        missing = -given % self.stacked
+        pool, interval, service = (
+            nn.functional.pad(feature, (missing, 0)) for feature in (pool, interval, service)
+        )
+        length = given + missing
         place = torch.arange(length, device=pool.device)
-        padding = (pool == PADDING).sum(1, keepdim=True)
+        padding = (pool == PADDING).sum(1, keepdim=True) // self.stacked * self.stacked
         ahead = (place + padding) % length
         turned = [feature.gather(1, ahead) for feature in (pool, interval, service)]
 
         hidden, _ = self.lstm(self.steps(*turned).transpose(0, 1))
         score = self.weight(torch.tanh(self.attention(hidden))).squeeze(2).transpose(0, 1)
+        there = (turned[0] != PADDING).unflatten(1, (-1, self.stacked))
+        sessions = there.sum(2)
         # exp of this is exactly 0, and unlike infinity it makes no NaN of an empty window.
-        weight = torch.softmax(score.masked_fill(turned[0] == PADDING, -1e9), 1)
+        weight = torch.softmax(score.masked_fill(sessions == 0, -1e9), 1)
         context = torch.bmm(weight.unsqueeze(1), hidden.transpose(0, 1)).squeeze(1)
-        return weight.gather(1, (place - padding) % length), context
+        attention = ((weight / sessions.clamp(min=1)).unsqueeze(2) * there).flatten(1)
+        return attention.gather(1, (place - padding) % length)[:, missing:], context
 
     def logits(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
         """What the network alone says, float [B, K]: training needs no more."""

@@ -18,10 +18,10 @@ from training.model import FEATURES, NBA  # noqa: E402
 LENGTH = 16
 
 
-@pytest.fixture
-def model() -> NBA:
+@pytest.fixture(params=[1, 2, 3])
+def model(request: pytest.FixtureRequest) -> NBA:
     torch.manual_seed(1)
-    return NBA(pools=20, services=5, classes=4, hidden=8).eval()
+    return NBA(pools=20, services=5, classes=4, hidden=8, stacked=request.param).eval()
 
 
 def windows(padding: int, number: int = 3) -> tuple[torch.Tensor, ...]:
@@ -58,6 +58,13 @@ def test_what_stands_in_the_padding_makes_no_difference(model: NBA) -> None:
     other[:, :5] = 0.7
     for one, two in zip(model(pool, interval, service), model(pool, other, service), strict=True):
         assert torch.equal(one, two)
+
+
+def test_the_last_sessions_are_a_step_and_share_its_attention(model: NBA) -> None:
+    attention = model(*windows(0))[1].flip(1)
+    steps = attention[:, : LENGTH // model.stacked * model.stacked].unflatten(1, (-1, model.stacked))
+    assert (steps == steps[:, :, :1]).all()
+    assert (steps[:, 1:, 0] != steps[:, :-1, 0]).all()
 
 
 def test_the_context_is_the_states_weighted_by_attention_so_order_matters(model: NBA) -> None:
@@ -135,12 +142,13 @@ def test_a_window_is_typical_only_if_one_class_explains_both_sessions_and_contex
     assert model.typical(likely, near).numpy() == pytest.approx([0.0, -6.0])
 
 
+@pytest.mark.parametrize("stacked", [1, 2, 3])
 @pytest.mark.parametrize("features", [FEATURES, ("pool", "interval"), ("service", "level")])
 def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
-    features: tuple[str, ...],
+    features: tuple[str, ...], stacked: int
 ) -> None:
     torch.manual_seed(1)
-    made = NBA(pools=20, services=5, classes=4, hidden=8, features=features).eval()
+    made = NBA(20, 5, classes=4, hidden=8, features=features, stacked=stacked).eval()
     made.row = torch.randint(0, 6, (5, 20), dtype=torch.int32)
     made.novelty, made.pair = torch.rand(6), torch.randn(6, 4)
     made.timing = torch.randn(5, STEPS + 1, 4)
@@ -148,7 +156,7 @@ def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
     session = onnxruntime.InferenceSession(
         graph.build(made).SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    for padding in (0, 1, LENGTH - 1):
+    for padding in (0, 1, 2, LENGTH - 1):
         given = windows(padding)
         with torch.no_grad():
             wanted = [one.numpy() for one in made(*given)]
