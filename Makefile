@@ -12,8 +12,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 demo: $(VENV)/runtime
 	@echo "A day of a home that does not exist (models/sample), scored from its conn.log:"
 	@$(BIN)/nba-broker score models/sample --out demo
-	@echo "The thermostat is no device that the model knows. The two tp-link devices are twins, which it"
-	@echo "does not name while it cannot tell them apart: see models/default/README.md."
+	@echo "The thermostat is no device that the model knows. The two tp-link devices are twins: the plug"
+	@echo "had the bulb's name at first, as demo/nba_device.log says. See models/default/README.md."
 	@if PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
 		echo; echo "Zeek is here: the same day as a capture, through Zeek and a live worker."; \
 		echo "It has no ICMP and no DHCP packets, so names are missing and verdicts can differ,"; \

@@ -220,7 +220,7 @@ class Inventory:
         return said
 
     def muted(self, windows: Windows, attention: np.ndarray, ts: np.ndarray) -> np.ndarray | None:
-        """Whether half of what the model looked at (attention [B, N]) in each of B windows, decided
+        """Whether most of what the model looked at (attention [B, N]) in each of B windows, decided
         at ts [B], is destinations that are ignored, bool [B]; None if there are none."""
         if not self._quiet:
             return None
@@ -231,7 +231,8 @@ class Inventory:
             windows.pool.reshape(-1),
             windows.columns["dst"].reshape(-1),
         ).reshape(shape)
-        muted: np.ndarray = (attention * quiet).sum(1) >= 0.5
+        # Half is no matter of rounding: sessions of one step share their attention equally.
+        muted: np.ndarray = (attention * quiet).sum(1) > 0.5 + 1e-3
         return muted
 
     def ignored(

@@ -49,9 +49,6 @@ each set's time, asked about the rest; `tools/make_model.sh` makes both. Each da
 the mixture makes the figures better than they would be within one network, and says nothing of
 other networks.
 
-The Schlage lock changed in its last two days: it calls its cloud less and keeps the hourly rhythm
-of the Lockly hub. The model did not learn these days and does not know it there.
-
 - LSIF, "Stevens IoT traces", seven home devices, 2019: github.com/netlab-stevens/LSIF
 - FIT, "IoT-Dataset", seven devices of five models, 2021: github.com/tj-oconnor/IoT-Dataset
 - Stratosphere Laboratory, security-datasets-for-testing, two Windows PCs, 2022:

@@ -20,9 +20,10 @@ LATER = 0.4
 
 
 def variants(settings: Settings) -> dict[str, Settings]:
-    """The recipe, and what it is without each of its parts; what the network sees is left out of
-    the network alone, as the habits see it too."""
+    """The recipe, and what it is without each of its parts and with other sizes; what the network
+    sees is left out of the network alone, as the habits see it too."""
     alone = replace(settings, habits=(0.0,))
+    larger = replace(settings, hidden=settings.hidden * 4 // 3)
     return {
         "the recipe": settings,
         "the network alone": alone,
@@ -30,9 +31,10 @@ def variants(settings: Settings) -> dict[str, Settings]:
         "alone, no services": replace(alone, features=("pool", "interval", "level")),
         "alone, pool, interval": replace(alone, features=("pool", "interval")),
         "alone, pool": replace(alone, features=("pool",)),
-        "a session in a step": replace(settings, stacked=1),
-        "twice as many in one": replace(settings, stacked=2 * settings.stacked),
-        "a larger state": replace(settings, hidden=settings.hidden * 4 // 3),
+        "a larger state": larger,
+        "one in a step": replace(settings, stacked=1),
+        "one, larger state": replace(larger, stacked=1),
+        "twice as many a step": replace(settings, stacked=2 * settings.stacked),
         "windows of half": replace(settings, window=settings.window // 2),
         "half the epochs": replace(settings, epochs=settings.epochs // 2),
         "no windows cut short": replace(settings, shortened=0.0),

@@ -40,6 +40,8 @@ def render(manifest: dict[str, Any]) -> str:
         f"feature version {manifest['feature_version']}",
         f"- windows of the last {manifest['window']} sessions of a host, from its "
         f"{manifest['min_sessions']}th on, every {manifest['stride']} sessions",
+        f"- an LSTM with a state of {training['settings']['hidden']}, "
+        f"{training['settings']['stacked']} sessions in a step",
         f"- pools by `{manifest['pool_scheme']}`, {len(manifest['pools'])} of them, named with "
         + ", ".join(f"{one['type']} of {one['built']}" for one in manifest["databases"]),
         f"- a name is given from a smoothed probability of {thresholds['identified']:.2f} and a "

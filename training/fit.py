@@ -276,8 +276,8 @@ def _learn(
         len(services),
         len(classes),
         settings.hidden,
-        settings.features,
         settings.stacked,
+        settings.features,
     ).to(device)
     for line in train(model, learn, check, settings, rng):
         say(line)

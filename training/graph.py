@@ -22,9 +22,9 @@ OPSET = 20
 _SHUT = 1e4  # what keeps an input gate shut, whatever else it is told
 
 # Any number of windows, of any length: without the padding the answer is the same, and sooner.
-# The LSTM wants steps first, [S, B, D]. A step that ends with padding shuts its input gates, so that
-# its state is 0 at the first session. What habits say of a session is two rows of one table, its pair's and its
-# interval's: their sum over the window is one look-up and one reduction.
+# The LSTM wants steps first, [S, B, D]. A step that ends with padding shuts its input gates, so
+# that its state is 0 at the first session. What habits say of a session is two rows of one table,
+# its pair's and its interval's: their sum over the window is one look-up and one reduction.
 _GRAPH = """
 <ir_version: 9, opset_import: ["" : OPSET], producer_name: "nba-train">
 nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] service)
@@ -89,13 +89,13 @@ nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] servi
 
     sessions = ReduceSum <keepdims = 1> (of_steps, axis_1)
     length = Max (sessions, one)
-    first_place = Mul (service, pools)
-    place = Add (first_place, pool)
+    first_place = Mul (whole_service, pools)
+    place = Add (first_place, whole_pool)
     pair_32 = Gather (rows, place)
     pair = Cast <to = 7> (pair_32)
-    steps_passed = Mul (interval, timing_steps)
+    steps_passed = Mul (timed, timing_steps)
     step = Cast <to = 7> (steps_passed)
-    first_step = Mul (service, timings)
+    first_step = Mul (whole_service, timings)
     service_step = Add (first_step, step)
     timing = Add (service_step, first_timing)
     both = Concat <axis = 1> (pair, timing)

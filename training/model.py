@@ -40,8 +40,8 @@ class NBA(nn.Module):
     """Windows of B hosts, N sessions each, to probabilities of K classes.
 
     pools, services: sizes of the vocabularies, padding and never seen included. classes: K.
-    hidden: the size M of the LSTM's state and of the context vector. features: some of FEATURES.
-    stacked: sessions that the LSTM is given in one step, the window's last ones together.
+    hidden: the size M of the LSTM's state and of the context vector. stacked: sessions that the
+    LSTM is given in one step, the window's last ones together. features: some of FEATURES.
     """
 
     row: Tensor
@@ -60,8 +60,8 @@ class NBA(nn.Module):
         services: int,
         classes: int,
         hidden: int,
+        stacked: int,
         features: Sequence[str] = FEATURES,
-        stacked: int = 1,
     ) -> None:
         super().__init__()
         self.features = tuple(features)
@@ -98,7 +98,8 @@ class NBA(nn.Module):
             "service": self.service(service),
         }
         steps = torch.cat([parts[name] for name in self.features], 2)
-        return steps.unflatten(1, (-1, self.stacked)).flatten(2)
+        windows, length, width = steps.shape
+        return steps.reshape(windows, length // self.stacked, self.stacked * width)
 
     def encode(self, pool: Tensor, interval: Tensor, service: Tensor) -> tuple[Tensor, Tensor]:
         """Attention float [B, N] and context float [B, M] of windows: pool and service int64
@@ -121,7 +122,7 @@ class NBA(nn.Module):
 
         hidden, _ = self.lstm(self.steps(*turned).transpose(0, 1))
         score = self.weight(torch.tanh(self.attention(hidden))).squeeze(2).transpose(0, 1)
-        there = (turned[0] != PADDING).unflatten(1, (-1, self.stacked))
+        there = (turned[0] != PADDING).reshape(*score.shape, self.stacked)
         sessions = there.sum(2)
         # exp of this is exactly 0, and unlike infinity it makes no NaN of an empty window.
         weight = torch.softmax(score.masked_fill(sessions == 0, -1e9), 1)

@@ -15,7 +15,7 @@ from training import graph  # noqa: E402
 from training.habits import STEPS, Habits  # noqa: E402
 from training.model import FEATURES, NBA  # noqa: E402
 
-LENGTH = 16
+LENGTH = 17
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -24,12 +24,14 @@ def model(request: pytest.FixtureRequest) -> NBA:
     return NBA(pools=20, services=5, classes=4, hidden=8, stacked=request.param).eval()
 
 
-def windows(padding: int, number: int = 3) -> tuple[torch.Tensor, ...]:
-    rng = np.random.default_rng(padding)
-    pool = rng.integers(1, 20, (number, LENGTH))
-    interval = rng.random((number, LENGTH)).astype(np.float32)
-    service = rng.integers(1, 5, (number, LENGTH))
-    pool[:, :padding], interval[:, :padding], service[:, :padding] = 0, 0, 0
+def windows(*paddings: int) -> tuple[torch.Tensor, ...]:
+    """Windows with so many sessions of padding; three if one number is given."""
+    padding = np.array(paddings * 3 if len(paddings) == 1 else paddings)[:, None]
+    rng = np.random.default_rng(paddings)
+    there = np.arange(LENGTH) >= padding
+    pool = rng.integers(1, 20, there.shape) * there
+    interval = rng.random(there.shape).astype(np.float32) * there
+    service = rng.integers(1, 5, there.shape) * there
     return torch.from_numpy(pool), torch.from_numpy(interval), torch.from_numpy(service)
 
 
@@ -61,8 +63,9 @@ def test_what_stands_in_the_padding_makes_no_difference(model: NBA) -> None:
 
 
 def test_the_last_sessions_are_a_step_and_share_its_attention(model: NBA) -> None:
-    attention = model(*windows(0))[1].flip(1)
-    steps = attention[:, : LENGTH // model.stacked * model.stacked].unflatten(1, (-1, model.stacked))
+    attention = model(*windows(0))[1]
+    whole = LENGTH // model.stacked * model.stacked
+    steps = attention[:, -whole:].reshape(len(attention), -1, model.stacked)
     assert (steps == steps[:, :, :1]).all()
     assert (steps[:, 1:, 0] != steps[:, :-1, 0]).all()
 
@@ -90,6 +93,7 @@ def test_a_feature_that_is_left_out_makes_no_difference(left_out: str) -> None:
         services=5,
         classes=4,
         hidden=8,
+        stacked=2,
         features=[name for name in FEATURES if name != left_out],
     ).eval()
     given = dict(zip(INPUTS, windows(0), strict=True))
@@ -129,7 +133,7 @@ def test_a_context_far_from_every_class_is_less_familiar(model: NBA) -> None:
     model.tolerate(seen=-10.0, typical=-9.0, usual=100.0)
     places = torch.zeros(3, 8)
     places[:, 0] = torch.tensor([6.0, 3.0, 60.0])
-    known = model.familiarity(*model.resemblance(*windows(0, 3), places))
+    known = model.familiarity(*model.resemblance(*windows(0), places))
     assert known[0] > known[1] > known[2]
 
 
@@ -156,10 +160,12 @@ def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
     session = onnxruntime.InferenceSession(
         graph.build(made).SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    for padding in (0, 1, 2, LENGTH - 1):
-        given = windows(padding)
+    for paddings in ((0,), (1,), (2,), (LENGTH - 1,), tuple(range(LENGTH))):
+        given = windows(*paddings)
+        padding = min(paddings)
         with torch.no_grad():
             wanted = [one.numpy() for one in made(*given)]
+        given[1][given[0] == 0] = 0.7  # what stands in the padding makes no difference
         for left_out in (0, padding):
             feeds = {
                 name: one[:, left_out:].numpy() for name, one in zip(INPUTS, given, strict=True)

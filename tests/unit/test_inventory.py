@@ -290,6 +290,15 @@ def test_what_rests_on_an_ignored_destination_is_no_alarm(model_folder: ModelFol
         assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")], answer
 
 
+def test_what_rests_on_an_ignored_destination_by_half_is_still_an_alarm(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer([Answer(0.0, "", "ignore", pool=NOWHERE)])
+    verdicts = process(made, like(7, 0.25))
+    assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")]
+
+
 def test_an_ignored_destination_of_another_host_or_time_changes_nothing(
     model_folder: ModelFolder,
 ) -> None:
