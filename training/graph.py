@@ -41,23 +41,18 @@ nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] servi
     absent = Equal (whole_pool, padding)
     there = Not (absent)
     timed = Where (absent, none, whole_interval)
-    pool_steps = Reshape (whole_pool, steps_shape)
-    interval_steps = Reshape (timed, steps_shape)
-    service_steps = Reshape (whole_service, steps_shape)
-    pool_first = Transpose <perm = [1, 0, 2]> (pool_steps)
-    interval_first = Transpose <perm = [1, 0, 2]> (interval_steps)
-    service_first = Transpose <perm = [1, 0, 2]> (service_steps)
-    levels_passed = Mul (interval_first, levels)
+    levels_passed = Mul (timed, levels)
     nearest = Round (levels_passed)
     level = Cast <to = 7> (nearest)
-    centred = Sub (interval_first, half)
+    centred = Sub (timed, half)
     spread = Mul (centred, spread_by)
-    of_pool = Gather (pool_table, pool_first)
-    of_interval = Unsqueeze (spread, axis_3)
+    of_pool = Gather (pool_table, whole_pool)
+    of_interval = Unsqueeze (spread, axis_2)
     of_level = Gather (level_table, level)
-    of_service = Gather (service_table, service_first)
-    of_session = Concat <axis = 3> (FEATURES)
-    steps = Reshape (of_session, step_shape)
+    of_service = Gather (service_table, whole_service)
+    of_session = Concat <axis = 2> (FEATURES)
+    of_step = Reshape (of_session, step_shape)
+    steps = Transpose <perm = [1, 0, 2]> (of_step)
     states = LSTM <hidden_size = HIDDEN> (steps, lstm_input, lstm_recurrent, lstm_bias)
     hidden = Squeeze (states, axis_1)
 
@@ -65,8 +60,8 @@ nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] servi
     inner = Gemm (flat, attention_weight, attention_bias)
     bent = Tanh (inner)
     flat_score = MatMul (bent, score_weight)
-    of_step = Shape <end = 2> (pool_first)
-    score_first = Reshape (flat_score, of_step)
+    steps_first = Shape <end = 2> (steps)
+    score_first = Reshape (flat_score, steps_first)
     score = Transpose (score_first)
     there_steps = Reshape (there, steps_shape)
     sessions_there = Cast <to = 1> (there_steps)
@@ -117,8 +112,7 @@ nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] servi
     white = MatMul (context, whitening)
     white_row = Unsqueeze (white, axis_1)
     away = Sub (white_row, centres)
-    away_squared = Mul (away, away)
-    distance = ReduceSum <keepdims = 0> (away_squared, axis_2)
+    distance = ReduceSumSquare <keepdims = 0> (away, axis_2)
     some_distance = Add (distance, tiny)
     far = Log (some_distance)
     likelier = Sub (likely, likely_mean)
@@ -216,7 +210,7 @@ def _encoder(model: NBA) -> dict[str, np.ndarray]:
         "flat_shape": _int([-1, hidden]),
         "stacked": _int([stacked]),
         "steps_shape": _int([0, -1, stacked]),
-        "step_shape": _int([0, 0, weights[0].size]),
+        "step_shape": _int([0, -1, weights[0].size]),
         "zero": _int([0]),
         "zero_twice": _int([0, 0]),
         "end": _int([np.iinfo(np.int64).max]),
@@ -225,7 +219,6 @@ def _encoder(model: NBA) -> dict[str, np.ndarray]:
         "never": _float(-1e9),
         "axis_1": _int([1]),
         "axis_2": _int([2]),
-        "axis_3": _int([3]),
     }
 
 

@@ -206,7 +206,7 @@ def device_line(**changes: Any) -> Document:
         "reason": "change",
         "evidence": ["52.0.123.153 443/tcp as:16509"],
         "uids": ["CqdTfxFRzZ3uUGI8T9", "CaPLYMxqMHVI3gtxwX"],
-        "model": "default-67c82485",
+        "model": "default-b57756f0",
         "worker": "sensor-1",
     } | changes
 
