@@ -36,10 +36,15 @@ def find_scripts() -> Path:
     if (checkout / "__load__.zeek").exists():
         return checkout
     zeek = find_zeek()
-    installed = zeek.parent.parent / "share/zeek/site/packages/zeek-nba" if zeek else None
-    if installed and (installed / "__load__.zeek").exists():
-        return installed
-    raise ZeekError("the Zeek package is not installed; run: zkg install zeek-nba")
+    site = zeek.parent.parent / "share/zeek/site" if zeek else None
+    # The folder below packages/ has the name of the checkout that was installed; the link beside it
+    # is zkg's alias, and always has the package's.
+    for name in ("zeek-nba", "packages/zeek-nba"):
+        if site and (site / name / "__load__.zeek").exists():
+            return site / name
+    raise ZeekError(
+        "no Zeek package is installed; run: zkg install zeek-nba (in a checkout: zkg install .)"
+    )
 
 
 def free_port() -> int:
