@@ -13,11 +13,12 @@ demo: $(VENV)/runtime
 	@echo "A day of a home that does not exist (models/sample), scored from its conn.log:"
 	@$(BIN)/nba-broker score models/sample --out demo
 	@echo "The thermostat is no device that the model knows. The two tp-link devices are twins: the plug"
-	@echo "had the bulb's name at first, as demo/nba_device.log says. See models/default/README.md."
+	@echo "had the bulb's name for most of the day. The camera is at the edge of what the model takes for"
+	@echo "known, and was unknown for hours: demo/nba_device.log says when. See models/default/README.md."
 	@if PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
 		echo; echo "Zeek is here: the same day as a capture, through Zeek and a live worker."; \
 		echo "It has no ICMP and no DHCP packets, so names are missing and verdicts can differ,"; \
-		echo "as that of the camera, which is at the edge of what the model takes for known:"; \
+		echo "as that of the camera:"; \
 		mkdir -p demo/live && \
 		$(BIN)/python -m tools.capture models/sample --out demo/live/sample.pcap && \
 		$(BIN)/nba-broker pcap demo/live/sample.pcap --out demo/live; \

@@ -231,7 +231,8 @@ class Inventory:
             windows.pool.reshape(-1),
             windows.columns["dst"].reshape(-1),
         ).reshape(shape)
-        # Half is no matter of rounding: sessions of one step share their attention equally.
+        # Sessions of a step share their attention equally, so that exactly half is common, and
+        # rounding must not decide it.
         muted: np.ndarray = (attention * quiet).sum(1) > 0.5 + 1e-3
         return muted
 
