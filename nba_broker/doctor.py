@@ -217,13 +217,11 @@ def installed_zeek() -> Iterator[Finding]:
         return
     said = subprocess.run([zeek, "--version"], capture_output=True, text=True, check=False).stdout
     yield version(said.split()[-1] if said.split() else "")
-    try:
-        scripts = zeek_process.find_scripts()
-        installed = scripts.is_relative_to(zeek.parent.parent)
-        loaded = "" if installed else "; loaded only where a script names it"
-        yield Finding(f"package in {scripts}{loaded}")
-    except NBAError as error:
-        yield Finding("the package is not here", str(error))
+    scripts = zeek_process.installed_scripts(zeek)
+    if scripts is None:
+        yield Finding(f"the Zeek of {zeek} has no package", zeek_process.INSTALL)
+    else:
+        yield Finding(f"package in {scripts}")
 
 
 def version(text: str) -> Finding:

@@ -268,11 +268,14 @@ class Policy:
     def label(self, slot: int, ts: float, device: int, at: float) -> Decision:
         """An analyst says, from ``at`` on, what the host is.
 
-        Said of a host that had another name, it is a correction: behaving as before is right.
+        Said of a host that had another name, it is a correction: behaving as before is right. A
+        device that the model does not know may be like one of its classes all the same: what it
+        settles on in the first ``settled`` seconds, or first of all, is accepted as well.
         """
         before = self._device[slot]
+        if not before == self._given[slot] == device:
+            self._accepted[slot] = NOTHING if before == device else before
         self._given[slot] = device
-        self._accepted[slot] = NOTHING if before == device else before
         self._labelled[slot] = at
         self._rename(slot, ts, device)
         return self._turn(slot, ts, IDENTIFIED, device, "answer")
@@ -421,8 +424,13 @@ class Policy:
         familiar = windows.known >= settings.known
         labelled, misbehaving = given != NOTHING, state == MISBEHAVING
         candidate = looks.candidate
-        accepted = (candidate != NOTHING) & (candidate == self._accepted[slot])
-        candidate = np.where(accepted, given, candidate)
+        accepted = self._accepted[slot]
+        accepts = (given >= self._classes) & (device == given)
+        accepts &= (accepted == NOTHING) | (ts - self._named[slot] < settings.settled)
+        alike = candidate != NOTHING
+        settles = accepts & alike & (candidate != given) & (candidate != accepted)
+        settles &= looks.agreeing >= settings.leave
+        candidate = np.where(alike & (accepts | (candidate == accepted)), given, candidate)
         # That it is like nobody says nothing against an analyst's word, and is no news of a host
         # that misbehaves.
         holds = (labelled | misbehaving) & (candidate == NOTHING)
@@ -452,7 +460,7 @@ class Policy:
 
         over = (self._ignored[slot] > 0) & (ts >= self._ignored[slot])
         due = (settings.reminder > 0) & (ts - self._logged[slot] >= settings.reminder)
-        return _Turns(turned, calm, over, due, new_state, candidate)
+        return _Turns(turned, calm, over, due, settles, new_state, candidate)
 
     def _settle(
         self,
@@ -480,6 +488,8 @@ class Policy:
         """Turn a host's state, and return the line if there is one."""
         slot, ts = int(windows.slot[row]), float(windows.ts[row])
         turned, over = bool(turns.turned[row]), bool(turns.over[row])
+        if turns.settles[row]:
+            self._accepted[slot] = self._candidate[slot]
         if turned:
             device, name = turns.device[row], self._name[slot]
             changed = turns.state[row] == CHANGED
@@ -488,7 +498,7 @@ class Policy:
             self._was_device[slot] = name if changed else self._device[slot]
             self._state[slot] = turns.state[row]
             self._device[slot] = device
-            if device not in (NOTHING, name):
+            if device not in (NOTHING, name) and self._given[slot] == NOTHING:
                 self._name[slot] = device
                 self._named[slot] = ts
             self._since[slot] = ts
@@ -542,19 +552,21 @@ class _Looks:
 @dataclass(frozen=True, slots=True)
 class _Turns:
     """What n windows do: bool [n] for a state that turns, that does so because its host has calmed
-    down, for the end of what an analyst ignores, and for a reminder; the new state and device."""
+    down, for the end of what an analyst ignores, for a reminder, and for a class that a labelled
+    host may be like from now on; the new state and device."""
 
     turned: np.ndarray
     calm: np.ndarray
     over: np.ndarray
     due: np.ndarray
+    settles: np.ndarray
     state: np.ndarray
     device: np.ndarray
 
     @property
     def acts(self) -> np.ndarray:
         """Which of them do anything."""
-        acts: np.ndarray = self.turned | self.over | self.due
+        acts: np.ndarray = self.turned | self.over | self.due | self.settles
         return acts
 
 

@@ -16,6 +16,7 @@ from typing import IO
 
 from nba_broker.errors import ZeekError
 
+INSTALL = "run: zkg install zeek-nba (in a checkout: zkg install .)"
 _USUAL = (Path("/opt/zeek/bin/zeek"), Path("/usr/local/zeek/bin/zeek"))
 
 
@@ -36,15 +37,21 @@ def find_scripts() -> Path:
     if (checkout / "__load__.zeek").exists():
         return checkout
     zeek = find_zeek()
-    site = zeek.parent.parent / "share/zeek/site" if zeek else None
+    installed = installed_scripts(zeek) if zeek else None
+    if installed is None:
+        raise ZeekError(f"no Zeek package is installed; {INSTALL}")
+    return installed
+
+
+def installed_scripts(zeek: Path) -> Path | None:
+    """The package's scripts as ``zkg`` installed them for this Zeek."""
+    site = zeek.parent.parent / "share/zeek/site"
     # The folder below packages/ has the name of the checkout that was installed; the link beside it
     # is zkg's alias, and always has the package's.
     for name in ("zeek-nba", "packages/zeek-nba"):
-        if site and (site / name / "__load__.zeek").exists():
+        if (site / name / "__load__.zeek").exists():
             return site / name
-    raise ZeekError(
-        "no Zeek package is installed; run: zkg install zeek-nba (in a checkout: zkg install .)"
-    )
+    return None
 
 
 def free_port() -> int:

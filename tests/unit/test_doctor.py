@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from nba_broker import cli, doctor, snapshot
+from nba_broker import cli, doctor, snapshot, zeek_process
 from nba_broker.config import Config
 from nba_broker.doctor import Finding, Heard
 from nba_broker.link import Link, encode_hello
@@ -208,6 +208,22 @@ def test_a_model_and_a_database_that_cannot_be_used_are_named(tmp_path: Path) ->
         "the model cannot be used",
         "an IP database cannot be used",
     ]
+
+
+def test_a_zeek_that_lacks_the_package_is_named_though_a_checkout_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeek = tmp_path / "bin/zeek"
+    zeek.parent.mkdir()
+    zeek.write_text("#!/bin/sh\necho zeek version 8.2.1\n")
+    zeek.chmod(0o755)
+    monkeypatch.setattr(zeek_process, "find_zeek", lambda: zeek)
+    found = list(doctor.installed_zeek())
+    assert [one.advice for one in found] == ["", zeek_process.INSTALL]
+    scripts = tmp_path / "share/zeek/site/zeek-nba/__load__.zeek"
+    scripts.parent.mkdir(parents=True)
+    scripts.touch()
+    assert list(doctor.installed_zeek())[1] == Finding(f"package in {scripts.parent}")
 
 
 def test_the_doctor_listens_to_zeek_and_never_speaks() -> None:

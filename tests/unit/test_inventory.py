@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nba_broker import snapshot
+from nba_broker import snapshot, zeek_log
 from nba_broker.answers import Answer
+from nba_broker.cli import main
 from nba_broker.messages import Lease, Verdict
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
 from nba_broker.reorder import part_of, take
-from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
+from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
 NOWHERE = "9.9.9.9"
@@ -43,6 +44,22 @@ def test_a_label_names_a_host_from_its_time_on(model_folder: ModelFolder) -> Non
     assert (line.device, line.category, line.confidence) == ("Hall_Camera", "camera", 1.0)
     assert line.evidence == ("label of 1970-01-01T00:00:04.500000Z: seen it",)
     assert verdicts[-1] == line
+
+
+@pytest.mark.parametrize("at", ["00:10", "00:30", "01:00", "02:00", "04:00", "10:00"])
+def test_a_name_of_ones_own_makes_no_impostor_of_the_shipped_samples_hosts(
+    at: str, tmp_path: Path
+) -> None:
+    rows = [f"2026-01-05T{at}Z,02:4e:42:41:01:{k:02x},label,Mine_{k}" for k in range(9)]
+    (tmp_path / "answers.csv").write_text("at,host,action,device\n" + "\n".join(rows))
+    sample = str(ROOT / "models/sample")
+    answers = ["--answers", str(tmp_path / "answers.csv")]
+    assert main(["score", sample, *answers, "--format", "json", "--out", str(tmp_path)]) == 0
+    lines = list(zeek_log.rows(tmp_path / "nba_device.log"))
+    assert [line["state"] for line in lines].count("learning") == 9
+    named = [line["device"] for line in lines if line["reason"] == "answer"]
+    assert sorted(named) == [f"Mine_{k}" for k in range(9)]
+    assert not [line for line in lines if line["state"] in ("impostor", "changed")]
 
 
 def test_a_label_that_is_late_applies_to_what_is_open_at_once(model_folder: ModelFolder) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nba_broker.messages import STATES
-from nba_broker.policy import Decision, Policy, PolicySettings
+from nba_broker.policy import NOTHING, Decision, Policy, PolicySettings
 
 SETTINGS = PolicySettings(
     identified=0.7,
@@ -259,6 +259,48 @@ def test_a_host_that_behaves_as_another_than_the_inventory_says_is_an_impostor()
     assert said(feed(made, [LAMP] * 9, start=20.0)) == [("identified", 0, "change", 23.0)]
 
 
+def test_what_the_model_first_takes_a_foreign_device_for_makes_no_impostor_of_it() -> None:
+    made = policy()
+    feed(made, [NEITHER] * 5, known=STRANGE)
+    made.label(0, 9.0, device=7, at=9.0)
+    assert feed(made, [NEITHER] * 9, start=10.0, known=STRANGE) == []
+    assert feed(made, [LAMP] * 20, start=20.0) == []
+    assert said([made.label(0, 40.0, device=7, at=40.0)]) == [("identified", 7, "answer", 40.0)]
+    assert feed(made, [LAMP] * 20, start=41.0) == []
+    assert said(feed(made, [LENS] * 9, start=70.0)) == [("impostor", 1, "change", 73.0)]
+
+
+def test_a_foreign_device_is_held_to_one_class_when_a_day_has_passed() -> None:
+    made = policy(replace(SETTINGS, settled=50))
+    feed(made, [LAMP] * 3)
+    made.label(0, 10.0, device=7, at=10.0)
+    assert feed(made, [LENS] * 9, start=11.0) == []
+    assert feed(made, [LAMP] * 9, start=31.0) == []
+    assert feed(made, [LAMP] * 9, start=61.0) == []
+    assert said(feed(made, [LENS] * 9, start=80.0)) == [("impostor", 1, "change", 83.0)]
+    # That it has been back once frees it no more.
+    assert said(feed(made, [LAMP] * 9, start=90.0)) == [("identified", 7, "change", 93.0)]
+    assert said(feed(made, [LENS] * 9, start=100.0)) == [("impostor", 1, "change", 103.0)]
+
+
+def test_a_device_that_the_model_knows_is_never_taken_for_another_one_in_silence() -> None:
+    made = policy()
+    feed(made, [NEITHER] * 5, known=STRANGE)
+    made.label(0, 9.0, device=0, at=9.0)
+    assert [one[0] for one in said(feed(made, [LENS] * 9, start=10.0))] == ["impostor"]
+
+
+def test_a_new_model_may_take_a_device_that_none_knows_for_any_class() -> None:
+    made = policy()
+    feed(made, [NEITHER] * 5, known=STRANGE)
+    made.label(0, 9.0, device=2, at=9.0)
+    feed(made, [LAMP] * 9, start=10.0)
+    number = np.array([NOTHING, 0, 2], np.int16)  # LENS comes first, and LAMP is gone
+    made.use(2, SETTINGS, number, np.full(64, 20.0))
+    assert feed(made, [LAMP] * 20, start=21.0) == []
+    assert said(feed(made, [LENS] * 9, start=50.0)) == [("impostor", 1, "change", 53.0)]
+
+
 def test_a_corrected_name_makes_no_impostor_of_a_host_that_goes_on_as_before() -> None:
     made = policy()
     feed(made, [LENS] * 3)
@@ -361,9 +403,10 @@ WINDOWS = st.lists(
 
 
 def eventful() -> Policy:
-    """A policy of which one host is labelled, one ignored, and one misbehaves; all of it ends, or
-    is told again, within the windows that follow."""
+    """A policy of which one host is labelled as a class, one as what no model knows, one is ignored,
+    and one misbehaves; all of it ends, or is told again, within the windows that follow."""
     made = policy(replace(SETTINGS, calm=10, reminder=7))
+    made.label(0, 0.0, device=6, at=0.0)
     made.label(1, 0.0, device=1, at=0.0)
     made.ignore(2, 20.0)
     feed(made, [LAMP] * 3, slot=3)
