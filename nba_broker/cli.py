@@ -175,6 +175,13 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
         for batch in archive.batches():
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
+    if pipeline.inventory.waiting:
+        LOG.warning(
+            "%d of %d answers are later than the archive's last session and changed nothing; their "
+            "at says from when on they hold",
+            pipeline.inventory.waiting,
+            len(pipeline.inventory),
+        )
     print(device_log.table(zeek_log.rows(out / "nba_device.log")))
     unknown = pipeline.unknown_hosts()
     if unknown.kinds:
@@ -311,7 +318,10 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
                 LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)
                 answer = dataclasses.replace(answer, host=mac)
     answers.append(settings.answers, answer)
-    meant = " ".join(filter(None, (answer.host, answer.pool, answer.device)))
+    # A hostname and a pool may be any word, a typing error too: say what it was taken for.
+    host = f"hostname {answer.host}" if answer.hostname else answer.host
+    pool = f"pool {answer.pool}" if answer.pool else ""
+    meant = " ".join(filter(None, (host, pool, answer.device)))
     print(f"{settings.answers}: {arguments.command} {meant}, from {row['at']} on")
     return 0
 

@@ -85,6 +85,11 @@ class Inventory:
         return self._waiting[-1].at if self._waiting else np.inf
 
     @property
+    def waiting(self) -> int:
+        """How many answers are not due yet."""
+        return len(self._waiting)
+
+    @property
     def taught(self) -> list[Class]:
         """What analysts named that is no class of the model."""
         return self.devices[self._classes :]

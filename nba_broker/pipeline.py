@@ -770,7 +770,7 @@ class Pipeline:
         columns, attention = windows.columns, scores.attention[row].tolist()
         pools = columns["pool"][row].tolist()
         destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
-        when = columns["ts"][row].round().tolist()
+        when = np.floor(columns["ts"][row]).tolist()  # so that none is later than its line
         keys = list(zip(destinations, ports, pools, strict=True))
         there = [place for place, pool in enumerate(pools) if pool >= 0]
         groups: dict[tuple[bytes, int, int], list[int]] = {}

@@ -24,7 +24,7 @@ RUN_HERE = {
     "nba-broker ignore --pool as:15169 --expires 2027-01-01 --answers answers.csv",
     "nba-broker score /opt/zeek/logs/2026-11-* --out results",
     "nba-broker hosts --state DIR [--format table|csv|json]",
-    "/opt/nba/bin/nba-broker doctor",
+    "/opt/nba/bin/nba-broker doctor --state state",
 }
 """Run by tests/unit/test_commands.py."""
 
@@ -38,14 +38,13 @@ RUN_IN_TRAINING = {
 RUN_ELSEWHERE = {
     "promtool test rules packaging/prometheus/nba.rules.test.yml": "tests/unit/test_packaging.py",
     "nba-broker run --model mymodel": "tests/zeek/test_worker.py",
-    "/opt/nba/bin/nba-broker run": "tests/zeek/test_worker.py",
+    "/opt/nba/bin/nba-broker run --state state": "tests/zeek/test_worker.py",
     "nba-broker pcap capture.pcap --out results": "tests/zeek/test_worker.py",
     "nba-broker run --partition 0 --state /var/lib/nba": "tests/zeek/test_partitions.py",
     "nba-broker run --partition 1 --state /var/lib/nba1": "tests/zeek/test_partitions.py",
     "zkg install zeek-nba": "tests/zeek/test_zkg.py",
     "zkg install .": "tests/zeek/test_zkg.py",
     "/opt/nba/bin/nba-broker run --state state --answers answers.csv": "tests/zeek/test_worker.py",
-    "/opt/nba/bin/nba-broker doctor --state state": "tests/zeek/test_operations.py",
     "/opt/nba/bin/nba-train labels logs": "tests/zeek/test_first_day.py",
     "/opt/nba/bin/nba-train fit logs --labels labels.csv --out mymodel": (
         "tests/zeek/test_first_day.py"
@@ -58,6 +57,7 @@ RUN_ELSEWHERE = {
     "nba-broker model install candidate --model /etc/nba/model": "tests/unit/test_model_store.py",
     "nba-broker model rollback --model /etc/nba/model": "tests/unit/test_model_store.py",
     "nba-broker model show --model /etc/nba/model": "tests/unit/test_model_store.py",
+    "nba-broker triage /opt/zeek/logs --answers answers.csv": "tests/unit/test_triage_app.py",
     "nba-broker triage /opt/zeek/logs --answers /etc/nba/answers.csv": (
         "tests/unit/test_triage_app.py"
     ),
@@ -88,9 +88,6 @@ NOT_RUN = {
     "make test": "is what runs the tests",
     "pip install 'nba-broker[train]'": _NETWORK,
     "pip install 'nba-broker[triage]'": _NETWORK,
-    "pip install 'nba-broker[triage]' && nba-broker triage /opt/zeek/logs --answers answers.csv": (
-        _NETWORK
-    ),
     "nba-broker run --model /etc/nba/model --shadow candidate --state /var/lib/nba": _SENSOR,
     "python -m benchmarks.soak --minutes 20 --rate 20000 [--keep DIR]": "takes 20 minutes",
     "python3 -m venv /opt/nba": _ROOT,

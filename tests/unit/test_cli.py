@@ -13,7 +13,7 @@ from nba_broker import answers, snapshot
 from nba_broker.answers import Answer
 from nba_broker.cli import main
 from nba_broker.scorer import Manifest
-from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
+from tests.unit.helpers import LAMP_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
 
@@ -35,6 +35,34 @@ def test_an_answer_is_a_row_from_now_on(tmp_path: Path) -> None:
     )
     assert label.at > 1.7e9
     assert (ignore.host, ignore.pool, ignore.expires) == ("", "as:15169", 4e9)
+
+
+def test_what_an_answer_was_taken_for_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = ["--at", "2026-01-01", "--answers", str(tmp_path / "answers.csv")]
+    for words in (["confirm", "hal-lamp"], ["ignore", "--pool", "as15169"], ["confirm", "10.0.0.9"]):
+        assert main([*words, *answers]) == 0
+    said = [line.partition("csv: ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert said == [
+        "confirm hostname hal-lamp, from 2026-01-01 on",
+        "ignore pool as15169, from 2026-01-01 on",
+        "confirm 10.0.0.9, from 2026-01-01 on",
+    ]
+
+
+def test_answers_that_come_too_late_for_an_archive_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "answers.csv"
+    score = ["score", str(ROOT / "models/sample"), "--answers", str(path), "--out", str(tmp_path)]
+    host = "02:4e:42:41:01:01"
+    assert main(["label", host, "Bell", "--at", "2026-01-05T12", "--answers", str(path)]) == 0
+    assert main(score) == 0
+    assert not caplog.records
+    assert main(["label", host, "Horn", "--answers", str(path)]) == 0
+    assert main(score) == 0
+    assert "1 of 2 answers are later than the archive's last session" in caplog.text
 
 
 @pytest.mark.parametrize(

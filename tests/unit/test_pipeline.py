@@ -41,17 +41,18 @@ def test_a_host_that_only_asks_for_a_lease_is_announced_when_it_has_an_address(
 
 def test_an_identified_host_says_what_it_is_how_sure_and_why(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder())
-    verdicts = process(made, host(7, times=list(range(10)), dst=LAMP_CLOUD))
+    times = [100.9 + second for second in range(10)]
+    verdicts = process(made, host(7, times=times, dst=LAMP_CLOUD))
     (verdict,) = [v for v in verdicts if v.state == "identified"]
     assert (verdict.device, verdict.category, verdict.reason) == ("Lamp", "bulb", "change")
     assert verdict.confidence > 0.9
     assert verdict.alternatives == ("Lens=0.01",)
     assert verdict.sessions == 6  # min_sessions 4, stride 2, two windows must agree
-    assert verdict.ts == 5.0
+    assert verdict.ts == 105.9
     assert verdict.evidence == (
         f"{LAMP_CLOUD} 443/tcp as:1 (Organisation 1) sessions=6 weight=1.00 "
-        "last=1970-01-01T00:00:05Z",
-        "of 6 sessions since ",
+        "last=1970-01-01T00:01:45Z",
+        "of 6 sessions since 1970-01-01T00:01:40Z",
     )
     assert verdict.uids == ("C5",)
     assert verdict.model.startswith("votes-")
