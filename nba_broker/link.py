@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import json
 import logging
 import math
 import random
@@ -250,7 +249,7 @@ def _time(argument: Argument) -> float:
 
 def encode(topic: str, event: str, arguments: Sequence[Any]) -> str:
     """An event as the frame that publishes it; counts must be ``zeekpy.count``."""
-    return json.dumps(
+    return orjson.dumps(
         {
             "type": "data-message",
             "topic": topic,
@@ -270,7 +269,7 @@ def encode(topic: str, event: str, arguments: Sequence[Any]) -> str:
                 },
             ],
         }
-    )
+    ).decode()
 
 
 def encode_verdict(verdict: Verdict) -> str:
@@ -519,7 +518,7 @@ class Link:
             additional_headers={"X-Application-Name": self._application},
             open_timeout=10,
         ) as socket:
-            await socket.send(json.dumps(self._topics))
+            await socket.send(orjson.dumps(self._topics).decode())
             said = await asyncio.wait_for(socket.recv(decode=False), 10)
             answer = orjson.loads(said)
             if not isinstance(answer, dict) or answer.get("type") != "ack":

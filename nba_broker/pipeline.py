@@ -768,6 +768,8 @@ class Pipeline:
         """Where the model looked most: destinations with the weight of all their sessions, the
         window's extent, and the uid of the weightiest of each, the latest first where equal."""
         columns, attention = windows.columns, scores.attention[row].tolist()
+        # Rounded before they are compared: digits beyond these are noise.
+        rounded = scores.attention[row].astype(float).round(_DIGITS).tolist()
         pools = columns["pool"][row].tolist()
         destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
         when = np.floor(columns["ts"][row]).tolist()  # so that none is later than its line
@@ -776,7 +778,6 @@ class Pipeline:
         groups: dict[tuple[bytes, int, int], list[int]] = {}
         for place in reversed(there):
             groups.setdefault(keys[place], []).append(place)
-        # Rounded before they are compared: digits beyond these are noise.
         weights = {
             key: round(sum(map(attention.__getitem__, places)), _DIGITS)
             for key, places in groups.items()
@@ -789,7 +790,7 @@ class Pipeline:
                 f"{where} sessions={len(groups[key])} weight={weights[key]:.2f} "
                 f"last={print_time(when[groups[key][0]])}"
             )
-            best = max(groups[key], key=lambda place: round(attention[place], _DIGITS))
+            best = max(groups[key], key=rounded.__getitem__)
             uids.append(unpack(columns["uid"][row, best].tobytes()))
         texts.append(f"of {len(there)} sessions since {print_time(when[there[0]])}")
         return tuple(texts), tuple(uid for uid in uids if uid)

@@ -218,7 +218,7 @@ def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> 
     assert sent["alternatives"] == value("vector", [value("string", "Lens=0.01")])
     assert sent["state"] == value("string", "identified")
     # Zeek refuses a real that looks like an integer.
-    assert '"data": 1.0}' in link.encode_verdict(VERDICT)
+    assert '"data":1.0}' in link.encode_verdict(VERDICT)
 
 
 def test_a_text_longer_than_the_manager_takes_is_cut_between_characters() -> None:
