@@ -8,6 +8,7 @@ that is counted and kept, behind its time.
 from __future__ import annotations
 
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,17 +33,20 @@ def order(sessions: Sessions) -> np.ndarray:
     """Places int64 [n] that sort by (ts, host, dst, dport), so that every replay agrees."""
     places = np.argsort(sessions.ts, kind="stable")
     when = sessions.ts[places]
-    same = np.flatnonzero(when[1:] == when[:-1])
-    if len(same):
-        # Equal times are rare: only their runs are sorted by the other columns.
-        first = np.flatnonzero(np.append(True, when[1:] != when[:-1]))
-        for start in np.unique(first[np.searchsorted(first, same, side="right") - 1]):
-            stop = np.searchsorted(when, when[start], side="right")
-            run = sorted(
-                places[start:stop].tolist(),
-                key=lambda i: (sessions.host[i], sessions.dst[i], int(sessions.dport[i])),
-            )
-            places[start:stop] = run
+    same = when[1:] == when[:-1]
+    if same.any():
+        # Few times are equal: only the sessions of these are sorted by the other columns.
+        several = np.append(same, False) | np.append(False, same)
+        rows = places[several].tolist()
+        keys = zip(
+            when[several].tolist(),
+            map(sessions.host.__getitem__, rows),
+            map(sessions.dst.__getitem__, rows),
+            sessions.dport[places[several]].tolist(),
+            range(len(rows)),
+            strict=True,
+        )
+        places[several] = [rows[key[-1]] for key in sorted(keys)]
     return places
 
 
@@ -51,10 +55,10 @@ def take(sessions: Sessions, places: np.ndarray) -> Sessions:
     rows = places.tolist()
     return Sessions(
         sessions.ts[places],
-        [sessions.host[row] for row in rows],
-        [sessions.uid[row] for row in rows],
-        [sessions.mac[row] for row in rows],
-        [sessions.dst[row] for row in rows],
+        list(map(sessions.host.__getitem__, rows)),
+        list(map(sessions.uid.__getitem__, rows)),
+        list(map(sessions.mac.__getitem__, rows)),
+        list(map(sessions.dst.__getitem__, rows)),
         sessions.dport[places],
     )
 
@@ -72,6 +76,19 @@ def part_of(sessions: Sessions, start: int, stop: int) -> Sessions:
         sessions.dport[start:stop],
         None if sessions.log is None else sessions.log[start:stop],
     )
+
+
+class _Held(NamedTuple):
+    """Sessions of one batch that are held back, with the first and last of their times."""
+
+    earliest: float
+    latest: float
+    sessions: Sessions
+
+    @classmethod
+    def back(cls, sessions: Sessions) -> _Held:
+        """Some sessions, at least one."""
+        return cls(float(sessions.ts.min()), float(sessions.ts.max()), sessions)
 
 
 class Reorder:
@@ -100,17 +117,17 @@ class Reorder:
         """Event time that all nodes that were live at the last release had left behind."""
         self._clock: dict[str, float] = {}
         self._heard: dict[str, float] = {}
-        self._pending: list[Sessions] = []
+        self._pending: list[_Held] = []
         self._released = -np.inf
 
     def __len__(self) -> int:
         """Sessions held back."""
-        return sum(map(len, self._pending))
+        return sum(len(held.sessions) for held in self._pending)
 
     @property
     def oldest(self) -> float:
         """Event time of the earliest session that is held back; infinity if none is."""
-        return min((float(part.ts.min()) for part in self._pending), default=np.inf)
+        return min((held.earliest for held in self._pending), default=np.inf)
 
     def add(self, node: str, clock: float, sessions: Sessions, now: float) -> None:
         """Take one node's batch; ``clock`` is its network time, ``now`` the worker's own monotonic
@@ -119,7 +136,7 @@ class Reorder:
         self._heard[node] = now
         self._settled = min(self._settled, now + self.settle)
         if len(sessions):
-            self._pending.append(sessions)
+            self._pending.append(_Held.back(sessions))
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> Sessions:
         """:meth:`add` a batch and return what may go on."""
@@ -144,16 +161,25 @@ class Reorder:
         return self._until(np.inf)
 
     def _until(self, limit: float) -> Sessions:
-        if not any(sessions.ts.min() <= limit for sessions in self._pending):
-            return concatenate([])
-        waiting = concatenate(self._pending)
-        places = order(waiting)
+        ready: list[Sessions] = []
+        pending: list[_Held] = []
+        for held in self._pending:
+            if held.earliest > limit:
+                pending.append(held)
+            elif held.latest <= limit:
+                ready.append(held.sessions)
+            else:
+                goes = held.sessions.ts <= limit
+                ready.append(take(held.sessions, np.flatnonzero(goes)))
+                pending.append(_Held.back(take(held.sessions, np.flatnonzero(~goes))))
+        self._pending = pending
+        released = concatenate(ready)
+        if not ready:
+            return released
+        places = order(released)
         # A single sensor's sessions are in order already, and moving them costs most of this.
-        in_order = bool((places[1:] > places[:-1]).all())
-        ordered = waiting if in_order else take(waiting, places)
-        ready = int(np.searchsorted(ordered.ts, limit, side="right"))
-        released = part_of(ordered, 0, ready)
-        self._pending = [part_of(ordered, ready, len(ordered))] if ready < len(ordered) else []
+        if not (places[1:] > places[:-1]).all():
+            released = take(released, places)
         self.late += int(np.count_nonzero(released.ts < self._released))
         self._released = max(self._released, float(released.ts[-1]))
         return released

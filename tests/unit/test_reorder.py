@@ -85,6 +85,29 @@ def test_the_order_is_that_of_the_whole_however_it_was_cut(
     assert reorder.late == 0
 
 
+@given(ROWS, st.lists(st.tuples(st.integers(0, 12), TIMES), max_size=8))
+def test_what_goes_on_is_at_any_time_all_that_every_node_has_passed(
+    table: list[tuple[float, str, str, str]], batches: list[tuple[int, float]]
+) -> None:
+    reorder = Reorder(hold=0.5, silence=10, settle=0)
+    clocks: dict[str, float] = {}
+    held: list[tuple[float, str, str]] = []
+    at = 0
+    for number, (size, clock) in enumerate(batches):
+        batch = table[at : at + size]
+        at += size
+        node = f"node{number % 2}"
+        clocks[node] = clock
+        held += [(ts, host, dst) for ts, host, _, dst in batch]
+        released = rows(reorder.push(node, clock, sessions(batch), now=0))
+        limit = min(clocks.values()) - 0.5
+        assert released == sorted(row for row in held if row[0] <= limit)
+        held = [row for row in held if row[0] > limit]
+        assert len(reorder) == len(held)
+        assert reorder.oldest == min((row[0] for row in held), default=np.inf)
+    assert rows(reorder.flush()) == sorted(held)
+
+
 def test_an_empty_reorder_releases_nothing() -> None:
     assert len(Reorder().flush()) == 0
     assert np.array_equal(Reorder().release(1.0).ts, np.zeros(0))
