@@ -41,8 +41,8 @@ def test_what_an_answer_was_taken_for_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = ["--at", "2026-01-01", "--answers", str(tmp_path / "answers.csv")]
-    for words in (["confirm", "hal-lamp"], ["ignore", "--pool", "as15169"], ["confirm", "10.0.0.9"]):
-        assert main([*words, *answers]) == 0
+    for words in ("confirm hal-lamp", "ignore --pool as15169", "confirm 10.0.0.9"):
+        assert main([*words.split(), *answers]) == 0
     said = [line.partition("csv: ")[2] for line in capsys.readouterr().out.splitlines()]
     assert said == [
         "confirm hostname hal-lamp, from 2026-01-01 on",

@@ -403,8 +403,9 @@ WINDOWS = st.lists(
 
 
 def eventful() -> Policy:
-    """A policy of which one host is labelled as a class, one as what no model knows, one is ignored,
-    and one misbehaves; all of it ends, or is told again, within the windows that follow."""
+    """A policy of which one host is labelled as a class, one as what no model knows, one is
+    ignored, and one misbehaves; all of it ends, or is told again, within the windows that follow.
+    """
     made = policy(replace(SETTINGS, calm=10, reminder=7))
     made.label(0, 0.0, device=6, at=0.0)
     made.label(1, 0.0, device=1, at=0.0)
