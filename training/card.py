@@ -39,8 +39,8 @@ def render(manifest: dict[str, Any]) -> str:
         f"- made {manifest['created']} by nba-broker {manifest['versions']['nba_broker']}, "
         f"feature version {manifest['feature_version']}",
         f"- windows of the last {manifest['window']} sessions of a host, from its "
-        f"{manifest['min_sessions']}th on, every {manifest['early_stride']} sessions until one is full "
-        f"and every {manifest['stride']} then",
+        f"{manifest['min_sessions']}th on, every {manifest['early_stride']} sessions until one is "
+        f"full and every {manifest['stride']} then",
         f"- an LSTM with a state of {training['settings']['hidden']}, "
         f"{training['settings']['stacked']} sessions in a step",
         f"- pools by `{manifest['pool_scheme']}`, {len(manifest['pools'])} of them, named with "
