@@ -291,11 +291,14 @@ class Policy:
         the name until it acts as another."""
         self._given[slot] = self._accepted[slot] = NOTHING
         self._labelled[slot] = 0
+        device = self._device[slot]
+        if device not in (NOTHING, self._name[slot]):
+            self._rename(slot, self._since[slot], device)
         if self._beneath[slot] == IMPOSTOR:
             self._beneath[slot] = IDENTIFIED
         if self._state[slot] != IMPOSTOR:
             return None
-        return self._turn(slot, ts, IDENTIFIED, self._device[slot], "answer")
+        return self._turn(slot, ts, IDENTIFIED, device, "answer")
 
     def confirm(self, slot: int, ts: float, at: float) -> Decision:
         """An analyst says that what the host does at ``at`` is right, whatever was said of it."""

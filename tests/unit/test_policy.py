@@ -339,6 +339,10 @@ def test_a_label_that_is_withdrawn_makes_no_impostor_any_more() -> None:
     assert decision is not None
     assert said([decision]) == [("identified", 1, "answer", 20.0)]
     assert made.unlabel(0, 21.0) is None
+    # What the analyst called it is nothing that it has changed from.
+    (decision,) = feed(made, [LAMP] * 9, start=30.0)
+    assert said([decision]) == [("changed", 0, "change", 33.0)]
+    assert decision.was_device == 1
 
 
 def test_nobody_is_notified_of_an_ignored_host_until_that_is_over() -> None:
