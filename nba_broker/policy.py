@@ -270,10 +270,10 @@ class Policy:
 
         Said of a host that had another name, it is a correction: behaving as before is right. A
         device that the model does not know may be like one of its classes all the same: what it
-        settles on in the first ``settled`` seconds, or first of all, is accepted as well.
+        settles on in the first ``settled`` seconds is accepted as well.
         """
         before = self._device[slot]
-        if not before == self._given[slot] == device:
+        if before != self._given[slot]:
             self._accepted[slot] = NOTHING if before == device else before
         self._given[slot] = device
         self._labelled[slot] = at
@@ -292,8 +292,7 @@ class Policy:
         self._given[slot] = self._accepted[slot] = NOTHING
         self._labelled[slot] = 0
         device = self._device[slot]
-        if device not in (NOTHING, self._name[slot]):
-            self._rename(slot, self._since[slot], device)
+        self._rename(slot, ts, device)  # that it had it for long was the analyst's word
         if self._beneath[slot] == IMPOSTOR:
             self._beneath[slot] = IDENTIFIED
         if self._state[slot] != IMPOSTOR:
@@ -429,9 +428,10 @@ class Policy:
         candidate = looks.candidate
         accepted = self._accepted[slot]
         accepts = (given >= self._classes) & (device == given)
-        accepts &= (accepted == NOTHING) | (ts - self._named[slot] < settings.settled)
+        accepts &= ts - self._named[slot] < settings.settled
+        accepts &= candidate < self._classes
         alike = candidate != NOTHING
-        settles = accepts & alike & (candidate != given) & (candidate != accepted)
+        settles = accepts & alike & (candidate != accepted) & ~misbehaving
         settles &= looks.agreeing >= settings.leave
         candidate = np.where(alike & (accepts | (candidate == accepted)), given, candidate)
         # That it is like nobody says nothing against an analyst's word, and is no news of a host

@@ -45,7 +45,7 @@ def find_scripts() -> Path:
 
 def installed_scripts(zeek: Path) -> Path | None:
     """The package's scripts as ``zkg`` installed them for this Zeek."""
-    site = zeek.parent.parent / "share/zeek/site"
+    site = zeek.resolve().parent.parent / "share/zeek/site"
     # The folder below packages/ has the name of the checkout that was installed; the link beside it
     # is zkg's alias, and always has the package's.
     for name in ("zeek-nba", "packages/zeek-nba"):

@@ -259,15 +259,42 @@ def test_a_host_that_behaves_as_another_than_the_inventory_says_is_an_impostor()
     assert said(feed(made, [LAMP] * 9, start=20.0)) == [("identified", 0, "change", 23.0)]
 
 
-def test_what_the_model_first_takes_a_foreign_device_for_makes_no_impostor_of_it() -> None:
-    made = policy()
+def test_what_the_model_takes_a_foreign_device_for_within_a_day_makes_no_impostor_of_it() -> None:
+    made = policy(replace(SETTINGS, settled=50))
     feed(made, [NEITHER] * 5, known=STRANGE)
     made.label(0, 9.0, device=7, at=9.0)
     assert feed(made, [NEITHER] * 9, start=10.0, known=STRANGE) == []
     assert feed(made, [LAMP] * 20, start=20.0) == []
-    assert said([made.label(0, 40.0, device=7, at=40.0)]) == [("identified", 7, "answer", 40.0)]
-    assert feed(made, [LAMP] * 20, start=41.0) == []
-    assert said(feed(made, [LENS] * 9, start=70.0)) == [("impostor", 1, "change", 73.0)]
+    # Another spelling is no other device.
+    assert said([made.label(0, 40.0, device=8, at=40.0)]) == [("identified", 8, "answer", 40.0)]
+    assert feed(made, [LAMP] * 20, start=100.0) == []
+    assert said(feed(made, [LENS] * 9, start=130.0)) == [("impostor", 1, "change", 133.0)]
+
+
+def test_a_foreign_device_that_was_strange_for_a_day_is_an_impostor_when_it_is_like_a_class() -> (
+    None
+):
+    made = policy(replace(SETTINGS, settled=50))
+    made.label(0, 9.0, device=7, at=9.0)
+    assert feed(made, [NEITHER] * 60, start=10.0, known=STRANGE) == []
+    assert [one[0] for one in said(feed(made, [LENS] * 9, start=80.0))] == ["impostor"]
+
+
+def test_what_a_foreign_device_is_like_while_it_misbehaves_is_not_accepted() -> None:
+    made = policy(replace(SETTINGS, settled=50, calm=10))
+    made.label(0, 0.5, device=7, at=0.5)
+    feed(made, [LAMP] * 9)
+    made.alarm(0, 11.0)
+    feed(made, [LENS] * 5, start=12.0)
+    assert [one[0] for one in said(feed(made, [LAMP] * 9, start=60.0))] == ["identified"]
+
+
+def test_a_label_that_is_withdrawn_makes_no_change_of_what_the_model_says() -> None:
+    made = policy(replace(SETTINGS, settled=50))
+    made.label(0, 0.5, device=7, at=0.5)
+    feed(made, [LAMP] * 90)
+    made.unlabel(0, 100.0)
+    assert [one[0] for one in said(feed(made, [LAMP] * 9, start=101.0))] == ["identified"]
 
 
 def test_a_foreign_device_is_held_to_one_class_when_a_day_has_passed() -> None:
@@ -291,12 +318,13 @@ def test_a_device_that_the_model_knows_is_never_taken_for_another_one_in_silence
 
 
 def test_a_new_model_may_take_a_device_that_none_knows_for_any_class() -> None:
-    made = policy()
+    settings = replace(SETTINGS, settled=25)
+    made = policy(settings)
     feed(made, [NEITHER] * 5, known=STRANGE)
     made.label(0, 9.0, device=2, at=9.0)
     feed(made, [LAMP] * 9, start=10.0)
     number = np.array([NOTHING, 0, 2], np.int16)  # LENS comes first, and LAMP is gone
-    made.use(2, SETTINGS, number, np.full(64, 20.0))
+    made.use(2, settings, number, np.full(64, 20.0))
     assert feed(made, [LAMP] * 20, start=21.0) == []
     assert said(feed(made, [LENS] * 9, start=50.0)) == [("impostor", 1, "change", 53.0)]
 
