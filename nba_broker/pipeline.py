@@ -485,7 +485,7 @@ class Pipeline:
             slot,
             ts,
             table=self.pools.table,
-            kind=self.policy.columns()["device"][slot],
+            kind=self.policy.kinds(slot),
             counted=counted,
             **columns,
         )

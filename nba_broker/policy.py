@@ -43,7 +43,8 @@ class PolicySettings:
     identified, known: the smoothed probability and familiarity from which a class is believed
         (from the model's manifest).
     kept: the smoothed probability down to which a host keeps the name it has, as long as no other
-        reaches ``identified``: a host torn between twins stays the one that it was.
+        reaches ``identified``: a host torn between twins stays the one that it was. One that an
+        analyst named keeps the name whatever another reaches.
     estranged: by how much the familiarity must be below ``known`` before a host loses the name it
         has; 1 is by how much a usual window is above the edge of what the model tolerates.
     weight, known_weight: of the newest window in the smoothed probability and familiarity, once
@@ -56,6 +57,8 @@ class PolicySettings:
         or none, before it has it. Twins part only in the long run; and what an attacker does with a
         host takes its name from it no sooner than its baseline tells of the attack.
     leave: windows in a row before a host is called something else than it was.
+    met: windows that a host must have had before what it is like says anything against an analyst's
+        word; 15 are a first full one of the model's. Twins may differ late.
     settled: seconds for which a host must have had a name before another one means that it has
         changed, and not that the first was a mistake.
     lasting: seconds for which such a host must have looked like another, or like none: a burst of
@@ -74,6 +77,7 @@ class PolicySettings:
     doubt: int = 3
     torn: int = 24
     leave: int = 6
+    met: int = 15
     settled: float = 86_400.0
     lasting: float = 3600.0
     calm: float = 86_400.0
@@ -270,7 +274,7 @@ class Policy:
 
         Said of a host that had another name, it is a correction: behaving as before is right. A
         device that the model does not know may be like one of its classes all the same: what it
-        settles on in the first ``settled`` seconds is accepted as well.
+        settles on in the first ``settled`` seconds, or its first ``torn`` windows, is accepted.
         """
         before = self._device[slot]
         if before != self._given[slot]:
@@ -313,6 +317,21 @@ class Policy:
             state = IDENTIFIED
             self._rename(slot, ts - self.settings.settled, device)
         return self._turn(slot, ts, state, device, "answer")
+
+    def kinds(self, slot: np.ndarray) -> np.ndarray:
+        """The class that each host is taken for, int16 [n], NOTHING for none: what a device that
+        only analysts named may look like, or looks like."""
+        kind = self._device[slot]
+        foreign = np.flatnonzero(kind >= self._classes)
+        if len(foreign):
+            hosts = slot[foreign]
+            best = self._smoothed[hosts].argmax(1)
+            looks = self._smoothed[hosts, best] >= self.settings.identified
+            looks &= self._known[hosts] >= self.settings.known
+            accepted = self._accepted[hosts]
+            ours = (0 <= accepted) & (accepted < self._classes)
+            kind[foreign] = np.where(ours, accepted, np.where(looks, best, NOTHING))
+        return kind
 
     def standing(self, slot: int) -> Decision:
         """What is said of the host now, as a reminder."""
@@ -403,6 +422,11 @@ class Policy:
         keeps &= windows.probability[row, np.where(keeps, device, 0)] >= settings.kept
         candidate = np.where(keeps, device, NOTHING)
         candidate = np.where(windows.probability[row, best] >= settings.identified, best, candidate)
+        given = self._given[slot]
+        class_ = np.where(given < self._classes, given, self._accepted[slot])
+        trusted = (given != NOTHING) & (device == given) & (0 <= class_) & (class_ < self._classes)
+        trusted &= windows.probability[row, np.where(trusted, class_, 0)] >= settings.kept
+        candidate = np.where(trusted, class_, candidate)
         has_name = (candidate != NOTHING) & (candidate == device)
         least = settings.known - np.where(has_name, settings.estranged, 0)
         candidate = np.where(windows.known >= least, candidate, NOTHING)
@@ -428,7 +452,8 @@ class Policy:
         candidate = looks.candidate
         accepted = self._accepted[slot]
         accepts = (given >= self._classes) & (device == given)
-        accepts &= ts - self._named[slot] < settings.settled
+        new = windows.count < settings.torn
+        accepts &= new | (ts - self._named[slot] < settings.settled)
         accepts &= candidate < self._classes
         alike = candidate != NOTHING
         settles = accepts & alike & (candidate != accepted) & ~misbehaving
@@ -449,6 +474,7 @@ class Policy:
         another = (state == LEARNING) | (candidate != device)
         turned = another & (looks.agreeing >= needed)
         turned &= ~renamed | (ts - looks.turning >= settings.lasting)
+        turned &= ~labelled | (candidate == given) | (windows.count >= settings.met)
 
         new_state = np.where(renamed, CHANGED, IDENTIFIED)
         new_state[labelled] = np.where(candidate == given, IDENTIFIED, IMPOSTOR)[labelled]

@@ -59,7 +59,7 @@ def test_a_name_of_ones_own_makes_no_impostor_of_the_shipped_samples_hosts(
     assert [line["state"] for line in lines].count("learning") == 9
     named = [line["device"] for line in lines if line["reason"] == "answer"]
     assert sorted(named) == [f"Mine_{k}" for k in range(9)]
-    assert not [line for line in lines if line["state"] in ("impostor", "changed")]
+    assert not [line for line in lines if line["state"] in ("impostor", "changed", "misbehaving")]
 
 
 def test_a_label_that_is_late_applies_to_what_is_open_at_once(model_folder: ModelFolder) -> None:

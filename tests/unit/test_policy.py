@@ -24,6 +24,7 @@ SETTINGS = PolicySettings(
     doubt=3,
     torn=3,
     leave=3,
+    met=0,
     settled=0,
     lasting=0,
     calm=100,
@@ -315,6 +316,54 @@ def test_a_device_that_the_model_knows_is_never_taken_for_another_one_in_silence
     feed(made, [NEITHER] * 5, known=STRANGE)
     made.label(0, 9.0, device=0, at=9.0)
     assert [one[0] for one in said(feed(made, [LENS] * 9, start=10.0))] == ["impostor"]
+
+
+def test_a_labelled_host_torn_between_twins_keeps_the_name_whatever_the_other_reaches() -> None:
+    torn = [0.35, 0.65]
+    made = policy(replace(SETTINGS, identified=0.6, kept=0.3))
+    assert said(feed(made, [LAMP] * 3 + [torn] * 30))[1:] == [("changed", 1, "change", 9.0)]
+    made = policy(replace(SETTINGS, identified=0.6, kept=0.3))
+    feed(made, [LAMP] * 3)
+    made.label(0, 4.0, device=0, at=4.0)
+    assert feed(made, [torn] * 30, start=5.0) == []
+    assert [one[0] for one in said(feed(made, [LENS] * 9, start=40.0))] == ["impostor"]
+
+
+def test_a_foreign_device_torn_between_twins_keeps_the_name_whatever_the_other_reaches() -> None:
+    torn = [0.35, 0.65]
+    made = policy(replace(SETTINGS, identified=0.6, kept=0.3))
+    feed(made, [LAMP] * 3)
+    made.label(0, 4.0, device=7, at=4.0)
+    assert feed(made, [torn] * 30, start=5.0) == []
+    assert [one[0] for one in said(feed(made, [LENS] * 9, start=40.0))] == ["impostor"]
+
+
+def test_a_host_that_has_only_just_been_met_is_no_impostor_yet() -> None:
+    made = policy(replace(SETTINGS, met=15))
+    made.label(0, 0.5, device=0, at=0.5)
+    assert said(feed(made, [LENS] * 20)) == [("impostor", 1, "change", 15.0)]
+
+
+def test_a_foreign_device_of_few_windows_may_settle_on_a_class_after_a_day() -> None:
+    made = policy(replace(SETTINGS, settled=50, torn=24))
+    made.label(0, 0.5, device=7, at=0.5)
+    assert feed(made, [NEITHER] * 5, known=STRANGE) == []
+    assert feed(made, [LAMP] * 30, start=100.0) == []
+    assert [one[0] for one in said(feed(made, [LENS] * 20, start=200.0))] == ["impostor"]
+
+
+def test_a_device_of_an_analysts_own_name_is_of_the_class_that_it_looks_like() -> None:
+    made = policy()
+    slots = np.arange(4)
+    feed(made, [LAMP] * 9)  # was a lamp before it was named
+    made.label(0, 9.5, device=7, at=9.5)
+    feed(made, [NEITHER] * 9, start=10.0)
+    made.recognise(1, 0.5, device=7, likeness=0.99)
+    feed(made, [LENS] * 9, slot=1)
+    made.label(2, 0.5, device=7, at=0.5)
+    feed(made, [NEITHER] * 9, slot=2)
+    made.label(3, 0.5, device=1, at=0.5)
+    assert made.kinds(slots).tolist() == [0, 1, NOTHING, 1]
 
 
 def test_a_new_model_may_take_a_device_that_none_knows_for_any_class() -> None:
