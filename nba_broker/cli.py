@@ -336,10 +336,14 @@ def triage(arguments: argparse.Namespace, settings: Config) -> int:
             f"triage needs {error.name}: install the extra with pip install 'nba-broker[triage]'"
         ) from error
 
+    if arguments.filter and not arguments.html:
+        raise ConfigError(
+            "--filter: only for --html; the served page has its filters in its address"
+        )
     views = Views(arguments.logs, settings.answers)
     if arguments.html:
-        app.write(views, arguments.html, arguments.filter)
-        print(f"{len(views.store.hosts)} hosts in {arguments.logs} -> {arguments.html}")
+        shown = app.write(views, arguments.html, arguments.filter)
+        print(f"{shown} of {len(views.store.hosts)} hosts in {arguments.logs} -> {arguments.html}")
         return 0
     with contextlib.suppress(KeyboardInterrupt):
         app.serve(views, arguments.listen)

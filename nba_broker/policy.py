@@ -321,7 +321,7 @@ class Policy:
     def kinds(self, slot: np.ndarray) -> np.ndarray:
         """The class that each host is taken for, int16 [n], NOTHING for none: what a device that
         only analysts named may look like, or looks like."""
-        kind = self._device[slot]
+        kind: np.ndarray = self._device[slot]
         foreign = np.flatnonzero(kind >= self._classes)
         if len(foreign):
             hosts = slot[foreign]
@@ -329,7 +329,7 @@ class Policy:
             looks = self._smoothed[hosts, best] >= self.settings.identified
             looks &= self._known[hosts] >= self.settings.known
             accepted = self._accepted[hosts]
-            ours = (0 <= accepted) & (accepted < self._classes)
+            ours = (accepted >= 0) & (accepted < self._classes)
             kind[foreign] = np.where(ours, accepted, np.where(looks, best, NOTHING))
         return kind
 
@@ -424,7 +424,7 @@ class Policy:
         candidate = np.where(windows.probability[row, best] >= settings.identified, best, candidate)
         given = self._given[slot]
         class_ = np.where(given < self._classes, given, self._accepted[slot])
-        trusted = (given != NOTHING) & (device == given) & (0 <= class_) & (class_ < self._classes)
+        trusted = (given != NOTHING) & (device == given) & (class_ >= 0) & (class_ < self._classes)
         trusted &= windows.probability[row, np.where(trusted, class_, 0)] >= settings.kept
         candidate = np.where(trusted, class_, candidate)
         has_name = (candidate != NOTHING) & (candidate == device)

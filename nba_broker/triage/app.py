@@ -6,7 +6,6 @@ import logging
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
@@ -57,7 +56,12 @@ def make(views: Views, listen: str) -> Starlette:
 
     async def static_page(request: Request) -> Response:
         views.poll()
-        page = views.static(_filters(request), _key(request))
+        key = _key(request)
+        try:
+            wanted = Filters() if key else Filters.strict(request.query_params.multi_items())
+        except ValueError as error:
+            return HTMLResponse(views.message(f"No page was made: {error}."), 400)
+        page = views.static(wanted, key)
         name = f"nba-triage-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.html"
         return HTMLResponse(page, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
@@ -156,6 +160,8 @@ def serve(views: Views, listen: str = LISTEN) -> None:
     views.poll()
     LOG.info("%d verdicts of %d hosts in %s", views.store.lines, len(views.store.hosts),
              views.folder)  # fmt: skip
+    if not views.store.hosts:
+        LOG.warning("no verdicts there yet; is that the folder with nba_device.log?")
     settings = uvicorn.Config(
         make(views, name),
         log_config=None,
@@ -169,8 +175,19 @@ def serve(views: Views, listen: str = LISTEN) -> None:
     uvicorn.Server(settings).run(sockets=[bound])
 
 
-def write(views: Views, path: Path, query: str) -> None:
-    """Write the hosts that the filters let through as one page; raises OSError."""
+def write(views: Views, path: Path, query: str) -> int:
+    """Write the hosts that the filters let through as one page, and return their number.
+
+    Raises ConfigError when there is no verdict or the filters mean nothing, and OSError.
+    """
+    query = query.removeprefix("?")
+    try:
+        wanted = Filters.strict(parse_qsl(query, strict_parsing=True) if query else [])
+    except ValueError as error:
+        raise ConfigError(f"--filter: {error}") from None
     views.poll()
-    page = views.static(replace(Filters.parse(parse_qsl(query)), page=1))
-    path.write_text(page, encoding="utf-8")
+    if not views.store.hosts:
+        raise ConfigError(f"{views.folder}: no verdicts, so no page; give the folder with "
+                          "nba_device.log, current or rotated")  # fmt: skip
+    path.write_text(views.static(wanted), encoding="utf-8")
+    return len(views.shown(wanted))

@@ -15,6 +15,9 @@ from nba_broker.triage.judge import Judged
 PAGE = 50
 """Hosts on a page."""
 
+NAMES = ("state", "device", "category", "vendor", "q", "since", "view", "page")
+"""What an address may say."""
+
 VIEWS = ("all", "attention", "inventory")
 _AGO = re.compile(r"(\d{1,5})\s*(m|h|d|w)")
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -54,6 +57,20 @@ class Filters:
             view=view if view in VIEWS else "all",
             page=int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 else 1,
         )
+
+    @classmethod
+    def strict(cls, query: Sequence[tuple[str, str]]) -> Filters:
+        """As :meth:`parse`, but raises ValueError at what means nothing: nobody looks at what is
+        let through before it is sent on."""
+        made = cls.parse(query)
+        wrong = sorted({name for name, _ in query} - set(NAMES))
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is none of {', '.join(NAMES)}")
+        for name, values in (("state", STATES), ("view", VIEWS)):
+            for value in sorted({value for one, value in query if one == name} - set(values)):
+                raise ValueError(f"{name} {value!r} is none of {', '.join(values)}")
+        made.begin(0.0)
+        return made
 
     def query(self, **changes: object) -> str:
         """These filters, with changes, as the part of an address behind ``?``."""

@@ -9,7 +9,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,7 @@ class Views:
             found = [host for host in [self.store.hosts.get(key)] if host]
             passed = shown = self._judged(found)
         else:
+            wanted = replace(wanted, page=1)  # all are on this one
             passed, shown = self._hosts(wanted)
         urgent = [one for one in shown if one.attention] if len(shown) > DETAILED else shown
         style = (FOLDER / "static" / "style.css").read_text(encoding="utf-8")
@@ -176,6 +177,10 @@ class Views:
 
     def _judged(self, hosts: Sequence[Host]) -> list[Judged]:
         return judge(hosts, self.answers, self.store.newest)
+
+    def shown(self, wanted: Filters) -> list[Judged]:
+        """The hosts that the filters let through."""
+        return self._hosts(wanted)[1]
 
     def _hosts(self, wanted: Filters) -> tuple[list[Judged], list[Judged]]:
         """The hosts that pass the filters, and of them those of the wanted states and view."""

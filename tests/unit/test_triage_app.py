@@ -429,6 +429,42 @@ def test_a_static_page_needs_nothing_else_and_changes_nothing(logs: Path, tmp_pa
     assert shown(page.read_text()) == ["10.0.0.2"]
 
 
+def test_the_hosts_that_a_static_page_shows_are_counted(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["triage", str(logs), "--html", str(tmp_path / "page.html"), "--filter"]
+    for query, number in (("?category=camera&page=9", 3), ("device=", 5), ("q=no+such", 0)):
+        assert cli.main([*command, query]) == 0
+        assert capsys.readouterr().out.startswith(f"{number} of 5 hosts in ")
+        assert len(shown((tmp_path / "page.html").read_text())) == number
+
+
+@pytest.mark.parametrize(
+    "query", ["state=bogus", "bogus=1", "since=soon", "view=none", "camera", "id=10.0.0.2"]
+)
+def test_a_filter_that_means_nothing_makes_no_page_of_all_hosts(
+    logs: Path, tmp_path: Path, query: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    assert cli.main(["triage", str(logs), "--html", str(page), "--filter", query]) == 1
+    error = capsys.readouterr().err
+    assert "--filter: " in error
+    assert error.count("\n") == 1
+    assert not page.exists()
+    if "=" in query and "id=" not in query:
+        answer = client(logs).get(f"/page.html?{query}")
+        assert answer.status_code == 400
+        assert "10.0.0" not in answer.text
+
+
+def test_a_folder_without_verdicts_makes_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["triage", str(tmp_path), "--html", str(tmp_path / "page.html")]) == 1
+    assert "give the folder with nba_device.log" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
+
+
 def test_a_static_page_is_saved_under_a_name(logs: Path) -> None:
     answer = client(logs).get(f"/page.html?id={MAC.format(2)}")
     assert answer.headers["content-disposition"].startswith('attachment; filename="nba-triage-')
@@ -440,8 +476,9 @@ def test_wrong_use_is_one_clear_line(
 ) -> None:
     assert cli.main(["triage", str(tmp_path / "none")]) == 1
     assert "no such folder" in capsys.readouterr().err
-    assert cli.main(["triage", str(logs), "--listen", "nowhere"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    for wrong in (["--listen", "nowhere"], ["--filter", "state=unknown"]):
+        assert cli.main(["triage", str(logs), *wrong]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:
