@@ -18,11 +18,15 @@ from typing import TextIO
 from nba_broker.addresses import canonical
 from nba_broker.errors import AnswersError
 from nba_broker.messages import END_OF_TIME
-from nba_broker.pools import Network
+from nba_broker.pools import Network, of_database
 
 ACTIONS = ("label", "confirm", "ignore")
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+# As Windows and as switches print it.
+_MAC_ELSEWHERE = re.compile(r"[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}")
+_ASN = re.compile(r"as:?([0-9]{1,10})(/[a-z]{2})?", re.IGNORECASE)
+_COUNTRY = re.compile(r"cc:[a-z]{2}")
 # What can only be meant as an address: a typing error must not become a hostname.
 _ADDRESS_LIKE = re.compile(r"[0-9.]+|.*[:/].*")
 # A name has to fit into a log line's 256 bytes, "=0.12" included.
@@ -121,6 +125,19 @@ def answer(row: Mapping[str, str], place: str) -> Answer:
         raise AnswersError(f"{place}: {error}") from None
 
 
+def misspelt(device: str, known: Iterable[str]) -> str:
+    """The known name that this one differs from in case or punctuation alone; "" if there is none,
+    or if it is known itself."""
+    names = list(known)
+    if device in names:
+        return ""
+    return next((name for name in names if _letters(name) == _letters(device)), "")
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
 def append(path: Path, row: Answer) -> None:
     """Add a row as a whole, also while others do; makes the file where there is none.
 
@@ -149,6 +166,8 @@ def append(path: Path, row: Answer) -> None:
             stream.write(text.getvalue())
             stream.flush()
             os.fsync(stream.fileno())
+    except FileNotFoundError as error:
+        raise AnswersError(f"{path}: there is no folder {path.parent} to write it in") from error
     except OSError as error:
         raise AnswersError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -211,14 +230,13 @@ def _answer(row: dict[str, str]) -> Answer:
         raise ValueError("confirm needs a time: what the host does then is right")
     if expires <= at:
         raise ValueError("expires is not after at")
-    network = _network(pool)
     return Answer(
         at=at,
         host=host,
         action=action,
         device=device,
         category=category,
-        pool=pool if network is None else _printed(network),
+        pool=_pool(pool),
         reason=row.get("reason", ""),
         expires=expires,
     )
@@ -240,13 +258,35 @@ def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:
 def _host(text: str) -> str:
     """A host as :class:`Answer` has it; raises ValueError."""
     text = text.lower()
+    if _MAC_ELSEWHERE.fullmatch(text):
+        digits = re.sub("[-.]", "", text)
+        text = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+    if _MAC.fullmatch(text) and (int(text[:2], 16) & 1 or not text.strip("0:")):
+        raise ValueError(f"host {text!r} is the MAC of no single host")
     if not text or _MAC.fullmatch(text):
         return text
     network = _network(text)
     if network is not None:
+        address = network.network_address
+        if address.is_multicast or (address.is_unspecified and network.prefixlen in (0, 32, 128)):
+            raise ValueError(f"host {text!r} means no host, or every one")
         return _printed(network)
     if _ADDRESS_LIKE.fullmatch(text):
         raise ValueError(f"host {text!r} is no MAC, address, network or hostname")
+    return text
+
+
+def _pool(text: str) -> str:
+    """A pool as :class:`Answer` has it; raises ValueError."""
+    network = _network(text)
+    if network is not None:
+        if not network.prefixlen:
+            raise ValueError(f"pool {text!r} is every destination; ignore the host instead")
+        return _printed(network)
+    if asn := _ASN.fullmatch(text):
+        return f"as:{int(asn[1])}{(asn[2] or '').lower()}"
+    if of_database(text) and not _COUNTRY.fullmatch(text):
+        raise ValueError(f"pool {text!r} is neither as:NUMBER nor cc:COUNTRY, as cc:de")
     return text
 
 

@@ -33,13 +33,13 @@ from nba_broker import (
     zeek_process,
 )
 from nba_broker.config import Config
-from nba_broker.errors import ConfigError, NBAError, SnapshotError, ZeekError
+from nba_broker.errors import ConfigError, ModelError, NBAError, SnapshotError, ZeekError
 from nba_broker.link import Link, Position
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
 from nba_broker.pools import Database, Pools
 from nba_broker.reorder import Reorder
-from nba_broker.scorer import Scorer
+from nba_broker.scorer import Manifest, Scorer
 from nba_broker.shadow import Shadow, fits
 from nba_broker.worker import Worker, worker_name
 
@@ -317,6 +317,10 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
             if mac := identity.mac(slot):
                 LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)
                 answer = dataclasses.replace(answer, host=mac)
+    with contextlib.suppress(ModelError):  # which need not be where answers are written
+        classes = [one.device for one in Manifest.load(settings.model).classes]
+        if known := answers.misspelt(answer.device, classes):
+            LOG.warning("the model's class is spelt %s; %s is another name", known, answer.device)
     answers.append(settings.answers, answer)
     # A hostname and a pool may be any word, a typing error too: say what it was taken for.
     host = f"hostname {answer.host}" if answer.hostname else answer.host

@@ -9,6 +9,7 @@ its row is gone: no row with that time, host and device is left, nor one that sa
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from nba_broker.answers import Answer, print_time
+from nba_broker.answers import Answer, misspelt, print_time
 from nba_broker.identity import Identity
 from nba_broker.policy import IDENTIFIED, NOTHING, UNKNOWN, Decision, Policy, taught
 from nba_broker.pools import Network, Pools, in_networks
@@ -25,6 +26,8 @@ from nba_broker.scorer import Class
 from nba_broker.sequences import Sequences, Windows
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import Surprise
+
+LOG = logging.getLogger("nba_broker")
 
 TAUGHT = 16
 """Sessions from which a host may be a prototype; it is one anew when its window is full."""
@@ -74,6 +77,7 @@ class Inventory:
         self._by_network: list[tuple[Network, Answer]] = []
         self._met: dict[int, set[tuple[str, str, str]]] = defaultdict(set)
         self._quiet: dict[Answer, set[int]] = {}  # hosts for which a pool is ignored
+        self._told: set[str] = set()  # names that seem to mean others
 
     def __len__(self) -> int:
         """Answers that there are."""
@@ -129,6 +133,7 @@ class Inventory:
         event time. Returns what that says of hosts."""
         self._answers = tuple(answers)
         self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
+        self._tell_misspelt()
         slots = cache(self._slots)  # a wide answer is asked for again for each of its hosts
         self._index(slots)
         said = self._withdraw_labels(slots)
@@ -223,6 +228,15 @@ class Inventory:
                 why = f"like {self._name(slot)}, which an analyst named: {how[other]:.2f}"
                 said += self._said(number, decision, ts, (why,))
         return said
+
+    def _tell_misspelt(self) -> None:
+        """Warn, once each, of names that seem to mean a class of the model, and do not."""
+        classes = [one.device for one in self.devices[: self._classes]]
+        names = {answer.device for answer in self._answers if answer.device} - self._told
+        self._told |= names
+        for name in sorted(names):
+            if known := misspelt(name, classes):
+                LOG.warning("answers name a device %s; the model's class is spelt %s", name, known)
 
     def muted(self, windows: Windows, attention: np.ndarray, ts: np.ndarray) -> np.ndarray | None:
         """Whether most of what the model looked at (attention [B, N]) in each of B windows, decided

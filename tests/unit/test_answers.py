@@ -55,10 +55,44 @@ def test_a_host_is_a_mac_an_address_a_network_or_a_hostname() -> None:
     assert kinds["bob's-phone"].hostname == "bob's-phone"
 
 
+def test_a_mac_may_be_written_as_windows_or_a_switch_does() -> None:
+    for host in ("50-C7-BF-EB-EC-C4", "50c7.bfeb.ecc4"):
+        answer = answers.answer({"at": "", "host": host, "action": "ignore"}, "here")
+        assert answer.mac == "50:c7:bf:eb:ec:c4"
+
+
+def test_a_pool_may_be_written_as_analysts_write_an_autonomous_system() -> None:
+    for pool, meant in (
+        ("AS15169", "as:15169"),
+        ("as:15169/US", "as:15169/us"),
+        ("as:0015169", "as:15169"),
+        ("cc:de", "cc:de"),
+        ("gw", "gw"),
+        ("Head office", "Head office"),
+    ):
+        answer = answers.answer({"at": "", "host": "", "action": "ignore", "pool": pool}, "here")
+        assert answer.pool == meant
+
+
+def test_a_name_that_differs_from_a_known_one_only_in_its_spelling_is_found() -> None:
+    classes = ["tp-link_LightBulb", "Wemo_SmartPlug", "wemo_smartplug"]
+    assert answers.misspelt("TP-Link lightbulb", classes) == "tp-link_LightBulb"
+    assert answers.misspelt("wemo_smartplug", classes) == ""
+    assert answers.misspelt("Hall_Plug", classes) == ""
+
+
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
         ("2026-01-01,192.168.1,confirm,,,,,", "no MAC, address, network or hostname"),
+        ("2026-01-01,ff:ff:ff:ff:ff:ff,confirm,,,,,", "MAC of no single host"),
+        ("2026-01-01,00-00-00-00-00-00,confirm,,,,,", "MAC of no single host"),
+        ("2026-01-01,0.0.0.0/0,ignore,,,,,", "no host, or every one"),
+        ("2026-01-01,::/0,ignore,,,,,", "no host, or every one"),
+        ("2026-01-01,224.0.0.251,ignore,,,,,", "no host, or every one"),
+        ("2026-01-01,,ignore,,,0.0.0.0/0,,", "every destination"),
+        ("2026-01-01,,ignore,,,as:abc,,", "neither as:NUMBER nor cc:COUNTRY"),
+        ("2026-01-01,,ignore,,,cc:Germany,,", "neither as:NUMBER nor cc:COUNTRY"),
         ("2026-01-01,10.0.0.1/8,ignore,,,,,", "no MAC, address, network or hostname"),
         ("2026-01-01,02:4e:42:41:01,confirm,,,,,", "no MAC, address, network or hostname"),
         ("yesterday,h,confirm,,,,,", "neither a date nor an epoch"),

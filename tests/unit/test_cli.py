@@ -41,12 +41,12 @@ def test_what_an_answer_was_taken_for_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = ["--at", "2026-01-01", "--answers", str(tmp_path / "answers.csv")]
-    for words in ("confirm hal-lamp", "ignore --pool as15169", "confirm 10.0.0.9"):
+    for words in ("confirm hal-lamp", "ignore --pool lam", "confirm 10.0.0.9"):
         assert main([*words.split(), *answers]) == 0
     said = [line.partition("csv: ")[2] for line in capsys.readouterr().out.splitlines()]
     assert said == [
         "confirm hostname hal-lamp, from 2026-01-01 on",
-        "ignore pool as15169, from 2026-01-01 on",
+        "ignore pool lam, from 2026-01-01 on",
         "confirm 10.0.0.9, from 2026-01-01 on",
     ]
 
@@ -65,11 +65,25 @@ def test_answers_that_come_too_late_for_an_archive_are_told(
     assert "1 of 2 answers are later than the archive's last session" in caplog.text
 
 
+def test_a_class_that_is_spelt_another_way_is_told_where_it_is_written_and_where_it_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "answers.csv"
+    words = ["label", "02:4e:42:41:01:01", "ring doorbell", "--at", "2026-01-05T12"]
+    assert main([*words, "--answers", str(path)]) == 0
+    assert "the model's class is spelt Ring_Doorbell" in caplog.text
+    caplog.clear()
+    score = ["score", str(ROOT / "models/sample"), "--answers", str(path), "--out", str(tmp_path)]
+    assert main(score) == 0
+    assert caplog.text.count("the model's class is spelt Ring_Doorbell") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (["label", "192.168.1", "Camera"], "label: host '192.168.1' is no MAC"),
         (["ignore"], "ignore: no host"),
+        (["ignore", "--pool", "as:abc"], "ignore: pool 'as:abc' is neither as:NUMBER"),
         (["confirm", "h", "--at", "soon"], "confirm: at 'soon' is neither a date nor an epoch"),
     ],
 )
@@ -87,6 +101,8 @@ def test_an_answer_that_goes_nowhere_is_one_clear_error(
 ) -> None:
     assert main(["confirm", "h"]) == 1
     assert "--answers F.csv" in capsys.readouterr().err
+    assert main(["confirm", "h", "--answers", "/no/such/folder/a.csv"]) == 1
+    assert "there is no folder /no/such/folder" in capsys.readouterr().err
 
 
 @pytest.fixture
