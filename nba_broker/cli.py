@@ -32,6 +32,7 @@ from nba_broker import (
     zeek_log,
     zeek_process,
 )
+from nba_broker.captures import is_cut_off
 from nba_broker.config import Config
 from nba_broker.errors import ConfigError, ModelError, NBAError, SnapshotError, ZeekError
 from nba_broker.link import Link, Position
@@ -175,7 +176,7 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
         for batch in archive.batches():
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
-    if pipeline.inventory.waiting:
+    if pipeline.inventory.waiting and report.sessions:
         LOG.warning(
             "%d of %d answers are later than the archive's last session and changed nothing; their "
             "at says from when on they hold",
@@ -185,7 +186,8 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
     print(device_log.table(zeek_log.rows(out / "nba_device.log")))
     unknown = pipeline.unknown_hosts()
     if unknown.kinds:
-        print(f"\n{unknown.hosts} unknown hosts, by what they do:", *unknown.kinds, sep="\n  ")
+        hosts = "host" if unknown.hosts == 1 else "hosts"
+        print(f"\n{unknown.hosts} unknown {hosts}, by what they do:", *unknown.kinds, sep="\n  ")
     print(
         f"\n{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
         f"({report.not_hosts} of no host, {report.skipped} rows skipped) -> {out}/nba_device.log"
@@ -203,6 +205,8 @@ def pcap(arguments: argparse.Namespace, settings: Config) -> int:
         zeek_process.uncompressed(arguments.file) as capture,
         tempfile.TemporaryDirectory(prefix=".zeek-", dir=out) as folder,
     ):
+        if is_cut_off(capture):
+            LOG.warning("%s ends in the middle of a packet: what followed is missing", capture)
         asyncio.run(_pcap(capture, Path(folder), settings))
         log.unlink(missing_ok=True)
         for written in sorted(Path(folder).glob("*.log")):

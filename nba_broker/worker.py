@@ -431,8 +431,9 @@ class Worker:
                     account.skipped - skipped,
                     "no worker was there"
                     if rejoined
-                    else f"this worker does not keep up ({self.queue} messages wait, {self.lag:.1f}"
-                    " s behind); see the capacity planning in docs/operations.md",
+                    else f"more came than this worker took ({self.queue} messages wait now, "
+                    f"{self.lag:.1f} s behind); if it goes on, see the capacity planning in "
+                    "docs/operations.md",
                 )
 
     async def _save_regularly(self) -> None:
