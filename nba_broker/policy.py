@@ -276,12 +276,13 @@ class Policy:
         device that the model does not know may be like one of its classes all the same: what it
         settles on in the first ``settled`` seconds, or its first ``torn`` windows, is accepted.
         """
-        before = self._device[slot]
-        if before != self._given[slot]:
+        before, given = self._device[slot], self._given[slot]
+        if before != given:
             self._accepted[slot] = NOTHING if before == device else before
         self._given[slot] = device
         self._labelled[slot] = at
-        self._rename(slot, ts, device)
+        if not before == given == device:
+            self._rename(slot, ts, device)
         return self._turn(slot, ts, IDENTIFIED, device, "answer")
 
     def recognise(self, slot: int, ts: float, device: int, likeness: float) -> Decision:

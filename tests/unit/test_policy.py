@@ -352,6 +352,14 @@ def test_a_foreign_device_of_few_windows_may_settle_on_a_class_after_a_day() -> 
     assert [one[0] for one in said(feed(made, [LENS] * 20, start=200.0))] == ["impostor"]
 
 
+def test_a_label_that_is_given_again_gives_no_more_time_to_settle_on_a_class() -> None:
+    made = policy(replace(SETTINGS, settled=50))
+    made.label(0, 0.5, device=7, at=0.5)
+    feed(made, [LAMP] * 20)
+    made.label(0, 60.0, device=7, at=60.0)
+    assert [one[0] for one in said(feed(made, [LENS] * 9, start=61.0))] == ["impostor"]
+
+
 def test_a_device_of_an_analysts_own_name_is_of_the_class_that_it_looks_like() -> None:
     made = policy()
     slots = np.arange(4)
