@@ -119,6 +119,8 @@ def _bands(verdicts: Sequence[Verdict], end: float, x: object) -> list[Band]:
 def _ticks(begin: float, end: float) -> list[tuple[float, str]]:
     step = next((step for step in _STEPS if (end - begin) / step <= _TICKS), _STEPS[-1])
     form = "%m-%d" if step >= 86400 else "%m-%d %H:%M"
+    years = {datetime.fromtimestamp(ts, UTC).year for ts in (begin, end)}
+    form = form if len(years) == 1 else f"%Y-{form}"
     first = math.ceil(begin / step) * step
     times = [first + step * number for number in range(int((end - first) // step) + 1)]
     return [(ts, datetime.fromtimestamp(ts, UTC).strftime(form)) for ts in times[: 4 * _TICKS]]

@@ -541,3 +541,11 @@ def test_everything_of_a_timeline_lies_within_it(times: list[tuple[float, float]
         assert timeline.LEFT <= x <= timeline.WIDTH
     assert all(0 < mark.y < picture.height for mark in picture.marks)
     assert len(picture.ticks) < 40
+
+
+def test_a_timeline_over_the_turn_of_a_year_says_of_which_year_a_day_is() -> None:
+    lines = [verdict(1, ts=1.767e9, first_seen=1.767e9, state="unknown")]  # 2025-12-29
+    for until, form in ((1.76714e9, r"\d\d-\d\d \d\d:00"), (1.7678e9, r"202[56]-\d\d-\d\d")):
+        ticks = [text for _, text in timeline.lay_out(lines, [], until).ticks]
+        assert ticks
+        assert all(re.fullmatch(form, text) for text in ticks)
