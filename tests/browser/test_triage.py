@@ -12,7 +12,7 @@ from benchmarks import verdicts
 from benchmarks.page import served
 from nba_broker import answers
 from tests.unit.test_triage_app import SCRIPT, hostile
-from tests.unit.test_triage_store import MAC
+from tests.unit.test_triage_store import MAC, verdict, written
 
 PATIENCE = 120_000  # milliseconds; a busy machine is no failure
 
@@ -113,6 +113,19 @@ def test_no_window_is_too_narrow_and_dark_is_dark(
         darkness = sum(map(int, colour[4:-1].split(","))) < 3 * 128
         assert (wide, darkness) == (False, scheme == "dark"), path
     context.close()
+
+
+def test_a_name_of_any_length_makes_no_page_wider(page: Any, tmp_path: Path) -> None:
+    long = "x" * 5000
+    texts = ("hostname", "vendor", "previous", "device", "category", "model", "worker")
+    lines = verdict(1, state="changed", evidence=(long,), alternatives=(f"{long}=0.05",),
+                    **dict.fromkeys(texts, long))  # fmt: skip
+    written(tmp_path / "nba_device.log", lines)
+    with served(tmp_path, "--answers", tmp_path / "answers.csv") as address:
+        for path in ("", f"host?id={MAC.format(1)}"):
+            page.goto(address + path)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    assert page.locator("table.history").evaluate("table => table.scrollWidth") < 2000
 
 
 def test_markup_in_names_is_shown_as_the_text_that_it_is(page: Any, tmp_path: Path) -> None:
