@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from nba_broker import zeek_log
+from nba_broker import answers, zeek_log
 from nba_broker.answers import parse_time
 from nba_broker.device_log import COLUMNS
+from nba_broker.errors import AnswersError
 from nba_broker.messages import END_OF_TIME, STATES, Verdict
 from nba_broker.policy import ALARMING
 from nba_broker.triage.files import File, Follower
@@ -133,6 +134,25 @@ class Store:
         errors = [f"{path}: {why}" for path, why in sorted(self._follower.errors.items())]
         more = len(errors) - _UNKNOWN_FILES
         return errors[:_UNKNOWN_FILES] + ([f"{more} more files"] if more > 0 else [])
+
+    def find(self, text: str) -> Host | None:
+        """The host that is meant by its key, its MAC as others print it, or an address that it
+        was the last to have."""
+        if text in self.hosts:
+            return self.hosts[text]
+        try:
+            name = answers.answer({"action": "ignore", "host": text}, "id").host
+        except AnswersError:
+            return None
+        return self.hosts.get(name) or self._last_at(name)
+
+    def _last_at(self, address: str) -> Host | None:
+        def had(host: Host) -> float:
+            times = (verdict.ts for verdict in host.verdicts() if verdict.host == address)
+            return max(times, default=0.0)
+
+        hosts = {host for (one, _), host in self._mac_of.items() if one == address}
+        return max(hosts, key=had, default=None)
 
     def poll(self) -> None:
         """Read what is new."""

@@ -125,7 +125,7 @@ class Views:
 
     def host(self, key: str, wanted: Filters, **more: Any) -> str | None:
         """A host's page, or None if there is no such host; ``more`` as the template has it."""
-        host = self.store.hosts.get(key)
+        host = self.store.find(key)
         if host is None:
             return None
         _, shown = self._hosts(wanted)
@@ -149,8 +149,8 @@ class Views:
     def static(self, wanted: Filters, key: str = "") -> str:
         """One page that needs nothing else: the hosts that the filters, or ``key``, let through."""
         if key:
-            found = [host for host in [self.store.hosts.get(key)] if host]
-            passed = shown = self._judged(found)
+            host = self.store.find(key)
+            passed = shown = self._judged([host] if host else [])
         else:
             wanted = replace(wanted, page=1)  # all are on this one
             passed, shown = self._hosts(wanted)
