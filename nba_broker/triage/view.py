@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 import shlex
 import time
@@ -18,6 +19,7 @@ from urllib.parse import quote
 import jinja2
 
 from nba_broker import __version__
+from nba_broker.answers import print_time
 from nba_broker.errors import ConfigError
 from nba_broker.messages import STATES, Verdict
 from nba_broker.triage import evidence, filters, health, timeline
@@ -237,14 +239,21 @@ class Views:
             "addresses": sorted(addresses.items(), key=lambda item: -item[1][1]),
             "nearest": nearest,
             "evidence": now,
-            "pivot": shlex.join(["zgrep", "-h", *(x for uid in uids for x in ("-e", uid))])
-            if uids
-            else "",
+            "pivot": self._pivot(uids) if uids else "",
+            # Not the verdict's own time: what is answered at that is answered before it.
+            "begin": print_time(math.floor(latest.ts) + 1),
             "picture": timeline.lay_out(verdicts, sessions, self.store.newest),
             "said": self.answers.about(latest)[::-1],
             "said_of_all": [answer for answer in self.answers.about_all() if answer.pool in pools],
             "pools": sorted(pools),
         }
+
+    def _pivot(self, uids: Sequence[str]) -> str:
+        """A command that finds sessions in all conn logs, from wherever it is given."""
+        # Links are followed, as zeekctl's logs/current is one.
+        find = ["find", "-L", str(self.folder.absolute()), "-type", "f", "-name", "conn*"]
+        grep = ["zgrep", "-h", *(x for uid in uids for x in ("-e", uid))]
+        return shlex.join([*find, "-exec", *grep, "{}", "+"])
 
     def _month(self) -> str:
         """The day in thirty days, as a form has it."""

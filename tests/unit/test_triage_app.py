@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import re
 import subprocess
@@ -144,7 +145,31 @@ def test_a_host_has_identity_history_timeline_classes_and_uids(logs: Path) -> No
     for text in (MAC.format(3), "Maker Inc.", "host-3", "10.0.0.3", "Lamp", "C1", "as:2 Two"):
         assert text in page
     assert page.count('class="surprise"') == 2  # a mark and the legend's
-    assert "zgrep -h -e C1 -e C2 conn*.log*" in page
+
+
+def test_the_proposed_command_finds_the_uids_in_all_conn_logs_from_anywhere(tmp_path: Path) -> None:
+    logs = tmp_path / "Zeek's logs"
+    written(logs / "nba_device.log", verdict(1))
+    (logs / "2026-01-01").mkdir()
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    (logs / "current").symlink_to(spool)
+    rotated = logs / "2026-01-01" / "conn.00:00:00-01:00:00.log.gz"
+    rotated.write_bytes(gzip.compress(b"1\tC1\n2\tC3\n"))
+    (spool / "conn.log").write_text("3\tC2\n")
+    (command,) = re.findall(r'<code class="line">([^<]*)</code>', opened(client(logs), 1))
+    done = subprocess.run(html.unescape(command), shell=True, cwd="/", capture_output=True)
+    assert sorted(done.stdout.splitlines()) == [b"1\tC1", b"3\tC2"]
+    assert done.stderr == b""
+
+
+def test_a_host_is_asked_for_by_its_mac_in_any_notation_or_by_its_address(logs: Path) -> None:
+    browser = client(logs)
+    for text in ("02-00-00-00-00-03", MAC.format(3).upper(), "10.0.0.3"):
+        answer = browser.get("/host", params={"id": text})
+        assert answer.status_code == 200
+        assert form(answer.text, "label")["id"] == MAC.format(3)
+        assert shown(browser.get("/page.html", params={"id": text}).text) == ["10.0.0.3"]
 
 
 def test_a_host_leads_to_the_one_before_and_after_in_the_list(logs: Path) -> None:
