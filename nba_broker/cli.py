@@ -352,7 +352,9 @@ def triage(arguments: argparse.Namespace, settings: Config) -> int:
     if arguments.html:
         shown = app.write(views, arguments.html, arguments.filter)
         print(f"{shown} of {len(views.store.hosts)} hosts in {arguments.logs} -> {arguments.html}")
-        return 0
+        for line in views.store.errors:
+            print(f"nba-broker: {line}", file=sys.stderr)
+        return 1 if views.store.errors else 0
     with contextlib.suppress(KeyboardInterrupt):
         app.serve(views, arguments.listen)
     return 0

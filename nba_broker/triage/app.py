@@ -160,7 +160,9 @@ def serve(views: Views, listen: str = LISTEN) -> None:
     views.poll()
     LOG.info("%d verdicts of %d hosts in %s", views.store.lines, len(views.store.hosts),
              views.folder)  # fmt: skip
-    if not views.store.hosts:
+    for line in views.store.errors:
+        LOG.warning("%s", line)
+    if not (views.store.hosts or views.store.errors):
         LOG.warning("no verdicts there yet; is that the folder with nba_device.log?")
     settings = uvicorn.Config(
         make(views, name),
@@ -178,7 +180,8 @@ def serve(views: Views, listen: str = LISTEN) -> None:
 def write(views: Views, path: Path, query: str) -> int:
     """Write the hosts that the filters let through as one page, and return their number.
 
-    Raises ConfigError when there is no verdict or the filters mean nothing, and OSError.
+    Raises ConfigError when there is no verdict or the filters mean nothing, and OSError. A page
+    of logs that could not be read is written: it says so.
     """
     query = query.removeprefix("?")
     try:
@@ -186,7 +189,7 @@ def write(views: Views, path: Path, query: str) -> int:
     except ValueError as error:
         raise ConfigError(f"--filter: {error}") from None
     views.poll()
-    if not views.store.hosts:
+    if not (views.store.hosts or views.store.errors):
         raise ConfigError(f"{views.folder}: no verdicts, so no page; give the folder with "
                           "nba_device.log, current or rotated")  # fmt: skip
     path.write_text(views.static(wanted), encoding="utf-8")

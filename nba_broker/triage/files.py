@@ -68,10 +68,13 @@ class Finder:
         self._top = top
         self._name = re.compile(rf"{log}(?:[._-].*)?\.(?:log|json)(?:\.\d+)?(?:\.gz)?")
         self._folders: dict[str, _Folder] = {}
+        self.errors: dict[Path, str] = {}
+        """Why a folder, or what is in it, could not be looked at the last time."""
 
     def files(self) -> list[File]:
         """The files there are, the last changed first; a file of two names is one."""
         found: dict[tuple[int, int], File] = {}
+        self.errors = {}
         waiting, seen = [str(self._top)], set()
         while waiting:
             path = waiting.pop()
@@ -82,13 +85,17 @@ class Finder:
                     continue
                 seen.add(key)
                 folder = self._listed(path, status.st_mtime_ns)
-            except OSError:
+            except OSError as error:
+                self.errors[Path(path)] = why(error)
                 continue
             waiting += folder.folders
             for name in folder.files:
                 try:
                     status = os.stat(name)
-                except OSError:
+                except FileNotFoundError:  # rotated meanwhile
+                    continue
+                except OSError as error:
+                    self.errors[Path(name)] = why(error)
                     continue
                 key = (status.st_dev, status.st_ino)
                 found[key] = File(Path(name), key, status.st_size, status.st_mtime_ns)
@@ -98,14 +105,29 @@ class Finder:
         known = self._folders.get(path)
         if known and known.changed == changed and known.looked - changed / 1e9 > _UNSETTLED:
             return known
-        folder = self._folders[path] = _Folder(changed, time.time())
+        folder = _Folder(changed, time.time())
         with os.scandir(path) as entries:
             for entry in entries:
-                if entry.is_dir():
+                if _may_be_folder(entry):
                     folder.folders.append(entry.path)
                 elif self._name.fullmatch(entry.name):
                     folder.files.append(entry.path)
+        self._folders[path] = folder
         return folder
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to where nobody may look, as logs/current can be: to be told of
+        return True
+
+
+def why(error: ArchiveError | OSError) -> str:
+    """What stopped the reading, and what to do about it where that is known."""
+    if isinstance(error, PermissionError):
+        return "permission denied; whoever runs nba-broker triage must be allowed to read it"
+    return str(getattr(error, "strerror", None) or error)
 
 
 class Follower:
@@ -114,17 +136,24 @@ class Follower:
     def __init__(self, top: Path, log: str) -> None:
         self._finder = Finder(top, log)
         self._places: dict[tuple[int, int], _Place] = {}
-        self.errors: dict[Path, str] = {}
-        """Why a file could not be read, or not to its end."""
+        self._errors: dict[Path, str] = {}
+        self.found = 0
+        """Files that there are."""
+
+    @property
+    def errors(self) -> dict[Path, str]:
+        """Why a file or folder could not be read, or not to its end."""
+        return self._finder.errors | self._errors
 
     def news(self) -> list[File]:
         """Files with something to read, the last changed first."""
         files = self._finder.files()
+        self.found = len(files)
         there = {file.key for file in files}
         for key in self._places.keys() - there:
             del self._places[key]
         paths = {file.path for file in files}
-        self.errors = {path: why for path, why in self.errors.items() if path in paths}
+        self._errors = {path: text for path, text in self._errors.items() if path in paths}
         return [file for file in files if self._changed(file)]
 
     def read(self, file: File) -> Iterator[tuple[Header, bytes]]:
@@ -135,7 +164,7 @@ class Follower:
             place = _Place(file.size, file.changed)
         place.size, place.changed = file.size, file.changed
         self._places[file.key] = place
-        self.errors.pop(file.path, None)
+        self._errors.pop(file.path, None)
         try:
             if file.packed:
                 with zeek_log.open_log(file.path) as stream:
@@ -143,7 +172,9 @@ class Follower:
             else:
                 yield from self._more(file.path, place)
         except (ArchiveError, OSError) as error:
-            self.errors[file.path] = str(getattr(error, "strerror", None) or error)
+            self._errors[file.path] = why(error)
+            if isinstance(error, OSError):
+                place.changed = 0  # to be tried again: who may read it is no change of the file
 
     def skip(self, file: File) -> None:
         """Take what there is of a file as read."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nba_broker.errors import ArchiveError
-from nba_broker.triage.files import File, Finder, tail
+from nba_broker.triage.files import File, Finder, tail, why
 from nba_broker.triage.store import seconds
 
 SILENT = 30.0
@@ -47,17 +47,18 @@ class Health:
 
     def figures(self, now: float) -> list[Figure]:
         """The strip as of ``now``, wall-clock time."""
+        self._error = ""
         for file in self._finder.files():
             if file == self._read:
                 break
-            self._error = ""
             try:
                 rows = tail(file)
             except (ArchiveError, OSError) as error:
-                rows, self._error = [], f"{file.path}: {error}"
+                rows, self._error = [], f"{file.path}: {why(error)}"
             # A file that has just been begun says nothing yet; the one before does.
             if rows or self._error:
-                self._read, self._rows = file, rows
+                # What could not be read is tried again: who may read it is no change of the file.
+                self._read, self._rows = None if self._error else file, rows
                 break
         else:
             self._read, self._rows = None, []

@@ -132,6 +132,9 @@ class Store:
     def errors(self) -> list[str]:
         """What could not be read, file by file."""
         errors = [f"{path}: {why}" for path, why in sorted(self._follower.errors.items())]
+        if self.hosts and not self._follower.found:
+            gone = "no nba_device log is there any more; what was read before is shown"
+            errors.insert(0, f"{self._folder}: {gone}")
         more = len(errors) - _UNKNOWN_FILES
         return errors[:_UNKNOWN_FILES] + ([f"{more} more files"] if more > 0 else [])
 

@@ -21,7 +21,7 @@ from nba_broker.answers import Answer
 from nba_broker.triage import app, evidence, timeline
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.view import Views
-from tests.unit.test_triage_store import MAC, verdict, written
+from tests.unit.test_triage_store import MAC, forbid, verdict, written
 
 BASE = "http://127.0.0.1:27780"
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -195,6 +195,44 @@ def test_what_was_not_read_is_said(logs: Path) -> None:
     assert "nba_device.1.log: not a Zeek log" in page
     assert "answers.csv:1: the first line must be" in page
     assert len(shown(page)) == 5
+
+
+def test_a_log_that_cannot_be_read_is_said_on_the_page(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, logs / "nba_device.log")
+    page = client(logs).get("/").text
+    assert f"{logs}/nba_device.log: permission denied" in page
+    assert "No verdict could be read" in page
+
+
+def test_a_static_page_of_logs_that_cannot_all_be_read_is_written_and_is_a_failure(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = logs / "page.html"
+    rotated = written(logs / "2026-01-01" / "nba_device.log", verdict(6))
+    for wrong, hosts in (((rotated,), 5), ((logs / "nba_device.log", rotated.parent), 0)):
+        with monkeypatch.context() as patch:
+            forbid(patch, *wrong)
+            assert cli.main(["triage", str(logs), "--html", str(page)]) == 1
+        said = capsys.readouterr().err.splitlines()
+        assert [line.split(": ")[:3] for line in said] == [
+            ["nba-broker", str(path), "permission denied; whoever runs nba-broker triage must be "
+             "allowed to read it"]
+            for path in sorted(wrong)
+        ]  # fmt: skip
+        assert len(shown(page.read_text())) == hosts
+        assert all(str(path) in page.read_text() for path in wrong)
+
+
+def test_a_folder_of_logs_that_has_gone_is_said_and_its_hosts_are_shown(tmp_path: Path) -> None:
+    written(tmp_path / "logs" / "nba_device.log", verdict(1))
+    browser = TestClient(app.make(Views(tmp_path / "logs", None), "127.0.0.1"), base_url=BASE)
+    assert "what was read before is shown" not in browser.get("/").text
+    (tmp_path / "logs").rename(tmp_path / "away")
+    page = browser.get("/").text
+    assert "what was read before is shown" in page
+    assert shown(page) == ["10.0.0.1"]
 
 
 class Tags(HTMLParser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gzip
 import json
 import os
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import verdicts
-from nba_broker import device_log
+from nba_broker import device_log, zeek_log
 from nba_broker.messages import Verdict
 from nba_broker.triage import health
 from nba_broker.triage.store import Host, Store
@@ -205,6 +206,95 @@ def test_files_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: P
         str(tmp_path / "nba_device.1.log.gz"),
         str(tmp_path / "nba_device.2.log"),
     ]
+
+
+def forbid(patch: pytest.MonkeyPatch, *paths: Path) -> None:
+    """These files and folders may not be read, not even by root."""
+
+    def guarded(real: Any) -> Any:
+        def call(path: Any, *rest: Any, **more: Any) -> Any:
+            if Path(path) in paths:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path, *rest, **more)
+
+        return call
+
+    patch.setattr(os, "scandir", guarded(os.scandir))
+    patch.setattr(Path, "open", guarded(Path.open))
+    patch.setattr(zeek_log, "open_log", guarded(zeek_log.open_log))
+
+
+def test_a_file_or_folder_that_may_not_be_read_is_named_until_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = written(tmp_path / "nba_device.log", verdict(1))
+    rotated = packed(written(tmp_path / "x", verdict(2)), tmp_path / "nba_device.1.log.gz")
+    folder = written(tmp_path / "2026-01-01" / "nba_device.log", verdict(3)).parent
+    written(tmp_path / "nba_device.2.log", verdict(4))
+    with monkeypatch.context() as patch:
+        forbid(patch, plain, rotated, folder)
+        store = polled(tmp_path)
+        store.poll()
+    assert list(store.hosts) == [MAC.format(4)]
+    assert [error.split(": ")[0] for error in store.errors] == [
+        str(path) for path in sorted((plain, rotated, folder))
+    ]
+    assert all("must be allowed to read it" in error for error in store.errors)
+    store.poll()
+    assert (len(store.hosts), store.errors) == (4, [])
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_folder_that_is_renamed_or_unmounted_is_said_and_its_hosts_stay(
+    tmp_path: Path, empty: bool
+) -> None:
+    logs = tmp_path / "logs"
+    written(logs / "nba_device.log", verdict(1))
+    store = polled(logs)
+    logs.rename(tmp_path / "away")
+    if empty:
+        logs.mkdir()
+    store.poll()
+    assert list(store.hosts) == [MAC.format(1)]
+    assert store.errors[0] == (
+        f"{logs}: no nba_device log is there any more; what was read before is shown"
+    )
+    assert store.errors[1:] == ([] if empty else [f"{logs}: No such file or directory"])
+    if empty:
+        logs.rmdir()
+    (tmp_path / "away").rename(logs)
+    store.poll()
+    assert (store.lines, store.errors) == (1, [])
+
+
+def test_a_host_is_found_by_any_notation_of_its_mac_and_by_the_address_that_it_had_last(
+    tmp_path: Path,
+) -> None:
+    mac, six = "50:c7:bf:eb:ec:c4", "2001:db8::1"
+    written(
+        tmp_path / "nba_device.log",
+        verdict(1, ts=1000.0, host="10.0.0.7", mac=mac),
+        verdict(2, ts=2000.0, host="10.0.0.7"),
+        verdict(2, ts=3000.0, host="10.0.0.8"),
+        verdict(1, ts=4000.0, host=six, mac=mac),
+        verdict(3, host="10.0.0.9", mac=""),
+    )
+    store = polled(tmp_path)
+    for text, key in (
+        (mac, mac),
+        (mac.upper(), mac),
+        ("50-C7-BF-EB-EC-C4", mac),
+        ("50c7.bfeb.ecc4", mac),
+        ("2001:DB8:0:0::1", mac),
+        ("10.0.0.7", MAC.format(2)),
+        ("10.0.0.8", MAC.format(2)),
+        ("10.0.0.9", "10.0.0.9"),
+    ):
+        host = store.find(text)
+        assert host is not None, text
+        assert host.key == key, text
+    for text in ("", "10.0.0.1", "10.0.0.0/24", "host-1", "50:c7", "\n"):
+        assert store.find(text) is None, text
 
 
 def test_a_host_that_is_told_its_mac_is_one_host_in_whatever_order_its_files_are_read(
