@@ -128,8 +128,12 @@ def answer_of(form: Mapping[str, str], latest: Verdict) -> Answer:
     columns = {"label": ("device", "category"), "ignore": ("pool", "expires")}.get(action, ())
     row = {name: form.get(name, "") for name in ("at", "reason", *columns)}
     row |= {"action": action, "host": meant[target]}
-    row["at"] = row["at"].strip() or answers.print_time(round(time.time(), 3))
+    now = round(time.time(), 3)
+    row["at"] = row["at"].strip() or answers.print_time(now)
     answer = answers.answer(row, action or "answer")
+    if action == "confirm" and not round(latest.ts, 6) <= answer.at <= max(now, latest.ts):
+        raise AnswersError("confirm: From must not be before the verdict that is shown, of "
+                           f"{answers.print_time(latest.ts)}, nor in the future")  # fmt: skip
     if target == "mac" and not answer.mac:
         raise AnswersError(f"{action}: {latest.mac!r} is no MAC")
     if target == "address" and not answer.one_address:

@@ -45,6 +45,11 @@ class Health:
         self._rows: list[dict[str, Any]] = []
         self._error = ""
 
+    @property
+    def newest(self) -> float:
+        """The time of the latest row of those that the figures are from; 0 without any."""
+        return max(map(_time, self._rows), default=0.0)
+
     def figures(self, now: float) -> list[Figure]:
         """The strip as of ``now``, wall-clock time."""
         self._error = ""
@@ -71,9 +76,8 @@ def figures(rows: Iterable[Row], now: float) -> list[Figure]:
     """The strip for rows of nba_stats.log as of ``now``."""
     runs: dict[tuple[str, str, str], list[tuple[float, Row]]] = defaultdict(list)
     for row in rows:
-        try:
-            ts = seconds(row["ts"])
-        except (KeyError, ValueError, TypeError):
+        ts = _time(row)
+        if not ts:
             continue
         who = (str(row.get("kind")), str(row.get("node")), str(row.get("run", "")))
         runs[who].append((ts, row))
@@ -92,6 +96,14 @@ def figures(rows: Iterable[Row], now: float) -> list[Figure]:
         note = "an archive, or Zeek has stopped: the figures are as of then"
         strip.insert(0, Figure("As of", f"{span(late)} ago", "warn", note))
     return strip
+
+
+def _time(row: Row) -> float:
+    """When a row is of; 0 if it does not say so."""
+    try:
+        return seconds(row["ts"])
+    except (KeyError, ValueError, TypeError):
+        return 0.0
 
 
 def _there(runs: Mapping[tuple[str, str, str], list[tuple[float, Row]]], kind: str) -> list[Any]:

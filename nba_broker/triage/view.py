@@ -34,6 +34,10 @@ HISTORY = 200
 DETAILED = 100
 """Hosts of a static page with all that is known of them."""
 
+ENDED = 86_400.0
+"""Seconds without a line of any log after which it has ended: no worker is there to take answers
+over. Sensors and worker write one every few seconds to nba_stats.log."""
+
 FOLDER = Path(__file__).parent
 _UID = re.compile(r"[A-Za-z0-9]{1,64}")
 
@@ -260,7 +264,8 @@ class Views:
         return _utc(time.time() + 30 * 86_400, "%Y-%m-%d")
 
     def _render(self, template: str, **content: Any) -> str:
-        store = self.store
+        store, now = self.store, time.time()
+        strip = self._health.figures(now)
         return self._templates.get_template(template).render(
             folder=self.folder,
             total=len(store.hosts),
@@ -271,6 +276,7 @@ class Views:
             errors=store.errors,
             answers_file=self.answers.path,
             answers_error=self.answers.error,
-            strip=self._health.figures(time.time()),
+            strip=strip,
+            ended=now - max(store.newest, self._health.newest) > ENDED,
             **content,
         )

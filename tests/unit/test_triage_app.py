@@ -7,6 +7,7 @@ import html
 import re
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from benchmarks import verdicts
 from nba_broker import answers, cli
 from nba_broker.answers import Answer
 from nba_broker.triage import app, evidence, timeline
@@ -334,7 +336,6 @@ def test_a_name_is_exactly_one_row_that_a_worker_reads(logs: Path) -> None:
     )
     page = browser.get(answer.headers["location"]).text
     assert "named Hall_Camera, not yet in the log" in page
-    assert "its next verdict carries the name" in page
 
 
 def test_a_confirmation_is_of_what_the_analyst_saw(logs: Path) -> None:
@@ -348,6 +349,52 @@ def test_a_confirmation_is_of_what_the_analyst_saw(logs: Path) -> None:
     assert posted(browser, fields) == 303
     (row,) = answers.read(logs / "answers.csv")
     assert (row.host, row.action, row.reason) == ("10.0.0.5", "confirm", "moved")
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:33:19Z", "2000-01-01", "2099-01-01"])
+def test_a_confirmation_is_neither_before_the_verdict_nor_in_the_future(
+    tmp_path: Path, at: str
+) -> None:
+    written(tmp_path / "nba_device.log", verdict(1, ts=1.6e9, state="changed"))
+    browser = client(tmp_path)
+    fields = form(opened(browser, 1), "confirm") | {"target": "mac", "at": at}
+    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
+    assert answer.status_code == 400
+    assert "before the verdict that is shown, of 2020-09-13T12:26:40Z, nor in the" in answer.text
+    assert posted(browser, fields | {"at": "2020-09-13T12:26:40Z"}) == 303
+
+
+@pytest.mark.parametrize("action", ["label", "confirm", "ignore"])
+def test_an_answer_about_an_archive_is_of_its_time_and_it_has_to_be_scored_again(
+    tmp_path: Path, action: str
+) -> None:
+    written(tmp_path / "nba_device.log", verdict(1, ts=1.6e9 + 0.25, state="changed"))
+    browser = client(tmp_path)
+    page = opened(browser, 1)
+    preset = re.findall(r'<input name="at"[^>]* value="([^"]*)"', page)
+    assert preset == ["2020-09-13T12:26:41Z"] * 3
+    given = {"label": {"device": "Lens"}, "ignore": {"reason": "guest"}}.get(action, {})
+    fields = form(page, action) | {"target": "mac", "at": preset[0]} | given
+    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
+    assert answer.status_code == 303
+    assert [row.at for row in answers.read(tmp_path / "answers.csv")] == [1.6e9 + 1]
+    page = browser.get(answer.headers["location"]).text
+    assert "the archive has to be scored again" in page
+    assert "A worker" not in page
+
+
+@pytest.mark.parametrize("log", ["nba_device", "nba_stats"])
+def test_while_either_log_grows_an_answer_is_of_now_and_a_worker_takes_it_over(
+    tmp_path: Path, log: str
+) -> None:
+    now = time.time()
+    written(tmp_path / "nba_device.log", verdict(1, ts=now if log == "nba_device" else 1.6e9))
+    if log == "nba_stats":
+        verdicts.stats_log(tmp_path, now)
+    browser = client(tmp_path)
+    assert re.findall(r'<input name="at"[^>]* value="([^"]*)"', opened(browser, 1)) == [""] * 3
+    page = browser.get(f"/host?id={MAC.format(1)}&done=label").text
+    assert "A worker that runs with this file takes it over in two seconds; its next" in page
 
 
 def test_a_host_or_a_pool_is_ignored_with_reason_and_expiry(logs: Path) -> None:
