@@ -148,6 +148,8 @@ def serve(views: Views, listen: str = LISTEN) -> None:
     """Serve until interrupted; raises ConfigError where ``listen`` (HOST:PORT) is no use."""
     name, _, port = listen.rpartition(":")
     name = name.strip("[]")
+    if not (name and port.isdecimal()):
+        raise ConfigError(f"--listen: {listen!r} is no HOST:PORT, e.g. 127.0.0.1:27784")
     try:
         family = socket.AF_INET6 if ":" in name else socket.AF_INET
         bound = socket.create_server((name, int(port)), family=family)

@@ -106,6 +106,8 @@ class Views:
     def __init__(self, folder: Path, answers: Path | None) -> None:
         if not folder.is_dir():
             raise ConfigError(f"{folder}: no such folder; give the one with nba_device.log")
+        if answers and not answers.parent.is_dir():
+            raise ConfigError(f"{answers}: there is no folder {answers.parent} to write it in")
         self.folder = folder
         self.store = Store(folder)
         self.answers = Answers(answers)

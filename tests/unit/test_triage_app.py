@@ -586,9 +586,20 @@ def test_wrong_use_is_one_clear_line(
 ) -> None:
     assert cli.main(["triage", str(tmp_path / "none")]) == 1
     assert "no such folder" in capsys.readouterr().err
-    for wrong in (["--listen", "nowhere"], ["--filter", "state=unknown"]):
+    for wrong, said in (
+        (["--listen", "27784"], "'27784' is no HOST:PORT, e.g. 127.0.0.1:27784"),
+        (["--listen", ":27784"], "':27784' is no HOST:PORT"),
+        (["--listen", "[]:27784"], "is no HOST:PORT"),
+        (["--listen", "localhost:"], "is no HOST:PORT"),
+        (["--listen", "localhost:http"], "is no HOST:PORT"),
+        (["--listen", "localhost:99999"], "cannot listen"),
+        (["--filter", "state=unknown"], "only for --html"),
+        (["--answers", str(tmp_path / "none" / "a.csv")], f"no folder {tmp_path}/none to write"),
+    ):
         assert cli.main(["triage", str(logs), *wrong]) == 1
-        assert capsys.readouterr().err.count("\n") == 1
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:
