@@ -383,7 +383,7 @@ def model(arguments: argparse.Namespace, settings: Config) -> int:
 
 def examine(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker doctor``: exit status 1 when there is something to do."""
-    link = Link(settings.url, partition=None, tls=_tls(settings))
+    link = Link(settings.url, partition=settings.partition, tls=_tls(settings))
     status = 0
     for finding in doctor.examine(settings, link):
         print(finding, flush=True)
