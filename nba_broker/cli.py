@@ -172,10 +172,12 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
         pipeline.answer(answers.read(settings.answers))
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
+    said: dict[str, str] = {}
     with device_log.Writer(out / "nba_device.log", arguments.format) as writer:
         for batch in archive.batches():
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
+                said[verdict.mac or verdict.host] = verdict.host
     if pipeline.inventory.waiting and report.sessions:
         LOG.warning(
             "%d of %d answers are later than the archive's last session and changed nothing; their "
@@ -184,7 +186,7 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
             len(pipeline.inventory),
         )
     print(device_log.table(zeek_log.rows(out / "nba_device.log")))
-    unknown = pipeline.unknown_hosts()
+    unknown = pipeline.unknown_hosts(said=said)
     if unknown.kinds:
         hosts = "host" if unknown.hosts == 1 else "hosts"
         print(f"\n{unknown.hosts} unknown {hosts}, by what they do:", *unknown.kinds, sep="\n  ")
@@ -383,7 +385,7 @@ def model(arguments: argparse.Namespace, settings: Config) -> int:
 
 def examine(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker doctor``: exit status 1 when there is something to do."""
-    link = Link(settings.url, partition=None, tls=_tls(settings))
+    link = Link(settings.url, partition=settings.partition, tls=_tls(settings))
     status = 0
     for finding in doctor.examine(settings, link):
         print(finding, flush=True)

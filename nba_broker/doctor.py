@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,12 +40,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Heard:
-    """What a few seconds of listening told."""
+    """What a few seconds of listening told of one partition."""
 
+    partition: int = 0
     workers: set[str] = field(default_factory=set)
     clocks: dict[str, float] = field(default_factory=dict)  # node -> its clock less this one's
-    # By node and partition, the first count and the last.
-    skipped: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)  # by node, since it started
+    skipped: dict[str, list[int]] = field(default_factory=dict)  # by node, first count and last
     identity: Identity = field(default_factory=Identity)
 
     def hear(self, frame: bytes) -> None:
@@ -56,11 +56,12 @@ class Heard:
         except MessageError:
             return
         if isinstance(message, Hello):
-            self.workers.add(message.worker)
+            if partition_of(message.worker) == self.partition:
+                self.workers.add(message.worker)
         elif isinstance(message, SessionBatch):
             self.clocks[message.node] = message.now - time.time()
-            share = message.node, partition_of(message.run)
-            counts = self.skipped.setdefault(share, [message.skipped, message.skipped])
+            self.seen[message.node] = message.sent + message.skipped
+            counts = self.skipped.setdefault(message.node, [message.skipped, message.skipped])
             counts[1] = message.skipped
             sessions, at = message.sessions, 0
             while at < len(sessions):
@@ -73,7 +74,7 @@ def examine(settings: Config, link: Link) -> Iterator[Finding]:
     yield from model_and_databases(settings)
     yield from state(settings)
     yield from port(settings.url, settings.ca is not None)
-    heard = Heard()
+    heard = Heard(settings.partition)
     try:
         asyncio.run(link.listen(LISTEN, heard.hear))
     except LinkError as error:
@@ -253,31 +254,32 @@ def backend(endpoint: str) -> Finding:
 
 def sensors(heard: Heard, expected: set[str]) -> Iterator[Finding]:
     """Whether the package runs on every sensor, told by its heartbeats."""
+    where = option = shared = ""
+    if heard.partition:
+        where, option = f" in partition {heard.partition}", f" --partition {heard.partition}"
+        shared = f"see that NBA::partitions is {heard.partition + 1} or more, "
     if not heard.workers:
         yield Finding(
-            "no worker is running, so sensors are silent",
-            "start nba-broker run, then ask the doctor again",
+            f"no worker is running{where}, so sensors are silent",
+            f"{shared}start nba-broker run{option}, then ask the doctor again",
         )
         return
     yield Finding(f"worker {', '.join(sorted(heard.workers))}")
-    workers = Counter(map(partition_of, heard.workers))
-    several = max(workers) > 0
-    for partition in range(max(workers) + 1):
-        whose = f" of partition {partition}" if several else ""
-        if workers[partition] > 1:
-            yield Finding(f"more than one worker{whose}", "stop all but one")
-        if not workers[partition]:
-            yield Finding(
-                f"no worker{whose} is running, so sensors skip its hosts",
-                f"start nba-broker run --partition {partition}",
-            )
+    if len(heard.workers) > 1:
+        yield Finding(f"more than one worker{where}", "stop all but one")
     if not heard.clocks:
         yield Finding(
-            "no sensor is heard",
-            "load the package on all nodes (@load zeek-nba in local.zeek, then deploy)",
+            f"no sensor is heard{where}",
+            f"{shared}load the package on all nodes (@load zeek-nba in local.zeek, then deploy)",
         )
         return
     yield Finding(f"heard {len(heard.clocks)} sensors: {', '.join(sorted(heard.clocks))}")
+    if not any(heard.seen.values()):
+        yield Finding(
+            f"no session of a local host{where} yet since the sensors started",
+            "wait if that was just now; else, is it the right interface, and are NBA::hosts (where "
+            "empty, Site::local_nets) your networks?",
+        )
     for node in sorted(expected - heard.clocks.keys()):
         yield Finding(
             f"{node} is not heard", "see whether it runs, and has the package (deploy it again)"
@@ -290,17 +292,10 @@ def sensors(heard: Heard, expected: set[str]) -> Iterator[Finding]:
             )
     for mac in sorted(heard.identity.routers()):
         yield Finding(f"{mac} stands for several hosts, told apart by lease or address")
-    for partition in sorted(workers):
-        if partition and not any(of == partition for _, of in heard.skipped):
-            yield Finding(
-                f"no sensor has anything for partition {partition}",
-                f"set NBA::partitions to {partition + 1} or more and deploy, or stop its worker",
-            )
-    for (node, partition), (first, last) in sorted(heard.skipped.items()):
+    for node, (first, last) in sorted(heard.skipped.items()):
         if last > first:
-            whose = f" of partition {partition}" if several else ""
             yield Finding(
-                f"{node} skipped {last - first} sessions{whose} meanwhile",
+                f"{node} skipped {last - first} sessions meanwhile",
                 "the worker does not keep up: see the capacity planning in docs/operations.md",
             )
 

@@ -439,15 +439,14 @@ class Link:
     """One connection after the other to Zeek's WebSocket API.
 
     Retries for ever, with growing pauses that are jittered so that many workers do not return at
-    once. The caller sees nothing but frames: of the sessions those of one ``partition``, or all
-    when it is None.
+    once. The caller sees nothing but frames: of the sessions those of one ``partition``.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        partition: int | None = 0,
+        partition: int = 0,
         tls: ssl.SSLContext | None = None,
         pause: float = 0.5,
     ) -> None:
@@ -456,11 +455,9 @@ class Link:
         except (InvalidURI, ValueError) as error:
             raise ConfigError(f"url: {error}") from error
         self.url = url
-        # Zeek gives a subscriber of a topic all those that begin like it.
-        sessions = SESSIONS_TOPIC if partition is None else f"{SESSIONS_TOPIC}{partition}/"
-        self._topics = [sessions, HELLO_TOPIC, LEASE_TOPIC]
+        self._topics = [f"{SESSIONS_TOPIC}{partition}/", HELLO_TOPIC, LEASE_TOPIC]
         # By it a Zeek that reads a capture tells whose connection has gone.
-        self._application = name_in(partition or 0, "nba-broker")
+        self._application = name_in(partition, "nba-broker")
         self._tls = tls
         self._pause = pause
         self._socket: ClientConnection | None = None

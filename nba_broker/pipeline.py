@@ -7,7 +7,7 @@ read the same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -234,15 +234,22 @@ class Pipeline:
                 ts = float(self.sequences.last_ts[slot])
                 yield self._reply(Said(self.policy.standing(slot), ts, ()))
 
-    def unknown_hosts(self, ts: float | None = None, since: float = -np.inf) -> UnknownHosts:
+    def unknown_hosts(
+        self,
+        ts: float | None = None,
+        since: float = -np.inf,
+        said: Mapping[str, str] | None = None,
+    ) -> UnknownHosts:
         """What kinds of hosts are unknown at ``ts``, or now, of those that have a session from
-        ``since`` on and that no analyst ignores."""
+        ``since`` on and that no analyst ignores; ``said`` as in :mod:`nba_broker.summary`."""
         ts = self._clock if ts is None else ts
         policy = self.policy.columns()
         meant = (policy["state"] == UNKNOWN) & (policy["ignored"] <= ts)
         meant &= self.sequences.last_ts[: len(meant)] >= since
         slots = np.flatnonzero(meant)
-        return summary.unknown_hosts(ts, slots, self.tracker.identity, self.sequences, self.pools)
+        return summary.unknown_hosts(
+            ts, slots, self.tracker.identity, self.sequences, self.pools, said or {}
+        )
 
     def lease(self, lease: Lease) -> None:
         """An address was lent to a MAC."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +49,23 @@ def kinds(slots: np.ndarray, identity: Identity, sequences: Sequences, pools: Po
 
 
 def unknown_hosts(
-    ts: float, slots: np.ndarray, identity: Identity, sequences: Sequences, pools: Pools
+    ts: float,
+    slots: np.ndarray,
+    identity: Identity,
+    sequences: Sequences,
+    pools: Pools,
+    said: Mapping[str, str],
 ) -> UnknownHosts:
-    """The kinds of these hosts, int64 [n], unknown at ``ts``."""
+    """The kinds of these hosts, int64 [n], unknown at ``ts``.
+
+    A host is named by its address in ``said``, that of its last line by its MAC or else address;
+    where it is not in there, by its latest.
+    """
     found = kinds(slots, identity, sequences, pools)
+
+    def address(slot: int) -> str:
+        latest = identity.address(slot)
+        return said.get(identity.mac(slot) or latest, latest)
 
     def organisation(pool: int) -> str:
         if not of_database(pools.table[pool]):
@@ -65,7 +79,7 @@ def unknown_hosts(
     texts = []
     for number in order[:_KINDS].tolist():
         members = np.flatnonzero(found.kind == number)
-        some = [identity.address(slot) for slot in found.slot[members[:_NAMED]].tolist()]
+        some = [address(slot) for slot in found.slot[members[:_NAMED]].tolist()]
         more = ", ..." if len(members) > _NAMED else ""
         maker = found.vendors[members[0]]
         texts.append(

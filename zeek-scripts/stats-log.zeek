@@ -131,6 +131,10 @@ event NBA::worker_status(worker: string, model: string, received: count,
 	if ( ! is_manager || ! is_short(vector(worker, model)) )
 		return;
 
+	# It has nothing to do, which a warning said as it joined: its zeros are not this site's.
+	if ( partition_of(worker) >= partitions )
+		return;
+
 	local why = excess();
 
 	if ( why != "" )

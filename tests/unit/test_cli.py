@@ -169,3 +169,28 @@ def test_hosts_without_a_state_are_one_clear_error(
     assert "--state DIR" in capsys.readouterr().err
     assert main(["hosts", "--state", str(tmp_path)]) == 1
     assert "is this the worker's folder?" in capsys.readouterr().err
+
+
+def test_score_names_an_unknown_host_alike_in_the_table_and_in_the_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though it had another address after its last line."""
+    rows = [
+        {
+            "ts": 1e9 + 60.0 * n,
+            "uid": f"C{n}",
+            "id.orig_h": "192.168.1.5" if n < 60 else "192.168.1.99",
+            "id.orig_p": 4000,
+            "id.resp_h": f"9.9.{n}.9",
+            "id.resp_p": 1000 + n,
+            "proto": "tcp",
+            "orig_l2_addr": MAC.format(5),
+        }
+        for n in range(61)
+    ]
+    log = tmp_path / "conn.log"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["score", str(log), "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("192.168.1.5 ") == 1
+    assert "1 (192.168.1.5), mostly" in out

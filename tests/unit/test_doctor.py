@@ -87,8 +87,8 @@ def test_addresses_that_listen_are_read_in_both_families() -> None:
             assert doctor.listening(server.getsockname()[1]) == ["::1"]
 
 
-def heard(*frames: bytes | str) -> Heard:
-    found = Heard()
+def heard(*frames: bytes | str, partition: int = 0) -> Heard:
+    found = Heard(partition)
     for one in frames:
         found.hear(one if isinstance(one, bytes) else one.encode())
     return found
@@ -104,7 +104,7 @@ def test_without_a_worker_nothing_is_said_of_sensors() -> None:
 
 
 def test_a_sensor_of_the_layout_that_is_not_heard_is_named() -> None:
-    found = heard(HELLO, frame(1, [], 0, node="worker-1"), b"garbage")
+    found = heard(HELLO, frame(1, [], 5, node="worker-1"), b"garbage")
     found.clocks["worker-1"] = 0.1
     assert advised(list(doctor.sensors(found, {"worker-1", "worker-2"}))) == [
         "worker-2 is not heard"
@@ -126,26 +126,44 @@ def test_a_clock_that_is_wrong_and_a_worker_that_is_too_slow_are_named() -> None
     ]
 
 
-def test_every_partition_needs_one_worker_and_the_sensors_to_know_it() -> None:
-    found = heard(
-        *(encode_hello(name) for name in ("a/1", "b/1", "c/2")),
-        frame(1, [], 0, clock=time.time(), run="R/1"),
-        frame(2, [], 0, clock=time.time(), run="R/1", skipped=4),
+def test_the_doctor_of_a_partition_vouches_for_no_other_ones_worker() -> None:
+    (only,) = doctor.sensors(heard(HELLO, partition=1), {"worker-1"})
+    assert str(only) == (
+        "TO DO  no worker is running in partition 1, so sensors are silent: see that "
+        "NBA::partitions is 2 or more, start nba-broker run --partition 1, then ask the doctor "
+        "again"
     )
-    assert advised(list(doctor.sensors(found, set()))) == [
-        "no worker of partition 0 is running, so sensors skip its hosts",
-        "more than one worker of partition 1",
-        "no sensor has anything for partition 2",
-        "worker-1 skipped 4 sessions of partition 1 meanwhile",
-    ]
 
 
-def test_a_worker_for_each_partition_is_as_it_should_be() -> None:
-    found = heard(
-        *(encode_hello(name) for name in ("a", "b/1")),
-        *(frame(1, [], 0, clock=time.time(), run=run) for run in ("R", "R/1")),
-    )
-    assert advised(list(doctor.sensors(found, {"worker-1"}))) == []
+def test_a_partition_that_zeek_does_not_have_is_named() -> None:
+    found = list(doctor.sensors(heard(HELLO, encode_hello("b/1"), partition=1), {"worker-1"}))
+    assert str(found[0]) == "ok     worker b/1"
+    assert advised(found) == ["no sensor is heard in partition 1"]
+    assert "NBA::partitions is 2 or more" in found[1].advice
+
+
+def test_every_partition_needs_one_worker() -> None:
+    for partition, names in ((0, "ab"), (2, ("a/2", "b/2"))):
+        run = f"R/{partition}" if partition else "R"
+        batch = frame(1, [], 5, clock=time.time(), run=run)
+        hellos = list(map(encode_hello, names))
+        where = f" in partition {partition}" if partition else ""
+        one = heard(hellos[0], batch, partition=partition)
+        assert advised(list(doctor.sensors(one, {"worker-1"}))) == []
+        two = heard(*hellos, batch, partition=partition)
+        assert advised(list(doctor.sensors(two, set()))) == [f"more than one worker{where}"]
+
+
+def test_sensors_that_have_seen_no_host_at_all_are_named() -> None:
+    nothing = [frame(1, [], 0, node=node, clock=time.time()) for node in ("worker-1", "worker-2")]
+    found = list(doctor.sensors(heard(HELLO, *nothing), set()))
+    assert advised(found) == ["no session of a local host yet since the sensors started"]
+    assert "NBA::hosts" in texts(found)
+    for some in (
+        frame(2, [], 5, node="worker-2", clock=time.time()),
+        frame(2, [], 0, node="worker-2", clock=time.time(), skipped=5),
+    ):
+        assert "no session" not in texts(list(doctor.sensors(heard(HELLO, *nothing, some), set())))
 
 
 def test_state_model_and_databases_that_are_well_need_nothing(

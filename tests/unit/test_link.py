@@ -243,11 +243,10 @@ def test_a_name_that_tells_no_partition_is_of_partition_0(name: str) -> None:
     [
         (0, "zeek/nba/sessions/0/", "nba-broker"),
         (12, "zeek/nba/sessions/12/", "nba-broker/12"),
-        (None, "zeek/nba/sessions/", "nba-broker"),
     ],
 )
 def test_a_link_subscribes_to_the_sessions_of_its_own_partition(
-    partition: int | None, topic: str, application: str
+    partition: int, topic: str, application: str
 ) -> None:
     heard: list[object] = []
 

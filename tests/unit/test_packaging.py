@@ -568,4 +568,20 @@ def test_the_field_reference_names_every_field_where_a_column_goes(lines: list[D
         assert {name: row[1] for name, row in documented.items()} == columns(LOGS[log])
         present = ingest.leaves(document)
         for row in documented.values():
-            assert set(re.findall(r"`([^`]+)`", row[-1])) <= set(present)
+            fields = row[-1].split(": ")[0]
+            assert set(re.findall(r"`([^`]+)`", fields)) <= set(present)
+
+
+def test_what_the_documents_say_to_search_for_is_what_a_document_holds() -> None:
+    line = device_line(state="unknown")
+    found = ingest.leaves(ingested("nba_device", line))
+    siem = (ROOT / "docs/siem.md").read_text()
+    mac = f'`host.mac: "{found["host.id"]}"` finds what is `zeek.nba_device.mac: "{line["mac"]}"`'
+    assert mac in siem
+    assert f"| `event.action` | the state after `device-`: `{found['event.action']}`;" in siem
+    assert f"`zeek.nba_device.state: {found['zeek.nba_device.state']}`" in siem
+    logs = (ROOT / "docs/logs.md").read_text()
+    assert f"`host.id`: `{found['host.id']}` for `{line['mac']}` |" in logs
+    assert [found["host.id"]] == found["host.mac"]
+    action = ingested("nba_device", device_line())["event"]["action"]
+    assert f"`event.action`: `{action}` for `identified` |" in logs

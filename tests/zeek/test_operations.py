@@ -65,18 +65,56 @@ def test_a_snapshot_that_is_damaged_is_set_aside_with_one_line(tmp_path: Path) -
     assert (state / "hosts.snapshot").exists()
 
 
-def test_the_doctor_hears_every_sensor_of_a_working_system(tmp_path: Path) -> None:
-    with Standalone(tmp_path / "zeek") as zeek:
+def seen(zeek: Standalone) -> int:
+    """Sessions of hosts that the sensor says it saw."""
+    return max(
+        (int(row["seen"]) for row in zeek.rows("nba_stats") if row["kind"] == "sensor"), default=0
+    )
+
+
+def test_the_doctor_hears_every_sensor_of_a_working_system(
+    sample_capture: Path, tmp_path: Path
+) -> None:
+    settings = (*replay(sample_capture), "NBA::stats_interval=1sec")
+    with Standalone(tmp_path / "zeek", settings) as zeek:
         alone = broker("doctor", "--url", zeek.url)
         assert alone.returncode == 1
         assert "no worker is running" in alone.stdout
         state = str(tmp_path / "state")
         with running_worker(zeek.url, "--state", state):
+            wait_until(lambda: seen(zeek) > 0, 30)
             time.sleep(3)
             result = broker("doctor", "--url", zeek.url, "--state", state)
+            second = broker("doctor", "--url", zeek.url, "--state", state, "--partition", "1")
+            with running_worker(zeek.url, "--partition", "1"):
+                time.sleep(12)  # it has said how it fares
+                stray = broker("doctor", "--url", zeek.url, "--state", state, "--partition", "1")
+        nodes = {row["partition"] for row in zeek.rows("nba_stats") if row["kind"] == "worker"}
+    assert nodes == {"0"}
+    assert "TO DO  no worker is running in partition 1" in second.stdout
+    assert "ok     worker" not in second.stdout
+    assert "TO DO  no sensor is heard in partition 1: see that NBA::partitions" in stray.stdout
     assert "cluster backend: zeromq" in result.stdout
     assert "heard 1 sensors: standalone" in result.stdout
     assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(("network", "well"), [("10.0.0.0/8", True), ("203.0.113.0/24", False)])
+def test_the_doctor_asks_about_the_networks_where_no_host_is_seen(
+    network: str, well: bool, tmp_path: Path
+) -> None:
+    script, state = tmp_path / "hosts.zeek", str(tmp_path / "state")
+    script.write_text(f"redef NBA::hosts += {{ {network} }};\n")
+    traffic = replay(Path(__file__).parent / "btest/Traces/eight.pcap")
+    with (
+        Standalone(tmp_path / "zeek", (*traffic, script)) as zeek,
+        running_worker(zeek.url, "--state", state),
+    ):
+        time.sleep(3)
+        result = broker("doctor", "--url", zeek.url, "--state", state)
+    assert "heard 1 sensors: standalone" in result.stdout
+    assert ("TO DO  no session of a local host yet" in result.stdout) is not well
+    assert result.returncode == (0 if well else 1), result.stdout
 
 
 def test_the_live_benchmarks_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
