@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,7 +101,25 @@ def table(metrics: dict[str, Any]) -> list[str]:
     ]
     if waits := metrics.get("time_to_name"):
         lines += ["", *_waits(waits, width)]
+    if days := metrics.get("by_day"):
+        lines += ["", _verdicts(days, metrics["unknown_to_the_model"])]
     return lines
+
+
+def _verdicts(days: Sequence[dict[str, str]], strangers: Sequence[str]) -> str:
+    """What a worker called the hosts: of the right class it may think that it does not know it."""
+    wrong = Counter(
+        (row["device"], row["verdict"])
+        for row in days
+        if row["verdict"] != ("unknown" if row["device"] in strangers else row["device"])
+    )
+    others = ", ".join(
+        f"{device} was {verdict} ({number})" for (device, verdict), number in wrong.most_common()
+    )
+    return (
+        f"As each day ended, a worker was right about {len(days) - wrong.total()} of {len(days)} "
+        f"hosts{f'; {others}' if others else ''}."
+    )
 
 
 def _waits(waits: dict[str, dict[str, float | None]], width: int) -> list[str]:

@@ -69,7 +69,10 @@ def test_a_wrong_name_comes_without_a_right_one_and_a_stranger_gets_none(model_f
     assert wait["Lamp"]["sessions to right name"] is None
     assert wait["Stranger"]["sessions to name"] is None
     assert [row["verdict"] for row in figures["by_day"]] == ["Lens", "unknown"]
-    assert "-" in card.table(figures)[-1]
+    assert "-" in card.table(figures)[-3]
+    assert card.table(figures)[-1] == (
+        "As each day ended, a worker was right about 1 of 2 hosts; Lamp was Lens (1)."
+    )
 
 
 def test_each_host_and_day_has_an_answer_and_what_a_worker_says_at_its_end(model_folder) -> None:
