@@ -96,7 +96,10 @@ def build_pipeline(
 
 
 def _shadow(settings: Config) -> Shadow | None:
-    return Shadow(Scorer(settings.shadow)) if settings.shadow else None
+    try:
+        return Shadow(Scorer(settings.shadow)) if settings.shadow else None
+    except ModelError as error:
+        raise ModelError(f"--shadow: {error}") from error
 
 
 def _tls(settings: Config) -> ssl.SSLContext | None:

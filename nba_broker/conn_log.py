@@ -247,7 +247,8 @@ def find(
 ) -> tuple[list[str | Path], list[str | Path], list[str | Path]]:
     """The conn logs that the paths stand for, and the dhcp and dns logs beside them, each once.
 
-    Parquet files are told by their columns. ``errors`` gets a line for each path that is not there.
+    Parquet files are told by their columns. ``errors`` gets a line for each path that is not there,
+    and for each folder that cannot be read.
     """
     conn: dict[str, str | Path] = {}
     dhcp: dict[str, str | Path] = {}
@@ -259,10 +260,15 @@ def find(
 
     for given in paths:
         path = Path(given)
+        try:
+            is_folder = path.is_dir()
+        except OSError as error:  # it is below a folder that may not be entered
+            errors.append(_error(given, error))
+            continue
         if str(given) == "-":
             conn.setdefault("-", "-")
-        elif path.is_dir():
-            for file in _walk(path):
+        elif is_folder:
+            for file in _walk(path, errors):
                 if _NOT_A_LOG.fullmatch(file.name):
                     continue
                 if _LAKE_NAME.fullmatch(file.name):
@@ -311,20 +317,29 @@ def _is_set_aside(path: Path) -> bool:
     return any(part.startswith((".", "_")) and "=" not in part for part in path.parts)
 
 
-def _walk(top: Path) -> Iterator[Path]:
-    """All files below a folder in a fixed order, links followed: zeekctl's logs/current is one."""
+def _walk(top: Path, errors: list[str]) -> Iterator[Path]:
+    """All files below a folder in a fixed order, links followed: zeekctl's logs/current is one.
+
+    ``errors`` gets a line for each folder below that cannot be read.
+    """
     seen: set[str] = set()
-    for folder, folders, names in os.walk(top, followlinks=True):
+
+    def unreadable(error: OSError) -> None:
+        errors.append(_error(error.filename, error))
+
+    for folder, folders, names in os.walk(top, onerror=unreadable, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
-        for name in sorted(names):
-            file = Path(folder, name)
-            if file.is_file():
-                yield file
+        try:
+            files = [file for name in sorted(names) if (file := Path(folder, name)).is_file()]
+        except OSError as error:  # it may be listed, but not entered
+            unreadable(error)
+        else:
+            yield from files
 
 
 def _leases(path: str | Path) -> Iterator[Lease]:

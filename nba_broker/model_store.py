@@ -21,7 +21,7 @@ from nba_broker.scorer import MANIFEST_FILE, Manifest, Scorer
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """What ``DIR`` is now, and what it was, None where there was nothing."""
+    """What ``DIR`` is now, and what it was, None where there was nothing that can be read."""
 
     now: Manifest
     before: Manifest | None
@@ -41,11 +41,11 @@ def install(candidate: Path, into: Path) -> Switched:
     """
     Scorer(candidate)
     with _locked(into):
-        before = _adopted(into)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=_versions(into)) as name:
             copy = Path(name, "model")
             shutil.copytree(candidate, copy)
             now = Scorer(copy).manifest  # of the copy: what lies here is what was looked at
+            before = _adopted(into)  # not before what can fail has not
             target = _place(into, now)
             if not target.exists():
                 for path in (*copy.iterdir(), copy):
@@ -54,27 +54,35 @@ def install(candidate: Path, into: Path) -> Switched:
         if before is not None and before.name != target.name:
             _link(_previous(into), before)
         _link(into, target)
-    return Switched(now, Manifest.load(before) if before else None)
+    return Switched(now, _readable(before))
 
 
 def rollback(into: Path) -> Switched:
-    """Use the version before; again, and it is as it was. Raises ModelError."""
+    """Use the version before; again, and it is as it was. Raises ModelError, and leaves all as it
+    was, when there is none that a worker could take."""
+    if not _previous(into).exists():
+        raise ModelError(f"{into}: there is no version before this one to go back to")
     with _locked(into):
-        before, target = _adopted(into), _target(_previous(into))
-        if target is None:
-            raise ModelError(f"{into}: there is no version before this one to go back to")
+        target = _previous(into).resolve(strict=True)
         now = Scorer(target).manifest
+        before = _adopted(into)
         if before is not None:
             _link(_previous(into), before)
         _link(into, target)
-    return Switched(now, Manifest.load(before) if before else None)
+    return Switched(now, _readable(before))
 
 
 def versions(into: Path) -> list[tuple[str, Manifest]]:
-    """What was installed, the latest last, with ``current`` or ``previous`` or nothing."""
-    marks = {_target(into): "current", _target(_previous(into)): "previous"}
+    """What was installed, the latest last, with ``current`` or ``previous`` or nothing.
+
+    Raises ModelError where there is no model at all.
+    """
+    marks = {into.resolve(): "current", _target(_previous(into)): "previous"}
     folders = [path.parent for path in _versions(into).glob(f"*/{MANIFEST_FILE}")]
     folders.sort(key=lambda path: path.stat().st_mtime)
+    # A plain folder, or a link of somebody else's, is no version and yet what workers use.
+    if not folders or (into.exists() and into.resolve() not in map(Path.resolve, folders)):
+        folders.append(into)
     return [(marks.get(path.resolve(), ""), Manifest.load(path)) for path in folders]
 
 
@@ -89,6 +97,13 @@ def _previous(into: Path) -> Path:
 def _target(link: Path) -> Path | None:
     """The version that a link means, if there is one."""
     return link.resolve() if link.is_symlink() and link.exists() else None
+
+
+def _readable(version: Path | None) -> Manifest | None:
+    """What a version says of itself, None where this release cannot read it."""
+    with contextlib.suppress(ModelError):
+        return Manifest.load(version) if version else None
+    return None
 
 
 def _place(into: Path, manifest: Manifest) -> Path:
@@ -127,7 +142,10 @@ def _relative(target: Path, link: Path) -> str:
 
 @contextlib.contextmanager
 def _locked(into: Path) -> Iterator[None]:
-    """Nobody else switches meanwhile; what the file system refuses is a ModelError."""
+    """Nobody else switches meanwhile; what the file system refuses is a ModelError.
+
+    A step that fails leaves no folder of versions where there was none.
+    """
     try:
         _versions(into).mkdir(parents=True, exist_ok=True)
         folder = os.open(_versions(into), os.O_RDONLY)
@@ -135,6 +153,8 @@ def _locked(into: Path) -> Iterator[None]:
             fcntl.flock(folder, fcntl.LOCK_EX)
             yield
         finally:
+            with contextlib.suppress(OSError):
+                _versions(into).rmdir()  # succeeds only while it is empty
             os.close(folder)
     except (OSError, shutil.Error) as error:
         reason = getattr(error, "strerror", None) or error

@@ -151,9 +151,7 @@ def _read(folder: Path, name: str) -> bytes:
             raise ModelError(f"{path}: not a file, or larger than {_LARGEST >> 20} MB")
         return real.read_bytes()
     except FileNotFoundError:
-        raise ModelError(
-            f"{path}: not found; --model takes a folder that nba-train wrote"
-        ) from None
+        raise ModelError(f"{path}: not found; a model is a folder that nba-train wrote") from None
     except (OSError, RuntimeError) as error:  # a link to itself is a RuntimeError
         raise ModelError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 

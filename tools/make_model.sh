@@ -33,9 +33,9 @@ nba-train fit lsif fit non_iot --labels lsif-until.csv --labels fit-until.csv \
     --labels pc-1-until.csv --labels pc-2-until.csv --out $before
 
 nba-train fit lsif fit non_iot --labels lsif/labels.csv --labels fit/labels.csv \
-    --labels non_iot/labels.csv --out "$out"
+    --labels non_iot/labels.csv --out default
 
-cp "$out/README.md" card.md
+cp default/README.md card.md
 nba-train evaluate lsif --labels lsif-since.csv --model $before --json lsif.json --card card.md
 nba-train evaluate fit --labels fit-since.csv --model $before --json fit.json --card card.md
 nba-train evaluate non_iot --labels pc-1-since.csv --labels pc-2-since.csv --model $before \
@@ -55,4 +55,6 @@ other networks.
   github.com/stratosphereips/security-datasets-for-testing
 - ASN data: see `models/ATTRIBUTION`
 END
-mv card.md "$out/README.md"
+mv card.md default/README.md
+rm -rf "$out"
+mv default "$out"

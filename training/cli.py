@@ -24,7 +24,7 @@ from nba_broker.external_sort import MEMORY
 from nba_broker.pools import SCHEMES, Database, Pools
 from nba_broker.scorer import Manifest, Scorer
 from nba_broker.surprise import SurpriseSettings
-from training import card, cluster, dataset, labels
+from training import card, cluster, dataset, labels, places
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         words, argparse.Namespace(line=shlex.join(["nba-train", *words]))
     )
     try:
-        with cluster.connected(arguments.scheduler) as arguments.each:
+        _require_places(arguments)
+        with cluster.connected(arguments.scheduler, _say) as arguments.each:
             arguments.command(arguments)
     except NBAError as error:
         print(f"nba-train: {error}", file=sys.stderr)
@@ -47,6 +48,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
+
+
+def _require_places(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError unless all that the command is to write has its place."""
+    try:
+        for name in ("json", "html", "card"):
+            if (path := getattr(arguments, name, None)) is not None:
+                places.require_file(path)
+        if arguments.command is propose:
+            places.require_new_file(arguments.out)
+        elif "out" in arguments:
+            places.require_new_folder(arguments.out)
+    except OSError as error:  # a folder above that may not even be looked into
+        raise ConfigError(f"{error.filename}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -64,10 +79,9 @@ def fit(arguments: argparse.Namespace) -> None:
     """``nba-train fit``: an archive and labels to a model folder."""
     # Here and not above: torch takes seconds to load, and evaluating does without it.
     with _extra("fit"):
-        from training.export import require_replaceable, write
+        from training.export import write
         from training.fit import fit as fit_model
 
-    require_replaceable(arguments.out)
     pools = _pools(arguments, SCHEMES[0])
     sessions, origin = _load(arguments, pools, arguments.answers)
     fitted = fit_model(sessions, seed=arguments.seed, say=_say, each=arguments.each or map)
@@ -82,15 +96,16 @@ def refresh(arguments: argparse.Namespace) -> None:
     with _extra("refresh"):
         from training import refresh as module
         from training import report
-        from training.export import require_replaceable, write
+        from training.export import write
         from training.fit import fit as fit_model
 
     if wrong := set(arguments.accept) - set(module.CHECKS):
         raise ConfigError(
             f"--accept: no check {', '.join(sorted(wrong))}; there are {', '.join(module.CHECKS)}"
         )
-    require_replaceable(arguments.out)
     running = Scorer(arguments.model)
+    if unmet := set(arguments.drop) - {one.device for one in running.manifest.classes}:
+        raise ConfigError(f"--drop: the running model has no class {', '.join(sorted(unmet))}")
     pools = _pools(arguments, running.manifest.pool_scheme)
     sessions, origin = _load(arguments, pools, arguments.answers)
     when = module.cut(sessions, arguments.later)
@@ -403,12 +418,31 @@ def _days(text: str) -> float:
     return days
 
 
+_EPOCHS = 1e6  # what is less was meant as a share, or a percentage
+
+
 def _share_or_time(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         return _time(text)
-    return number if 0 < number < 1 else _time(text)
+    if number >= _EPOCHS:
+        return _time(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no share between 0 and 1, and no time from 1970-01-12 on"
+        )
+    return number
+
+
+def _margin(text: str) -> float:
+    try:
+        margin = float(text)
+    except ValueError:
+        margin = -1.0
+    if not 0 <= margin <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not from 0 to 1, as an F1 is")
+    return margin
 
 
 def _size(text: str) -> int:
@@ -506,7 +540,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--margin",
-        type=float,
+        type=_margin,
         default=0.02,
         help="by how much the macro-F1 may be below the running model's (default 0.02)",
     )

@@ -17,35 +17,47 @@ Result = TypeVar("Result")
 # Per thread of the workers: one that is worked on and one that waits, so that no worker has to.
 # What is done lies in its worker's memory until it is asked for.
 _AHEAD = 2
-_PATIENCE = "30s"  # for a scheduler to answer
+_PATIENCE = "5s"  # for a scheduler to answer
 
 
 class Cluster:
     """The workers of a Dask scheduler, such as ``tcp://scheduler:8786``.
 
     They need this package in the same version, and files under the same paths. A task whose worker
-    is lost is done again by another; while there is none, it waits. Raises ConfigError when the
-    scheduler does not answer or a worker is of another version.
+    is lost is done again by another; while there is none, it waits, and says so where there is none
+    to begin with. Raises ConfigError when the scheduler does not answer or a worker is of another
+    version.
     """
 
-    def __init__(self, scheduler: str) -> None:
-        from distributed import Client  # takes a second to load, and few have a cluster
+    def __init__(self, scheduler: str, say: Callable[[str], None] = print) -> None:
+        # Takes a second to load, and few have a cluster.
+        from distributed import Client
+        from distributed.comm import get_address_host_port
 
         try:
+            get_address_host_port(scheduler)  # a client of what is no address cannot be closed
             self._client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ConfigError(f"--scheduler {scheduler}: {error or 'does not answer'}") from error
         try:
+            if not self._client.nthreads():
+                say(f"waits for a worker of {scheduler}")
+                self._client.wait_for_workers(1)
+            self._require_same(scheduler)
+        except BaseException:
+            self.close()
+            raise
+
+    def _require_same(self, scheduler: str) -> None:
+        try:
             versions = self._client.run(_version)
         except Exception as error:  # whatever unpickling raises where the package is missing
-            self.close()
             raise ConfigError(
                 f"--scheduler {scheduler}: a worker has no nba-broker {nba_broker.__version__} "
                 f"({error})"
             ) from error
         for worker, version in versions.items():
             if version != nba_broker.__version__:
-                self.close()
                 raise ConfigError(
                     f"--scheduler {scheduler}: nba-broker is {nba_broker.__version__} here and "
                     f"{version} on {worker}: install the same"
@@ -79,12 +91,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def connected(scheduler: str | None) -> Iterator[Each | None]:
+def connected(scheduler: str | None, say: Callable[[str], None] = print) -> Iterator[Each | None]:
     """The ``map`` of a scheduler's workers, or None for this process alone."""
     if scheduler is None:
         yield None
         return
-    cluster = Cluster(scheduler)
+    cluster = Cluster(scheduler, say)
     try:
         yield cluster.map
     finally:

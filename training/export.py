@@ -51,13 +51,13 @@ def write(
 ) -> dict[str, Any]:
     """Write the model folder ``out`` as a whole and return its manifest.
 
-    An older model there is replaced at the very end; a failure leaves everything as it was.
+    It is there at the very end only; a failure leaves everything as it was, and nothing but an
+    empty folder is replaced.
     ``gate`` is shown the folder before it is there, and raises an NBAError to refuse it; what it
     returns is the manifest's ``gate``. Raises ModelError when ``out`` cannot be written or the ONNX
     file does not answer as PyTorch.
     """
-    require_replaceable(out)
-    with _replacing(out) as work:
+    with _new(out) as work:
         content = to_onnx(fitted.model)
         deviation = check(content, fitted.model, fitted.learned)
         manifest = _manifest(out.name, fitted, sessions, origin, pools)
@@ -112,16 +112,8 @@ def check(content: bytes, model: NBA, examples: Examples) -> float:
     return deviation
 
 
-def require_replaceable(out: Path) -> None:
-    """Raise ModelError when ``out`` holds anything but a model: better asked before the fit."""
-    if out.exists() and not (out / MANIFEST_FILE).is_file():
-        if out.is_dir() and not any(out.iterdir()):
-            return
-        raise ModelError(f"{out}: exists and is no model folder; name another --out")
-
-
 @contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
+def _new(out: Path) -> Iterator[Path]:
     """A folder beside ``out`` that takes its place when the block ends without an error."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -129,9 +121,7 @@ def _replacing(out: Path) -> Iterator[Path]:
             work = Path(name, "new")
             work.mkdir()
             yield work
-            if out.exists():
-                out.rename(Path(name, "old"))
-            work.rename(out)
+            work.rename(out)  # which fails where anything but an empty folder is
     except OSError as error:
         raise ModelError(f"{out}: {error.strerror or error}") from error
 

@@ -118,6 +118,10 @@ def find(
         np.int64,
     )
     if not len(slots):
+        if archive.report.outside and not len(archive):
+            raise ArchiveError(
+                f"--since and --until leave none of the {archive.report.outside} sessions"
+            )
         raise ArchiveError("no host in the archive")
     hosts = []
     for slot in slots.tolist():

@@ -116,33 +116,41 @@ def test_bad_labels_leave_one_line_and_no_folder(site: Path, tmp_path: Path, cap
     assert list(tmp_path.iterdir()) == [bad]
 
 
-def test_an_onnx_file_that_deviates_is_refused_and_the_old_model_stays(
-    site: Path, monkeypatch, capsys
+def test_an_onnx_file_that_deviates_is_refused_and_leaves_nothing(
+    site: Path, monkeypatch, tmp_path: Path, capsys
 ) -> None:
     quick(monkeypatch)
     monkeypatch.setattr(training.export, "TOLERANCE", -1.0)
-    before = sorted(site.rglob("*"))
-    old = (site / "model" / "manifest.json").read_bytes()
-    assert main(arguments(site, "--seed", "9", "--out", str(site / "model"))) == 1
+    assert main(arguments(site, "--seed", "9", "--out", str(tmp_path / "model"))) == 1
     assert "deviates from PyTorch" in capsys.readouterr().err
-    assert sorted(site.rglob("*")) == before
-    assert (site / "model" / "manifest.json").read_bytes() == old
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_new_model_takes_the_place_of_the_old_one(site: Path, monkeypatch, tmp_path) -> None:
+def test_an_empty_folder_becomes_the_model(site: Path, monkeypatch, tmp_path: Path) -> None:
     quick(monkeypatch)
     out = tmp_path / "model"
-    for seed in ("1", "2"):
-        assert main(arguments(site, "--seed", seed, "--out", str(out))) == 0
-    assert json.loads((out / "manifest.json").read_text())["training"]["seed"] == 2
+    out.mkdir()
+    assert main(arguments(site, "--out", str(out))) == 0
+    assert Scorer(out).manifest.name == "model"
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_folder_that_is_no_model_is_not_overwritten(site: Path, monkeypatch, capsys) -> None:
+def test_what_has_come_to_be_there_during_the_fit_is_not_replaced(
+    site: Path, monkeypatch, tmp_path: Path, capsys
+) -> None:
     quick(monkeypatch)
-    assert main(arguments(site, "--out", str(site))) == 1
-    assert "no model folder" in capsys.readouterr().err
-    assert (site / "conn.log").exists()
+    out = tmp_path / "model"
+    check = training.export.check
+
+    def meanwhile(*given):
+        out.symlink_to(site / "model")
+        return check(*given)
+
+    monkeypatch.setattr(training.export, "check", meanwhile)
+    assert main(arguments(site, "--seed", "9", "--out", str(out))) == 1
+    assert capsys.readouterr().err.startswith(f"nba-train: {out}: ")
+    assert list(tmp_path.iterdir()) == [out]
+    assert out.is_symlink()
 
 
 @pytest.mark.parametrize(

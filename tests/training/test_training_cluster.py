@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -181,7 +183,9 @@ def test_a_fit_is_the_same_on_three_workers_of_which_one_after_another_is_killed
     line = ["fit", str(site), "--labels", str(site / "labels.csv"), "--out"]
     assert main([*line, str(here)]) == 0
     killed: list[int] = []
-    with LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
+    with LocalCluster(
+        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0"
+    ) as local:
         each = cluster.Cluster.map
 
         def deadly(self: cluster.Cluster, *work: Any) -> Iterable[Any]:
@@ -271,12 +275,41 @@ def test_a_scheduler_that_does_not_answer_is_one_clear_error(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("scheduler", ["nonsense", "foo://here:1", "tcp://here"])
+def test_what_is_no_address_is_one_line_and_leaves_nothing_to_be_closed(
+    scheduler: str, site: Path
+) -> None:
+    line = ["fit", str(site), "--labels", "l", "--out", "o", "--scheduler", scheduler]
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "training.cli", *line], capture_output=True)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"nba-train: --scheduler {scheduler}: ")
+    assert done.stderr.count(b"\n") == 1
+    assert time.monotonic() - began < 30  # a client that cannot be closed is waited for a minute
+
+
+def test_a_scheduler_without_workers_is_told_and_waited_for() -> None:
+    said = []
+    with LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as local:
+
+        def say(line: str) -> None:
+            said.append(line)
+            local.scale(1)
+
+        with cluster.connected(local.scheduler_address, say) as each:
+            assert each is not None
+            assert list(each(_sleepy, [0.0])) == [0.0]
+        assert said == [f"waits for a worker of {local.scheduler_address}"]
+
+
 def test_fourteen_days_are_the_same_on_three_workers_one_of_which_is_killed(data: Path) -> None:
     site = data / "lsif"
     sessions, origin = load(site)
     killed: list[int] = []
     with (
-        LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=":0") as local,
+        LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as local,
         cluster.connected(local.scheduler_address) as each,
     ):
         assert each is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -286,6 +287,22 @@ def test_what_an_operator_accepts_is_said_in_the_report(
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["dropped"] == ["Lock"]
     assert [one.device for one in Manifest.load(tmp_path / "candidate").classes] == ["Lamp", "Lens"]
+
+
+def test_a_class_that_the_running_model_does_not_know_cannot_be_dropped(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert renew(site, tmp_path, site / "labels.csv", "--drop", "Lokc") == 1
+    assert "--drop: the running model has no class Lokc" in capsys.readouterr().err
+
+
+def test_no_candidate_of_an_earlier_time_is_left_to_be_mistaken_for_one_that_passed(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = shutil.copytree(site / "running", tmp_path / "candidate")
+    assert renew(site, tmp_path, site / "labels.csv") == 1
+    assert "is there already" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [old]
 
 
 def test_a_check_that_is_none_cannot_be_accepted(

@@ -128,6 +128,14 @@ def test_a_label_by_address_names_the_mac_that_the_state_knows(
     ]
 
 
+def test_a_shadow_that_is_not_there_is_told_from_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--shadow", str(tmp_path / "nope")]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"nba-broker: --shadow: {tmp_path}/nope/manifest.json: not found;")
+
+
 def test_hosts_are_shown_as_they_are(site: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hosts", *site]) == 0
     shown = capsys.readouterr()

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -517,6 +518,37 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_conn_logs_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="no conn logs"):
         conn_log.read([tmp_path])
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, tsv([row()]), "open/conn.log")
+    closed = save(tmp_path, tsv([row()]), "closed/conn.log").parent
+    listed = save(tmp_path, tsv([row()]), "listed/conn.log")
+    refuse(monkeypatch, closed, listed)
+    archive = conn_log.read([tmp_path])
+    assert len(archive) == 1
+    assert archive.report.errors == [f"{one}: Permission denied" for one in (closed, listed)]
+    for path in (closed, listed):
+        with pytest.raises(ArchiveError, match=f"^{path}: Permission denied$"):
+            conn_log.read([path])
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, closed: Path, listed: Path) -> None:
+    """As for somebody who may not list ``closed``, and not look at ``listed``; tests may be root's,
+    who may do all."""
+
+    def refusing(real: Any, refused: Path) -> Any:
+        def call(path: Any, *more: Any, **options: Any) -> Any:
+            if str(path) == str(refused):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, *more, **options)
+
+        return call
+
+    monkeypatch.setattr("os.scandir", refusing(os.scandir, closed))
+    monkeypatch.setattr("pathlib.Path.stat", refusing(Path.stat, listed))
 
 
 def test_progress_is_told_after_each_file(tmp_path: Path) -> None:

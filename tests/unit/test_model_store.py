@@ -77,6 +77,78 @@ def test_a_candidate_that_no_worker_takes_changes_nothing(
     assert name_of(into) == "good"
 
 
+def test_a_plain_folder_that_has_no_version_before_stays_one(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    into = candidate(model_folder, "plain")
+    before = sorted(tmp_path.rglob("*"))
+    for where in (into, tmp_path / "nowhere" / "model"):
+        with pytest.raises(ModelError, match="no version before this one"):
+            model_store.rollback(where)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not into.is_symlink()
+
+
+def test_what_is_no_model_is_not_replaced_and_nothing_is_left_beside_it(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    good = candidate(model_folder, "good")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("file", "folder"):
+        with pytest.raises(ModelError):
+            model_store.install(good, tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_plain_folder_stays_one_when_the_candidate_cannot_be_copied(
+    model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into, good = (candidate(model_folder, name) for name in ("plain", "good"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ModelError, match="No space left"):
+        model_store.install(good, into)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_version_that_this_release_cannot_read_is_replaced_without_a_complaint(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    into = tmp_path / "in-use"
+    first, second = (candidate(model_folder, name) for name in ("first", "second"))
+    model_store.install(first, into)
+    (into / "manifest.json").write_text(json.dumps({"feature_version": 0}))
+    switched = model_store.install(second, into)
+    assert (switched.now.name, switched.before) == ("second", None)
+
+
+def test_a_plain_folder_is_shown_as_what_is_used(
+    model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = candidate(model_folder, "plain")
+    assert main(["model", "show", "--model", str(into)]) == 0
+    assert capsys.readouterr().out.startswith("current   plain-")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.symlink_to(into)
+    assert main(["model", "show", "--model", str(elsewhere)]) == 0
+    assert capsys.readouterr().out.startswith("current   plain-")
+
+
+def test_where_there_is_no_model_there_is_one_clear_error_and_nothing_to_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["model", "show", "--model", str(tmp_path / "nowhere")]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "nowhere/manifest.json: not found" in shown.err
+
+
 def test_the_same_network_with_other_thresholds_is_another_version(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:

@@ -106,7 +106,7 @@ def test_a_manifest_that_does_not_fit_stops_the_start(
 
 
 def test_a_missing_model_folder_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not found; --model takes a folder"):
+    with pytest.raises(ModelError, match="not found; a model is a folder"):
         Manifest.load(tmp_path)
 
 

@@ -103,6 +103,11 @@ def test_a_name_that_a_host_only_asks_for_is_not_its_own(site: Path) -> None:
     assert found[ACME.format(1)].names == ("hall-cam",)
 
 
+def test_a_time_that_leaves_nothing_is_what_is_wrong_and_not_the_archive(site: Path) -> None:
+    with pytest.raises(ArchiveError, match="--since and --until leave none of the "):
+        propose.find([site], pools(), since=1e9)
+
+
 def test_a_file_that_is_there_is_never_written_over(site: Path) -> None:
     (site / "labels.csv").write_text("edited")
     found = propose.find([site], pools())
