@@ -30,6 +30,7 @@ LOG = logging.getLogger("nba_broker")
 LISTEN = "127.0.0.1:27780"
 """Where the page is served, unless told otherwise."""
 
+_NO_HOST = "No such host in the log."
 _DONE = ("label", "confirm", "ignore")
 
 
@@ -51,12 +52,14 @@ def make(views: Views, listen: str) -> Starlette:
     ) -> Response:
         page = views.host(key, filters, token=request.state.token, **more)
         if page is None:
-            return HTMLResponse(views.message("No such host in the log."), 404)
+            return HTMLResponse(views.message(_NO_HOST), 404)
         return HTMLResponse(page, status)
 
     async def static_page(request: Request) -> Response:
         views.poll()
         key = _key(request)
+        if key and views.store.find(key) is None:
+            return HTMLResponse(views.message(_NO_HOST), 404)
         try:
             wanted = Filters() if key else Filters.strict(request.query_params.multi_items())
         except ValueError as error:

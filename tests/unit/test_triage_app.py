@@ -579,6 +579,8 @@ def test_a_static_page_is_saved_under_a_name(logs: Path) -> None:
     answer = client(logs).get(f"/page.html?id={MAC.format(2)}")
     assert answer.headers["content-disposition"].startswith('attachment; filename="nba-triage-')
     assert shown(answer.text) == ["10.0.0.2"]
+    answer = client(logs).get("/page.html?id=10.9.9.9")
+    assert (answer.status_code, "No such host" in answer.text) == (404, True)
 
 
 def test_wrong_use_is_one_clear_line(
