@@ -18,7 +18,7 @@ from typing import TextIO
 from nba_broker.addresses import canonical
 from nba_broker.errors import AnswersError
 from nba_broker.messages import END_OF_TIME
-from nba_broker.pools import Network, of_database
+from nba_broker.pools import Network
 
 ACTIONS = ("label", "confirm", "ignore")
 
@@ -26,7 +26,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 # As Windows and as switches print it.
 _MAC_ELSEWHERE = re.compile(r"[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}")
 _ASN = re.compile(r"as:?([0-9]{1,10})(/[a-z]{2})?", re.IGNORECASE)
-_COUNTRY = re.compile(r"cc:[a-z]{2}")
+_COUNTRY = re.compile(r"cc:[a-z]{2}", re.IGNORECASE)
 # What can only be meant as an address: a typing error must not become a hostname.
 _ADDRESS_LIKE = re.compile(r"[0-9.]+|.*[:/].*")
 # A name has to fit into a log line's 256 bytes, "=0.12" included.
@@ -123,6 +123,11 @@ def answer(row: Mapping[str, str], place: str) -> Answer:
         return _answer({name: text.strip() for name, text in row.items()})
     except ValueError as error:
         raise AnswersError(f"{place}: {error}") from None
+
+
+def is_database_name(pool: str) -> bool:
+    """Whether a pool has a name as the schemes asn, asn+cc and cc make them."""
+    return bool(_ASN.fullmatch(pool) or _COUNTRY.fullmatch(pool))
 
 
 def misspelt(device: str, known: Iterable[str]) -> str:
@@ -277,7 +282,8 @@ def _host(text: str) -> str:
 
 
 def _pool(text: str) -> str:
-    """A pool as :class:`Answer` has it; raises ValueError."""
+    """A pool as :class:`Answer` has it; raises ValueError. It may be any word, as an operator may
+    have named networks as he liked."""
     network = _network(text)
     if network is not None:
         if not network.prefixlen:
@@ -285,9 +291,7 @@ def _pool(text: str) -> str:
         return _printed(network)
     if asn := _ASN.fullmatch(text):
         return f"as:{int(asn[1])}{(asn[2] or '').lower()}"
-    if of_database(text) and not _COUNTRY.fullmatch(text):
-        raise ValueError(f"pool {text!r} is neither as:NUMBER nor cc:COUNTRY, as cc:de")
-    return text
+    return text.lower() if _COUNTRY.fullmatch(text) else text
 
 
 def _network(text: str) -> Network | None:

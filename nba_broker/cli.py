@@ -38,7 +38,7 @@ from nba_broker.errors import ConfigError, ModelError, NBAError, SnapshotError, 
 from nba_broker.link import Link, Position
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
-from nba_broker.pools import Database, Pools
+from nba_broker.pools import Database, Pools, of_database
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Manifest, Scorer
 from nba_broker.shadow import Shadow, fits
@@ -334,6 +334,10 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
     # A hostname and a pool may be any word, a typing error too: say what it was taken for.
     host = f"hostname {answer.host}" if answer.hostname else answer.host
     pool = f"pool {answer.pool}" if answer.pool else ""
+    if of_database(answer.pool) and not answers.is_database_name(answer.pool):
+        LOG.warning(
+            "%s: no database names one so, as as:15169 or cc:de; only an override may", pool
+        )
     meant = " ".join(filter(None, (host, pool, answer.device)))
     print(f"{settings.answers}: {arguments.command} {meant}, from {row['at']} on")
     return 0

@@ -333,7 +333,9 @@ def _walk(top: Path, errors: list[str]) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()
+        folders[:] = sorted(
+            set(folders) - {"lost+found"}
+        )  # of the file system, and nobody's to read
         try:
             files = [file for name in sorted(names) if (file := Path(folder, name)).is_file()]
         except OSError as error:  # it may be listed, but not entered

@@ -77,7 +77,7 @@ class Inventory:
         self._by_network: list[tuple[Network, Answer]] = []
         self._met: dict[int, set[tuple[str, str, str]]] = defaultdict(set)
         self._quiet: dict[Answer, set[int]] = {}  # hosts for which a pool is ignored
-        self._told: set[str] = set()  # names that seem to mean others
+        self._told: set[tuple[str, str]] = set()  # names that seem to mean classes
 
     def __len__(self) -> int:
         """Answers that there are."""
@@ -126,6 +126,7 @@ class Inventory:
             np.int16,
         )
         self.prototypes.renumber(number)
+        self._tell_misspelt()
         return number
 
     def take_over(self, answers: Sequence[Answer], now: float) -> list[Said]:
@@ -232,10 +233,10 @@ class Inventory:
     def _tell_misspelt(self) -> None:
         """Warn, once each, of names that seem to mean a class of the model, and do not."""
         classes = [one.device for one in self.devices[: self._classes]]
-        names = {answer.device for answer in self._answers if answer.device} - self._told
-        self._told |= names
-        for name in sorted(names):
-            if known := misspelt(name, classes):
+        for name in sorted({answer.device for answer in self._answers if answer.device}):
+            known = misspelt(name, classes)
+            if known and (name, known) not in self._told:
+                self._told.add((name, known))
                 LOG.warning("answers name a device %s; the model's class is spelt %s", name, known)
 
     def muted(self, windows: Windows, attention: np.ndarray, ts: np.ndarray) -> np.ndarray | None:

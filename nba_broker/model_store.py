@@ -60,7 +60,7 @@ def install(candidate: Path, into: Path) -> Switched:
 def rollback(into: Path) -> Switched:
     """Use the version before; again, and it is as it was. Raises ModelError, and leaves all as it
     was, when there is none that a worker could take."""
-    if not _previous(into).exists():
+    if _target(_previous(into)) is None:
         raise ModelError(f"{into}: there is no version before this one to go back to")
     with _locked(into):
         target = _previous(into).resolve(strict=True)
@@ -151,6 +151,7 @@ def _locked(into: Path) -> Iterator[None]:
         folder = os.open(_versions(into), os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
+            _versions(into).mkdir(exist_ok=True)  # who had the lock may have failed, and left none
             yield
         finally:
             with contextlib.suppress(OSError):

@@ -43,8 +43,8 @@ class PolicySettings:
     identified, known: the smoothed probability and familiarity from which a class is believed
         (from the model's manifest).
     kept: the smoothed probability down to which a host keeps the name it has, as long as no other
-        reaches ``identified``: a host torn between twins stays the one that it was. One that an
-        analyst named keeps the name whatever another reaches.
+        reaches ``identified``: a host torn between twins stays the one that it was.
+    plausible: the smoothed probability from which a host may still be what an analyst named it.
     estranged: by how much the familiarity must be below ``known`` before a host loses the name it
         has; 1 is by how much a usual window is above the edge of what the model tolerates.
     weight, known_weight: of the newest window in the smoothed probability and familiarity, once
@@ -53,9 +53,10 @@ class PolicySettings:
     agree: windows in a row that must name the same thing before a host is called something.
     doubt: strange windows in a row before a host that never had a name is unknown.
     torn: windows in a row in which a host that never had a name is familiar, but might be this or
-        that, before it is unknown; and in which one that had a name for long must have another one,
-        or none, before it has it. Twins part only in the long run; and what an attacker does with a
-        host takes its name from it no sooner than its baseline tells of the attack.
+        that, before it is unknown; and in which one that had a name for long, or that may still be
+        what an analyst named it, must have another one, or none, before it has it. Twins part only
+        in the long run; and what an attacker does with a host takes its name from it no sooner than
+        its baseline tells of the attack.
     leave: windows in a row before a host is called something else than it was.
     met: windows that a host must have had before what it is like says anything against an analyst's
         word; 15 are a first full one of the model's. Twins may differ late.
@@ -70,6 +71,7 @@ class PolicySettings:
     identified: float = 0.7
     known: float = -np.inf
     kept: float = 0.3
+    plausible: float = 0.1
     estranged: float = 0.5
     weight: float = 0.1
     known_weight: float = 0.15
@@ -283,6 +285,7 @@ class Policy:
         self._labelled[slot] = at
         if not before == given == device:
             self._rename(slot, ts, device)
+        self._agreeing[slot] = 0
         return self._turn(slot, ts, IDENTIFIED, device, "answer")
 
     def recognise(self, slot: int, ts: float, device: int, likeness: float) -> Decision:
@@ -331,6 +334,8 @@ class Policy:
             looks &= self._known[hosts] >= self.settings.known
             accepted = self._accepted[hosts]
             ours = (accepted >= 0) & (accepted < self._classes)
+            still = self._smoothed[hosts, np.where(ours, accepted, 0)] >= self.settings.kept
+            ours &= still & (self._known[hosts] >= self.settings.known - self.settings.estranged)
             kind[foreign] = np.where(ours, accepted, np.where(looks, best, NOTHING))
         return kind
 
@@ -423,11 +428,6 @@ class Policy:
         keeps &= windows.probability[row, np.where(keeps, device, 0)] >= settings.kept
         candidate = np.where(keeps, device, NOTHING)
         candidate = np.where(windows.probability[row, best] >= settings.identified, best, candidate)
-        given = self._given[slot]
-        class_ = np.where(given < self._classes, given, self._accepted[slot])
-        trusted = (given != NOTHING) & (device == given) & (class_ >= 0) & (class_ < self._classes)
-        trusted &= windows.probability[row, np.where(trusted, class_, 0)] >= settings.kept
-        candidate = np.where(trusted, class_, candidate)
         has_name = (candidate != NOTHING) & (candidate == device)
         least = settings.known - np.where(has_name, settings.estranged, 0)
         candidate = np.where(windows.known >= least, candidate, NOTHING)
@@ -453,7 +453,7 @@ class Policy:
         candidate = looks.candidate
         accepted = self._accepted[slot]
         accepts = (given >= self._classes) & (device == given)
-        new = windows.count < settings.torn
+        new = (windows.count < settings.torn) & (accepted == NOTHING)
         accepts &= new | (ts - self._named[slot] < settings.settled)
         accepts &= candidate < self._classes
         alike = candidate != NOTHING
@@ -470,11 +470,12 @@ class Policy:
         renamed &= ts - self._named[slot] >= settings.settled
         first = np.where(familiar, settings.torn, settings.doubt)
         first[candidate != NOTHING] = settings.agree
-        later = np.where(renamed & ~labelled, settings.torn, settings.leave)
+        slow = np.where(labelled, self._plausible(windows), renamed)
+        later = np.where(slow, settings.torn, settings.leave)
         needed = np.where(state == LEARNING, first, later)
         another = (state == LEARNING) | (candidate != device)
         turned = another & (looks.agreeing >= needed)
-        turned &= ~renamed | (ts - looks.turning >= settings.lasting)
+        turned &= ~(renamed | slow) | (ts - looks.turning >= settings.lasting)
         turned &= ~labelled | (candidate == given) | (windows.count >= settings.met)
 
         new_state = np.where(renamed, CHANGED, IDENTIFIED)
@@ -491,6 +492,15 @@ class Policy:
         over = (self._ignored[slot] > 0) & (ts >= self._ignored[slot])
         due = (settings.reminder > 0) & (ts - self._logged[slot] >= settings.reminder)
         return _Turns(turned, calm, over, due, settles, new_state, candidate)
+
+    def _plausible(self, windows: _Windows) -> np.ndarray:
+        """Whether each window's host may still be what an analyst named it, bool [n]."""
+        given, device = self._given[windows.slot], self._device[windows.slot]
+        kind = np.where(given < self._classes, given, self._accepted[windows.slot])
+        plausible = (device == given) & (kind >= 0) & (kind < self._classes)
+        row = np.arange(len(windows))
+        probability = windows.probability[row, np.where(plausible, kind, 0)]
+        return np.asarray(plausible & (probability >= self.settings.plausible))
 
     def _settle(
         self,

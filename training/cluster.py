@@ -37,7 +37,7 @@ class Cluster:
         try:
             get_address_host_port(scheduler)  # a client of what is no address cannot be closed
             self._client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:  # a TypeError is TLS without settings
             raise ConfigError(f"--scheduler {scheduler}: {error or 'does not answer'}") from error
         try:
             if not self._client.nthreads():

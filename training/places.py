@@ -29,6 +29,8 @@ def require_new_folder(path: Path) -> None:
 
     What is there stays: a worker may use it, and would take over whatever lay there next.
     """
+    if path.exists() and (path.is_mount() or path.samefile(".")):
+        raise ConfigError(f"{path}: a folder that cannot be replaced; give one that is not there")
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise ConfigError(
             f"{path}: is there already; give another folder by --out, or delete it first (for a "

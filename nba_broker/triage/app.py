@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import time
 from collections.abc import Mapping
@@ -132,11 +133,15 @@ def answer_of(form: Mapping[str, str], latest: Verdict) -> Answer:
     row = {name: form.get(name, "") for name in ("at", "reason", *columns)}
     row |= {"action": action, "host": meant[target]}
     now = round(time.time(), 3)
-    row["at"] = row["at"].strip() or answers.print_time(now)
+    # What is said at the time of a verdict is applied before it, and a sensor's clock may be ahead.
+    after = math.floor(latest.ts) + 1.0
+    row["at"] = row["at"].strip() or answers.print_time(
+        max(now, after) if action == "confirm" else now
+    )
     answer = answers.answer(row, action or "answer")
-    if action == "confirm" and not round(latest.ts, 6) <= answer.at <= max(now, latest.ts):
-        raise AnswersError("confirm: From must not be before the verdict that is shown, of "
-                           f"{answers.print_time(latest.ts)}, nor in the future")  # fmt: skip
+    if action == "confirm" and not latest.ts < answer.at <= max(now, after):
+        raise AnswersError("confirm: From must be after the verdict that is shown, so from "
+                           f"{answers.print_time(after)} on, and not in the future")  # fmt: skip
     if target == "mac" and not answer.mac:
         raise AnswersError(f"{action}: {latest.mac!r} is no MAC")
     if target == "address" and not answer.one_address:

@@ -108,6 +108,8 @@ class Finder:
         folder = _Folder(changed, time.time())
         with os.scandir(path) as entries:
             for entry in entries:
+                if entry.name == "lost+found":  # of the file system, and nobody's to read
+                    continue
                 if _may_be_folder(entry):
                     folder.folders.append(entry.path)
                 elif self._name.fullmatch(entry.name):

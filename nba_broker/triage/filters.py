@@ -67,7 +67,7 @@ class Filters:
         if wrong:
             raise ValueError(f"{wrong[0]!r} is none of {', '.join(NAMES)}")
         for name, values in (("state", STATES), ("view", VIEWS)):
-            for value in sorted({value for one, value in query if one == name} - set(values)):
+            for value in sorted({value for one, value in query if one == name} - {"", *values}):
                 raise ValueError(f"{name} {value!r} is none of {', '.join(values)}")
         made.begin(0.0)
         return made

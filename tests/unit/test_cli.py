@@ -38,17 +38,18 @@ def test_an_answer_is_a_row_from_now_on(tmp_path: Path) -> None:
 
 
 def test_what_an_answer_was_taken_for_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = ["--at", "2026-01-01", "--answers", str(tmp_path / "answers.csv")]
-    for words in ("confirm hal-lamp", "ignore --pool lam", "confirm 10.0.0.9"):
+    for words in ("confirm hal-lamp", "ignore --pool as:abc", "confirm 10.0.0.9"):
         assert main([*words.split(), *answers]) == 0
     said = [line.partition("csv: ")[2] for line in capsys.readouterr().out.splitlines()]
     assert said == [
         "confirm hostname hal-lamp, from 2026-01-01 on",
-        "ignore pool lam, from 2026-01-01 on",
+        "ignore pool as:abc, from 2026-01-01 on",
         "confirm 10.0.0.9, from 2026-01-01 on",
     ]
+    assert [record.getMessage().split(": ")[0] for record in caplog.records] == ["pool as:abc"]
 
 
 def test_answers_that_come_too_late_for_an_archive_are_told(
@@ -83,7 +84,6 @@ def test_a_class_that_is_spelt_another_way_is_told_where_it_is_written_and_where
     [
         (["label", "192.168.1", "Camera"], "label: host '192.168.1' is no MAC"),
         (["ignore"], "ignore: no host"),
-        (["ignore", "--pool", "as:abc"], "ignore: pool 'as:abc' is neither as:NUMBER"),
         (["confirm", "h", "--at", "soon"], "confirm: at 'soon' is neither a date nor an epoch"),
     ],
 )

@@ -81,6 +81,7 @@ def test_a_plain_folder_that_has_no_version_before_stays_one(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     into = candidate(model_folder, "plain")
+    shutil.copytree(into, f"{into}.previous")  # somebody's own copy is no version
     before = sorted(tmp_path.rglob("*"))
     for where in (into, tmp_path / "nowhere" / "model"):
         with pytest.raises(ModelError, match="no version before this one"):

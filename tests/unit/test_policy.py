@@ -18,6 +18,7 @@ SETTINGS = PolicySettings(
     identified=0.7,
     known=0.0,
     kept=0.6,
+    plausible=0.3,
     estranged=0,
     weight=0.5,
     agree=2,
@@ -318,30 +319,43 @@ def test_a_device_that_the_model_knows_is_never_taken_for_another_one_in_silence
     assert [one[0] for one in said(feed(made, [LENS] * 9, start=10.0))] == ["impostor"]
 
 
-def test_a_labelled_host_torn_between_twins_keeps_the_name_whatever_the_other_reaches() -> None:
-    torn = [0.35, 0.65]
-    made = policy(replace(SETTINGS, identified=0.6, kept=0.3))
-    assert said(feed(made, [LAMP] * 3 + [torn] * 30))[1:] == [("changed", 1, "change", 9.0)]
-    made = policy(replace(SETTINGS, identified=0.6, kept=0.3))
-    feed(made, [LAMP] * 3)
-    made.label(0, 4.0, device=0, at=4.0)
-    assert feed(made, [torn] * 30, start=5.0) == []
-    assert [one[0] for one in said(feed(made, [LENS] * 9, start=40.0))] == ["impostor"]
+def torn_between_twins(device: int) -> Policy:
+    made = policy(replace(SETTINGS, identified=0.6, kept=0.3, torn=24, lasting=3))
+    feed(made, [LAMP] * 30)
+    made.label(0, 40.0, device=device, at=40.0)
+    return made
 
 
-def test_a_foreign_device_torn_between_twins_keeps_the_name_whatever_the_other_reaches() -> None:
-    torn = [0.35, 0.65]
-    made = policy(replace(SETTINGS, identified=0.6, kept=0.3))
-    feed(made, [LAMP] * 3)
-    made.label(0, 4.0, device=7, at=4.0)
-    assert feed(made, [torn] * 30, start=5.0) == []
-    assert [one[0] for one in said(feed(made, [LENS] * 9, start=40.0))] == ["impostor"]
+@pytest.mark.parametrize("device", [0, 7])
+def test_a_labelled_host_torn_between_twins_is_an_impostor_only_in_the_long_run(
+    device: int,
+) -> None:
+    made = torn_between_twins(device)
+    assert feed(made, [[0.35, 0.65]] * 20, start=41.0) == []
+    assert [one[0] for one in said(feed(made, [[0.35, 0.65]] * 20, start=61.0))] == ["impostor"]
+
+
+@pytest.mark.parametrize("device", [0, 7])
+def test_a_labelled_host_that_cannot_be_what_it_was_named_is_an_impostor_soon(device: int) -> None:
+    made = torn_between_twins(device)
+    assert [one[3] for one in said(feed(made, [LENS] * 20, start=200.0))] == [204.0]
 
 
 def test_a_host_that_has_only_just_been_met_is_no_impostor_yet() -> None:
     made = policy(replace(SETTINGS, met=15))
     made.label(0, 0.5, device=0, at=0.5)
     assert said(feed(made, [LENS] * 20)) == [("impostor", 1, "change", 15.0)]
+
+
+def test_a_foreign_device_settles_on_no_other_class_when_a_new_model_came_long_ago() -> None:
+    made = policy(replace(SETTINGS, settled=50, torn=24))
+    made.label(0, 0.5, device=7, at=0.5)
+    feed(made, [LAMP] * 60)
+    made.use(
+        2, made.settings, np.arange(8, dtype=np.int16), np.full(len(made.columns()["state"]), 60.0)
+    )
+    assert feed(made, [LAMP] * 3, start=200.0) == []
+    assert [one[0] for one in said(feed(made, [LENS] * 20, start=210.0))] == ["impostor"]
 
 
 def test_a_foreign_device_of_few_windows_may_settle_on_a_class_after_a_day() -> None:
@@ -361,7 +375,7 @@ def test_a_label_that_is_given_again_gives_no_more_time_to_settle_on_a_class() -
 
 
 def test_a_device_of_an_analysts_own_name_is_of_the_class_that_it_looks_like() -> None:
-    made = policy()
+    made = policy(replace(SETTINGS, kept=0.3))
     slots = np.arange(4)
     feed(made, [LAMP] * 9)  # was a lamp before it was named
     made.label(0, 9.5, device=7, at=9.5)
@@ -372,6 +386,8 @@ def test_a_device_of_an_analysts_own_name_is_of_the_class_that_it_looks_like() -
     feed(made, [NEITHER] * 9, slot=2)
     made.label(3, 0.5, device=1, at=0.5)
     assert made.kinds(slots).tolist() == [0, 1, NOTHING, 1]
+    feed(made, [NEITHER] * 9, start=30.0, known=STRANGE)  # no longer like any lamp
+    assert made.kinds(slots[:1]).tolist() == [NOTHING]
 
 
 def test_a_new_model_may_take_a_device_that_none_knows_for_any_class() -> None:

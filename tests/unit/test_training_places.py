@@ -58,6 +58,7 @@ def test_an_empty_folder_and_one_that_is_to_be_made_are_places_for_a_model(
     (here / "empty").mkdir()
     for out in ("empty", "some/new/folder"):
         assert "already" not in refused([*FIT, "--out", out], capsys)
+    assert "cannot be replaced" in refused([*FIT, "--out", "."], capsys)
     (here / "file").write_text("mine")
     assert "file is not a folder" in refused([*FIT, "--out", "file/model"], capsys)
 
