@@ -262,10 +262,7 @@ def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:
 
 def _host(text: str) -> str:
     """A host as :class:`Answer` has it; raises ValueError."""
-    text = text.lower()
-    if _MAC_ELSEWHERE.fullmatch(text):
-        digits = re.sub("[-.]", "", text)
-        text = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+    text = canonical_mac(text.lower())
     if _MAC.fullmatch(text) and (int(text[:2], 16) & 1 or not text.strip("0:")):
         raise ValueError(f"host {text!r} is the MAC of no single host")
     if not text or _MAC.fullmatch(text):
@@ -279,6 +276,14 @@ def _host(text: str) -> str:
     if _ADDRESS_LIKE.fullmatch(text):
         raise ValueError(f"host {text!r} is no MAC, address, network or hostname")
     return text
+
+
+def canonical_mac(text: str) -> str:
+    """A MAC in lower case with colons, however it was written; any other text as it is."""
+    if not _MAC_ELSEWHERE.fullmatch(text.lower()):
+        return text
+    digits = re.sub("[-.]", "", text.lower())
+    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 
 def _pool(text: str) -> str:

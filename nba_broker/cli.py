@@ -32,12 +32,13 @@ from nba_broker import (
     zeek_log,
     zeek_process,
 )
+from nba_broker.answers import Answer
 from nba_broker.captures import is_cut_off
 from nba_broker.config import Config
 from nba_broker.errors import ConfigError, ModelError, NBAError, SnapshotError, ZeekError
 from nba_broker.link import Link, Position
 from nba_broker.pipeline import Pipeline
-from nba_broker.policy import PolicySettings
+from nba_broker.policy import NOTHING, PolicySettings
 from nba_broker.pools import Database, Pools, of_database
 from nba_broker.reorder import Reorder
 from nba_broker.scorer import Manifest, Scorer
@@ -318,18 +319,16 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
     }
     row["at"] = row["at"] or answers.print_time(round(time.time(), 3))
     answer = answers.answer(row | {"action": arguments.command}, arguments.command)
-    if settings.state and answer.one_address:
-        # The address may be another host's tomorrow.
+    known: list[str] = []
+    if settings.state:
         pipeline, _ = _snapshot(settings)
-        identity = pipeline.tracker.identity
-        for slot in identity.present([answer.host], [""]).tolist():
-            if mac := identity.mac(slot):
-                LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)
-                answer = dataclasses.replace(answer, host=mac)
-    with contextlib.suppress(ModelError):  # which need not be where answers are written
-        classes = [one.device for one in Manifest.load(settings.model).classes]
-        if known := answers.misspelt(answer.device, classes):
-            LOG.warning("the model's class is spelt %s; %s is another name", known, answer.device)
+        answer = _met(answer, pipeline)
+        known = [one.device for one in pipeline.inventory.devices]
+    else:
+        with contextlib.suppress(ModelError):  # which need not be where answers are written
+            known = [one.device for one in Manifest.load(settings.model).classes]
+    if other := answers.misspelt(answer.device, known):
+        LOG.warning("the model's class is spelt %s; %s is another name", other, answer.device)
     answers.append(settings.answers, answer)
     # A hostname and a pool may be any word, a typing error too: say what it was taken for.
     host = f"hostname {answer.host}" if answer.hostname else answer.host
@@ -341,6 +340,29 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
     meant = " ".join(filter(None, (host, pool, answer.device)))
     print(f"{settings.answers}: {arguments.command} {meant}, from {row['at']} on")
     return 0
+
+
+def _met(answer: Answer, pipeline: Pipeline) -> Answer:
+    """The answer about a host that a worker has met, by its MAC; tells what may be a slip."""
+    slots = pipeline.inventory.meant(answer)
+    if answer.host and not slots:
+        LOG.warning("the worker has met no host %s so far", answer.host)
+    identity = pipeline.tracker.identity
+    for slot in slots:
+        now = pipeline.policy.standing(slot)
+        corrected = answer.action == "label" and now.device not in (NOTHING, now.given)
+        if corrected and pipeline.inventory.devices[now.device].device != answer.device:
+            LOG.warning(
+                "%s is %s now: it may go on looking like that, and is no impostor for it",
+                identity.address(slot),
+                pipeline.inventory.devices[now.device].device,
+            )
+        mac = identity.mac(slot)
+        if answer.one_address and mac:
+            # The address may be another host's tomorrow.
+            LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)
+            answer = dataclasses.replace(answer, host=mac)
+    return answer
 
 
 def triage(arguments: argparse.Namespace, settings: Config) -> int:
@@ -384,6 +406,8 @@ def model(arguments: argparse.Namespace, settings: Config) -> int:
     else:
         switched = model_store.rollback(into)
     before = f", was {switched.before.id}" if switched.before else ""
+    if switched.before and switched.before.id == switched.now.id:
+        before = " already"
     print(f"{into}: {switched.now.id}{before}")
     if switched.gone:
         print(f"no longer known: {', '.join(switched.gone)}")

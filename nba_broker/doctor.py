@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nba_broker import snapshot, zeek_process
+from nba_broker import lock, snapshot, zeek_process
 from nba_broker.config import Config
 from nba_broker.errors import ConfigError, LinkError, MessageError, NBAError, SnapshotError
 from nba_broker.identity import Identity
@@ -85,7 +85,8 @@ def examine(settings: Config, link: Link) -> Iterator[Finding]:
         return
     yield version(link.version)
     yield backend(link.endpoint)
-    yield from sensors(heard, expected_sensors())
+    holder = lock.holder(settings.state) if settings.state else ""
+    yield from sensors(heard, expected_sensors(), holder)
 
 
 def model_and_databases(settings: Config) -> Iterator[Finding]:
@@ -252,12 +253,20 @@ def backend(endpoint: str) -> Finding:
     return Finding(f"cluster backend: {name or 'not told'}")
 
 
-def sensors(heard: Heard, expected: set[str]) -> Iterator[Finding]:
-    """Whether the package runs on every sensor, told by its heartbeats."""
+def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Finding]:
+    """Whether the package runs on every sensor, told by its heartbeats; ``holder`` is the worker
+    that works with the state folder."""
     where = option = shared = ""
     if heard.partition:
         where, option = f" in partition {heard.partition}", f" --partition {heard.partition}"
         shared = f"see that NBA::partitions is {heard.partition + 1} or more, "
+    if not heard.workers and holder:
+        yield Finding(
+            f"worker {holder} runs, but this Zeek has not heard of it{where}",
+            f"{shared}wait a minute if Zeek has just started; else look whether it has another "
+            "--url, and at what it logs",
+        )
+        return
     if not heard.workers:
         yield Finding(
             f"no worker is running{where}, so sensors are silent",

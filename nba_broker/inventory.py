@@ -135,7 +135,7 @@ class Inventory:
         self._answers = tuple(answers)
         self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
         self._tell_misspelt()
-        slots = cache(self._slots)  # a wide answer is asked for again for each of its hosts
+        slots = cache(self.meant)  # a wide answer is asked for again for each of its hosts
         self._index(slots)
         said = self._withdraw_labels(slots)
         policy = self._policy
@@ -157,7 +157,7 @@ class Inventory:
         """Event time has come to ``now``: what the answers that are due say of the hosts."""
         said = []
         while self._waiting and self._waiting[-1].at <= now:
-            said += self._apply(self._waiting.pop(), self._slots)
+            said += self._apply(self._waiting.pop(), self.meant)
         return said
 
     def news(self, slot: int, address: str, ts: float) -> list[Answer]:
@@ -338,7 +338,7 @@ class Inventory:
             found += [one for net, one in self._by_network if in_networks(ip, (net,))]
         return sorted(found, key=lambda answer: answer.at)
 
-    def _slots(self, answer: Answer) -> list[int]:
+    def meant(self, answer: Answer) -> list[int]:
         """The hosts that there are and that an answer means, in order."""
         identity = self._identity
         addresses, macs = [""], [answer.mac]
@@ -388,11 +388,15 @@ class Inventory:
         ts = max(answer.at, now)
         when = print_time(answer.at)
         text = f"{answer.action}{f' of {when}' if when else ''}"
-        evidence = (f"{text}: {answer.reason}" if answer.reason else text,)
+        evidence: tuple[str, ...] = (f"{text}: {answer.reason}" if answer.reason else text,)
         if answer.action == "label":
             given = policy.columns()["given"][slot]
             device = self.number(answer.device, answer.category)
-            said = self._said(slot, policy.label(slot, ts, device, answer.at), ts, evidence)
+            decision = policy.label(slot, ts, device, answer.at)
+            accepted = int(policy.columns()["accepted"][slot])
+            if accepted != NOTHING:
+                evidence += (f"may go on looking like {self.devices[accepted].device}",)
+            said = self._said(slot, decision, ts, evidence)
             self.labelled_by[slot] = answer.host
             if given not in (NOTHING, device):
                 self.prototypes.forget(np.array([slot]))

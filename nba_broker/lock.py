@@ -38,6 +38,16 @@ def held(folder: Path) -> Iterator[None]:
         # The lock goes with the file's end; what it says is worth nothing without it.
 
 
+def holder(folder: Path) -> str:
+    """The process id of the worker that works with the folder, "" if there is none."""
+    with contextlib.suppress(OSError), (folder / FILE).open(encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip()
+    return ""
+
+
 def wake(folder: Path) -> bool:
     """Ask the worker that holds the folder to write its snapshot now; False if there is none that
     this user may ask."""

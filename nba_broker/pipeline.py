@@ -688,7 +688,8 @@ class Pipeline:
         uids: tuple[str, ...],
     ) -> Verdict:
         """A decision as a line."""
-        devices, classes = self.inventory.devices, self.scorer.manifest.classes
+        # The classes come first. A snapshot that is only shown has others than the scorer's model.
+        devices = self.inventory.devices
         order = np.argsort(-decision.probability, kind="stable").tolist()
         others = [k for k in order if k != decision.device][:_NAMED]
         was, named = decision.was_device, decision.device != NOTHING
@@ -706,7 +707,7 @@ class Pipeline:
             category=devices[decision.device].category if named else "",
             confidence=round(float(decision.confidence), _DIGITS),
             alternatives=tuple(
-                f"{classes[k].device}={decision.probability[k]:.2f}"
+                f"{devices[k].device}={decision.probability[k]:.2f}"
                 for k in others
                 if decision.probability[k] >= _MENTIONED
             ),

@@ -431,8 +431,8 @@ class Worker:
                     account.skipped - skipped,
                     "no worker was there"
                     if rejoined
-                    else f"more came than this worker took ({self.queue} messages wait now, "
-                    f"{self.lag:.1f} s behind); if it goes on, see the capacity planning in "
+                    else f"more came at once than this worker took ({self.queue} messages wait by "
+                    f"now, {self.lag:.1f} s behind); if it goes on, see the capacity planning in "
                     "docs/operations.md",
                 )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nba_broker.answers import Answer, parse_time
+from nba_broker.answers import Answer, canonical_mac, parse_time
 from nba_broker.errors import NBAError
 
 REQUIRED = ("host", "device", "category")
@@ -166,6 +166,7 @@ def _label(row: Mapping[str, str], place: str) -> Label:
 
 def _host(text: str, place: str) -> str:
     """A MAC in lower case or an address as Zeek prints it."""
+    text = canonical_mac(text)
     if _MAC.fullmatch(text.lower()):
         return text.lower()
     family = socket.AF_INET6 if ":" in text else socket.AF_INET

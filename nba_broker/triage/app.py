@@ -83,10 +83,14 @@ def make(views: Views, listen: str) -> Starlette:
             return shown(request, key, filters, 409, error="there is no file of answers: --answers")
         try:
             answer = answer_of(form, host.latest)
+            if known := answers.misspelt(answer.device, views.devices()):
+                raise AnswersError(f"label: {known} is there already: spell it so, or take a name "
+                                   "that differs in more than case and punctuation")  # fmt: skip
             answers.append(views.answers.path, answer)
         except AnswersError as error:
             return shown(request, key, filters, 400, error=str(error), values=dict(form))
-        LOG.info("%s: %s %s %s", views.answers.path, answer.action, answer.host, answer.pool)
+        what = " ".join(filter(None, (answer.action, answer.host, answer.device, answer.pool)))
+        LOG.info("%s: %s", views.answers.path, what)
         where = f"/host?id={quote(key, safe=':')}&done={answer.action}"
         return RedirectResponse(f"{where}&{filters.query()}".rstrip("&"), 303)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from nba_broker.answers import parse_time
+from nba_broker.answers import canonical_mac, parse_time
 from nba_broker.device_log import order
 from nba_broker.messages import STATES
 from nba_broker.triage.judge import Judged
@@ -115,7 +115,7 @@ class Filters:
             begin = self.begin(newest)
         except ValueError:
             begin = 0.0
-        text = self.text.lower()
+        text = canonical_mac(self.text.lower())
         passed = [
             one
             for one in hosts

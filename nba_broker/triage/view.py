@@ -140,7 +140,7 @@ class Views:
         place = next((at for at, one in enumerate(shown) if one.host is host), None)
         before = shown[place - 1] if place else None
         after = shown[place + 1] if place is not None and place + 1 < len(shown) else None
-        devices = self.answers.names() | {(one.device, one.category) for one in self._latest()}
+        names = self._names()
         details = self._details(self._judged([host])[0])
         given = {"done": "", "error": "", "values": {}, "token": "", "expires": self._month()}
         return self._render(
@@ -148,8 +148,8 @@ class Views:
             filters=wanted,
             before=before,
             after=after,
-            devices=sorted({device for device, _ in devices if device}),
-            categories=sorted({category for _, category in devices if category}),
+            devices=self.devices(),
+            categories=sorted({category for _, category in names if category}),
             **details,
             **given | more,
         )
@@ -179,6 +179,13 @@ class Views:
     def message(self, text: str) -> str:
         """A page that only says something."""
         return self._render("message.html", text=text)
+
+    def devices(self) -> list[str]:
+        """The names of devices that the logs and the answers have."""
+        return sorted({device for device, _ in self._names() if device})
+
+    def _names(self) -> set[tuple[str, str]]:
+        return self.answers.names() | {(one.device, one.category) for one in self._latest()}
 
     def _latest(self) -> list[Verdict]:
         return [host.latest for host in self.store.hosts.values()]

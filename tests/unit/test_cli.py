@@ -128,6 +128,24 @@ def test_a_label_by_address_names_the_mac_that_the_state_knows(
     ]
 
 
+def test_a_slip_in_an_answer_about_a_host_that_the_state_knows_is_told(
+    site: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    to = [*site, "--answers", str(tmp_path / "answers.csv")]
+    for words, warning in (
+        (["label", MAC.format(7), "Lens"], "192.168.1.7 is Lamp now: it may go on looking like"),
+        (["label", MAC.format(7), "lamp"], "the model's class is spelt Lamp; lamp is another"),
+        (["confirm", "192.168.1.8"], "the worker has met no host 192.168.1.8 so far"),
+        (["ignore", "no-such-phone"], "the worker has met no host no-such-phone so far"),
+        (["label", MAC.format(7), "Lamp"], ""),
+    ):
+        caplog.clear()
+        assert main([*words, *to]) == 0
+        told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+        told = [text for text in told if "edition of the IP database" not in text]
+        assert any(text.startswith(warning) for text in told) if warning else not told
+
+
 def test_a_shadow_that_is_not_there_is_told_from_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,6 +186,18 @@ def test_hosts_have_the_names_that_their_worker_gave_whatever_model_is_asked_for
     assert shown == asked
     worker = Manifest.load(Path(site[-1])).id
     assert json.loads(shown.splitlines()[0])["model"] == worker
+
+
+def test_alternatives_have_the_names_of_the_workers_model_whatever_model_is_asked_for(
+    model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = pipeline(model_folder())
+    made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
+    made.answer([Answer(110.0, MAC.format(7), "label", "Hall_Light", "light")])
+    snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
+    assert main(["hosts", "--state", str(tmp_path), "--format", "json"]) == 0
+    (light,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (light["device"], light["alternatives"]) == ("Hall_Light", ["Lamp=1.00"])
 
 
 def test_hosts_without_a_state_are_one_clear_error(

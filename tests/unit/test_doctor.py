@@ -118,6 +118,12 @@ def test_a_mac_that_stands_for_several_hosts_is_named() -> None:
     assert f"ok     {MAC.format(1)} stands for several hosts" in text
 
 
+def test_a_worker_that_works_with_the_state_but_is_not_heard_is_not_started_again() -> None:
+    (only,) = doctor.sensors(heard(), {"worker-1"}, "4711")
+    assert only.text == "worker 4711 runs, but this Zeek has not heard of it"
+    assert "nba-broker run" not in only.advice
+
+
 def test_a_clock_that_is_wrong_and_a_worker_that_is_too_slow_are_named() -> None:
     found = heard(HELLO, frame(1, [], 0), frame(2, [], 0, skipped=9))
     assert advised(list(doctor.sensors(found, set()))) == [

@@ -26,7 +26,7 @@ def file(tmp_path: Path):
 
 
 def test_a_row_needs_no_more_than_host_device_and_category(file) -> None:
-    path = file("host,device,category\n02:00:00:00:00:0A,Lamp,bulb\n2001:DB8::1,Lens,camera\n")
+    path = file("host,device,category\n02-00-00-00-00-0A,Lamp,bulb\n2001:DB8::1,Lens,camera\n")
     assert labels.read([path]) == [
         Label("02:00:00:00:00:0a", "Lamp", "bulb"),
         Label("2001:db8::1", "Lens", "camera"),

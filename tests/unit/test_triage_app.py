@@ -92,6 +92,7 @@ def test_hosts_that_need_attention_come_first_the_most_urgent_before_others(logs
         ("q=HOST-3", [3]),
         ("q=2.0.0.7", [3]),
         ("q=02:00:00:00:00:05", [5]),
+        ("q=0200.0000.0005", [5]),
         ("since=1m", [2]),
         ("since=1970-01-01T00:33:20Z", [2]),
         ("view=attention", [3, 4, 5, 2]),
@@ -362,6 +363,17 @@ def test_a_confirmation_is_after_the_verdict_and_not_in_the_future(tmp_path: Pat
     assert answer.status_code == 400
     assert "after the verdict that is shown, so from 2020-09-13T12:26:41Z on, and" in answer.text
     assert posted(browser, fields | {"at": "2020-09-13T12:26:41Z"}) == 303
+
+
+def test_a_name_that_is_there_already_in_another_spelling_is_refused(
+    logs: Path, tmp_path: Path
+) -> None:
+    browser = client(logs)
+    fields = form(opened(browser), "label") | {"target": "mac", "device": "LAMP"}
+    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
+    assert answer.status_code == 400
+    assert "Lamp is there already: spell it so" in answer.text
+    assert posted(browser, fields | {"device": "Lamp"}) == 303
 
 
 def test_a_confirmation_of_a_sensor_whose_clock_is_ahead_holds_after_its_verdict(

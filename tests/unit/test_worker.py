@@ -299,7 +299,7 @@ def test_a_loss_is_logged_with_its_reason(
     work(Losing(), pipeline(model_folder()))
     text = caplog.text
     assert "worker-1 skipped 3 sessions: no worker was there" in text
-    assert "worker-1 skipped 4 sessions: more came than this worker took" in text
+    assert "worker-1 skipped 4 sessions: more came at once than this worker took" in text
     assert "10 sessions of worker-1 were lost on the way: Zeek's cluster backend" in text
 
 
