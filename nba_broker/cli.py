@@ -321,9 +321,15 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
     answer = answers.answer(row | {"action": arguments.command}, arguments.command)
     known: list[str] = []
     if settings.state:
-        pipeline, _ = _snapshot(settings)
-        answer = _met(answer, pipeline)
-        known = [one.device for one in pipeline.inventory.devices]
+        try:
+            pipeline, _ = _snapshot(settings)
+        except (ConfigError, SnapshotError) as error:
+            if answer.one_address:  # whose MAC is wanted
+                raise
+            LOG.warning("%s; so the answer is not compared with what is known there", error)
+        else:
+            answer = _met(answer, pipeline)
+            known = [one.device for one in pipeline.inventory.devices]
     else:
         with contextlib.suppress(ModelError):  # which need not be where answers are written
             known = [one.device for one in Manifest.load(settings.model).classes]

@@ -146,6 +146,13 @@ def test_a_slip_in_an_answer_about_a_host_that_the_state_knows_is_told(
         assert any(text.startswith(warning) for text in told) if warning else not told
 
 
+def test_an_answer_needs_no_state_unless_it_names_an_address(tmp_path: Path) -> None:
+    to = ["--state", str(tmp_path), "--answers", str(tmp_path / "answers.csv")]
+    assert main(["label", MAC.format(7), "Lens", *to]) == 0
+    assert main(["label", "192.168.1.7", "Lens", *to]) == 1
+    assert len(answers.read(tmp_path / "answers.csv")) == 1
+
+
 def test_a_shadow_that_is_not_there_is_told_from_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
