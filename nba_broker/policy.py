@@ -495,12 +495,15 @@ class Policy:
 
     def _plausible(self, windows: _Windows) -> np.ndarray:
         """Whether each window's host may still be what an analyst named it, bool [n]."""
-        given, device = self._given[windows.slot], self._device[windows.slot]
-        kind = np.where(given < self._classes, given, self._accepted[windows.slot])
-        plausible = (device == given) & (kind >= 0) & (kind < self._classes)
-        row = np.arange(len(windows))
-        probability = windows.probability[row, np.where(plausible, kind, 0)]
-        return np.asarray(plausible & (probability >= self.settings.plausible))
+        given = self._given[windows.slot]
+        plausible: np.ndarray = (given != NOTHING) & (given == self._device[windows.slot])
+        rows = np.flatnonzero(plausible)  # of few hosts
+        kind = given[rows]
+        kind = np.where(kind < self._classes, kind, self._accepted[windows.slot[rows]])
+        known = (kind >= 0) & (kind < self._classes)
+        probability = windows.probability[rows, np.where(known, kind, 0)]
+        plausible[rows] = known & (probability >= self.settings.plausible)
+        return plausible
 
     def _settle(
         self,
