@@ -85,7 +85,7 @@ def test_the_doctor_hears_every_sensor_of_a_working_system(
             wait_until(lambda: seen(zeek) > 0, 30)
             time.sleep(3)
             result = broker("doctor", "--url", zeek.url, "--state", state)
-            second = broker("doctor", "--url", zeek.url, "--state", state, "--partition", "1")
+            second = broker("doctor", "--url", zeek.url, "--partition", "1")
             with running_worker(zeek.url, "--partition", "1"):
                 time.sleep(12)  # it has said how it fares
                 stray = broker("doctor", "--url", zeek.url, "--state", state, "--partition", "1")
