@@ -217,7 +217,7 @@ def _answer(row: dict[str, str]) -> Answer:
     action = row["action"]
     if action not in ACTIONS:
         raise ValueError(f"action {action!r} is none of {', '.join(ACTIONS)}")
-    host, pool = _host(row["host"]), row.get("pool", "")
+    host, pool = canonical_host(row["host"]), row.get("pool", "")
     device, category = row.get("device", ""), row.get("category", "")
     for name, text in row.items():
         if not text.isprintable() or len(text.encode()) > _LONGEST:
@@ -260,7 +260,7 @@ def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:
     return seconds
 
 
-def _host(text: str) -> str:
+def canonical_host(text: str) -> str:
     """A host as :class:`Answer` has it; raises ValueError."""
     text = canonical_mac(text.lower())
     if _MAC.fullmatch(text) and (int(text[:2], 16) & 1 or not text.strip("0:")):

@@ -15,6 +15,7 @@ import ssl
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -212,7 +213,7 @@ def pcap(arguments: argparse.Namespace, settings: Config) -> int:
         tempfile.TemporaryDirectory(prefix=".zeek-", dir=out) as folder,
     ):
         if is_cut_off(capture):
-            LOG.warning("%s ends in the middle of a packet: what followed is missing", capture)
+            LOG.warning("%s ends in the middle of a packet: the rest is missing", arguments.file)
         asyncio.run(_pcap(capture, Path(folder), settings))
         log.unlink(missing_ok=True)
         for written in sorted(Path(folder).glob("*.log")):
@@ -354,17 +355,22 @@ def _met(answer: Answer, pipeline: Pipeline) -> Answer:
     if answer.host and not slots:
         LOG.warning("the worker has met no host %s so far", answer.host)
     identity = pipeline.tracker.identity
-    for slot in slots:
-        now = pipeline.policy.standing(slot)
-        corrected = answer.action == "label" and now.device not in (NOTHING, now.given)
-        if corrected and pipeline.inventory.devices[now.device].device != answer.device:
-            LOG.warning(
-                "%s is %s now: it may go on looking like that, and is no impostor for it",
-                identity.address(slot),
-                pipeline.inventory.devices[now.device].device,
+    if answer.action == "label":
+        columns, devices = pipeline.policy.columns(), pipeline.inventory.devices
+        device, given = columns["device"][slots], columns["given"][slots]
+        number = Counter(
+            devices[one].device for one in device[(device != NOTHING) & (device != given)]
+        )
+        del number[answer.device]
+        for name, hosts in number.items():
+            who = (
+                identity.address(slots[0]) if len(slots) == 1 else f"{hosts} of {len(slots)} hosts"
             )
-        mac = identity.mac(slot)
-        if answer.one_address and mac:
+            LOG.warning(
+                "%s is %s now: it may go on looking like that, and is no impostor for it", who, name
+            )
+    if answer.one_address:
+        for mac in filter(None, map(identity.mac, slots)):
             # The address may be another host's tomorrow.
             LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)
             answer = dataclasses.replace(answer, host=mac)

@@ -333,9 +333,8 @@ def _walk(top: Path, errors: list[str]) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(
-            set(folders) - {"lost+found"}
-        )  # of the file system, and nobody's to read
+        # lost+found is the file system's, and nobody's to read.
+        folders[:] = sorted(set(folders) - {"lost+found"})
         try:
             files = [file for name in sorted(names) if (file := Path(folder, name)).is_file()]
         except OSError as error:  # it may be listed, but not entered

@@ -40,7 +40,7 @@ def held(folder: Path) -> Iterator[None]:
 
 def holder(folder: Path) -> str:
     """The process id of the worker that works with the folder, "" if there is none."""
-    with contextlib.suppress(OSError), (folder / FILE).open(encoding="ascii") as file:
+    with contextlib.suppress(OSError, ValueError), (folder / FILE).open(encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,12 +52,7 @@ def wake(folder: Path) -> bool:
     """Ask the worker that holds the folder to write its snapshot now; False if there is none that
     this user may ask."""
     try:
-        with (folder / FILE).open(encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.kill(int(file.read()), signal.SIGUSR1)
-                return True
-    except (OSError, ValueError):
-        pass
-    return False
+        os.kill(int(holder(folder)), signal.SIGUSR1)
+    except (OSError, ValueError):  # a ValueError: nobody holds it
+        return False
+    return True

@@ -276,7 +276,8 @@ class Policy:
 
         Said of a host that had another name, it is a correction: behaving as before is right. A
         device that the model does not know may be like one of its classes all the same: what it
-        settles on in the first ``settled`` seconds, or its first ``torn`` windows, is accepted.
+        settles on in the first ``settled`` seconds is accepted as well, and what it settles on
+        first of all in its first ``torn`` windows.
         """
         before, given = self._device[slot], self._given[slot]
         if before != given:

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from nba_broker import answers, zeek_log
-from nba_broker.answers import parse_time
+from nba_broker import zeek_log
+from nba_broker.answers import canonical_host, parse_time
 from nba_broker.device_log import COLUMNS
-from nba_broker.errors import AnswersError
 from nba_broker.messages import END_OF_TIME, STATES, Verdict
 from nba_broker.policy import ALARMING
 from nba_broker.triage.files import File, Follower
@@ -144,8 +143,8 @@ class Store:
         if text in self.hosts:
             return self.hosts[text]
         try:
-            name = answers.answer({"action": "ignore", "host": text}, "id").host
-        except AnswersError:
+            name = canonical_host(text.strip())
+        except ValueError:
             return None
         return self.hosts.get(name) or self._last_at(name)
 
