@@ -33,13 +33,27 @@ def port_name(code: int) -> str:
     return f"{code & 0xFFFF}/{PROTOCOLS[code >> 16]}"
 
 
+def segment_name(site: str = "", vlan: str = "") -> str:
+    """A segment's name, ``site/vlan``: the same address in two of them is two hosts. ``vlan`` is
+    the VLAN's number, or ``outer.inner`` where frames carry two (IEEE 802.1ad)."""
+    return f"{site}/{vlan}" if site or vlan else ""
+
+
+def segment_parts(segment: str) -> tuple[str, str]:
+    """The inverse of :func:`segment_name`: site and VLAN, "" each where there is none."""
+    site, _, vlan = segment.rpartition("/")
+    return site, vlan
+
+
 @dataclass(slots=True)
 class Sessions:
     """A batch of session starts as parallel columns, all of the same length n.
 
     ts: float64 [n], seconds since the epoch. host, dst: addresses as Zeek prints them.
     mac: lower case with colons, "" where unknown. dport: int32 [n], see :func:`port_code`.
-    log: index into the archive's file names, int32 [n]; only archives have it.
+    segment: the part of the network that an address is unique in, "" where nothing tells one, see
+    :func:`segment_name`; None where that holds for all. log: index into the archive's file names,
+    int32 [n]; only archives have it.
     """
 
     ts: np.ndarray
@@ -48,6 +62,7 @@ class Sessions:
     mac: Sequence[str]
     dst: Sequence[str]
     dport: np.ndarray
+    segment: Sequence[str] | None = None
     log: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -56,12 +71,14 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An address lent by DHCP: from ``ts`` on, ``ip`` belongs to ``mac``."""
+    """An address lent by DHCP: from ``ts`` on, ``ip`` belongs to ``mac``; in that ``segment``, if
+    the log told one."""
 
     ts: float
     ip: str
     mac: str
     hostname: str
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ that is counted and kept, behind its time.
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,17 @@ def concatenate(parts: list[Sessions]) -> Sessions:
         list(chain.from_iterable(part.mac for part in parts)),
         list(chain.from_iterable(part.dst for part in parts)),
         np.concatenate([part.dport for part in parts]) if parts else np.zeros(0, np.int32),
+        _segments(parts),
+    )
+
+
+def _segments(parts: list[Sessions]) -> list[str] | None:
+    if all(part.segment is None for part in parts):
+        return None
+    return list(
+        chain.from_iterable(
+            repeat("", len(part)) if part.segment is None else part.segment for part in parts
+        )
     )
 
 
@@ -60,6 +71,7 @@ def take(sessions: Sessions, places: np.ndarray) -> Sessions:
         list(map(sessions.mac.__getitem__, rows)),
         list(map(sessions.dst.__getitem__, rows)),
         sessions.dport[places],
+        None if sessions.segment is None else list(map(sessions.segment.__getitem__, rows)),
     )
 
 
@@ -74,6 +86,7 @@ def part_of(sessions: Sessions, start: int, stop: int) -> Sessions:
         sessions.mac[start:stop],
         sessions.dst[start:stop],
         sessions.dport[start:stop],
+        None if sessions.segment is None else sessions.segment[start:stop],
         None if sessions.log is None else sessions.log[start:stop],
     )
 
