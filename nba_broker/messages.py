@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -43,6 +44,20 @@ def segment_parts(segment: str) -> tuple[str, str]:
     """The inverse of :func:`segment_name`: site and VLAN, "" each where there is none."""
     site, _, vlan = segment.rpartition("/")
     return site, vlan
+
+
+_ROLE = re.compile(
+    r"(?:(.*?)[-_.@])??(?:worker|logger|manager|proxy|standalone|zeek|bro|archiver|agent|controller)"
+    r"(?:[-_.@0-9].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def site_of(node: str) -> str:
+    """The site that a cluster's node is at, as far as its name tells: ``berlin-worker-3`` is at
+    berlin, ``branch-7`` at branch-7, and ``worker-1-2`` says only what it does there."""
+    role = _ROLE.fullmatch(node)
+    return (role[1] or "") if role else node
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
 
 from nba_broker.errors import ArchiveError
+from nba_broker.log_columns import NESTED, zeek_name
+from nba_broker.messages import END_OF_TIME
 
 _ROWS = 131_072
 # What Arrow raises at a value that Python cannot hold: text that is not UTF-8, a date beyond all.
@@ -32,7 +35,7 @@ def is_parquet(path: str | Path) -> bool:
 def columns(path: str | Path) -> set[str]:
     """The names that Zeek gives a file's columns. Raises ArchiveError when it is damaged, or
     OSError."""
-    return set(_names(_open(path, None)))
+    return set(_names(_open(path, "hive")))
 
 
 def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:
@@ -58,12 +61,29 @@ def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:
 def rows(path: str | Path) -> Iterator[dict[str, Any]]:
     """The rows as dictionaries without what is unset; raises as :func:`batches`."""
     for table in batches(path, columns(path)):
-        try:
-            found = table.to_pylist()
-        except UNREADABLE as error:
-            raise _damaged(error) from None
-        for row in found:
-            yield {name: value for name, value in row.items() if value is not None}
+        yield from rows_of(table)
+
+
+def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """A table's rows as dictionaries without what is unset, whatever bytes its texts hold; raises
+    ArchiveError at a value that Python cannot hold."""
+    try:
+        columns = {name: _values(table[name]) for name in table.column_names}
+    except UNREADABLE as error:
+        raise _damaged(error) from None
+    for values in zip(*columns.values(), strict=True):
+        yield {
+            name: value for name, value in zip(columns, values, strict=True) if value is not None
+        }
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """As to_pylist, where text that is not UTF-8 is text all the same."""
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        values = column.cast(pa.binary()).to_pylist()
+        return [None if one is None else one.decode("utf-8", "replace") for one in values]
+    return list(column.to_pylist())
 
 
 def _open(path: str | Path, folders: str | None) -> Dataset:
@@ -86,19 +106,30 @@ def _damaged(error: Exception) -> Exception:
 def _names(data: Dataset) -> dict[str, pa.compute.Expression]:
     """Zeek's names of the columns, and where each is: SQL has no dots in names, so ``id.orig_h``
     is often called ``id_orig_h``, or is a field of a structure ``id``."""
-    found = {}
+    found: dict[str, pa.compute.Expression] = {}
+    exact = set()
     try:
         for field in data.schema:
-            if pa.types.is_struct(field.type) and field.name == "id":
-                for inner in field.type:
-                    found[f"id.{inner.name}"] = pa.compute.field("id", inner.name)
-            else:
-                name = field.name
-                name = f"id.{name[3:]}" if name.startswith(("id_orig_", "id_resp_")) else name
-                found[name] = pa.compute.field((field.name,))
+            for path in _paths(field):
+                name = ".".join(path)
+                zeek = zeek_name(name)
+                if zeek == name and zeek not in exact:
+                    exact.add(zeek)
+                elif zeek in found:
+                    continue
+                found[zeek] = pa.compute.field(path)
     except UnicodeDecodeError as error:  # in a name
         raise _damaged(error) from None
     return found
+
+
+def _paths(field: pa.Field) -> Iterator[tuple[str, ...]]:
+    """The column, or those of a structure ``id`` and of its context."""
+    if pa.types.is_struct(field.type) and field.name.lower() in NESTED:
+        for inner in field.type:
+            yield from ((field.name, *path) for path in _paths(inner))
+    else:
+        yield (field.name,)
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -112,4 +143,6 @@ def _plain(column: pa.Array) -> pa.Array:
         micro = pa.compute.divide(pa.compute.add(ticks, 500), 1000)
     else:
         micro = pa.compute.multiply(ticks, _EPOCH_UNITS[column.type.unit])
-    return pa.compute.divide(micro.cast(pa.float64()), 1e6)
+    seconds = pa.compute.divide(micro.cast(pa.float64()), 1e6)
+    # Nobody is to guess a unit for a time that stands for "never".
+    return pa.compute.if_else(pa.compute.less(seconds, END_OF_TIME), seconds, np.nan)

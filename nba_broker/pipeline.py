@@ -47,7 +47,7 @@ from nba_broker.sequences import Schedule, Sequences, Windows
 from nba_broker.shadow import Shadow
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import HOUR, Excess, Surprise
-from nba_broker.uids import TEXT, unpack
+from nba_broker.uids import texts, unpack
 from nba_broker.vendors import vendor
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
@@ -374,7 +374,7 @@ class Pipeline:
             "pool": tracked.pool,
             "dst": self._packed(sessions.dst),
             "dport": sessions.dport,
-            "uid": np.array(sessions.uid, TEXT),
+            "uid": texts(sessions.uid),
         }
         windows = self.sequences.push(slot, sessions.ts, **columns)
         alarms = self._alarms(slot, sessions.ts, columns)

@@ -203,7 +203,7 @@ class Surprise:
         **evidence: np.ndarray,
     ) -> tuple[np.ndarray, list[Excess]]:
         """Take sessions in time order (slot int64 [n], ts float64 [n], pool int32 [n] into
-        ``table``, dport int32 [n]; dst "V16" and uid "S18", both [n], as evidence).
+        ``table``, dport int32 [n]; dst "V16" and uid uids.TEXT, both [n], as evidence).
 
         kind: the class that each one's host is taken for, int [n], negative for none: what it is
         at a host's first session of an hour holds for that hour. counted: which are to be judged,

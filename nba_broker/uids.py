@@ -1,33 +1,60 @@
-"""Uids of sessions at six bits a character: 14 bytes for the 18 that Zeek's have at most."""
+"""Uids of sessions at six bits a character: 18 bytes for the 24 of one of 128 bits and more."""
 
 from __future__ import annotations
 
+import hashlib
 import string
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-LENGTH = 18
-"""Characters of a uid: 96 bits in Zeek's base 62, and a letter in front."""
+LENGTH = 24
+"""Characters of a uid: 128 bits in Zeek's base 62 are 22, behind a letter; most have 96 bits."""
 
 TEXT = np.dtype(f"S{LENGTH}")
-PACKED = np.dtype("V14")
+PACKED = np.dtype("V18")
 
-_FOURS = 5  # groups of four characters, the last one of two
+_FOURS = LENGTH // 4
 _ALPHABET = "\0" + string.digits + string.ascii_uppercase + string.ascii_lowercase
 _OTHER = len(_ALPHABET)
 _CODE = np.full(256, _OTHER, np.uint8)
 _CODE[np.frombuffer(_ALPHABET.encode(), np.uint8)] = np.arange(len(_ALPHABET))
+_LONGER = "\1"  # begins what stands for a uid that is longer: nobody may see it, but it is itself
+
+
+def texts(uids: Sequence[str]) -> np.ndarray:
+    """Uids in ASCII as TEXT [n]. One that is longer is none, rather than cut."""
+    found = np.array(uids, "S")
+    if found.dtype.itemsize > LENGTH:
+        found[np.char.str_len(found) > LENGTH] = b""
+    return found.astype(TEXT)
+
+
+def marked(uids: Iterable[str]) -> np.ndarray:
+    """The same, but longer ones can be told from each other; :func:`shown` takes them out."""
+    return np.array([uid if len(uid) <= LENGTH else _mark(uid) for uid in uids], TEXT)
+
+
+def _mark(uid: str) -> str:
+    digest = hashlib.blake2b(uid.encode("utf-8", "replace"), digest_size=LENGTH // 2 - 1)
+    return _LONGER + digest.hexdigest()
+
+
+def shown(uids: np.ndarray) -> np.ndarray:
+    """What :func:`marked` gave as :func:`texts` does."""
+    first = np.ascontiguousarray(uids).view(np.uint8).reshape(-1, LENGTH)[:, 0]
+    longer = first == ord(_LONGER)
+    return np.where(longer, b"", uids).astype(TEXT) if longer.any() else uids
 
 
 def pack(uids: np.ndarray) -> np.ndarray:
-    """Uids TEXT [n] as PACKED [n]."""
-    codes = np.zeros((len(uids), 4 * _FOURS), np.uint8)
-    codes[:, :LENGTH] = _CODE[np.ascontiguousarray(uids).view(np.uint8).reshape(-1, LENGTH)]
+    """Uids, bytes "S" [n] of at most LENGTH, as PACKED [n]."""
+    codes = _CODE[np.ascontiguousarray(uids, TEXT).view(np.uint8).reshape(-1, LENGTH)]
     # Four characters at once, each to the end of the one before it: they are three bytes then.
     four = codes.view("<u4")
     three = four & 0x3F | four >> 2 & 0xFC0 | four >> 4 & 0x3F000 | four >> 6 & 0xFC0000
     packed = three.view(np.uint8).reshape(-1, _FOURS, 4)[:, :, :3].reshape(-1, 3 * _FOURS)
-    return np.ascontiguousarray(packed[:, : PACKED.itemsize]).view(PACKED)[:, 0]
+    return np.ascontiguousarray(packed).view(PACKED)[:, 0]
 
 
 def unpack(packed: bytes) -> str:

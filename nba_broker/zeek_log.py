@@ -1,19 +1,19 @@
-"""Zeek's log file format, whichever log it is: TSV with its header, JSON lines, gzip."""
+"""Zeek's log file format, whichever log it is: TSV with its header or JSON, packed or not."""
 
 from __future__ import annotations
 
-import gzip
+import codecs
 import io
 import re
 import sys
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import orjson
-
+from nba_broker import compression, json_lines, log_values
+from nba_broker.compression import Damaged
 from nba_broker.errors import ArchiveError
 
 _BLOCK = 16 << 20
@@ -66,34 +66,55 @@ def _text(value: bytes) -> str:
 
 
 def open_log(path: str | Path) -> BinaryIO:
-    """Open a log for reading bytes, unpacked where it is gzip; ``-`` is standard input.
+    """Open a log for reading bytes, unpacked where it is packed; ``-`` is standard input.
 
-    The content decides, not the name. Raises OSError.
+    The content decides, not the name. Raises ArchiveError or OSError.
     """
-    raw = sys.stdin.buffer if str(path) == "-" else open(path, "rb")  # noqa: SIM115
-    if not isinstance(raw, io.BufferedReader):
-        raw = io.BufferedReader(raw)
-    if raw.peek(2)[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-    return raw
+    return compression.unpack(_opened(path))
+
+
+def streams(path: str | Path) -> Iterator[tuple[str, BinaryIO]]:
+    """The logs in a file: itself without a name, or those in it where it is a zip or tar file.
+
+    Each is to be read before the next is asked for. Raises ArchiveError or OSError.
+    """
+    raw = _opened(path)
+    try:
+        yield from compression.members(raw)
+    finally:
+        raw.close()
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    if str(path) == "-":
+        return sys.stdin.buffer
+    return open(path, "rb")
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """Blocks of whole lines, each ending in a newline.
+    """Blocks of whole lines in UTF-8, each ending in a newline.
 
-    Raises ArchiveError at damaged gzip data, after everything before the damage was handed out.
+    Raises ArchiveError at damaged data, after everything before the damage was handed out.
     """
     parts: list[bytes] = []
     size = 0
-    damage = ""
+    damage: Damaged | None = None
+    decoder: codecs.IncrementalDecoder | None = None
+    first = True
     while True:
         try:
             # read1 and not read: what was unpacked before the damage is not lost with it.
             part = stream.read1(_BLOCK)  # type: ignore[attr-defined]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            part, damage = b"", str(error).rstrip(".")
+        except Damaged as error:
+            part, damage = b"", error
         if not part:
             break
+        if first:
+            first = False
+            decoder = _wide(part)
+            part = part.removeprefix(codecs.BOM_UTF8)
+        if decoder is not None:
+            part = decoder.decode(part).removeprefix("\ufeff").encode()
         parts.append(part)
         size += len(part)
         if size >= _BLOCK and b"\n" in part:
@@ -105,7 +126,25 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
     if last := b"".join(parts):
         yield last if last.endswith(b"\n") else last + b"\n"
     if damage:
-        raise ArchiveError(f"damaged gzip data, only the rows before the damage count ({damage})")
+        raise ArchiveError(
+            f"damaged {damage.kind} data, only the rows before the damage count ({damage.why})"
+        )
+
+
+_WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
+    """What decodes a text that begins so, None for UTF-8 and the like."""
+    for mark, name in _WIDE.items():
+        if head.startswith(mark):
+            return codecs.getincrementaldecoder(name)("replace")
+    return None
 
 
 def segments(stream: BinaryIO, header: Header | None = None) -> Iterator[tuple[Header, bytes]]:
@@ -118,7 +157,8 @@ def segments(stream: BinaryIO, header: Header | None = None) -> Iterator[tuple[H
     """
     header = header or Header()
     rows = False
-    for block in _blocks(stream):
+    blocks = _blocks(stream)
+    for block in blocks:
         at = 0
         while at < len(block):
             if block.startswith(b"#", at):
@@ -129,16 +169,28 @@ def segments(stream: BinaryIO, header: Header | None = None) -> Iterator[tuple[H
             end = _next_header(block, at)
             body = block[at:end]
             at = end
-            if not header.fields and not body.lstrip().startswith(b"{"):
-                if not body.strip():
+            if not header.fields:
+                begins = body[:64].lstrip()[:1] or body.lstrip()[:1]
+                if not begins:
                     continue
-                header, body = _bare_header(header, body)
+                if begins not in (b"{", b"["):
+                    header, body = _bare_header(header, body)
+                elif not rows and not json_lines.is_by_lines(body):
+                    whole = chain([body, block[end:]], blocks)
+                    yield from ((header, lines) for lines in json_lines.by_lines(whole))
+                    return
             rows = True
             yield header, body
     if not rows:
         if not header.fields:
             raise ArchiveError("empty, not even a Zeek header")
         yield header, b""
+
+
+def of_head(head: bytes) -> Iterator[tuple[Header, bytes]]:
+    """As :func:`segments` for the beginning of a log, without its last line, which may be cut."""
+    end = head.rfind(b"\n") + 1
+    yield from segments(io.BytesIO(head[:end] if end else head))
 
 
 def _next_header(block: bytes, at: int) -> int:
@@ -156,6 +208,8 @@ def _bare_header(header: Header, body: bytes) -> tuple[Header, bytes]:
     fields = tuple(_text(part) for part in line.rstrip(b"\r").split(b"\t"))
     if "ts" in fields:
         return replace(header, fields=fields), rest
+    if body.startswith(b"PAR1"):
+        raise ArchiveError("a Parquet file that is packed: unpack it first")
     if body.startswith(_CAPTURES):
         raise ArchiveError("a packet capture, not a log: use nba-broker pcap")
     if fields[0].replace(".", "", 1).isdigit() and len(fields) > 1:
@@ -163,15 +217,7 @@ def _bare_header(header: Header, body: bytes) -> tuple[Header, bytes]:
     raise ArchiveError("not a Zeek log: neither a #fields header nor JSON lines")
 
 
-def json_rows(body: bytes) -> Iterator[dict[str, Any] | None]:
-    """The objects of a block of JSON lines, None for each line that is none."""
-    for line in body.split(b"\n"):
-        if line.strip():
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                row = None
-            yield row if isinstance(row, dict) else None
+json_rows = json_lines.rows
 
 
 def read(path: str | Path) -> list[dict[str, Any]]:
@@ -184,14 +230,15 @@ def rows(path: str | Path) -> Iterator[dict[str, Any]]:
 
     Numbers, booleans, sets and vectors have their Python types, times are seconds since the
     epoch, everything else is text. A row that does not fit its header is left out. Raises
-    ArchiveError or OSError. conn logs have a reader of their own.
+    ArchiveError or OSError. conn logs have a reader of their own, and so have files that may hold
+    rows of several logs (nba_broker.log_rows).
     """
     if str(path).endswith(".parquet"):
         from nba_broker import parquet  # Arrow takes a while to load, and the live worker has none
 
         yield from parquet.rows(path)
         return
-    with open_log(path) as stream:
+    for _, stream in streams(path):
         for header, body in segments(stream):
             yield from parse(header, body)
 
@@ -201,7 +248,7 @@ def parse(header: Header, body: bytes) -> Iterator[dict[str, Any]]:
     if header.fields:
         yield from _tsv_rows(header, body)
         return
-    for row in json_rows(body):
+    for row in json_lines.rows(body):
         if row is not None:
             yield {k: v for k, v in row.items() if v is not None}
 
@@ -229,10 +276,22 @@ def _value(header: Header, kind: str, value: bytes) -> Any:
             return []
         inner = kind[kind.index("[") + 1 : -1]
         return [_value(header, inner, part) for part in value.split(header.set_separator)]
-    if kind in ("time", "interval", "double"):
+    if kind == "time":
+        return _time(value)
+    if kind in ("interval", "double"):
         return float(value)
     if kind in ("count", "int", "port"):
         return int(value)
     if kind == "bool":
         return value == b"T"
     return "" if value == header.empty_field else _text(value)
+
+
+def _time(value: bytes) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        found, sure = log_values.moment(value)
+        if not sure:
+            raise
+        return found

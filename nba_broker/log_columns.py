@@ -1,0 +1,130 @@
+"""Which log rows are of, and which of Zeek's columns a name means, however an export spells it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+CONN = (
+    *("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"),
+    *("local_orig", "orig_l2_addr"),
+)
+"""What sessions are read from."""
+
+REQUIRED = ("ts", "id.orig_h", "id.resp_h")
+
+PLACE = ("_system_name", "_node_name", "vlan", "inner_vlan")
+"""Where a session was seen; so do columns that begin with :data:`CONTEXT`, of Zeek's own keys of
+connections."""
+
+CONTEXT = "id.ctx."
+
+# What only a conn log has. JSON rows need not say which log they are from, and every protocol's
+# log has the three required columns.
+CONN_ONLY = frozenset(
+    {"conn_state", "history", "orig_pkts", "resp_pkts", "orig_bytes", "resp_bytes", "missed_bytes"}
+    | {"orig_ip_bytes", "resp_ip_bytes"}
+)
+DHCP = ("mac", "assigned_addr", "assigned_ip", "host_name", "client_fqdn", "msg_types")
+_DNS = ("query", "qtype", "answers", "rcode", "trans_id")
+_VOLUMES = ("duration",)
+_KNOWN = (*CONN, *PLACE, *sorted(CONN_ONLY), *DHCP, *_DNS, *_VOLUMES, "_path")
+_WORD = re.compile(r"[^a-z0-9]+")
+
+# Logs whose rows are sessions: Zeek's own, and packages' that write some of them again.
+_SESSIONS = re.compile(
+    r"(?:[a-z0-9]+[._-])*conn(?:[._-]?(?:long|red|reduced))?(?:[._-]log)?", re.IGNORECASE
+)
+_NO_SESSIONS = frozenset({"known", "open", "half", "weird", "failed", "summary"})
+
+
+def _plain(name: str) -> str:
+    return _WORD.sub("_", name.lower()).rstrip("_")
+
+
+_BY_PLAIN = {_plain(name): name for name in _KNOWN} | {
+    name: f"id.{name}" for name in ("orig_h", "orig_p", "resp_h", "resp_p")
+}
+_CONTEXT = _plain(CONTEXT) + "_"
+
+
+@cache
+def zeek_name(name: str) -> str:
+    """The column of Zeek's that is meant: SQL has no dots in names, and some no small letters. Any
+    other name as it is."""
+    if name in _KNOWN or name.startswith(CONTEXT):
+        return name
+    plain = _plain(name)
+    if plain.startswith(_CONTEXT):
+        return CONTEXT + plain.removeprefix(_CONTEXT)
+    return _BY_PLAIN.get(plain, name)
+
+
+def zeek_names(names: Iterable[str]) -> dict[str, str]:
+    """Which column of a table each of Zeek's names means; Zeek's own spelling goes first."""
+    found: dict[str, str] = {}
+    for name in names:
+        zeek = zeek_name(name)
+        if zeek == name or zeek not in found:
+            found[zeek] = name
+    return found
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of JSON with Zeek's names, and its nested ``id`` beside the others."""
+    found: dict[str, Any] = {}
+    for name, value in _unnested(row, ""):
+        zeek = zeek_name(name)
+        if zeek == name or zeek not in found:
+            found[zeek] = value
+    return found
+
+
+NESTED = ("id", "ctx", "id.ctx", "id_ctx")
+"""Columns that may be a record, in small letters."""
+
+
+def _unnested(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict) and name.lower() in NESTED:
+            yield from _unnested(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def is_flat(names: Collection[str]) -> bool:
+    """Whether rows of these names need no :func:`flat`."""
+    return all(zeek_name(name) == name and name not in NESTED for name in names)
+
+
+def is_conn(path: str) -> bool:
+    """Whether a log of this name (``#path``, ``_path``) holds sessions."""
+    return bool(_SESSIONS.fullmatch(path)) and not _NO_SESSIONS & set(
+        re.split("[._-]", path.lower())
+    )
+
+
+@cache
+def kind(path: str) -> str:
+    """What a log of this name is read as: conn, dhcp, dns, or "" for any other."""
+    if is_conn(path):
+        return "conn"
+    last = re.split(r"[.\-]|_(?=dhcp$|dns$)", path.lower().removesuffix(".log"))[-1]
+    return last if last in ("dhcp", "dns") else ""
+
+
+def kind_of_columns(names: Collection[str]) -> str | None:
+    """The same by the columns; None where they do not tell."""
+    names = set(names)
+    if names & CONN_ONLY:
+        return "conn"
+    if "mac" in names and names & {"assigned_addr", "assigned_ip"}:
+        return "dhcp"
+    if "query" in names and names & {"qtype", "rcode", "trans_id", "answers"}:
+        return "dns"
+    # Whoever takes what sessions need, and nothing else, takes it of a conn log.
+    if names <= {*CONN, *PLACE, "_path"} and set(REQUIRED) <= names:
+        return "conn"
+    return None

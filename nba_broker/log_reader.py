@@ -1,0 +1,416 @@
+"""Reads the files of an archive to rows of sessions, and says what was not understood in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from nba_broker import log_rows, log_values, uids
+from nba_broker.addresses import canonical
+from nba_broker.conn_blocks import Block, Parsed, Place, parsed
+from nba_broker.errors import ArchiveError
+from nba_broker.leases import leases
+from nba_broker.messages import END_OF_TIME, Lease, segment_name
+from nba_broker.networks import NEVER_HOSTS, PRIVATE, UNSPECIFIED, Networks
+
+ROW = np.dtype(
+    [
+        ("uid", uids.TEXT),
+        ("ts", np.float64),
+        ("host", np.int32),
+        ("dst", np.int32),
+        ("dport", np.int32),
+        ("sport", np.int32),
+        ("mac", np.int32),
+        ("segment", np.int32),
+        ("log", np.int32),
+    ]
+)
+"""A session of an archive, compactly; see conn_log.Archive."""
+
+# What kind of originator an address is, a bit each.
+_IS_PRIVATE, _IS_LOCAL, _IS_NEVER, _IS_UNSPECIFIED = 1, 2, 4, 8
+
+# A file of which more than this share is not understood was not read.
+_USABLE = 0.5
+_NO_CLOCK = 315_532_800.0  # 1980: Zeek is younger
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of an archive's rows.
+
+    ``rows`` = ``sessions`` + ``skipped`` (do not parse) + ``not_hosts`` (nobody's session of ours)
+    + ``outside`` (before ``since``, from ``until`` on) + ``repeated`` (there already). ``others``:
+    rows of other logs beside them, by name. ``errors``: one line per bad file; ``warnings``: what
+    else is to be known.
+    """
+
+    files: int = 0
+    rows: int = 0
+    sessions: int = 0
+    skipped: int = 0
+    not_hosts: int = 0
+    outside: int = 0
+    repeated: int = 0
+    others: dict[str, int] = field(default_factory=dict)
+    skipped_in: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        """Count what became of further rows, too."""
+        for name in ("files", "rows", "sessions", "skipped", "not_hosts", "outside", "repeated"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for mine, more in ((self.others, other.others), (self.skipped_in, other.skipped_in)):
+            for name, number in more.items():
+                mine[name] = mine.get(name, 0) + number
+        self.errors += other.errors
+        self.warnings += other.warnings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One file of an archive, read on its own: rows of ROW with codes into this part's own
+    ``addresses``, ``macs`` and ``places``."""
+
+    rows: np.ndarray
+    addresses: list[str]
+    macs: list[str]
+    places: list[Place]
+    report: Report
+    leases: list[tuple[Lease, Place]]
+    has_dns: bool
+    clockless: int
+
+
+def failure(path: str | Path, error: Exception) -> str:
+    """One line about a file that cannot be read."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"{'standard input' if str(path) == '-' else path}: {text}"
+
+
+class _Doubts:
+    """What was not understood of one file: rows by column, and a value of each."""
+
+    def __init__(self) -> None:
+        self.rows = self.skipped = 0
+        self._odd: dict[str, tuple[int, str]] = {}
+        self._units: set[float] = set()
+
+    def note(self, column: str, rows: int, value: str) -> None:
+        """So many rows more with a value of a column that is none."""
+        if rows:
+            number, first = self._odd.get(column, (0, ""))
+            self._odd[column] = number + rows, first or value
+
+    def unit(self, unit: float) -> None:
+        """The unit that the times of some rows were taken to have."""
+        self._units.add(unit)
+
+    def errors(self) -> Iterator[str]:
+        """What makes the file's result wrong."""
+        if self.skipped > _USABLE * self.rows:
+            unusable = f"{self.skipped} of {self.rows} rows cannot be used"
+            skipping = [one for one in self._odd if one in _SKIPPING]
+            if skipping:
+                column = max(skipping, key=lambda name: self._odd[name][0])
+                yield f"{unusable}: {self._said(column)}"
+            else:
+                yield f"{unusable}: they have not the columns that the file begins with"
+        for column, why in _SILENT.items():
+            if self._odd.get(column, (0, ""))[0] > _USABLE * self.rows:
+                yield f"{self._said(column)}, so {why}"
+        if len(self._units - {0.0}) > 1:
+            yield (
+                "the times of column ts change their unit in the middle of it: the result may be "
+                "wrong; give parts with one unit each"
+            )
+
+    def _said(self, column: str) -> str:
+        value = self._odd[column][1]
+        value = value if len(value) <= 60 else f"{value[:57]}..."
+        found = f"its value {value!r} is not understood" if value else "it is empty"
+        return f"column {column}: {found}"
+
+
+_SKIPPING = ("ts", "id.orig_h", "id.resp_h", "id.resp_p")
+_SILENT = {
+    "proto": "services are unknown",
+    "local_orig": "hosts are told by their addresses alone",
+    "orig_l2_addr": "hosts have no MACs",
+}
+
+
+class Reader:
+    """Collects the sessions of many files; each distinct address and MAC is looked at once."""
+
+    def __init__(
+        self,
+        local: Sequence[str],
+        since: float | None,
+        until: float | None,
+        logs: Sequence[str],
+    ) -> None:
+        try:
+            self._local = Networks(local)
+        except ValueError as error:
+            raise ArchiveError(f"local networks: {error}") from None
+        self._since = -np.inf if since is None else since
+        self._until = np.inf if until is None else until
+        self._rank = np.empty(len(logs), np.int64)
+        self._rank[np.argsort(np.array(logs, dtype=object), kind="stable")] = np.arange(len(logs))
+        self.report = Report()
+        self.dns_logs: list[str | Path] = []
+        # Code 0 is what is no address.
+        self._address_codes: dict[str, int] = {}
+        self.known_addresses = [""]
+        self._kinds = bytearray(1)
+        self._mac_codes: dict[str, int] = {"": 0}
+        self._code_of_mac: dict[str, int] = {}  # of any spelling
+        self._place_codes: dict[Place, int] = {Place(): 0}
+        self._places_met: set[int] = set()
+        self._leases: list[tuple[Lease, Place]] = []
+        self._clockless = 0
+
+    @property
+    def addresses(self) -> np.ndarray:
+        """Addresses by code, as objects."""
+        return np.array(self.known_addresses, dtype=object)
+
+    @property
+    def macs(self) -> np.ndarray:
+        """MACs by code, as objects."""
+        return np.array(list(self._mac_codes), dtype=object)
+
+    @property
+    def segments(self) -> np.ndarray:
+        """Segments by code, as objects: "" where a site or VLAN tells no hosts apart, as there is
+        only one."""
+        return np.array([self._segment(place) for place in self._place_codes], dtype=object)
+
+    def leases(self) -> tuple[Lease, ...]:
+        """All leases by their time."""
+        found = [
+            replace(lease, segment=self._segment(place)) if place != Place() else lease
+            for lease, place in self._leases
+        ]
+        return tuple(sorted(found, key=lambda lease: (lease.ts, lease.ip, lease.mac)))
+
+    def _segment(self, place: Place) -> str:
+        codes = list(self._place_codes)
+        met = [codes[code] for code in self._places_met]
+        sites = {one.site for one in met if one.site}
+        vlans = {one.vlan for one in met if one.vlan or one.tagged}
+        return segment_name(
+            place.site if len(sites) > 1 else "", place.vlan if len(vlans) > 1 else ""
+        )
+
+    def remarks(self) -> Iterator[str]:
+        """What whoever asked is to know of all files together."""
+        if self._clockless:
+            yield (
+                f"{self._clockless} sessions are from before 1980: the clock of their sensor was "
+                "not set"
+            )
+
+    def ties(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What sessions of the same time are ordered by, so that it depends on no order of files:
+        of those that are one, the first says most."""
+        codes, place = np.unique(np.stack([rows["dst"], rows["host"]]), return_inverse=True)
+        texts = np.array([self.known_addresses[code] for code in codes.tolist()], dtype=object)
+        rank = np.empty(len(texts), dtype=np.int64)
+        rank[np.argsort(texts, kind="stable")] = np.arange(len(texts))
+        uid = np.ascontiguousarray(rows["uid"]).view(np.uint64).reshape(-1, uids.LENGTH // 8)
+        return (
+            self._rank[rows["log"]],
+            rows["segment"] == 0,
+            rows["mac"] == 0,
+            *uid.T,
+            rows["sport"],
+            rows["dport"],
+            *rank[place],
+        )
+
+    def alone(self, path: str | Path, guessed: bool) -> Part:
+        """One file, to be taken by another reader."""
+        rows = np.concatenate([np.empty(0, ROW), *self.read(path, 0, guessed)])
+        return Part(
+            rows,
+            self.known_addresses,
+            list(self._mac_codes),
+            list(self._place_codes),
+            self.report,
+            self._leases,
+            bool(self.dns_logs),
+            self._clockless,
+        )
+
+    def read(self, path: str | Path, log: int, guessed: bool = False) -> Iterator[np.ndarray]:
+        """One file's sessions, ROW, some at a time; why it ended early is noted. ``guessed``: its
+        name does not say that it is a conn log."""
+        report = self.report
+        doubts = _Doubts()
+        others: dict[str, int] = {}
+        is_conn = has_leases = False
+        try:
+            for part in parsed(path):
+                self._beside(part, others)
+                has_leases |= bool(part.dhcp)
+                if part.block is None:
+                    continue
+                is_conn = True
+                report.rows += part.rows
+                doubts.rows += part.rows
+                missing = part.rows - len(part.block)
+                report.skipped += missing
+                doubts.skipped += missing
+                yield self._sessions(part.block, log, doubts)
+            if others and not is_conn and not has_leases and not guessed:
+                logs = ", ".join(sorted(others, key=lambda one: -others[one])[:3])
+                raise ArchiveError(f"a {logs} log, not a conn log: name conn logs or their folder")
+        except (ArchiveError, OSError) as error:
+            report.errors.append(failure(path, error))
+        report.files += is_conn
+        if others.get("dns") and str(path) != "-":
+            self.dns_logs.append(path)
+        if is_conn:
+            report.add(Report(others=others))
+        report.errors += [failure(path, ArchiveError(line)) for line in doubts.errors()]
+        if doubts.skipped:
+            report.add(Report(skipped_in={Path(path).name: doubts.skipped}))
+
+    def _beside(self, part: Parsed, others: dict[str, int]) -> None:
+        for name, rows in part.others.items():
+            name = "dns" if name.lower().endswith("dns") else name
+            others[name] = others.get(name, 0) + rows
+        self._leases += leases(part.dhcp)
+
+    def read_leases(self, path: str | Path) -> None:
+        """A dhcp log's leases; why it ended early is noted."""
+        try:
+            for rows in log_rows.some(path, "dhcp"):
+                self._leases += leases(rows)
+        except (ArchiveError, OSError) as error:
+            self.report.errors.append(failure(path, error))
+
+    def take(self, part: Part, log: int, path: str | Path) -> Iterator[np.ndarray]:
+        """The same of a file that was read alone: codes become those of the whole archive."""
+        rows = part.rows
+        address = np.array([self._address(text) for text in part.addresses], np.int32)
+        mac = np.array([self._mac(text) for text in part.macs], np.int32)
+        place = np.array([self._place(one) for one in part.places], np.int32)
+        rows["host"], rows["dst"] = address[rows["host"]], address[rows["dst"]]
+        rows["mac"], rows["log"] = mac[rows["mac"]], log
+        rows["segment"] = place[rows["segment"]]
+        self._places_met.update(np.unique(rows["segment"]).tolist())
+        self.report.add(part.report)
+        self._leases += part.leases
+        self._clockless += part.clockless
+        if part.has_dns:
+            self.dns_logs.append(path)
+        yield rows
+
+    def _sessions(self, block: Block, log: int, doubts: _Doubts) -> np.ndarray:
+        report = self.report
+        ts = log_values.microseconds(block.ts)
+        port = block.coded("id.resp_p", _port)
+        host = block.coded("id.orig_h", self._address)
+        dst = block.coded("id.resp_h", self._address)
+        mac = block.coded("orig_l2_addr", self._mac)
+        local = block.coded("local_orig", log_values.boolean)
+        proto = block.coded("proto", log_values.protocol)
+        has_time = (ts >= 0) & (ts < END_OF_TIME)
+        valid = has_time & (host > 0) & (dst > 0) & (port >= 0)
+        kind = np.frombuffer(self._kinds, dtype=np.uint8)[host]
+        is_host = (local == 1) | ((kind & _IS_LOCAL) > 0)
+        is_host |= (local < 0) & ((kind & _IS_PRIVATE) > 0)
+        # Before it has an address a device is known by its MAC alone.
+        is_host = np.where(kind & _IS_UNSPECIFIED, mac > 0, is_host & ((kind & _IS_NEVER) == 0))
+        is_host &= mac >= 0
+        inside = (ts >= self._since) & (ts < self._until)
+        keep = valid & is_host & inside
+        skipped = int(np.count_nonzero(~valid))
+        report.skipped += skipped
+        report.not_hosts += int(np.count_nonzero(valid & ~is_host))
+        report.outside += int(np.count_nonzero(valid & is_host & ~inside))
+        doubts.skipped += skipped
+        doubts.unit(block.unit)
+        if skipped:
+            at = int(has_time.argmin()) if len(ts) else 0
+            doubts.note(
+                "ts", int(np.count_nonzero(~has_time)), block.odd_ts or f"{block.ts[at]:.17g}"
+            )
+            for name, odd in (("id.orig_h", host <= 0), ("id.resp_h", dst <= 0)):
+                doubts.note(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
+            doubts.note("id.resp_p", int((port < 0).sum()), block.an_example("id.resp_p", port < 0))
+        for name, odd in (("proto", proto < 0), ("local_orig", local < -1)):
+            if odd.any():
+                doubts.note(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
+        if "orig_l2_addr" in block.texts and (mac == 0).any():
+            odd = block.coded("orig_l2_addr", _is_no_mac) > 0
+            doubts.note("orig_l2_addr", int(odd.sum()), block.an_example("orig_l2_addr", odd))
+        rows = np.empty(np.count_nonzero(keep), ROW)
+        report.sessions += len(rows)
+        dport = np.where(proto > 0, (port & 0xFFFF) + 65536 * proto, port)
+        place = np.array([self._place(one) for one in block.places], np.int32)[block.place]
+        columns = {"ts": ts, "host": host, "dst": dst, "dport": dport, "sport": block.sport}
+        columns |= {"mac": mac, "segment": place, "uid": block.uid}
+        for name, column in columns.items():
+            rows[name] = column[keep]
+        rows["log"] = log
+        if len(rows):
+            met = rows["segment"] if len(block.places) > 1 else rows["segment"][:1]
+            self._places_met.update(np.unique(met).tolist())
+            if rows["ts"].min() < _NO_CLOCK:
+                self._clockless += int(np.count_nonzero(rows["ts"] < _NO_CLOCK))
+        return rows
+
+    def _address(self, text: str) -> int:
+        """The code of an address, 0 for what is none; spellings of one address share a code."""
+        code = self._address_codes.get(text)
+        if code is None:
+            try:
+                address, packed = canonical(text)
+            except (OSError, ValueError):
+                return 0
+            code = self._address_codes.get(address)
+            if code is None:
+                code = self._address_codes[address] = len(self.known_addresses)
+                self.known_addresses.append(address)
+                self._kinds.append(
+                    (_IS_PRIVATE if packed in PRIVATE else 0)
+                    | (_IS_LOCAL if packed in self._local else 0)
+                    | (_IS_NEVER if packed in NEVER_HOSTS else 0)
+                    | (_IS_UNSPECIFIED if packed in UNSPECIFIED else 0)
+                )
+            self._address_codes[text] = code
+        return code
+
+    def _mac(self, text: str) -> int:
+        """The code of a MAC, 0 for what is none; -1 for everybody's, which Zeek gives as the
+        originator's where it has turned a broadcast round."""
+        code = self._code_of_mac.get(text)
+        if code is None:
+            mac = log_values.mac(text)
+            code = -1 if mac == log_values.EVERYBODY else 0
+            if mac and code == 0:
+                code = self._mac_codes.setdefault(mac, len(self._mac_codes))
+            self._code_of_mac[text] = code
+        return code
+
+    def _place(self, place: Place) -> int:
+        return self._place_codes.setdefault(place, len(self._place_codes))
+
+
+def _port(text: str) -> int:
+    """A port and its transport as messages.port_code has them, -1 for what is none."""
+    number, protocol = log_values.port(text)
+    return number if number < 0 else number + 65536 * protocol
+
+
+def _is_no_mac(text: str) -> bool:
+    return not (log_values.is_unset(text) or log_values.is_mac(text))
