@@ -166,9 +166,10 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
     from nba_broker import conn_log  # Arrow takes a while to load, and the live worker has none
 
     archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
-    report = archive.report
-    for line in report.errors:
+    for line in archive.errors:
         LOG.error("%s", line)
+    for line in archive.warnings:
+        LOG.warning("%s", line)
     scorer = Scorer(settings.model, threads=len(os.sched_getaffinity(0)))
     pipeline = build_pipeline(settings, worker="", scorer=scorer)
     for lease in archive.leases:
@@ -183,6 +184,7 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
                 said[verdict.mac or verdict.host] = verdict.host
+    report = archive.report  # whole once the sessions were given out
     if pipeline.inventory.waiting and report.sessions:
         LOG.warning(
             "%d of %d answers are later than the archive's last session and changed nothing; their "
@@ -197,7 +199,8 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
         print(f"\n{unknown.hosts} unknown {hosts}, by what they do:", *unknown.kinds, sep="\n  ")
     print(
         f"\n{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
-        f"({report.not_hosts} of no host, {report.skipped} rows skipped) -> {out}/nba_device.log"
+        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more}) "
+        f"-> {out}/nba_device.log"
     )
     return 1 if report.errors else 0
 

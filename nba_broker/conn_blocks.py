@@ -143,7 +143,7 @@ def _of_lines(name: str, part: _Part) -> Parsed:
     header, body, _ = part
     if not header.fields:
         return _of_json(name, part)
-    header = _named(header)
+    header = named(header)
     if header.path:
         log = header.path
         of = kind(log)
@@ -160,7 +160,7 @@ def _of_lines(name: str, part: _Part) -> Parsed:
     return found
 
 
-def _named(header: zeek_log.Header) -> zeek_log.Header:
+def named(header: zeek_log.Header) -> zeek_log.Header:
     """A header with Zeek's names of the columns."""
     names = log_columns.zeek_names(header.fields)
     zeek = {name: key for key, name in names.items()}

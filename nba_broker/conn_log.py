@@ -148,8 +148,9 @@ def read(
         for rows in part:
             sorter.add(rows)
             sample.see(rows, reader.known_addresses)
-        if report.files > files and _absolute(found.conn[number]) in found.guessed:
-            guessed.append(Path(found.conn[number]).name)
+        log = found.conn[number]
+        if report.files > files and _absolute(log) in found.guessed:
+            guessed.append(Path(log).name)
         if progress:
             progress(number + 1, len(found.conn), report.sessions)
     if not report.files:
@@ -157,8 +158,9 @@ def read(
             where = ", ".join(str(path) for path in paths)
             seen = f"; {found.unread_line}" if found.unread else ""
             raise ArchiveError(f"{where}: no conn logs there (conn.* or *.conn.log*){seen}")
-        more = len(report.errors) - 1
-        raise ArchiveError(report.errors[0] + (f" (and {more} more such files)" if more else ""))
+        others = len(report.errors) - 1
+        behind = f" (and {others} more such files)" if others else ""
+        raise ArchiveError(report.errors[0] + behind)
     for path in found.dhcp:
         reader.read_leases(path)
     findings = sample.findings()

@@ -61,6 +61,13 @@ class Report:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def more(self) -> str:
+        """What is seldom there, to be said behind the rest."""
+        repeated = f", {self.repeated} there twice" if self.repeated else ""
+        others = sum(self.others.values())
+        return repeated + (f", {others} rows of other logs" if others else "")
+
     def add(self, other: Report) -> None:
         """Count what became of further rows, too."""
         for name in ("files", "rows", "sessions", "skipped", "not_hosts", "outside", "repeated"):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from nba_broker.columns import Ascii
+
 LENGTH = 24
 """Characters of a uid: 128 bits in Zeek's base 62 are 22, behind a letter; most have 96 bits."""
 
@@ -24,10 +26,10 @@ _LONGER = "\1"  # begins what stands for a uid that is longer: nobody may see it
 
 def texts(uids: Sequence[str]) -> np.ndarray:
     """Uids in ASCII as TEXT [n]. One that is longer is none, rather than cut."""
-    found = np.array(uids, "S")
+    found = uids.content if isinstance(uids, Ascii) else np.array(uids, "S")
     if found.dtype.itemsize > LENGTH:
         found[np.char.str_len(found) > LENGTH] = b""
-    return found.astype(TEXT)
+    return np.asarray(found, TEXT)
 
 
 def marked(uids: Iterable[str]) -> np.ndarray:

@@ -217,9 +217,6 @@ def _bare_header(header: Header, body: bytes) -> tuple[Header, bytes]:
     raise ArchiveError("not a Zeek log: neither a #fields header nor JSON lines")
 
 
-json_rows = json_lines.rows
-
-
 def read(path: str | Path) -> list[dict[str, Any]]:
     """A whole log as :func:`rows` gives it; raises ArchiveError or OSError."""
     return list(rows(path))

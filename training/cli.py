@@ -28,7 +28,8 @@ from training import card, cluster, dataset, labels, places
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0, or 1 after one line on standard error (argparse exits with 2)."""
+    """Run one command; returns 0, or 1 after one line on standard error, also where a part of the
+    archive could not be read (argparse exits with 2)."""
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser().parse_args(
         words, argparse.Namespace(line=shlex.join(["nba-train", *words]))
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return int(getattr(arguments, "incomplete", False))
 
 
 def _require_places(arguments: argparse.Namespace) -> None:
@@ -203,7 +204,7 @@ def compare(arguments: argparse.Namespace) -> None:
         memory=arguments.memory,
         each=arguments.each,
     )
-    _tell(loaded.sessions, origin, began)
+    _tell(arguments, loaded.sessions, origin, began)
     groups = protocols.read_groups(arguments.groups, loaded) if arguments.groups else None
     settings = Settings(
         window=arguments.window,
@@ -287,6 +288,7 @@ def propose(arguments: argparse.Namespace) -> None:
         until=arguments.until,
         each=arguments.each,
     )
+    arguments.incomplete = found.incomplete
     for warning in found.warnings:
         print(f"nba-train: warning: {warning}", file=sys.stderr)
     print(*module.write(arguments.out, found), sep="\n")
@@ -316,7 +318,7 @@ def alarms(arguments: argparse.Namespace) -> None:
         memory=arguments.memory,
         each=arguments.each,
     )
-    _tell(sessions, origin, began)
+    _tell(arguments, sessions, origin, began)
     judged = arguments.judged if scorer else arguments.rolling
     followed = module.follow(sessions, archive, kept, pools, judged=judged, last=arguments.last)
     if scorer:
@@ -358,11 +360,17 @@ def _load(
         memory=arguments.memory,
         each=arguments.each,
     )
-    _tell(sessions, origin, began)
+    _tell(arguments, sessions, origin, began)
     return sessions, origin
 
 
-def _tell(sessions: dataset.LabelledSessions, origin: dataset.Origin, began: float) -> None:
+def _tell(
+    arguments: argparse.Namespace,
+    sessions: dataset.LabelledSessions,
+    origin: dataset.Origin,
+    began: float,
+) -> None:
+    arguments.incomplete = origin.incomplete
     for warning in origin.warnings:
         print(f"nba-train: warning: {warning}", file=sys.stderr)
     _say(

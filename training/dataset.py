@@ -152,7 +152,8 @@ class Origin:
     """Where labelled sessions come from: what a manifest records, and what a person is told.
 
     since, until: as asked for. logs: conn logs read. fingerprint: SHA-256 of all sessions read,
-    whatever files they lay in. unlabelled_*: what no label names, and is left out.
+    whatever files they lay in. unlabelled_*: what no label names, and is left out. incomplete:
+    whether a part of the archive could not be read, as warnings say.
     """
 
     since: float | None
@@ -162,6 +163,7 @@ class Origin:
     unlabelled_sessions: int
     unlabelled_hosts: int
     warnings: tuple[str, ...]
+    incomplete: bool = False
 
 
 def load(
@@ -230,7 +232,7 @@ def load_rows(
     series = meant.series(rows, slot, tracker.identity, each or map)
     labelled = series >= 0
     others.update(np.unique(slot[~labelled]).tolist())
-    warnings = [*archive.report.errors, *_absent(labels, series)]
+    warnings = [*archive.errors, *archive.warnings, *_absent(labels, series)]
     if not labelled.any():
         raise ArchiveError("no session of a labelled host in the archive; check labels and times")
     rows = rows[labelled]
@@ -250,6 +252,7 @@ def load_rows(
         unlabelled_sessions=len(archive) - len(sessions),
         unlabelled_hosts=len(others),
         warnings=tuple(warnings),
+        incomplete=bool(archive.errors),
     )
     return sessions, origin, archive, rows
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nba_broker import conn_log, likeness, zeek_log
+from nba_broker import conn_log, likeness, log_rows
 from nba_broker.errors import ArchiveError, ConfigError
 from nba_broker.identity import UNSPECIFIED
 from nba_broker.messages import Sessions, port_code
@@ -66,12 +66,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """An archive's hosts, their groups int64 [hosts], and what the groups mostly do."""
+    """An archive's hosts, their groups int64 [hosts], and what the groups mostly do; ``incomplete``
+    where a part of the archive could not be read, as ``warnings`` say."""
 
     hosts: tuple[Host, ...]
     group: np.ndarray
     mostly: tuple[str, ...]
     warnings: tuple[str, ...]
+    incomplete: bool = False
 
     def members(self) -> dict[int, list[Host]]:
         """The hosts of each group, by its number."""
@@ -112,7 +114,7 @@ def find(
 
     identity = tracker.identity
     announced = _Announced()
-    warnings = [*archive.report.errors, *announced.read(conn_log.find(paths, [])[2], speaker)]
+    warnings = [*archive.errors, *archive.warnings, *announced.read(archive.dns_logs, speaker)]
     slots = np.array(
         [slot for slot in sorted(first) if identity.address(slot) not in ("", *UNSPECIFIED)],
         np.int64,
@@ -150,7 +152,7 @@ def find(
         )
         for number in range(group.max() + 1)
     )
-    return Found(tuple(hosts), group, mostly, tuple(warnings))
+    return Found(tuple(hosts), group, mostly, tuple(warnings), bool(archive.errors))
 
 
 def _organisations(pools: Pools, known: int, sessions: Sessions, pool: np.ndarray) -> list[str]:
@@ -182,15 +184,15 @@ class _Announced:
         errors = []
         for path in paths:
             try:
-                rows = zeek_log.read(path)
+                rows = log_rows.read(path, "dns")
             except (ArchiveError, OSError) as error:
                 errors.append(f"{path}: {error}")
                 continue
             for row in rows:
                 slot = speaker.get(str(row.get("uid")))
-                answers = [str(answer) for answer in row.get("answers", ())]
+                answers = log_rows.texts(row.get("answers"))
                 # Without an answer it asks for others, unless it makes sure of its own name.
-                if slot is not None and (answers or row.get("qtype") == _ANY):
+                if slot is not None and (answers or str(row.get("qtype")) == str(_ANY)):
                     self._take(slot, str(row.get("query", "")), answers)
         return errors
 

@@ -10,15 +10,17 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nba_broker import conn_log, parquet, zeek_log
+from nba_broker import conn_log, json_lines, log_rows, log_values, parquet, zeek_log
+from nba_broker.conn_blocks import named
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY
+from nba_broker.log_columns import flat, kind
 from nba_broker.pools import Pools
+from nba_broker.uids import shown
 from training.dataset import LabelledSessions, Origin, load_rows
 from training.labels import Label
 
@@ -26,6 +28,7 @@ _VOLUMES = ("orig_ip_bytes", "resp_ip_bytes")
 _PAYLOADS = ("orig_bytes", "resp_bytes")
 _PACKETS = ("orig_pkts", "resp_pkts")
 _NUMBERS = ("ts", "duration", *_VOLUMES, *_PAYLOADS, *_PACKETS)
+_COLUMNS = ("uid", "_path", *_NUMBERS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +75,9 @@ def load(
     sessions, origin, archive, rows = load_rows(
         paths, labels, pools, since=since, until=until, memory=memory, each=each
     )
-    conn_logs, _, dns_logs = conn_log.find(paths, [])
-    uid = rows["uid"].astype("U")
-    volumes = _volumes(conn_logs, rows["log"], sessions.ts, uid)
-    queries, answers = _dns(dns_logs, uid)
+    uid = shown(rows["uid"]).astype("U")
+    volumes = _volumes(archive.paths, rows["log"], sessions.ts, uid)
+    queries, answers = _dns(archive.dns_logs, uid)
     traffic = Traffic(
         sessions=sessions,
         host=rows["host"],
@@ -130,7 +132,8 @@ def _conn_rows(path: str | Path) -> Iterator[pd.DataFrame]:
     """
     try:
         for frame in _frames(path):
-            for name in _NUMBERS:
+            frame["ts"] = log_values.times(frame["ts"])[0]
+            for name in _NUMBERS[1:]:
                 frame[name] = pd.to_numeric(
                     frame.get(name, pd.Series(np.nan, frame.index)), errors="coerce"
                 )
@@ -141,12 +144,23 @@ def _conn_rows(path: str | Path) -> Iterator[pd.DataFrame]:
 
 def _frames(path: str | Path) -> Iterator[pd.DataFrame]:
     if parquet.is_parquet(path):
-        for table in parquet.batches(path, {"uid", *_NUMBERS}):
-            yield table.to_pandas().reindex(columns=["uid", *_NUMBERS])
+        for table in parquet.batches(path, {*_COLUMNS}):
+            yield _of_conn(table.to_pandas().reindex(columns=list(_COLUMNS)))
         return
-    with zeek_log.open_log(path) as stream:
+    for _, stream in zeek_log.streams(path):
         for header, body in zeek_log.segments(stream):
-            yield _tsv(header, body) if header.fields else _json(body)
+            if not header.fields:
+                yield _of_conn(_json(body))
+            elif not header.path or kind(header.path) == "conn":
+                yield _of_conn(_tsv(named(header), body))
+
+
+def _of_conn(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a conn log, where each says which log it is of: others have the same uids."""
+    if "_path" not in frame:
+        return frame
+    path = frame["_path"].fillna("conn").astype(str)
+    return frame[path.map(kind) == "conn"].copy()
 
 
 def _tsv(header: zeek_log.Header, body: bytes) -> pd.DataFrame:
@@ -156,7 +170,7 @@ def _tsv(header: zeek_log.Header, body: bytes) -> pd.DataFrame:
         sep=separator,
         header=None,
         names=list(header.fields),
-        usecols=[name for name in header.fields if name in {"uid", *_NUMBERS}],
+        usecols=[name for name in header.fields if name in _COLUMNS],
         dtype={"uid": str},
         na_values={name: header.unset_field.decode("latin-1") for name in _NUMBERS},
         keep_default_na=False,
@@ -168,10 +182,9 @@ def _tsv(header: zeek_log.Header, body: bytes) -> pd.DataFrame:
 
 
 def _json(body: bytes) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = [row for row in zeek_log.json_rows(body) if row is not None]
+    rows = [flat(row) for row in json_lines.rows(body) if row is not None]
     return pd.DataFrame(
-        [{name: row.get(name) for name in ("uid", *_NUMBERS)} for row in rows],
-        columns=["uid", *_NUMBERS],
+        [{name: row.get(name) for name in _COLUMNS} for row in rows], columns=list(_COLUMNS)
     )
 
 
@@ -182,17 +195,18 @@ def _dns(paths: Iterable[str | Path], uid: np.ndarray) -> tuple[pd.DataFrame, pd
     answers: list[tuple[int, float, str, str]] = []
     for path in paths:
         try:
-            rows = zeek_log.read(path)
+            rows = log_rows.read(path, "dns")
         except (ArchiveError, OSError):
             continue
-        for row in rows:
+        times, _ = log_values.times(row.get("ts") for row in rows)
+        for row, ts in zip(rows, times.tolist(), strict=True):
             session, query = session_of.get(str(row.get("uid"))), str(row.get("query", ""))
             if session is None or not query:
                 continue
             queries.append((session, query))
             # An alias or a text never equals a destination, so nothing has to be told apart.
             answers += [
-                (session, float(row["ts"]), query, answer) for answer in row.get("answers", ())
+                (session, ts, query, answer) for answer in log_rows.texts(row.get("answers"))
             ]
     return (
         pd.DataFrame(queries, columns=["session", "query"]),
