@@ -108,6 +108,12 @@ def peek(stream: BinaryIO, size: int) -> bytes:
     return head
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether content that begins so is packed, or holds files; 512 bytes are looked at."""
+    kinds = (magic for magic, _ in _PACKED.values())
+    return holds_files(head) or any(magic.match(head) for magic in kinds)
+
+
 def holds_files(head: bytes) -> bool:
     """Whether content that begins so is a zip or tar file; of ``head`` 512 bytes are looked at."""
     return head.startswith(_ZIP) or head[_TAR] == b"ustar"

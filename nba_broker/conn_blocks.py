@@ -471,7 +471,7 @@ def _of_json(name: str, part: _Part) -> Parsed:
             of: str | None = kind(path)
         else:
             path = ""
-            of = "conn" if not CONN_ONLY.isdisjoint(row) else log_columns.kind_of_columns(row)
+            of = log_columns.kind_of_row(row)
         if of == "conn":
             conn.append(row)
         elif of == "dhcp":

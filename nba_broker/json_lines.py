@@ -18,11 +18,16 @@ def rows(body: bytes) -> Iterator[dict[str, Any] | None]:
     """The objects of a block of lines, None for each line that is none."""
     for line in body.split(b"\n"):
         if line and not line.isspace():
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                row = _tolerant(line)
-            yield row if isinstance(row, dict) else None
+            yield row(line)
+
+
+def row(line: bytes) -> dict[str, Any] | None:
+    """The object that a line is, None where it is none."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        found = _tolerant(line)
+    return found if isinstance(found, dict) else None
 
 
 def _tolerant(line: bytes) -> Any:

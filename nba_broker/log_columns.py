@@ -29,6 +29,7 @@ CONN_ONLY = frozenset(
 )
 DHCP = ("mac", "assigned_addr", "assigned_ip", "host_name", "client_fqdn", "msg_types")
 _DNS = ("query", "qtype", "answers", "rcode", "trans_id")
+_DNS_ONLY = frozenset({"qtype", "rcode", "trans_id", "answers"})
 _VOLUMES = ("duration",)
 _KNOWN = (*CONN, *PLACE, *sorted(CONN_ONLY), *DHCP, *_DNS, *_VOLUMES, "_path")
 _WORD = re.compile(r"[^a-z0-9]+")
@@ -115,15 +116,22 @@ def kind(path: str) -> str:
     return last if last in ("dhcp", "dns") else ""
 
 
+def kind_of_row(names: Collection[str]) -> str | None:
+    """The same by the columns that a row has a value in."""
+    if not CONN_ONLY.isdisjoint(names):
+        return "conn"
+    if "mac" in names and ("assigned_addr" in names or "assigned_ip" in names):
+        return "dhcp"
+    if "query" in names and not _DNS_ONLY.isdisjoint(names):
+        return "dns"
+    return None
+
+
 def kind_of_columns(names: Collection[str]) -> str | None:
     """The same by the columns; None where they do not tell."""
     names = set(names)
-    if names & CONN_ONLY:
-        return "conn"
-    if "mac" in names and names & {"assigned_addr", "assigned_ip"}:
-        return "dhcp"
-    if "query" in names and names & {"qtype", "rcode", "trans_id", "answers"}:
-        return "dns"
+    if of := kind_of_row(names):
+        return of
     # Whoever takes what sessions need, and nothing else, takes it of a conn log.
     if names <= {*CONN, *PLACE, "_path"} and set(REQUIRED) <= names:
         return "conn"

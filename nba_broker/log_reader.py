@@ -218,10 +218,10 @@ class Reader:
 
     def remarks(self) -> Iterator[str]:
         """What whoever asked is to know of all files together."""
-        if self._clockless:
+        if 0 < self._clockless < self.report.sessions:
             yield (
-                f"{self._clockless} sessions are from before 1980: the clock of their sensor was "
-                "not set"
+                f"{self._clockless} of {self.report.sessions} sessions are from before 1980: the "
+                "clock of their sensor was not set"
             )
 
     def ties(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:

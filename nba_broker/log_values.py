@@ -47,8 +47,8 @@ _ZONE = re.compile(r"\s*(?:UTC|GMT)$|\s+(?=[+-]\d\d:?\d\d$)")
 # Units of time by what they have in a second, and below what a number is in them: each holds times
 # from 1973 on, as seconds do to the year 5138.
 _UNITS = ((1.0, 1e11), (1e3, 1e14), (1e6, 1e17), (1e9, math.inf))
-# A number below this is no time after 2001 in seconds, one from the other on none before 2100.
-_LIKELY = (1e9, 4.1e9)
+# From 2001 to 2100 in seconds; in milliseconds, it is weeks after a sensor started without a clock.
+_LIKELY, _MILLI = (1e9, 4.1e9), 1e3
 
 
 def text(value: Any) -> str:
@@ -206,8 +206,8 @@ def in_seconds(numbers: np.ndarray) -> tuple[np.ndarray, float]:
     """A column of times as seconds, and how many of its unit are a second; 0 where it has no time.
 
     Most of a column say which unit it has, so that times near 1970, of a sensor without a clock,
-    are not taken for another one. A number that is too large for the unit, or likely in a smaller
-    one alone, has its own, as columns that were put together do.
+    are not taken for another one. A number that is too large for the unit has its own, as in
+    columns that were put together, and so have seconds among milliseconds.
     """
     if len(numbers) and 0 < numbers.max() < _UNITS[0][1]:  # as nearly always
         return numbers, 1.0
@@ -220,7 +220,9 @@ def in_seconds(numbers: np.ndarray) -> tuple[np.ndarray, float]:
     with np.errstate(invalid="ignore"):
         own = sizes[np.searchsorted(limits, np.nan_to_num(numbers, nan=0.0), side="right")]
         seconds = numbers / own
-        is_own = (own > unit) | ((seconds >= _LIKELY[0]) & (seconds < _LIKELY[1]))
+        is_own = own > unit
+        if unit == _MILLI:
+            is_own |= (seconds >= _LIKELY[0]) & (seconds < _LIKELY[1])
         return np.where(is_own, seconds, numbers / unit), unit
 
 

@@ -139,6 +139,14 @@ _WIDE = {
 }
 
 
+def is_whole(path: str | Path) -> bool:
+    """Whether a file is written as a whole, as packed ones are, and no lines are added to it.
+    Raises OSError."""
+    with Path(path).open("rb") as file:
+        head = file.read(512)
+    return compression.is_packed(head) or _wide(head) is not None
+
+
 def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
     """What decodes a text that begins so, None for UTF-8 and the like."""
     for mark, name in _WIDE.items():

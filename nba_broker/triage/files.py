@@ -19,6 +19,11 @@ from nba_broker.zeek_log import Header
 _BLOCK = 16 << 20
 _TAIL = 512 << 10
 _TAIL_ROWS = 5000
+# A log's name, and what rotation, logrotate, collectors and packers put around it.
+_NAME = (
+    r"(?:[\w.+:-]*[._-])?{log}(?:[._-].*)?\.(?:log|json|ndjson|jsonl)(?:[.\-_][0-9T:.+_\-]+Z?)*"
+    r"(?:\.(?:gz|bz2|xz|lzma|zst|zstd|lz4|zip|tar|tgz|tbz2?|txz))*"
+)
 _UNSETTLED = 2.0  # seconds in which a folder may change once more without another mtime
 
 
@@ -30,11 +35,6 @@ class File:
     key: tuple[int, int]
     size: int
     changed: int  # nanoseconds since the epoch
-
-    @property
-    def packed(self) -> bool:
-        """Whether its name says gzip; such a file is written once and as a whole."""
-        return self.path.suffix == ".gz"
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Finder:
 
     def __init__(self, top: Path, log: str) -> None:
         self._top = top
-        self._name = re.compile(rf"{log}(?:[._-].*)?\.(?:log|json)(?:\.\d+)?(?:\.gz)?")
+        self._name = re.compile(_NAME.format(log=log))
         self._folders: dict[str, _Folder] = {}
         self.errors: dict[Path, str] = {}
         """Why a folder, or what is in it, could not be looked at the last time."""
@@ -162,14 +162,14 @@ class Follower:
         """New rows in blocks of whole lines, each with its header; a last line that is not ended
         waits. What stops the reading is kept in ``errors``."""
         place = self._places.get(file.key)
-        if place is None or file.packed or file.size < place.offset:
+        if place is None or file.size < place.offset:
             place = _Place(file.size, file.changed)
         place.size, place.changed = file.size, file.changed
         self._places[file.key] = place
         self._errors.pop(file.path, None)
         try:
-            if file.packed:
-                with zeek_log.open_log(file.path) as stream:
+            if zeek_log.is_whole(file.path):
+                for _, stream in zeek_log.streams(file.path):
                     yield from zeek_log.segments(stream)
             else:
                 yield from self._more(file.path, place)
@@ -206,7 +206,7 @@ class Follower:
 def tail(file: File) -> list[dict[str, Any]]:
     """The last rows of a log, without reading all of it where it is not packed; raises
     ArchiveError or OSError."""
-    if file.packed:
+    if zeek_log.is_whole(file.path):
         return list(deque(zeek_log.rows(file.path), _TAIL_ROWS))
     with file.path.open("rb") as stream:
         block = stream.read(_TAIL)

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
-from nba_broker import zeek_log
+from nba_broker import json_lines, zeek_log
 from nba_broker.answers import canonical_host, parse_time
 from nba_broker.device_log import COLUMNS
 from nba_broker.messages import END_OF_TIME, STATES, Verdict
@@ -262,7 +260,7 @@ def _json(body: bytes) -> Iterator[_Found]:
         if not raw.strip():
             continue
         try:
-            row = orjson.loads(raw)
+            row = json_lines.row(raw) or {}
             ts, first_seen, state, reason, host = (row[key] for key in _KEYS[:5])
             mac = row.get("mac") or ""
             if not (state in STATES and all(type(one) is str for one in (reason, host, mac))):
