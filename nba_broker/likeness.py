@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nba_broker.features import HIGH
 from nba_broker.messages import port_name
+from nba_broker.ports import HIGH
 from nba_broker.sequences import Windows
 
 ALIKE = 0.85

@@ -9,7 +9,7 @@ within an hour is what it adds to::
 
 where z is by how many standard deviations log n exceeds the usual. A pair that is new, or that the
 host hardly ever meets, is priced by how often it meets such: at this service (as time servers are),
-at any unassigned port of this transport (as peers are), else anywhere. That share is Good and
+at any port drawn at random of this transport (as peers are), else anywhere. That share is Good and
 Turing's idea: how often something new came tells how often it will. A new pair stays on probation
 for a day: until then it is as surprising in every hour as in its first. Where the host is taken for
 a class that the model has a table of, it is no more surprising than it would be of that class.
@@ -51,6 +51,7 @@ _PRIOR_COUNT, _PRIOR_MEAN, _PRIOR_VARIANCE = 2.0, 0.7, 0.4  # of log n: two hour
 _LEAST_DEVIATION = 0.15  # of log n: even a timer is off by one now and then
 _OLDEST = 0x7F  # hours since a pair was met first, at most; a bit more is for what was met later
 _LATER = 0x80
+_FORGOTTEN = 2.0**-24  # hours: what was met that long ago was never met
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +275,8 @@ class Surprise:
         return np.asarray(error & self._outside[pool])
 
     def _keys(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
-        """Of each session the keys of its pair, its service anywhere, and any unassigned port of
-        its transport: uint16 [n, 3], FREE where it has none."""
+        """Of each session the keys of its pair, of its service anywhere, and of any port drawn at
+        random of its transport: uint16 [n, 3], FREE where it has none."""
         return np.stack(
             [pairs.pairs(self._crc[pool], dport), pairs.services(dport), pairs.transports(dport)],
             axis=1,
@@ -331,6 +332,7 @@ class Surprise:
         mean += off / weight
         variance = np.where(met, hours / weight * (variance + off**2 / weight), variance)
         hours = (hours + met) * fade[:, None]
+        hours[hours < _FORGOTTEN] = 0
         age[:, settings.kept :] = np.where(learned, _LATER, 0)[:, None]
         age = np.minimum((age & _OLDEST) + passed[:, None], _OLDEST).astype(int) | (age & _LATER)
         # Places for what is new this hour: none that is in use may be given away within it, or
@@ -476,7 +478,7 @@ class Surprise:
         their own is known: both bool [n]."""
         columns, settings = self._columns, self.settings
         hours, age = self._of("hours", slot, place), self._of("age", slot, place)
-        known, later = hours > 0, age >= _LATER
+        known, later = hours > 0, age >= _LATER  # a newcomer is not known yet
         young = known & later & ((age & _OLDEST) < settings.probation)
         rare = ~known | (later & (hours < 1.5)) | (hours < settings.rare * columns["span"][slot])
         return young, rare & ~young
