@@ -113,6 +113,7 @@ def find(
     identity = tracker.identity
     announced = _Announced()
     warnings = [*archive.report.errors, *announced.read(conn_log.find(paths, [])[2], speaker)]
+    warnings += tracker.wider.hints("run again with --lans {lan}")
     slots = np.array(
         [slot for slot in sorted(first) if identity.address(slot) not in ("", *UNSPECIFIED)],
         np.int64,
