@@ -80,7 +80,7 @@ class Config:
     """Seconds of event time after which an unchanged host is logged again; 0 for never."""
 
     max_hosts: int = 100_000
-    """Hosts tracked at most, 46 B per session of the window and 1,130 B each; the longest idle
+    """Hosts tracked at most, 46 B per session of the window and 1,190 B each; the longest idle
     leave first."""
 
     def __post_init__(self) -> None:
