@@ -78,7 +78,6 @@ class WorkerCollector(Collector):
         manifest = pipeline.scorer.manifest
         for name, text, value in (
             ("nba_hosts", "Hosts tracked", pipeline.hosts),
-            ("nba_pools", "Pools that destinations are in", len(pipeline.pools.table)),
             ("nba_routers", "MACs that stand for several hosts", len(pipeline.routers)),
             ("nba_queue_messages", "Messages that wait for the pipeline", worker.queue),
             ("nba_lag_seconds", "How long the last step's oldest message waited", worker.lag),
