@@ -266,7 +266,7 @@ async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
         if zeek.returncode:
             last = said[-1] if said else "it said nothing"
             raise ZeekError(f"zeek failed with status {zeek.returncode}: {last}")
-        for line in pipeline.tracker.wider.hints("run again with --lans {lan}"):
+        for line in pipeline.tracker.wider.hints("start again with --lans {lan}"):
             LOG.warning("%s", line)
         for line in said:
             # It also tells of every pause that the worker asked for.

@@ -71,7 +71,7 @@ STALE = 1.0  # seconds that the last step's oldest message waited, the same
 STEP = 8192  # sessions worked on before their batches are acknowledged: sensors fill up meanwhile
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
-_WIDER_LAN = 'set lans = ["{lan}"] and start the worker again'
+_WIDER_LAN = "start again with --lans {lan}"
 
 Arrived = tuple[float, SessionBatch | Lease | None]
 """When a message came, in monotonic seconds, and the message; None only wakes the pipeline."""

@@ -333,7 +333,7 @@ def test_a_lan_that_may_be_wider_is_logged_once(
     ]
     rows = [(ts + n, *row) for n in range(9) for ts, *row in neighbours]
     work(Zeek(frame(1, sorted(rows), 27), then=terminate), pipeline(model_folder()))
-    hint = 'if the LAN is 10.0.4.0/22, set lans = ["10.0.4.0/22"] and start the worker again'
+    hint = "if the LAN is 10.0.4.0/22, start again with --lans 10.0.4.0/22"
     assert caplog.text.count(hint) == 1
 
 
