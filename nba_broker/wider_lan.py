@@ -123,8 +123,9 @@ class WiderLans:
             if net in self._own:
                 continue
             address = ipaddress.ip_address(dst)
-            lan = _around(address, ipaddress.ip_address(f"{net}.0"))
-            if lan is None:
+            start = ipaddress.ip_address(f"{net}.0")
+            lan = _around(address, start)
+            if lan is None or in_networks(start, self._pools.lans):
                 continue
             near = lan.prefixlen >= _WIDEST
             ends = (lan.network_address + 1, lan.broadcast_address - 1)

@@ -49,6 +49,7 @@ def test_a_name_server_beyond_the_24_is_told_with_the_network_and_what_to_do() -
 def test_once_the_lan_is_given_there_is_nothing_to_tell() -> None:
     rows = [(f"10.0.6.{host}", "10.0.4.1", DNS) for host in (20, 23, 24, 26)]
     assert hints(*rows, lans=("10.0.4.0/22",)) == []
+    assert hints(*rows, lans=("10.0.6.0/24",)) == []
 
 
 def test_hosts_of_several_24s_make_one_line_of_the_widest_network() -> None:
