@@ -34,8 +34,8 @@ _TEXT = {
 }
 _WIDEST = 16  # bits of a LAN's prefix, unless its first or last address serves it
 _SEVERAL = 2  # hosts, so that one that is set up by hand does not speak for all
-_MOST = 4096  # destinations that are remembered for a /24, and hosts for a destination
-_OF_HOST = 64  # a host with more is scanning
+_MOST = 4096  # of each kind: hosts, their destinations, and hosts of a destination remembered
+_SERVERS, _NEIGHBOURS = 4, 64  # of a host; one with more servers looks for some
 _NAMED = 3  # networks in a line
 _LENGTH = 24  # bits, see pools
 
@@ -50,7 +50,9 @@ class WiderLans:
         self._own: set[str] = set()  # the /24s, by their first three numbers, of such hosts
         # Of what kind, to which destination, from which /24: the hosts.
         self._found: dict[tuple[int, str, str], set[str]] = defaultdict(set)
-        self._met: dict[int, set[str]] = defaultdict(set)  # by slot: private destinations
+        self._destinations = [0] * len(_TEXT)
+        self._met: tuple[dict[int, set[str]], ...] = tuple(defaultdict(set) for _ in _TEXT)
+        self._scanning: set[str] = set()  # hosts
         self._told: set[Network] = set()
 
     def see(self, sessions: Sessions, slot: np.ndarray, pool: np.ndarray) -> None:
@@ -77,18 +79,25 @@ class WiderLans:
         kind = _SERVICES.get(port, _NEIGHBOUR)
         if kind == _NEIGHBOUR and dst.endswith(".255") and port >> 16 == PROTOCOL_CODES["udp"]:
             kind = _BROADCAST
-        if kind == _NEIGHBOUR:
-            if not self._identity.mac(slot) or (slot not in self._met and len(self._met) >= _MOST):
-                return
-            met = self._met[slot]
-            if dst in met or len(met) >= _OF_HOST:
-                return
-            met.add(dst)
+        if kind == _NEIGHBOUR and not self._identity.mac(slot):
+            return
+        of_kind = self._met[kind]
+        if slot not in of_kind and len(of_kind) >= _MOST:
+            return
+        met = of_kind[slot]
+        if dst in met:
+            return
+        if len(met) >= (_NEIGHBOURS if kind == _NEIGHBOUR else _SERVERS):
+            if kind != _NEIGHBOUR and len(self._scanning) < _MOST:
+                self._scanning.add(host)
+            return
+        met.add(dst)
         key = kind, dst, _net(host)
-        if key in self._found or len(self._found) < _MOST:
-            hosts = self._found[key]
-            if len(hosts) < _MOST:
-                hosts.add(host)
+        if key not in self._found:
+            if self._destinations[kind] >= _MOST:
+                return
+            self._destinations[kind] += 1
+        self._found[key].add(host)
 
     def _reserve(self, slots: int) -> None:
         have = len(self._served)
@@ -117,10 +126,11 @@ class WiderLans:
     def _plausible(self) -> list[tuple[tuple[int, str, str], Network]]:
         """What speaks for a wider LAN, and for which."""
         found = []
-        for key, hosts in self._found.copy().items():  # a worker's pipeline goes on meanwhile
+        for key in list(self._found):  # a worker's pipeline goes on meanwhile
             kind, dst, net = key
+            hosts = self._found[key] - self._scanning
             # A /24 with a gateway that serves it is a LAN; what is beyond is beyond.
-            if net in self._own:
+            if net in self._own or not hosts:
                 continue
             address = ipaddress.ip_address(dst)
             start = ipaddress.ip_address(f"{net}.0")
@@ -151,7 +161,7 @@ class WiderLans:
         for key in keys:
             kind, dst, net = key
             if kind == best:
-                hosts[dst] |= self._found[key]
+                hosts[dst] |= self._found[key] - self._scanning
                 nets[dst].add(f"{net}.0/{_LENGTH}")
         address = min(hosts, key=lambda dst: (-len(hosts[dst]), dst))
         number = len(hosts[address])

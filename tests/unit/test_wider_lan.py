@@ -95,6 +95,11 @@ def test_neighbours_whose_macs_are_seen_share_a_lan() -> None:
     assert hints(rows[0], away) == []
 
 
+def test_who_asks_every_address_for_names_has_no_server() -> None:
+    scan = [("10.0.6.20", f"10.0.{net}.{end}", DNS) for net in range(8) for end in (1, 254)]
+    assert hints(*(row for row in scan if not row[1].startswith("10.0.6."))) == []
+
+
 def test_a_scan_of_private_space_grows_nothing() -> None:
     tracker = Tracker(pools())
     dst = [f"10.{a}.{b}.9" for a in range(1, 101) for b in range(250)]
