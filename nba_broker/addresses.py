@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 

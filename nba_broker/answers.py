@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from nba_broker.addresses import canonical
+from nba_broker.addresses import Network, canonical
 from nba_broker.errors import AnswersError
 from nba_broker.messages import END_OF_TIME
-from nba_broker.pools import Network
 
 ACTIONS = ("label", "confirm", "ignore")
 
@@ -69,8 +68,9 @@ class Answer:
 
     @property
     def destinations(self) -> Network | None:
-        """The destinations that ``pool`` means, where it is an address or a network."""
-        return _network(self.pool)
+        """The destinations that ``pool`` means, where it is an address or a network, or a multicast
+        group, which need not be a pool of its own."""
+        return _network(self.pool.removeprefix("mcast:"))
 
     @property
     def hostname(self) -> str:

@@ -61,6 +61,7 @@ def build_pools(settings: Config, scheme: str) -> Pools:
         lans=settings.lans,
         local=settings.local,
         overrides=rules,
+        nat64=settings.nat64,
     )
 
 
@@ -197,6 +198,8 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
     if unknown.kinds:
         hosts = "host" if unknown.hosts == 1 else "hosts"
         print(f"\n{unknown.hosts} unknown {hosts}, by what they do:", *unknown.kinds, sep="\n  ")
+    for line in pipeline.tracker.wider.hints("score again with --lans {lan}"):
+        LOG.warning("%s", line)
     print(
         f"\n{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
         f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more}) "
@@ -266,6 +269,8 @@ async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
         if zeek.returncode:
             last = said[-1] if said else "it said nothing"
             raise ZeekError(f"zeek failed with status {zeek.returncode}: {last}")
+        for line in pipeline.tracker.wider.hints("start again with --lans {lan}"):
+            LOG.warning("%s", line)
         for line in said:
             # It also tells of every pause that the worker asked for.
             if "warning" in line or "error" in line:
@@ -458,6 +463,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     common.add_argument(
         "--local", action="append", metavar="CIDR", help="own public network; may be repeated"
+    )
+    common.add_argument(
+        "--lans",
+        action="append",
+        metavar="CIDR",
+        help="LAN that is not the /24 or /64 around its hosts; may be repeated",
+    )
+    common.add_argument(
+        "--nat64",
+        action="append",
+        metavar="CIDR",
+        help="the network's own NAT64 prefix, beside 64:ff9b::/96; may be repeated",
     )
 
     zeek = argparse.ArgumentParser(add_help=False)

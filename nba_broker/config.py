@@ -11,8 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from nba_broker.addresses import Network
 from nba_broker.errors import ConfigError
-from nba_broker.pools import Network
+from nba_broker.nat64 import Translation
 
 MAX_PARTITIONS = 1000
 """As many as names on the wire have room for, see docs/wire.md."""
@@ -45,6 +46,10 @@ class Config:
     lans: tuple[Network, ...] = ()
     """LANs that are not the /24 or /64 around their hosts."""
 
+    nat64: tuple[Network, ...] = ()
+    """NAT64 prefixes of the network's own (RFC 6052), beside 64:ff9b::/96: destinations in them are
+    the IPv4 addresses within."""
+
     answers: Path | None = None
     """The CSV file with the analysts' answers; taken over whenever it changes."""
 
@@ -75,7 +80,7 @@ class Config:
     """Seconds of event time after which an unchanged host is logged again; 0 for never."""
 
     max_hosts: int = 100_000
-    """Hosts tracked at most, 46 B per session of the window and 1,130 B each; the longest idle
+    """Hosts tracked at most, 46 B per session of the window and 1,190 B each; the longest idle
     leave first."""
 
     def __post_init__(self) -> None:
@@ -89,6 +94,10 @@ class Config:
             raise ConfigError("reorder and reminder must be at least 0")
         if not self.snapshot_interval >= 1:
             raise ConfigError("snapshot_interval must be at least 1 second")
+        try:
+            Translation(self.nat64)
+        except ValueError as error:
+            raise ConfigError(f"nat64: {error}") from None
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:

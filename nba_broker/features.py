@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from nba_broker.messages import PROTOCOL_CODES, PROTOCOLS, port_code, port_name
+from nba_broker.ports import HIGH
 from nba_broker.sequences import Windows
 
 FEATURE_VERSION = 2
@@ -27,9 +28,6 @@ NEVER_SEEN = 1
 
 FIRST_ID = 2
 """The first id of a vocabulary."""
-
-HIGH = 32_768
-"""Ports from here on are taken for one: systems choose them at random."""
 
 INPUTS = ("pool", "interval", "service")
 """What :func:`inputs` returns, by the names of the model's inputs; a model may leave some out."""

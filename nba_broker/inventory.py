@@ -17,10 +17,11 @@ from functools import cache
 
 import numpy as np
 
+from nba_broker.addresses import Network
 from nba_broker.answers import Answer, misspelt, print_time
 from nba_broker.identity import Identity
 from nba_broker.policy import IDENTIFIED, NOTHING, UNKNOWN, Decision, Policy, taught
-from nba_broker.pools import Network, Pools, in_networks
+from nba_broker.pools import Pools, in_networks
 from nba_broker.prototypes import Prototypes
 from nba_broker.scorer import Class
 from nba_broker.sequences import Sequences, Windows
@@ -265,17 +266,20 @@ class Inventory:
     ) -> np.ndarray:
         """Whether each of n sessions is to a destination that its host may go to as it likes, bool
         [n]; pool int [n] is an index into the table of pools, dst V16 [n] an address."""
-        table = self._pools.table
         ignored = np.zeros(len(slot), bool)
+        within = cache(lambda: self._pools.translation.unpacked(dst))
         for answer, slots in self._quiet.items():
             holds = (ts >= answer.at) & (ts < answer.expires)
             if answer.host:
                 holds &= np.isin(slot, list(slots))
             network = answer.destinations
             if network is not None:
-                holds &= _in_network(dst, network)
-            elif answer.pool in table:
-                holds &= pool == table.index(answer.pool)
+                there = _in_network(dst, network)
+                if network.version == 4:
+                    there |= _in_network(within(), network)
+                holds &= there
+            elif (number := self._pools.index(answer.pool)) is not None:
+                holds &= pool == number
             else:
                 continue
             ignored |= holds

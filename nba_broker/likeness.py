@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nba_broker.features import HIGH
 from nba_broker.messages import port_name
+from nba_broker.ports import HIGH
 from nba_broker.sequences import Windows
 
 ALIKE = 0.85
@@ -87,8 +87,9 @@ def profiles(
     """Profiles of the hosts of n sessions: slot int64 [n], pool int [n] into ``table``, dport
     int32 [n] (see messages.port_code)."""
     hosts, host = np.unique(slot, return_inverse=True)
-    local = np.array([name.startswith(_LOCAL) for name in table], bool)
-    weight = np.where(local[pool], _LOCAL_WEIGHT, 1.0)
+    number, place = np.unique(pool, return_inverse=True)
+    local = np.array([table[one].startswith(_LOCAL) for one in number.tolist()], bool)
+    weight = np.where(local[place], _LOCAL_WEIGHT, 1.0)
     weight /= np.bincount(host, weight, len(hosts))[host]
     port = dport.astype(np.int64)
     service = np.where((port & 0xFFFF) >= HIGH, (port & ~0xFFFF) | HIGH, port)

@@ -6,8 +6,8 @@ import csv
 import ipaddress
 from pathlib import Path
 
+from nba_broker.addresses import Network
 from nba_broker.errors import ConfigError
-from nba_broker.pools import Network
 
 COLUMNS = ["cidr", "pool"]
 

@@ -6,10 +6,10 @@ import zlib
 
 import numpy as np
 
+from nba_broker.ports import drawn
+
 FREE, ANY = 0, 1
 """Keys that no pair has: of an empty place in a table, and of any pair at all."""
-
-_UNASSIGNED = 1024  # from this port on, systems and peers draw ports at random
 
 
 def crc(pool: str) -> int:
@@ -28,11 +28,10 @@ def services(dport: np.ndarray) -> np.ndarray:
 
 
 def transports(dport: np.ndarray) -> np.ndarray:
-    """Keys uint16 [n] of any unassigned port of the same transport at whatever pool; FREE for a
-    port that is assigned."""
+    """Keys uint16 [n] of any port of the same transport that is drawn at random, at whatever pool;
+    FREE for any other port."""
     protocol = dport.astype(np.uint64) >> np.uint64(16)
-    drawn = (dport & 0xFFFF) >= _UNASSIGNED
-    return np.where(drawn, _hashed(np.uint64(2 << 60) | protocol), FREE).astype(np.uint16)
+    return np.where(drawn(dport), _hashed(np.uint64(2 << 60) | protocol), FREE).astype(np.uint16)
 
 
 def _hashed(value: np.ndarray) -> np.ndarray:

@@ -21,22 +21,22 @@ _UNASSIGNED_PORT = 0xFFFF
 @dataclass(frozen=True, slots=True)
 class Known:
     """Of n pairs: ``share`` of the class's hours with one, and over these hours, which are
-    ``hours`` in number, the sums ``log`` of log(sessions) and ``log2`` of its square; float64 [n],
-    0 for what its hosts never did."""
+    ``hours`` in number, ``mean`` and ``variance`` of log(sessions); float64 [n], 0 for what its
+    hosts never did."""
 
     share: np.ndarray
     hours: np.ndarray
-    log: np.ndarray
-    log2: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
 
 
 class Peers:
     """The tables of K classes, from a manifest's ``baseline``; of no class without one.
 
-    Each is ``{"span": hours, "pairs": [[pool, service, hours, log, log2], ...]}``, as
-    surprise.Surprise keeps one for a host: a pair without a pool is any new one of the service, as
-    is ``/udp`` at any unassigned port of a transport, and without both any new pair at all. Raises
-    ValueError at anything else.
+    Each is ``{"span": hours, "pairs": [[pool, service, hours, log, log2], ...]}``, where ``log``
+    and ``log2`` are the sums of log(sessions) and of its square over these hours. A pair without a
+    pool is any new one of the service, as is ``/udp`` at any port of a transport that is drawn at
+    random, and without both any new pair at all. Raises ValueError at anything else.
     """
 
     def __init__(self, tables: Sequence[dict[str, Any]] = ()) -> None:
@@ -44,19 +44,21 @@ class Peers:
         if size > MOST:
             raise ValueError(f"more than {MOST} pairs of a class")
         self._key = np.zeros((len(tables), size), np.uint16)
-        self._hours, self._log, self._log2 = np.zeros((3, len(tables), size))
+        hours, log, log2 = sums = np.zeros((3, len(tables), size))
         self._span = np.array([float(table["span"]) for table in tables])
         for number, table in enumerate(tables):
-            for place, (pool, service, *sums) in enumerate(table["pairs"]):
+            for place, (pool, service, *counted) in enumerate(table["pairs"]):
                 self._key[number, place] = _key(str(pool), str(service))
-                hours, log, log2 = map(float, sums)
-                self._hours[number, place] = hours
-                self._log[number, place], self._log2[number, place] = log, log2
-        for column in (self._span, self._hours, self._log, self._log2):
+                first, second, third = map(float, counted)
+                sums[:, number, place] = first, second, third
+        for column in (self._span, sums):
             if not ((column >= 0) & (column < np.inf)).all():
                 raise ValueError("a baseline's hours or sums are out of range")
-        if (self._hours > self._span[:, None] + 1).any():
+        if (hours > self._span[:, None] + 1).any():
             raise ValueError("a pair has more hours than its class")
+        met = np.where(hours > 0, hours, 1)
+        mean = log / met
+        self._known = np.stack([hours, mean, np.maximum(log2 / met - mean**2, 0)])
 
     def __len__(self) -> int:
         return len(self._key)
@@ -69,8 +71,7 @@ class Peers:
             number = kind[rows]
             same = self._key[number] == key[rows, None]
             place = same.argmax(1)
-            sums = (column[number, place] for column in (self._hours, self._log, self._log2))
-            found[1:, rows] = np.where(same.any(1), np.stack(list(sums)), 0)
+            found[1:, rows] = np.where(same.any(1), self._known[:, number, place], 0)
             found[0, rows] = found[1, rows] / (self._span[number] + _DOUBT)
         return Known(*found)
 

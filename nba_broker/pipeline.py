@@ -49,6 +49,7 @@ from nba_broker.sightings import Sightings
 from nba_broker.surprise import HOUR, Excess, Surprise
 from nba_broker.uids import texts, unpack
 from nba_broker.vendors import vendor
+from nba_broker.wider_lan import WiderLans
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
 _NAMED = 3  # alternatives and pieces of evidence in a verdict: what an analyst reads at a glance
@@ -93,6 +94,7 @@ class Tracker:
     def __init__(self, pools: Pools) -> None:
         self.pools = pools
         self.identity = Identity()
+        self.wider = WiderLans(pools, self.identity)
         self.leases: deque[Lease] = deque()  # those whose time has not come
 
     def lease(self, lease: Lease) -> None:
@@ -120,7 +122,9 @@ class Tracker:
                 sessions.ts[at:stop], sessions.host[at:stop], sessions.mac[at:stop]
             )
             part = part_of(sessions, at, at + len(slot))
-            yield Tracked(part, slot, self.pools.ids(part.host, part.dst), self.identity.router)
+            pool = self.pools.ids(part.host, part.dst)
+            self.wider.see(part, slot, pool)
+            yield Tracked(part, slot, pool, self.identity.router)
             at += len(slot)
 
 
@@ -148,6 +152,7 @@ class Pipeline:
         self.reorder = reorder
         self.counters = Counters()
         self.shadow = shadow
+        self._know()
         self.drift = Drift(manifest.raw.get("usual"))
         self.tracker = Tracker(pools)
         self.sequences = Sequences(manifest.schedule)
@@ -200,9 +205,17 @@ class Pipeline:
         )
         self.reshape(manifest.schedule, manifest.classes, settings, manifest.peers)
         self.scorer = scorer
+        self._know()
         self.drift.use(manifest.raw.get("usual"))
         if self.shadow is not None:
             self.shadow.restart()
+
+    def _know(self) -> None:
+        """Pools that a model knows by name stay what they are."""
+        names = set(self.scorer.manifest.pools)
+        self.pools.know(
+            names if self.shadow is None else names.union(self.shadow.scorer.manifest.pools)
+        )
 
     def reshape(
         self,

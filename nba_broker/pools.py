@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import lzma
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import repeat
@@ -20,14 +20,13 @@ from typing import Any
 import maxminddb
 import numpy as np
 
+from nba_broker.addresses import Address, Network
 from nba_broker.columns import Memo
 from nba_broker.errors import DatabaseError
+from nba_broker.nat64 import Translation
 
 SCHEMES = ("asn", "asn+cc", "cc")
 """What a public destination is named by: its autonomous system, its country, or both."""
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 PRIVATE: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
@@ -43,6 +42,20 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 """Space that belongs to no autonomous system: the part of Zeek's Site::private_address_space in
 which hosts live."""
+
+GROUPS = 1024
+"""Multicast groups that have a pool of their own, beside those that a model knows: anybody can make
+up millions, and nobody can use many."""
+
+ANY_GROUP = "mcast:other"
+"""The pool of every further group."""
+
+SOLICITED = "mcast:ff02::1:ff00:0/104"
+"""The pool of all solicited-node groups (RFC 4291, 2.7.1): there is one for every IPv6 address that
+somebody looks for."""
+
+_SOLICITED = ipaddress.IPv6Network("ff02::1:ff00:0/104")
+_GROUP = "mcast:"
 
 _WELL_KNOWN = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "2001:4860:4860::8888")
 
@@ -149,7 +162,13 @@ def of_database(pool: str) -> bool:
 
 
 class Pools:
-    """Maps (host, destination) to pools; ``table`` names them by index and only ever grows."""
+    """Maps (host, destination) to pools; ``table`` names them by index and only ever grows, up to
+    what the databases and overrides name and GROUPS multicast groups.
+
+    lans: networks of hosts that are not the /24 or /64 around them. local: the site's own public
+    networks. overrides: names of the site's own. nat64: its prefixes beside the well-known one, see
+    nat64.Translation. cache: destinations that are remembered at most.
+    """
 
     def __init__(
         self,
@@ -159,16 +178,20 @@ class Pools:
         lans: Sequence[Network] = (),
         local: Sequence[Network] = (),
         overrides: Sequence[tuple[Network, str]] = (),
+        nat64: Sequence[Network] = (),
         cache: int = 1_000_000,
     ) -> None:
         self.scheme = scheme
         self._take(databases)
         self.lans = tuple(lans)
         self.local = tuple(local)
+        self.translation = Translation(nat64)
         # The most specific override wins, whatever the order of the file.
-        self.overrides = tuple(sorted(overrides, key=lambda rule: -rule[0].prefixlen))
+        self.overrides = tuple(sorted(overrides, key=lambda rule: -_specific(rule[0])))
         self.table: list[str] = []
         self._index: dict[str, int] = {}
+        self._known_groups: frozenset[str] = frozenset()
+        self._groups = 0  # with a pool of their own that no model knows
         self._shared: dict[str, int] = {}
         self._shared_pools = Memo(self._known, _UNKNOWN)
         self._private_hosts: set[str] = set()
@@ -209,10 +232,9 @@ class Pools:
         if known is not None:
             return known
         name, shared = self._name(host, dst)
-        pool = self._index.get(name)
-        if pool is None:
-            pool = self._index[name] = len(self.table)
-            self.table.append(name)
+        pool = self._add(name)
+        if name in (SOLICITED, ANY_GROUP):
+            return pool  # not remembered: there are as many as somebody makes up
         # Random scans must not grow memory: a full cache starts again, which costs only look-ups.
         if shared and self._is_private_host(host):
             if len(self._shared) >= self._cache:
@@ -224,14 +246,28 @@ class Pools:
             self._pairs[host, dst] = pool
         return pool
 
+    def _add(self, name: str) -> int:
+        """The index of a pool by its name."""
+        pool = self._index.get(name)
+        if pool is None:
+            pool = self._index[name] = len(self.table)
+            self.table.append(name)
+            self._groups += self._is_counted(name)
+        return pool
+
+    def _is_counted(self, name: str) -> bool:
+        own = name.startswith(_GROUP) and name not in (SOLICITED, ANY_GROUP)
+        return own and name not in self._known_groups
+
     def _name(self, host: str, dst: str) -> tuple[str, bool]:
         """A destination's pool, and whether every host with a private address sees it so."""
-        address = ipaddress.ip_address(dst)
+        given = ipaddress.ip_address(dst)
+        address = self.translation.within(given)
         for network, name in self.overrides:
-            if address.version == network.version and address in network:
+            if in_networks(address, (network,)) or in_networks(given, (network,)):
                 return name, True
         if address.is_multicast:
-            return f"mcast:{address}", True
+            return self._group(address), True
         if address == _BROADCAST:
             return "bcast", True
         if address.is_unspecified or address.is_loopback:
@@ -248,7 +284,15 @@ class Pools:
             return "local", False
         if in_networks(address, self.local):
             return "local", True
-        return self._public_name(dst), True
+        return self._public_name(str(address)), True
+
+    def _group(self, address: Address) -> str:
+        name = f"{_GROUP}{address}"
+        if name in self._known_groups:
+            return name
+        if address.version == 6 and address in _SOLICITED:
+            return SOLICITED
+        return name if name in self._index or self._groups < GROUPS else ANY_GROUP
 
     def _lan(self, host: Address) -> Network | None:
         """The host's own network: the one configured that holds it, else its /24 or /64."""
@@ -259,8 +303,8 @@ class Pools:
                 return lan
         return ipaddress.ip_network((host, _LAN_PREFIX[host.version]), strict=False)
 
-    def _public_name(self, dst: str) -> str:
-        place = self.place(dst)
+    def _public_name(self, address: str) -> str:
+        place = self._place(address)
         country = place.country.lower()
         if self.scheme == "cc":
             return f"cc:{country}" if country else "none"
@@ -294,6 +338,19 @@ class Pools:
         self._clear_shared()
         self._pairs.clear()
 
+    def know(self, names: Iterable[str]) -> None:
+        """Models know these pools by their names: of multicast groups, each stays a pool."""
+        known = frozenset(name for name in names if name.startswith(_GROUP))
+        if known != self._known_groups:
+            self._known_groups = known
+            self._groups = sum(map(self._is_counted, self.table))
+            self._clear_shared()
+            self._pairs.clear()
+
+    def index(self, name: str) -> int | None:
+        """The index of a pool, None where no destination was in it so far."""
+        return self._index.get(name)
+
     def _clear_shared(self) -> None:
         self._shared.clear()
         self._shared_pools.forget()
@@ -302,9 +359,14 @@ class Pools:
         """Begin with the names that a snapshot's indices refer to."""
         self.table = list(table)
         self._index = {name: index for index, name in enumerate(table)}
+        self._groups = sum(map(self._is_counted, table))
 
     def place(self, dst: str) -> Place:
-        """What all databases together say of an address; the first that knows a field wins."""
+        """What all databases together say of an address, or of the IPv4 address within; the first
+        that knows a field wins."""
+        return self._place(str(self.translation.within(ipaddress.ip_address(dst))))
+
+    def _place(self, dst: str) -> Place:
         asn, organisation, country = 0, "", ""
         for database in self.databases:
             place = database.place(dst)
@@ -312,6 +374,11 @@ class Pools:
                 asn, organisation = place.asn, place.organisation
             country = country or place.country
         return Place(asn, organisation, country)
+
+
+def _specific(network: Network) -> int:
+    """How many bits it gives, of an IPv6 address or of one that stands for an IPv4 address."""
+    return network.prefixlen + (96 if network.version == 4 else 0)
 
 
 def _name_in_lan(address: Address, lan: Network) -> str:

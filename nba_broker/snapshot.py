@@ -419,7 +419,7 @@ def _check_baselines(baseline: dict[str, np.ndarray], classes: int) -> None:
     if not (
         all(
             np.isfinite(baseline[name]).all() and (baseline[name] >= 0).all()
-            for name in ("span", "square", "hours", "log", "log2", "since")
+            for name in ("span", "square", "hours", "mean", "variance", "since")
         )
         and np.isfinite(baseline["usual"]).all()
         and (baseline["since"] < 1 << 37).all()

@@ -9,7 +9,7 @@ within an hour is what it adds to::
 
 where z is by how many standard deviations log n exceeds the usual. A pair that is new, or that the
 host hardly ever meets, is priced by how often it meets such: at this service (as time servers are),
-at any unassigned port of this transport (as peers are), else anywhere. That share is Good and
+at any port drawn at random of this transport (as peers are), else anywhere. That share is Good and
 Turing's idea: how often something new came tells how often it will. A new pair stays on probation
 for a day: until then it is as surprising in every hour as in its first. Where the host is taken for
 a class that the model has a table of, it is no more surprising than it would be of that class.
@@ -49,6 +49,9 @@ EVIDENCE = np.dtype([("ts", "f8"), ("dst", "V16"), ("dport", "i4"), ("pool", "i4
 _NEVER = -1
 _PRIOR_COUNT, _PRIOR_MEAN, _PRIOR_VARIANCE = 2.0, 0.7, 0.4  # of log n: two hours of two sessions
 _LEAST_DEVIATION = 0.15  # of log n: even a timer is off by one now and then
+_OLDEST = 0x7F  # hours since a pair was met first, at most; a bit more is for what was met later
+_LATER = 0x80
+_FORGOTTEN = 2.0**-24  # hours: what was met that long ago was never met
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class SurpriseSettings:
         number of sessions to a usual pair may add in an hour: people use their devices.
     drift: what is let pass an hour, beside the host's usual surprise and its spread.
     usual: hours over which that is averaged; usual_most: of an hour, so that no attack becomes it.
+    Raises ValueError where a probation is longer than the age of a pair is told.
     """
 
     threshold: float = 16.0
@@ -83,6 +87,15 @@ class SurpriseSettings:
     drift: float = 0.5
     usual: float = 240.0
     usual_most: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not self.probation <= _OLDEST:
+            raise ValueError(f"probation must be at most {_OLDEST} hours")
+
+    @property
+    def kept(self) -> int:
+        """Pairs that a table keeps when an hour is over."""
+        return self.cells - self.newcomers
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,7 @@ class Surprise:
         self._peers = peers or Peers()
         self._crc = np.zeros(0, np.uint64)  # of the pools' names, by index
         self._outside = np.zeros(0, bool)  # which pools are of the Internet
-        cells = self.settings.cells
+        cells, kept = self.settings.cells, self.settings.kept
         self._columns: dict[str, np.ndarray] = {
             "hour": np.zeros(0, np.int32),  # the current one, since the epoch
             "first": np.zeros(0, np.int32),  # the host's first
@@ -124,11 +137,13 @@ class Surprise:
             "since": np.zeros(0),
             "kind": np.zeros(0, np.int16),  # its class in this hour, 0 for none, else from 1 on
             "key": np.zeros((0, cells), np.uint16),
-            "born": np.zeros((0, cells), np.uint16),  # hours after the host's first
             "count": np.zeros((0, cells), np.uint16),  # sessions, or new pairs, of this hour
-            "hours": np.zeros((0, cells), np.float16),  # with any, fading
-            "log": np.zeros((0, cells), np.float16),  # sum over these of log(sessions), and
-            "log2": np.zeros((0, cells), np.float16),  # of its square
+            # Of those that were there as the hour began, fading. In halves, these would stall: what
+            # an hour adds to some weeks' mean is less than half of their last digit.
+            "hours": np.zeros((0, kept), np.float32),  # with any session
+            "mean": np.zeros((0, kept), np.float32),  # of log(sessions) in these, and
+            "variance": np.zeros((0, kept), np.float32),
+            "age": np.zeros((0, kept), np.uint8),  # hours since it was met first, and _LATER
             "top": np.zeros((0, TOP), np.int32),  # surprise of the evidence, most first
         }
         self.evidence: dict[int, np.ndarray] = {}
@@ -167,19 +182,17 @@ class Surprise:
         """What these hosts have lately begun to do is usual for them: as often as surprises
         nobody. No alarm of theirs is near."""
         columns, settings = self._columns, self.settings
-        age = (columns["hour"] - columns["first"])[slots][:, None]
-        born = columns["born"][slots]
-        lately = (columns["count"][slots] > 0) | (age - born < settings.probation)
+        count = columns["count"][slots]
+        hours, mean, variance, age = map(
+            self._whole, ("hours", "mean", "variance", "age"), [slots] * 4
+        )
+        lately = (count > 0) | ((age & _OLDEST) < settings.probation)
         lately &= columns["key"][slots] > ANY
-        hours = columns["hours"][slots].astype(float)
-        least = (columns["span"][slots] + 1) * np.exp(-settings.tolerated)
-        raised = np.where(lately, np.maximum(hours, least[:, None]), hours)
         # As many sessions in each hour as in those that were.
-        scale = np.divide(raised, hours, out=np.ones_like(hours), where=hours > 0)
-        columns["hours"][slots] = raised
-        for name in ("log", "log2"):
-            columns[name][slots] = columns[name][slots] * scale
-        columns["born"][slots] = np.where(lately, 0, born)
+        least = (columns["span"][slots] + 1) * np.exp(-settings.tolerated)
+        hours = np.where(lately, np.maximum(hours, least[:, None]), hours)
+        age = np.where(lately, _OLDEST, age)
+        self._keep(slots, count, hours, mean, variance, age)
         for name in ("summed", "current"):
             columns[name][slots] = 0
         self._forget(slots)
@@ -262,8 +275,8 @@ class Surprise:
         return np.asarray(error & self._outside[pool])
 
     def _keys(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
-        """Of each session the keys of its pair, its service anywhere, and any unassigned port of
-        its transport: uint16 [n, 3], FREE where it has none."""
+        """Of each session the keys of its pair, of its service anywhere, and of any port drawn at
+        random of its transport: uint16 [n, 3], FREE where it has none."""
         return np.stack(
             [pairs.pairs(self._crc[pool], dport), pairs.services(dport), pairs.transports(dport)],
             axis=1,
@@ -286,6 +299,7 @@ class Surprise:
             return
         gone = hour - columns["hour"][slot]
         passed = np.minimum(gone, settings.silence)
+        learned = columns["hour"][slot] - columns["first"][slot] >= settings.learning
         # A host is no better known for having been away: its age counts a silence as much.
         columns["first"][slot] += (gone - passed).astype(np.int32)
 
@@ -305,30 +319,68 @@ class Surprise:
         fade = np.exp(-passed / settings.memory)
         columns["span"][slot] = (columns["span"][slot] + passed) * fade
         count = columns["count"][slot]
-        hours, log, log2 = (columns[name][slot].astype(float) for name in ("hours", "log", "log2"))
-        mean, deviation = _moments(hours, log, log2)
+        hours, mean, variance, age = map(
+            self._whole, ("hours", "mean", "variance", "age"), [slot] * 4
+        )
+        usual, deviation = _moments(hours, mean, variance)
         # A flood is one hour of many sessions, not what the host does from now on.
-        seen = np.minimum(np.log(np.maximum(count, 1)), mean + 3 * deviation)
+        seen = np.minimum(np.log(np.maximum(count, 1)), usual + 3 * deviation)
+        # West, "Updating mean and variance estimates: an improved method", 1979.
         met = count > 0
+        weight = np.where(met, hours + 1, 1)
+        off = np.where(met, seen - mean, 0)
+        mean += off / weight
+        variance = np.where(met, hours / weight * (variance + off**2 / weight), variance)
         hours = (hours + met) * fade[:, None]
-        rank = hours.copy()
-        rank[:, 0] = np.inf
-        order = np.argsort(-rank, 1, kind="stable")
-        for name, value in (
-            ("hours", hours),
-            ("log", (log + np.where(met, seen, 0)) * fade[:, None]),
-            ("log2", (log2 + np.where(met, seen**2, 0)) * fade[:, None]),
-            ("key", columns["key"][slot]),
-            ("born", columns["born"][slot]),
-        ):
-            kept = np.take_along_axis(value, order, 1)
-            # Places for what is new this hour: none that is in use may be given away within it, or
-            # how sessions are cut into batches would matter.
-            kept[:, settings.cells - settings.newcomers :] = 0
-            columns[name][slot] = kept
-        columns["count"][slot] = 0
+        hours[hours < _FORGOTTEN] = 0
+        age[:, settings.kept :] = np.where(learned, _LATER, 0)[:, None]
+        age = np.minimum((age & _OLDEST) + passed[:, None], _OLDEST).astype(int) | (age & _LATER)
+        # Places for what is new this hour: none that is in use may be given away within it, or
+        # how sessions are cut into batches would matter.
+        self._keep(slot, np.zeros_like(count), hours, mean, variance, age)
         columns["newcomers"][slot] = 0
         columns["hour"][slot] = hour
+
+    def _whole(self, name: str, slot: np.ndarray) -> np.ndarray:
+        """A column of these tables with the places of newcomers, 0 there: [n, cells]."""
+        column = self._columns[name]
+        kind = column.dtype if column.dtype.kind == "u" else np.float64
+        whole = np.zeros((len(slot), self.settings.cells), kind)
+        whole[:, : self.settings.kept] = column[slot]
+        return whole
+
+    def _keep(
+        self,
+        slot: np.ndarray,
+        count: np.ndarray,
+        hours: np.ndarray,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        age: np.ndarray,
+    ) -> None:
+        """Write these tables, all [n, cells], with the pairs of the most hours."""
+        columns, kept = self._columns, self.settings.kept
+        rank = hours.copy()
+        rank[:, 0] = np.inf
+        order = np.argsort(-rank, 1, kind="stable")[:, :kept]
+        for name, value in (
+            ("key", columns["key"][slot]),
+            ("count", count),
+            ("hours", hours),
+            ("mean", mean),
+            ("variance", variance),
+            ("age", age),
+        ):
+            value[:, :kept] = np.take_along_axis(value, order, 1)
+            value[:, kept:] = 0
+            columns[name][slot] = value[:, : columns[name].shape[1]]
+
+    def _of(self, name: str, slot: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """A column at these places of tables, [n]; 0 for newcomers and _NEVER."""
+        column = self._columns[name]
+        there = (place >= 0) & (place < column.shape[1])
+        found: np.ndarray = np.where(there, column[slot, np.where(there, place, 0)], 0)
+        return found
 
     def _price(self, slot: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Each session's surprise in parts of a nat, int64 [n]; none while a host is learned."""
@@ -350,7 +402,7 @@ class Surprise:
         nth = np.zeros(len(slot), np.int64)
         nth[tracked] = self._count(slot[tracked], cell[tracked])
         # What counts as one more new pair: each once an hour, but on probation only the first time.
-        fresh = columns["born"][slot, cell] == age
+        fresh = place >= settings.kept
         new = strange & warm & (~tracked | ((nth == 0) & (fresh | ~young)))
 
         # Prices of meeting such a pair in an hour, and of one more of them: the lowest that
@@ -369,7 +421,7 @@ class Surprise:
                 rows = np.flatnonzero(strange & warm & ~explained[:, 0])
                 at = np.zeros(len(rows), np.int64)
                 known = self._peers.of(kind[rows], np.full(len(rows), ANY))
-            hours = columns["hours"][slot[rows], at].astype(float)
+            hours = self._of("hours", slot[rows], at).astype(float)
             share = hours / (columns["span"][slot[rows]] + 1)
             if not level:
                 # Once a day, as long as nothing is known of it.
@@ -377,7 +429,7 @@ class Surprise:
             before = np.zeros(len(rows), np.int64)
             counted = new[rows]
             before[counted] = self._count(slot[rows[counted]], at[counted])
-            theirs = _moments(known.hours, known.log, known.log2)
+            theirs = _moments(known.hours, known.mean, known.variance)
             for whose, (absent, moments, met) in enumerate(
                 (
                     (_surprise(share), self._moments(slot[rows], at), hours > 0),
@@ -398,7 +450,7 @@ class Surprise:
         slot, cell, age, nth, kind = slot[told], cell[told], age[told], nth[told], kind[told]
         tracked, strange, warm, new = tracked[told], strange[told], warm[told], new[told]
         price, one_more = price[told], one_more[told]
-        own = _surprise(columns["hours"][slot, cell] / (columns["span"][slot] + 1))
+        own = _surprise(self._of("hours", slot, cell) / (columns["span"][slot] + 1))
         own = np.where(strange, np.where(warm, price, 0), np.minimum(own, price))
         moments = self._moments(slot, np.where(strange, _NEVER, cell))
         most = np.where(strange, np.inf, settings.volume)
@@ -407,7 +459,7 @@ class Surprise:
         # What is odd for it may be usual for its class.
         odd = np.flatnonzero(nats > 0)
         known = self._peers.of(kind[odd], keys[told[odd], 0])
-        moments = _moments(known.hours, known.log, known.log2)
+        moments = _moments(known.hours, known.mean, known.variance)
         alike = self._step(_surprise(known.share), nth[odd], moments, np.inf)
         nats[odd] = np.minimum(nats[odd], alike)
         # It counts as much as the baseline that it rests on is worth.
@@ -425,12 +477,9 @@ class Surprise:
         """Which sessions' pairs are on probation, and which are met so seldom that no rate of
         their own is known: both bool [n]."""
         columns, settings = self._columns, self.settings
-        cell = np.maximum(place, 0)
-        hours, born = columns["hours"][slot, cell], columns["born"][slot, cell]
-        age = columns["hour"][slot] - columns["first"][slot]
-        known = (place >= 0) & (hours > 0)
-        later = born >= settings.learning
-        young = known & later & (age - born < settings.probation)
+        hours, age = self._of("hours", slot, place), self._of("age", slot, place)
+        known, later = hours > 0, age >= _LATER  # a newcomer is not known yet
+        young = known & later & ((age & _OLDEST) < settings.probation)
         rare = ~known | (later & (hours < 1.5)) | (hours < settings.rare * columns["span"][slot])
         return young, rare & ~young
 
@@ -452,9 +501,7 @@ class Surprise:
         row, level, number = row[fits], level[fits], number[fits]
         host, place = slot[row], settings.cells - 1 - number
         columns["key"][host, place] = keys[row, level]
-        columns["born"][host, place] = columns["hour"][host] - columns["first"][host]
-        for name in ("count", "hours", "log", "log2"):
-            columns[name][host, place] = 0
+        columns["count"][host, place] = 0
         np.maximum.at(columns["newcomers"], host, (number + 1).astype(np.uint8))
         return True
 
@@ -469,12 +516,9 @@ class Surprise:
 
     def _moments(self, slot: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and predictive deviation of log(sessions) in an hour; the prior's for _NEVER."""
-        known = cell >= 0
-        hours, log, log2 = (
-            np.where(known, self._columns[name][slot, cell].astype(float), 0)
-            for name in ("hours", "log", "log2")
+        return _moments(
+            *(self._of(name, slot, cell).astype(float) for name in ("hours", "mean", "variance"))
         )
-        return _moments(hours, log, log2)
 
     def _step(
         self,
@@ -599,11 +643,13 @@ def _surprise(share: np.ndarray) -> np.ndarray:
         return np.asarray(-np.log(np.minimum(share.astype(float), 1.0)))
 
 
-def _moments(hours: np.ndarray, log: np.ndarray, log2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(
+    hours: np.ndarray, mean: np.ndarray, variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and predictive deviation of a normal distribution of log(sessions), of which ``hours``
-    were seen with these sums, and a few more are imagined."""
+    with this mean and variance were seen, and a few more are imagined."""
     weight = hours + _PRIOR_COUNT
-    mean = (log + _PRIOR_COUNT * _PRIOR_MEAN) / weight
-    square = (log2 + _PRIOR_COUNT * (_PRIOR_VARIANCE + _PRIOR_MEAN**2)) / weight
-    variance = np.maximum(square - mean**2, 0)
+    apart = hours * _PRIOR_COUNT / weight * (mean - _PRIOR_MEAN) ** 2
+    variance = (hours * variance + _PRIOR_COUNT * _PRIOR_VARIANCE + apart) / weight
+    mean = (hours * mean + _PRIOR_COUNT * _PRIOR_MEAN) / weight
     return mean, np.sqrt(variance * (1 + 1 / weight) + _LEAST_DEVIATION**2)

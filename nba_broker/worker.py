@@ -71,6 +71,7 @@ STALE = 1.0  # seconds that the last step's oldest message waited, the same
 STEP = 8192  # sessions worked on before their batches are acknowledged: sensors fill up meanwhile
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
 PATIENCE = 30.0  # for what waits when the worker stops, and for Zeek to take what it leads to
+_WIDER_LAN = "start again with --lans {lan}"
 
 Arrived = tuple[float, SessionBatch | Lease | None]
 """When a message came, in monotonic seconds, and the message; None only wakes the pipeline."""
@@ -408,6 +409,8 @@ class Worker:
                 self.partition + 1,
             )
         for line in self.pipeline.drift.warnings():
+            LOG.warning("%s", line)
+        for line in self.pipeline.tracker.wider.hints(_WIDER_LAN):
             LOG.warning("%s", line)
         shadow = self.pipeline.shadow
         while shadow is not None and shadow.lines:

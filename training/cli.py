@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from nba_broker import config
 from nba_broker.answers import parse_time, print_time
 from nba_broker.answers import read as read_answers
-from nba_broker.config import shipped
 from nba_broker.errors import ArchiveError, ConfigError, NBAError
 from nba_broker.external_sort import MEMORY
 from nba_broker.pools import SCHEMES, Database, Pools
@@ -107,7 +107,7 @@ def refresh(arguments: argparse.Namespace) -> None:
     running = Scorer(arguments.model)
     if unmet := set(arguments.drop) - {one.device for one in running.manifest.classes}:
         raise ConfigError(f"--drop: the running model has no class {', '.join(sorted(unmet))}")
-    pools = _pools(arguments, running.manifest.pool_scheme)
+    pools = _pools(arguments, running.manifest.pool_scheme, running.manifest.pools)
     sessions, origin = _load(arguments, pools, arguments.answers)
     when = module.cut(sessions, arguments.later)
     earlier, later = sessions.select(sessions.ts < when), sessions.select(sessions.ts >= when)
@@ -163,7 +163,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from training.evaluate import evaluate as evaluate_model
 
     scorer = Scorer(arguments.model)
-    sessions, origin = _load(arguments, _pools(arguments, scorer.manifest.pool_scheme))
+    pools = _pools(arguments, scorer.manifest.pool_scheme, scorer.manifest.pools)
+    sessions, origin = _load(arguments, pools)
     result = {
         **evaluate_model(scorer, sessions, arguments.each),
         "since": origin.since,
@@ -306,7 +307,10 @@ def alarms(arguments: argparse.Namespace) -> None:
 
     thresholds = arguments.threshold or [SurpriseSettings().threshold]
     scorer = Scorer(arguments.model, os.cpu_count() or 1) if arguments.model else None
-    pools = _pools(arguments, scorer.manifest.pool_scheme if scorer else SCHEMES[0])
+    if scorer:
+        pools = _pools(arguments, scorer.manifest.pool_scheme, scorer.manifest.pools)
+    else:
+        pools = _pools(arguments, SCHEMES[0])
     rows = labels.read(arguments.labels)
     began = time.monotonic()
     sessions, origin, archive, kept = dataset.load_rows(
@@ -380,9 +384,18 @@ def _tell(
     )
 
 
-def _pools(arguments: argparse.Namespace, scheme: str) -> Pools:
-    paths = arguments.pools or [shipped("asn.mmdb.xz")]
-    return Pools([Database(path) for path in paths], scheme=scheme)
+def _pools(arguments: argparse.Namespace, scheme: str, known: Sequence[str] = ()) -> Pools:
+    """The pools of an archive; a model knows ``known`` by their names."""
+    names = "pools", "lans", "nat64"
+    settings = config.load(None, {}, {name: getattr(arguments, name) for name in names})
+    pools = Pools(
+        [Database(path) for path in settings.pools],
+        scheme=scheme,
+        lans=settings.lans,
+        nat64=settings.nat64,
+    )
+    pools.know(known)
+    return pools
 
 
 def _say(line: str) -> None:
@@ -476,6 +489,18 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="F.mmdb",
         help="IP database in MaxMind format (default: the embedded one)",
+    )
+    logs.add_argument(
+        "--lans",
+        action="append",
+        metavar="CIDR",
+        help="LAN that is not the /24 or /64 around its hosts; may be given several times",
+    )
+    logs.add_argument(
+        "--nat64",
+        action="append",
+        metavar="CIDR",
+        help="the network's own NAT64 prefix, beside 64:ff9b::/96; may be given several times",
     )
     logs.add_argument(
         "--scheduler",

@@ -232,7 +232,8 @@ def load_rows(
     series = meant.series(rows, slot, tracker.identity, each or map)
     labelled = series >= 0
     others.update(np.unique(slot[~labelled]).tolist())
-    warnings = [*archive.errors, *archive.warnings, *_absent(labels, series)]
+    wider = tracker.wider.hints("run again with --lans {lan}")
+    warnings = [*archive.errors, *archive.warnings, *_absent(labels, series), *wider]
     if not labelled.any():
         raise ArchiveError("no session of a labelled host in the archive; check labels and times")
     rows = rows[labelled]

@@ -30,10 +30,11 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
         sums: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(3))
         for one in series.tolist():
             names = _names(sessions.select(sessions.series == one))
-            table = np.stack([columns[of][one].astype(float) for of in ("hours", "log", "log2")])
-            # Half precision rounds the hours of a pair that is met in each of them up.
-            table *= np.minimum(1, columns["span"][one] / np.maximum(table[0], 1e-6))
-            for place in np.flatnonzero(table[0] > 0).tolist():
+            hours, mean, variance = (
+                columns[of][one].astype(float) for of in ("hours", "mean", "variance")
+            )
+            table = hours * np.stack([np.ones_like(mean), mean, variance + mean**2])
+            for place in np.flatnonzero(hours > 0).tolist():
                 name = names.get(int(columns["key"][one, place]))
                 if name is not None:
                     sums[name] += table[:, place]

@@ -115,6 +115,7 @@ def find(
     identity = tracker.identity
     announced = _Announced()
     warnings = [*archive.errors, *archive.warnings, *announced.read(archive.dns_logs, speaker)]
+    warnings += tracker.wider.hints("run again with --lans {lan}")
     slots = np.array(
         [slot for slot in sorted(first) if identity.address(slot) not in ("", *UNSPECIFIED)],
         np.int64,

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nba_broker import answers
+from nba_broker.addresses import Network
 from nba_broker.answers import Answer
 from nba_broker.errors import AnswersError
 from nba_broker.messages import Verdict
-from nba_broker.pools import Network, in_networks
+from nba_broker.pools import in_networks
 from nba_broker.triage.store import ALARMS, Host
 
 BASELINE = 7 * 86_400.0

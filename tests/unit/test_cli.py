@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -214,6 +215,55 @@ def test_hosts_without_a_state_are_one_clear_error(
     assert "--state DIR" in capsys.readouterr().err
     assert main(["hosts", "--state", str(tmp_path)]) == 1
     assert "is this the worker's folder?" in capsys.readouterr().err
+
+
+def wide(tmp_path: Path) -> Path:
+    """Two hosts of 10.0.6.0/24 whose gateway is 10.0.4.1, in a log."""
+    rows = [
+        {
+            "ts": 1e9 + n,
+            "uid": f"C{n}",
+            "id.orig_h": f"10.0.6.{5 + n % 2}",
+            "id.orig_p": 4000,
+            "id.resp_h": "10.0.4.1",
+            "id.resp_p": 53,
+            "proto": "udp",
+        }
+        for n in range(20)
+    ]
+    log = tmp_path / "conn.log"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return log
+
+
+def test_a_lan_that_may_be_wider_is_told_once_until_it_is_given(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = wide(tmp_path)
+    assert main(["score", str(log), "--out", str(tmp_path)]) == 0
+    assert [record.message for record in caplog.records] == [
+        "10.0.4.1 answers DNS for 2 hosts of 10.0.6.0/24: if the LAN is 10.0.4.0/22, "
+        "score again with --lans 10.0.4.0/22"
+    ]
+    caplog.clear()
+    score = ["score", str(log), "--lans", "10.0.4.0/22", "--lans", "10.9.0.0/16"]
+    assert main([*score, "--out", str(tmp_path)]) == 0
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("flag", "complaint"),
+    [
+        (["--lans", "10.0.4.1/22"], "--lans: lans = .*host bits set"),
+        (["--nat64", "2001:db8::/80"], "nat64: 2001:db8::/80: a NAT64 prefix has"),
+    ],
+)
+def test_a_network_that_is_none_is_one_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: list[str], complaint: str
+) -> None:
+    for command in (["score", str(wide(tmp_path)), "--out", str(tmp_path)], ["pcap", "x.pcap"]):
+        assert main([*command, *flag]) == 1
+        assert re.search(complaint, capsys.readouterr().err)
 
 
 def test_score_names_an_unknown_host_alike_in_the_table_and_in_the_list(

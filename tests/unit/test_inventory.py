@@ -307,6 +307,48 @@ def test_what_rests_on_an_ignored_destination_is_no_alarm(model_folder: ModelFol
         assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")], answer
 
 
+@pytest.mark.parametrize(
+    ("dst", "pool"),
+    [
+        ("64:ff9b::909:909", "9.9.9.0/24"),  # behind a NAT64
+        ("64:ff9b::909:909", "64:ff9b::/96"),
+        ("ff02::1:ff00:7", "mcast:ff02::1:ff00:7"),  # of which only all together are a pool
+        ("ff02::1:ff00:7", "mcast:ff02::1:ff00:0/104"),
+    ],
+)
+def test_an_ignored_destination_may_be_named_by_what_it_stands_for(
+    model_folder: ModelFolder, dst: str, pool: str
+) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer([Answer(0.0, "", "ignore", pool=pool)])
+    verdicts = process(made, host(7, times=list(range(30)), dst=dst))
+    assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")]
+
+
+class Unsearched(list[str]):
+    """A table of pools of which nobody may look at every name."""
+
+    def index(self, *_: object) -> int:
+        raise AssertionError("the whole table was searched")
+
+    __contains__ = __iter__ = index  # type: ignore[assignment]
+
+
+def test_no_batch_searches_the_table_of_pools(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer(
+        [
+            Answer(0.0, "", "ignore", pool="none"),
+            Answer(0.0, "", "ignore", pool="as:77"),
+            Answer(0.0, MAC.format(7), "label", "Hall_Camera", "camera"),
+        ]
+    )
+    process(made, host(7, times=list(range(90)), dst=NOWHERE))  # which makes it a prototype
+    made.pools.table = Unsearched(made.pools.table)
+    verdicts = process(made, host(8, times=list(range(100, 190)), dst=NOWHERE))
+    assert [(v.state, v.device) for v in verdicts][-1] == ("identified", "Hall_Camera")
+
+
 def test_what_rests_on_an_ignored_destination_by_half_is_still_an_alarm(
     model_folder: ModelFolder,
 ) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import tracemalloc
 from pathlib import Path
 
 import maxminddb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nba_broker import config, overrides
 from nba_broker.errors import ConfigError, DatabaseError
-from nba_broker.pools import Database, Place
+from nba_broker.pools import ANY_GROUP, GROUPS, SOLICITED, Database, Place, Pools
 from tests.unit.helpers import FixedDatabase, pools
 
 HOST = "192.168.1.20"
@@ -150,3 +153,67 @@ def test_a_bad_override_names_its_file_and_line(
     path.write_text(content)
     with pytest.raises(ConfigError, match=complaint):
         overrides.read(path)
+
+
+def names(mapped: Pools, dst: list[str], host: str = HOST) -> list[str]:
+    return [mapped.table[number] for number in mapped.ids([host] * len(dst), dst).tolist()]
+
+
+def solicited(number: int) -> str:
+    return f"ff02::1:ff{number >> 16:02x}:{number & 0xFFFF:x}"
+
+
+def test_solicited_node_groups_are_one_pool_and_leave_memory_flat() -> None:
+    mapped = pools()
+    names(mapped, [solicited(1)])
+    tracemalloc.start()
+    try:
+        for start in range(0, 100_000, 10_000):
+            dst = [solicited(number) for number in range(start, start + 10_000)]
+            assert set(names(mapped, dst, "fe80::1")) == {SOLICITED}
+            del dst
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert mapped.table == [SOLICITED]
+    assert grown < 1_000_000
+
+
+def test_a_solicited_node_group_that_a_model_knows_stays_a_pool() -> None:
+    mapped = pools()
+    known, other = solicited(0x146F30), solicited(7)
+    assert names(mapped, [known]) == [SOLICITED]
+    mapped.know([f"mcast:{known}", "gw", "as:1"])
+    assert names(mapped, [known, other, known]) == [f"mcast:{known}", SOLICITED, f"mcast:{known}"]
+
+
+@given(st.lists(st.ip_addresses(network="224.0.0.0/4").map(str), unique=True, max_size=50))
+def test_a_few_groups_have_a_pool_each(dst: list[str]) -> None:
+    assert names(pools(), dst) == [f"mcast:{address}" for address in dst]
+
+
+def test_made_up_groups_do_not_grow_the_table_and_take_no_group_its_pool() -> None:
+    mapped = pools()
+    mapped.know(["mcast:ff02::fb"])
+    assert names(mapped, ["224.0.0.251"]) == ["mcast:224.0.0.251"]
+    made_up = [f"239.{number >> 8 & 255}.{number & 255}.1" for number in range(5 * GROUPS)]
+    names(mapped, [*made_up, *(f"ff05::{number:x}:1" for number in range(5 * GROUPS))])
+    assert len(mapped.table) <= GROUPS + 2
+    assert names(mapped, ["224.0.0.251", "ff02::fb", made_up[0], made_up[-1]]) == [
+        "mcast:224.0.0.251",
+        "mcast:ff02::fb",
+        f"mcast:{made_up[0]}",
+        ANY_GROUP,
+    ]
+    again = pools()
+    again.restore(mapped.table)
+    assert names(again, ["239.99.99.99"]) == [ANY_GROUP]
+
+
+def test_scanned_private_space_is_a_handful_of_pools() -> None:
+    mapped = pools()
+    dst = [f"10.{a}.{b}.1" for a in range(100) for b in range(50)]
+    names(
+        mapped, [*dst, *(f"169.254.{a}.9" for a in range(250)), *(f"fe80::{a}" for a in range(9))]
+    )
+    assert len(mapped.table) <= 4

@@ -14,8 +14,9 @@ import onnx
 import pytest
 
 from nba_broker.errors import ModelError
-from nba_broker.features import HIGH, NEVER_SEEN, IntervalScale, Services, Vocabulary
+from nba_broker.features import NEVER_SEEN, IntervalScale, Services, Vocabulary
 from nba_broker.messages import port_code
+from nba_broker.ports import HIGH
 from nba_broker.scorer import Manifest, Scorer
 from nba_broker.sequences import Schedule, Sequences
 

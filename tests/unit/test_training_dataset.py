@@ -233,3 +233,11 @@ def test_windows_of_some_series_at_a_time_are_those_of_all_at_once(
 
 def _ends(sessions: dataset.LabelledSessions, every: Schedule) -> np.ndarray:
     return sessions.ts[sessions.windows(every).index]
+
+
+def test_a_lan_that_may_be_wider_is_a_warning(archive) -> None:
+    rows = [(float(n), "10.0.6.5", LAMP, "10.0.5.9") for n in range(5)]
+    rows += [(float(n), "10.0.6.6", LENS, "10.0.5.9") for n in range(5)]
+    rows += [(9.0, "10.0.5.9", "02:00:00:00:00:09", LENS_CLOUD)]
+    _, origin = dataset.load([archive(rows)], [Label(LAMP, "Lamp", "bulb")], pools())
+    assert [line for line in origin.warnings if "run again with --lans 10.0.4.0/22" in line]

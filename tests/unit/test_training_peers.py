@@ -63,7 +63,7 @@ def test_a_manifest_s_baseline_is_read_as_it_was_counted() -> None:
     found = known.of(np.array([0, 1, -1]), np.repeat(key, 3))
     assert found.share[0] > 0.7
     assert found.share[1:].tolist() == [0, 0]
-    np.testing.assert_allclose(np.exp(found.log[0] / found.hours[0]), 2, rtol=0.01)
+    np.testing.assert_allclose(np.exp(found.mean[0]), 2, rtol=0.01)
 
 
 def test_a_class_without_sessions_is_known_for_nothing() -> None:

@@ -181,3 +181,24 @@ def pools_of_the_package():
     from nba_broker.pools import Database, Pools
 
     return Pools([Database(shipped("asn.mmdb.xz"))])
+
+
+def test_a_lan_that_may_be_wider_is_told_until_it_is_given(tmp_path: Path, capsys) -> None:
+    rows = conn(1, ACME.format(1), "10.0.2.1", 53, proto="udp")
+    rows += conn(2, ACME.format(2), "10.0.2.1", 53, proto="udp")
+    log(tmp_path, "conn", CONN, rows)
+    command = ["labels", str(tmp_path), "--out"]
+    assert main([*command, str(tmp_path / "a.csv")]) == 0
+    assert "run again with --lans 10.0.0.0/22" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "b.csv"), "--lans", "10.0.0.0/22"]) == 0
+    assert capsys.readouterr().err == ""
+    assert "group mostly lan 53/udp" in rows_of(tmp_path / "b.csv")[0]["evidence"]
+
+
+def test_a_destination_behind_the_network_s_own_nat64_is_whose_it_is(tmp_path: Path) -> None:
+    rows = conn(1, ACME.format(1), "2001:db8:64::808:808", 443)
+    log(tmp_path, "conn", CONN, rows)
+    command = ["labels", str(tmp_path), "--nat64", "2001:db8:64::/96", "--out"]
+    assert main([*command, str(tmp_path / "labels.csv")]) == 0
+    assert "as:15169 (Google LLC) 443/tcp" in rows_of(tmp_path / "labels.csv")[0]["evidence"]
+    assert main([*command[:3], "2001:db8::/80", *command[4:], str(tmp_path / "no.csv")]) == 1

@@ -322,6 +322,21 @@ def test_a_router_is_logged_once_and_not_again_after_a_restart(
     assert caplog.text.count(f"{mac} stands for several hosts") == 1
 
 
+def test_a_lan_that_may_be_wider_is_logged_once(
+    model_folder: ModelFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+    neighbours = [
+        (1.0, "10.0.5.9", MAC.format(9), LAMP_CLOUD),
+        (2.0, "10.0.6.5", MAC.format(5), "10.0.5.9"),
+        (3.0, "10.0.6.6", MAC.format(6), "10.0.5.9"),
+    ]
+    rows = [(ts + n, *row) for n in range(9) for ts, *row in neighbours]
+    work(Zeek(frame(1, sorted(rows), 27), then=terminate), pipeline(model_folder()))
+    hint = "if the LAN is 10.0.4.0/22, start again with --lans 10.0.4.0/22"
+    assert caplog.text.count(hint) == 1
+
+
 def test_answers_are_taken_over_while_the_worker_works(
     model_folder: ModelFolder,
     tmp_path: Path,

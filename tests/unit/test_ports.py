@@ -1,0 +1,40 @@
+"""Which ports are drawn at random."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nba_broker import features, pairs
+from nba_broker.messages import port_code
+from nba_broker.ports import HIGH, drawn
+
+
+def code(service: str) -> int:
+    port, protocol = service.split("/")
+    return port_code(int(port), protocol)
+
+
+def key(service: str) -> int:
+    return int(pairs.transports(np.array([code(service)], np.int32))[0])
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["22/tcp", "1883/tcp", "5223/tcp", "8883/tcp", "5228/tcp", "1900/udp", "5060/udp", "5683/udp"],
+)
+def test_a_registered_service_is_no_port_drawn_at_random(service: str) -> None:
+    assert key(service) == pairs.FREE
+
+
+@pytest.mark.parametrize("service", ["15063/udp", "19756/udp", "32769/udp", "65535/udp"])
+def test_calls_and_peers_share_a_key_by_their_transport(service: str) -> None:
+    assert key(service) == key("40000/udp") != key("40000/tcp")
+
+
+def test_what_the_model_takes_for_high_is_drawn_for_the_baseline_too() -> None:
+    ports = np.arange(1 << 16)
+    high = features.Services(["high/tcp"]).ids(ports + code("0/tcp")) != features.NEVER_SEEN
+    assert (high == (ports >= HIGH)).all()
+    assert drawn(ports[high]).all()
+    assert not drawn(ports[:1024]).any()
