@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from nba_broker.answers import canonical_mac, parse_time
+from nba_broker.addresses import canonical_mac
+from nba_broker.answers import parse_time
 from nba_broker.device_log import order
 from nba_broker.messages import STATES
 from nba_broker.triage.judge import Judged
@@ -105,8 +106,9 @@ class Filters:
             return newest - int(found[1]) * _UNITS[found[2]]
         try:
             return parse_time(self.since)
-        except (ValueError, OverflowError):
-            raise ValueError(f"since: {self.since!r} is no date, and nothing like 7d") from None
+        except ValueError as error:
+            why = f"since: {self.since!r} is no date, and nothing like 7d"
+            raise ValueError(f"{why} ({error})") from None
 
     def apply(self, hosts: Iterable[Judged], newest: float) -> list[Judged]:
         """The hosts that pass all filters but ``state`` and ``view``, the most urgent first, then
