@@ -1,0 +1,58 @@
+"""How a command meets whoever typed it: in text that can be shown, and with one line at failure."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from nba_broker.errors import NBAError
+
+
+def prepare() -> None:
+    """Let what the terminal's character set lacks cost a letter, and no command its end."""
+    for stream, instead in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=instead)
+
+
+def run(program: str, command: Callable[[], int], where: object = "") -> int:
+    """The command's exit status, or 1 after one line on standard error about what stopped it.
+
+    ``where`` the command writes: a full disk does not say where it is.
+    """
+    try:
+        status = command()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except NBAError as error:
+        complaint = str(error)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing may complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        place = str(where) if error.filename is None else error.filename
+        place = os.fsdecode(place) if isinstance(place, bytes) else str(place)
+        complaint = ": ".join(filter(None, (place, error.strerror or str(error))))
+        if "temporary directory" in complaint:
+            complaint += "; set TMPDIR to a folder that may be written to"
+    except MemoryError:
+        complaint = "not enough memory; lower max_hosts, or read fewer logs at once"
+    except KeyboardInterrupt:
+        complaint = "interrupted"
+    print(f"{program}: {complaint}", file=sys.stderr)
+    return 1
+
+
+def end_cleanly() -> None:
+    """Let SIGTERM end a command as an interrupt does, with its temporary files removed."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
