@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fcntl
 import io
@@ -9,7 +10,7 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -171,7 +172,7 @@ def append(path: Path, row: Answer) -> None:
     Raises AnswersError, also when the file holds a line that is no use: a worker would refuse it.
     """
     try:
-        with _locked(path) as stream:
+        with _locked(path) as stream, _whole(path, stream):
             before = stream.read()
             columns = COLUMNS
             if before.strip():
@@ -199,6 +200,19 @@ def append(path: Path, row: Answer) -> None:
         raise AnswersError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise AnswersError(f"{path}: not in UTF-8 ({error})") from error
+
+
+@contextlib.contextmanager
+def _whole(path: Path, stream: TextIO) -> Iterator[None]:
+    """A disk that is full must not leave half a row, or a file without its first line."""
+    size = os.fstat(stream.fileno()).st_size
+    try:
+        yield
+    except OSError:
+        os.ftruncate(stream.fileno(), size)
+        if not size:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _locked(path: Path) -> TextIO:

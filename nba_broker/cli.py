@@ -169,7 +169,7 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker score``: conn.log archives to nba_device.log."""
     with results.folder(arguments.out, [_DEVICE_LOG]) as folder:
         status, said = _score(arguments, settings, folder / _DEVICE_LOG)
-    print(*said, sep="\n")
+    terminal.say(*said)
     return status
 
 
@@ -219,7 +219,7 @@ def pcap(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker pcap``: the real Zeek with the package and a worker over a capture."""
     with results.folder(arguments.out) as folder:
         status, said = _pcap(arguments.file, settings, folder)
-    print(said)
+    terminal.say(said)
     return status
 
 

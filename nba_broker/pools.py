@@ -144,7 +144,10 @@ def _reader(content: bytes) -> maxminddb.Reader:
     with open(os.memfd_create("nba-pools"), "wb") as copy:
         copy.write(content)
         copy.flush()
-        return maxminddb.open_database(f"/proc/self/fd/{copy.fileno()}")
+        try:
+            return maxminddb.open_database(f"/proc/self/fd/{copy.fileno()}")
+        except maxminddb.InvalidDatabaseError:  # it would name the copy
+            raise ValueError("its content is another") from None
 
 
 def of_database(pool: str) -> bool:

@@ -29,14 +29,20 @@ def folder(out: Path, names: Collection[str] = ()) -> Iterator[Path]:
     such a log that no earlier run wrote, or that has changed since.
     """
     with _refused(out):
+        is_new = not out.exists()
         out.mkdir(parents=True, exist_ok=True)
         _refuse_foreign(out, names)
         work = tempfile.TemporaryDirectory(prefix=".nba-", dir=out)
-    with work as name:
-        yield Path(name)
-        with _refused(out):
-            _refuse_foreign(out, names)  # Zeek may have begun to write here meanwhile
-            _take_over(out, Path(name), names)
+    try:
+        with work as name:
+            yield Path(name)
+            with _refused(out):
+                _refuse_foreign(out, names)  # Zeek may have begun to write here meanwhile
+                _take_over(out, Path(name), names)
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # only while nothing is in it
+                out.rmdir()
 
 
 @contextlib.contextmanager

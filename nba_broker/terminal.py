@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from nba_broker.errors import NBAError
 
+_OUTPUT = "standard output"
+
 
 def prepare() -> None:
     """Let what the terminal's character set lacks cost a letter, and no command its end."""
@@ -21,31 +23,49 @@ def prepare() -> None:
 def run(program: str, command: Callable[[], int], where: object = "") -> int:
     """The command's exit status, or 1 after one line on standard error about what stopped it.
 
-    ``where`` the command writes: a full disk does not say where it is.
+    ``where`` the command writes, besides what it prints: a full disk does not say where it is.
     """
     try:
         status = command()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        say()
         return status
     except NBAError as error:
         complaint = str(error)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing may complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()  # whoever read the output has seen enough
         return 1
     except OSError as error:
-        place = str(where) if error.filename is None else error.filename
+        place = (where or _OUTPUT) if error.filename is None else error.filename
         place = os.fsdecode(place) if isinstance(place, bytes) else str(place)
-        complaint = ": ".join(filter(None, (place, error.strerror or str(error))))
+        complaint = f"{place}: {error.strerror or error}"
         if "temporary directory" in complaint:
             complaint += "; set TMPDIR to a folder that may be written to"
+        if place == _OUTPUT:
+            _say_no_more()
     except MemoryError:
         complaint = "not enough memory; lower max_hosts, or read fewer logs at once"
     except KeyboardInterrupt:
         complaint = "interrupted"
     print(f"{program}: {complaint}", file=sys.stderr)
     return 1
+
+
+def say(*lines: str) -> None:
+    """Print lines, and what was printed before, at once; an OSError tells that it was here."""
+    try:
+        if lines:
+            print(*lines, sep="\n")
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, _OUTPUT) from error
+
+
+def _say_no_more() -> None:
+    """Let what is not yet written go nowhere: Python would try again, and complain, at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_cleanly() -> None:

@@ -98,6 +98,8 @@ def test_a_run_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run()
+    with pytest.raises(ZeroDivisionError), results.folder(tmp_path / "new"):
+        1 / 0  # noqa: B018
     assert logs(tmp_path) == {"conn.log": "made\n"}
     assert sorted(tmp_path.iterdir()) == before
 
