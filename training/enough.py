@@ -38,7 +38,7 @@ def enough(
     if able < 2:
         raise ArchiveError(
             f"a model needs two devices to tell apart, each with a host of {least} sessions; of "
-            f"{len(devices)} labelled ones {able} has them"
+            f"{len(devices)} labelled ones {able or 'none'} has them"
         )
     if strict and left_out:
         raise ArchiveError(
