@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nba_broker import zeek_log
+from nba_broker import compression, zeek_log
 from nba_broker.errors import ArchiveError
 from nba_broker.zeek_log import Header
 
@@ -31,10 +31,11 @@ class File:
     size: int
     changed: int  # nanoseconds since the epoch
 
-    @property
     def packed(self) -> bool:
-        """Whether its name says gzip; such a file is written once and as a whole."""
-        return self.path.suffix == ".gz"
+        """Whether it is, by its content; such a file is written once and as a whole. Raises
+        ArchiveError where it is in a way that is not read, and OSError."""
+        with self.path.open("rb") as stream:
+            return compression.unpack(stream) is not stream
 
 
 @dataclass(slots=True)
@@ -66,7 +67,10 @@ class Finder:
 
     def __init__(self, top: Path, log: str) -> None:
         self._top = top
-        self._name = re.compile(rf"{log}(?:[._-].*)?\.(?:log|json)(?:\.\d+)?(?:\.gz)?")
+        # What rotates and packs logs puts dates and numbers before or behind .log.
+        self._name = re.compile(
+            rf"{log}(?:[._-].*)?\.(?:log|(?:nd)?json|jsonl)(?:[._-](?!part|tmp|sw[op]).*)?"
+        )
         self._folders: dict[str, _Folder] = {}
         self.errors: dict[Path, str] = {}
         """Why a folder, or what is in it, could not be looked at the last time."""
@@ -162,13 +166,13 @@ class Follower:
         """New rows in blocks of whole lines, each with its header; a last line that is not ended
         waits. What stops the reading is kept in ``errors``."""
         place = self._places.get(file.key)
-        if place is None or file.packed or file.size < place.offset:
+        if place is None or file.size < place.offset:
             place = _Place(file.size, file.changed)
         place.size, place.changed = file.size, file.changed
         self._places[file.key] = place
         self._errors.pop(file.path, None)
         try:
-            if file.packed:
+            if file.packed():
                 with zeek_log.open_log(file.path) as stream:
                     yield from zeek_log.segments(stream)
             else:
@@ -206,7 +210,7 @@ class Follower:
 def tail(file: File) -> list[dict[str, Any]]:
     """The last rows of a log, without reading all of it where it is not packed; raises
     ArchiveError or OSError."""
-    if file.packed:
+    if file.packed():
         return list(deque(zeek_log.rows(file.path), _TAIL_ROWS))
     with file.path.open("rb") as stream:
         block = stream.read(_TAIL)

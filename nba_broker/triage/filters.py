@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from nba_broker.addresses import canonical_mac
+from nba_broker.addresses import canonical, canonical_mac
 from nba_broker.answers import parse_time
 from nba_broker.device_log import order
 from nba_broker.messages import STATES
@@ -117,7 +118,7 @@ class Filters:
             begin = self.begin(newest)
         except ValueError:
             begin = 0.0
-        text = canonical_mac(self.text.lower())
+        text = _canonical(self.text.lower())
         passed = [
             one
             for one in hosts
@@ -140,3 +141,11 @@ class Filters:
             if (not self.state or one.latest.state in self.state)
             and (self.view == "all" or one.attention == (self.view == "attention"))
         ]
+
+
+def _canonical(text: str) -> str:
+    """A MAC or an IPv6 address as the log has it, other text as it is."""
+    if text.count(":") > 1:
+        with contextlib.suppress(OSError, ValueError):
+            return canonical(text)[0]
+    return canonical_mac(text)
