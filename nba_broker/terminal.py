@@ -35,11 +35,13 @@ def run(program: str, command: Callable[[], int], where: object = "") -> int:
         _say_no_more()  # whoever read the output has seen enough
         return 1
     except OSError as error:
-        place = (where or _OUTPUT) if error.filename is None else error.filename
+        place = where if error.filename is None else error.filename
         place = os.fsdecode(place) if isinstance(place, bytes) else str(place)
-        complaint = f"{place}: {error.strerror or error}"
+        complaint = error.strerror or str(error)
         if "temporary directory" in complaint:
             complaint += "; set TMPDIR to a folder that may be written to"
+        elif place:
+            complaint = f"{place}: {complaint}"
         if place == _OUTPUT:
             _say_no_more()
     except MemoryError:
