@@ -16,6 +16,9 @@ from nba_broker.errors import ConfigError
 RECORD = ".nba-broker.json"
 """Beside logs that a command of ours wrote: their names, each with its size and time of change."""
 
+UNFINISHED = ".nba-"
+"""How the folder is called in which a run writes until it is done."""
+
 _HEAD = 4096  # bytes of a file in which it says who made it
 
 
@@ -32,7 +35,7 @@ def folder(out: Path, names: Collection[str] = ()) -> Iterator[Path]:
         is_new = not out.exists()
         out.mkdir(parents=True, exist_ok=True)
         _refuse_foreign(out, names)
-        work = tempfile.TemporaryDirectory(prefix=".nba-", dir=out)
+        work = tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=out)
     try:
         with work as name:
             yield Path(name)
@@ -101,10 +104,10 @@ def _take_over(out: Path, folder: Path, names: Collection[str]) -> None:
         for name in kept.keys() - {path.name for path in fresh}:
             (out / name).unlink()
         kept = {}
-    kept |= {path.name: _mark(path) or [] for path in fresh}
-    write(out / RECORD, json.dumps(kept, indent=1) + "\n")
     for path in fresh:
         path.replace(out / path.name)
+        kept[path.name] = _mark(out / path.name) or []
+    write(out / RECORD, json.dumps(kept, indent=1) + "\n")
 
 
 def require(path: Path, made_by: str | None = None) -> None:
@@ -164,7 +167,7 @@ def write(path: Path, text: str) -> None:
             path.write_bytes(content)
             return
         target = Path(os.path.realpath(path))  # a link stays one
-        fresh = target.with_name(f".nba-{os.getpid()}")
+        fresh = target.with_name(f"{UNFINISHED}{os.getpid()}")
         try:
             fresh.write_bytes(content)
             if target.exists():

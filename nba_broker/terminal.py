@@ -71,9 +71,10 @@ def _say_no_more() -> None:
 
 
 def end_cleanly() -> None:
-    """Let SIGTERM end a command as an interrupt does, with its temporary files removed."""
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _interrupt)
+    """Let SIGTERM and SIGHUP end a command as an interrupt does, with its temporary files gone."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores the latter
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: object) -> None:

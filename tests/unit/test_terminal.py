@@ -57,14 +57,26 @@ def test_a_command_that_is_done_gives_its_status() -> None:
     assert terminal.run("nba", lambda: 0) == 0
 
 
-def test_sigterm_ends_a_command_as_an_interrupt_does(capsys: pytest.CaptureFixture[str]) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_is_an_interrupt(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.signal(number, signal.SIG_DFL)
     try:
         terminal.end_cleanly()
-        assert terminal.run("nba", lambda: os.kill(os.getpid(), signal.SIGTERM) or 0) == 1
+        assert terminal.run("nba", lambda: os.kill(os.getpid(), number) or 0) == 1
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
     assert capsys.readouterr().err == "nba: interrupted\n"
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        terminal.end_cleanly()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def typed(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
