@@ -233,20 +233,23 @@ def _pcap(file: Path, settings: Config, folder: Path) -> tuple[int, str]:
     if log.exists():
         said = device_log.table(zeek_log.read(log))
     else:
-        holds = packets.described(captures.contents(capture))
-        said = f"no host in this capture: {holds}{_connections(folder / 'conn.log')}"
+        said = f"no host in this capture: {_why_none(capture, folder / 'conn.log')}"
     return 1 if capture.damage else 0, said
 
 
-def _connections(log: Path) -> str:
-    """What Zeek found in a capture in which no host begins a session."""
-    number = sum(1 for _ in zeek_log.rows(log)) if log.exists() else 0
-    if not number:
-        return "; Zeek finds no connection in them"
-    return (
-        f"; none of their {number} connections is begun by a host of private addresses (--local "
-        "names other networks of hosts; a capture of one direction alone lacks the beginnings)"
-    )
+def _why_none(capture: captures.Capture, log: Path) -> str:
+    """What there is in a capture, and in Zeek's conn log of it, without a host."""
+    kinds = captures.contents(capture)
+    connections = sum(1 for _ in zeek_log.rows(log)) if log.exists() else 0
+    if connections:
+        found = (
+            f"; of {connections} connections none is begun by a host of private addresses: name "
+            "other networks of hosts (--local), and capture both directions"
+        )
+    else:
+        found = ", and no connection in them" if kinds else ""
+    more = packets.advice(kinds)
+    return f"{packets.described(kinds)}{found}{'; ' if more else ''}{more}"
 
 
 async def _run_zeek(capture: Path, folder: Path, settings: Config) -> None:

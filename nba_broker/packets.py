@@ -21,24 +21,30 @@ _KINDS = {
     0x8847: "MPLS", 0x888E: "802.1X", 0x88CC: "LLDP", 0x88E5: "encrypted MACsec",
 }  # fmt: skip
 _ENCRYPTED = "encrypted 802.11"
+_CUT = "cut off before their addresses"
 
 
 def described(kinds: Counter[str]) -> str:
-    """What a capture holds, and what to do where Zeek finds no session in that."""
+    """How many packets of what kinds there are, the most frequent first."""
     total = kinds.total()
     if not total:
         return "no packet"
     if len(kinds) == 1:
-        parts = f"all {next(iter(kinds))}"
-    else:
-        parts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(5))
-    advice = ""
+        return f"{total} packets, all {next(iter(kinds))}"
+    parts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(5))
+    return f"{total} packets, {parts}"
+
+
+def advice(kinds: Counter[str]) -> str:
+    """What to do where Zeek finds no session in packets of these kinds, "" where nobody knows."""
     if any(kind.endswith("802.11") for kind in kinds):
-        advice = (
-            "; capture where the hosts' traffic is not encrypted, as behind the access point, or "
+        return (
+            "capture where the hosts' traffic is not encrypted, as behind the access point, or "
             "decrypt it with the network's key first"
         )
-    return f"{total} packets, {parts}{advice}"
+    if _CUT in kinds:
+        return "capture whole packets, as tcpdump -s 0 does"
+    return ""
 
 
 def kind(packet: bytes, link: int) -> str:
@@ -60,7 +66,7 @@ def kind(packet: bytes, link: int) -> str:
     if len(packet) < at + 2:
         return "too short"
     if protocol in (0x0800, 0x86DD) and len(packet) < at + 2 + 20:
-        return "cut off before their addresses (see tcpdump's -s)"
+        return _CUT
     if protocol < 0x0600:
         return "LLC"
     return _KINDS.get(protocol, f"of EtherType 0x{protocol:04x}")
