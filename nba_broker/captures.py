@@ -52,14 +52,25 @@ def whole(path: Path, folder: Path) -> Capture:
     What had to be unpacked or cut off lies in ``folder`` then. Raises ZeekError where there is no
     capture, and OSError.
     """
-    copy = folder / "capture"
+    try:
+        return _whole(path, folder / "capture")
+    except ArchiveError as error:
+        raise ZeekError(f"{named(path)}: {error}") from error
+
+
+def named(path: Path) -> str:
+    """A capture's name for a person."""
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def _whole(path: Path, copy: Path) -> Capture:
     plain, damage = _plain(path, copy)
-    size = plain.stat().st_size
-    if not size:
-        raise ZeekError(f"{path}: {damage or 'empty'}, without a single packet")
-    number, links, end = 0, set[int](), size
+    if not plain.stat().st_size:
+        raise ArchiveError(f"{damage or 'empty'}, without a single packet")
+    number, links = 0, set[int]()
     with plain.open("rb") as stream:
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            end = size = len(data)
             if data[:4] not in _RELATED:
                 try:
                     for _, _, link in _records(data):
@@ -69,11 +80,11 @@ def whole(path: Path, folder: Path) -> Capture:
                     end, why = error.args
                     damage = damage or why
         if not end:
-            raise ZeekError(f"{path}: {damage}, without a single packet")
+            raise ArchiveError(f"{damage}, without a single packet")
         if len(links) > 1:
             names = ", ".join(sorted(map(packets.link_name, links)))
-            raise ZeekError(
-                f"{path}: its packets are of several link types ({names}), which Zeek does not "
+            raise ArchiveError(
+                f"its packets are of several link types ({names}), which Zeek does not "
                 "read from one file; split it, as with tshark -Y 'frame.interface_id == 0'"
             )
         if end < size and plain == copy:
@@ -94,7 +105,7 @@ def _plain(path: Path, copy: Path) -> tuple[Path, str]:
             unpacked = compression.unpack(raw)
             head = compression.peek(unpacked, 512)
             if compression.holds_files(head):
-                return copy, _only_capture(path, unpacked, copy)
+                return copy, _only_capture(unpacked, copy)
             if len(head) < len(_SECTION):
                 while unpacked.read(1):  # until it raises what is wrong
                     pass
@@ -102,14 +113,12 @@ def _plain(path: Path, copy: Path) -> tuple[Path, str]:
                 copy.touch()
                 return copy, ""
             if not _is_capture(head):
-                raise ZeekError(f"{path}: {_what(head)}")
+                raise ArchiveError(_what(head))
             if unpacked is raw and path.is_file():
                 return path, ""
             return copy, _unpacked(unpacked, copy)
         except compression.Damaged as error:
-            raise ZeekError(f"{path}: {error}, without a single packet") from error
-        except ArchiveError as error:
-            raise ZeekError(f"{path}: {error}") from error
+            raise ArchiveError(f"{error}, without a single packet") from error
 
 
 def _is_capture(head: bytes) -> bool:
@@ -122,7 +131,7 @@ def _what(head: bytes) -> str:
     return "neither a pcap nor a pcapng file; Wireshark's editcap -F pcap converts many others"
 
 
-def _only_capture(path: Path, stream: BinaryIO, copy: Path) -> str:
+def _only_capture(stream: BinaryIO, copy: Path) -> str:
     """Copy the one capture of a zip or tar file; returns why it ends early."""
     found, damage = [], ""
     try:
@@ -136,7 +145,7 @@ def _only_capture(path: Path, stream: BinaryIO, copy: Path) -> str:
     if len(found) != 1:
         holds = f"holds {len(found)} captures" if found else damage or "holds no capture"
         more = "; unpack it, and give one of them, or all in one by Wireshark's mergecap"
-        raise ZeekError(f"{path}: {holds}{more if found else ''}")
+        raise ArchiveError(f"{holds}{more if found else ''}")
     return damage
 
 

@@ -227,7 +227,8 @@ def _pcap(file: Path, settings: Config, folder: Path) -> tuple[int, str]:
     """The exit status, and what to say on standard output."""
     capture = captures.whole(file, folder)
     if capture.damage:
-        LOG.warning("%s: %s; only what lies before is read", file, capture.damage)
+        why = capture.damage
+        LOG.warning("%s: %s; only what lies before is read", captures.named(file), why)
     asyncio.run(_run_zeek(capture.path, folder, settings))
     log = folder / _DEVICE_LOG
     if log.exists():
