@@ -29,10 +29,10 @@ def described(kinds: Counter[str]) -> str:
     total = kinds.total()
     if not total:
         return "no packet"
+    number = "1 packet" if total == 1 else f"{total} packets"
     if len(kinds) == 1:
-        return f"{total} packets, all {next(iter(kinds))}"
-    parts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(5))
-    return f"{total} packets, {parts}"
+        return f"{number}, all {next(iter(kinds))}"
+    return f"{number}, {', '.join(f'{many} {kind}' for kind, many in kinds.most_common(5))}"
 
 
 def advice(kinds: Counter[str]) -> str:
