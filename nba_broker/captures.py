@@ -30,7 +30,9 @@ _INTERFACE, _PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 1, 2, 3, 6
 
 _LOOKED_AT = 1_000_000  # packets that are enough to tell what a capture holds
 _HEAD = 256  # bytes of a packet that tell what it is
-_LONGEST = 1 << 28  # bytes of a packet, more than any link has: a length beyond is damage
+# What libpcap refuses beyond; links have no longer packets, so it is damage.
+_LONGEST = 1 << 18  # bytes of a packet
+_LARGEST = 1 << 24  # and of a block
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ def _of_pcap(data: mmap.mmap, order: str) -> Iterator[tuple[int, int, int]]:
         if at + length.size > size:
             raise _Damage(at, _CUT)
         number = int(length.unpack_from(data, at)[0])
+        if data[at : at + length.size] == bytes(length.size):
+            raise _Damage(at, f"{_BROKEN}: zeros, as after a power cut")
         if number > _LONGEST:
             raise _Damage(at, f"{_BROKEN}: a packet of {number} bytes")
         if at + length.size + number > size:
@@ -205,7 +209,7 @@ def _of_pcapng(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
         if not order:
             raise _Damage(at, _BROKEN)
         kind, length = struct.unpack_from(f"{order}II", data, at)
-        if length < 12 or length % 4 or length > _LONGEST:
+        if length < 12 or length % 4 or length > _LARGEST:
             raise _Damage(at, f"{_BROKEN}: a block of {length} bytes")
         if at + length > size:
             raise _Damage(at, _CUT)
@@ -217,7 +221,7 @@ def _of_pcapng(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
             form = f"{order}I" if kind == _ENHANCED_PACKET else f"{order}H"
             number = struct.unpack_from(form, data, at + 8)[0]
             caught = struct.unpack_from(f"{order}I", data, at + 20)[0]
-            if number >= len(links) or caught > length - 32:
+            if number >= len(links) or caught > min(length - 32, _LONGEST):
                 raise _Damage(at, f"{_BROKEN}: a packet of no interface or length")
             yield at + 28, caught, links[number]
         elif kind == _SIMPLE_PACKET and length >= 16:

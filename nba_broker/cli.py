@@ -535,7 +535,9 @@ def _parser() -> argparse.ArgumentParser:
     offline.set_defaults(action=score)
 
     capture = commands.add_parser("pcap", parents=[common, replies], help="run Zeek over a capture")
-    capture.add_argument("file", type=Path, metavar="FILE", help="capture, also gzipped")
+    capture.add_argument(
+        "file", type=Path, metavar="FILE", help="capture, packed or not, or - for stdin"
+    )
     capture.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
     capture.set_defaults(action=pcap)
 

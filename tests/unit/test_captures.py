@@ -108,6 +108,12 @@ def test_what_comes_before_damage_is_read(order: str, tmp_path: Path) -> None:
     capture = read(tmp_path, good + length + bytes(99))
     assert (capture.packets, capture.path.read_bytes()) == (3, good)
     assert capture.damage == "it is damaged: a packet of 4294967280 bytes"
+    capture = read(tmp_path, good + bytes(4096))
+    assert (capture.packets, capture.path.read_bytes()) == (3, good)
+    assert capture.damage == "it is damaged: zeros, as after a power cut"
+    length = struct.pack(f"{order}IIII", 1, 0, 300_000, 300_000)  # which libpcap refuses
+    capture = read(tmp_path, good + length + bytes(400_000))
+    assert (capture.packets, capture.path.read_bytes()) == (3, good)
     good = pcapng(order)
     for bad in (
         bytes(12),
