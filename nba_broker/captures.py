@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,15 +70,13 @@ def _whole(path: Path, copy: Path) -> Capture:
     plain, damage = _plain(path, copy)
     if not plain.stat().st_size:
         raise ArchiveError(f"{damage or 'empty'}, without a single packet")
-    number, links = 0, set[int]()
+    links = Counter[int]()
     with plain.open("rb") as stream:
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             end = size = len(data)
             if data[:4] not in _RELATED:
                 try:
-                    for _, _, link in _records(data):
-                        number += 1
-                        links.add(link)
+                    links.update(map(itemgetter(2), _records(data)))
                 except _Damage as error:
                     end, why = error.args
                     damage = damage or why
@@ -96,7 +95,7 @@ def _whole(path: Path, copy: Path) -> Capture:
             with copy.open("wb") as target:
                 _copy(stream, target, end)
             plain = copy
-    return Capture(plain, number, min(links, default=packets.ETHERNET), damage)
+    return Capture(plain, links.total(), min(links, default=packets.ETHERNET), damage)
 
 
 def _plain(path: Path, copy: Path) -> tuple[Path, str]:
@@ -181,22 +180,23 @@ def _records(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
 
 
 def _of_pcap(data: mmap.mmap, order: str) -> Iterator[tuple[int, int, int]]:
-    length, at, size = struct.Struct(f"{order}8xI4x"), 24, len(data)
+    record, at, size = struct.Struct(f"{order}4I").unpack_from, 24, len(data)
     if size < at:
         raise _Damage(0, "it ends in its header")
     link = int(struct.unpack_from(f"{order}H", data, 20 if order == "<" else 22)[0])
     while at < size:
-        if at + length.size > size:
+        body = at + 16
+        if body > size:
             raise _Damage(at, _CUT)
-        number = int(length.unpack_from(data, at)[0])
-        if data[at : at + length.size] == bytes(length.size):
-            raise _Damage(at, f"{_BROKEN}: zeros, as after a power cut")
+        seconds, _, number, length = record(data, at)
         if number > _LONGEST:
             raise _Damage(at, f"{_BROKEN}: a packet of {number} bytes")
-        if at + length.size + number > size:
+        if not (seconds or length):
+            raise _Damage(at, f"{_BROKEN}: zeros, as after a power cut")
+        if body + number > size:
             raise _Damage(at, _CUT)
-        yield at + length.size, number, link
-        at += length.size + number
+        yield body, number, link
+        at = body + number
 
 
 def _of_pcapng(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
