@@ -1,14 +1,22 @@
-"""IP addresses as Zeek prints them, and as the 16 bytes of an IPv6 address."""
+"""IP addresses and MACs as Zeek prints them, however they were written."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
+
+# As Zeek, Windows, switches of several makers, SNMP and inventories print a MAC; BSD's arp leaves
+# leading zeros out.
+_MAC_IN_BYTES = re.compile(r"[0-9a-f]{1,2}(?:([-: ])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2}){4})")
+_MAC_IN_GROUPS = re.compile(
+    r"(?:0x)?[0-9a-f]{12}|[0-9a-f]{6}([-.:])[0-9a-f]{6}|[0-9a-f]{4}([-.:])[0-9a-f]{4}\2[0-9a-f]{4}"
+)
 
 
 def canonical(text: str) -> tuple[str, bytes]:
@@ -29,3 +37,17 @@ def printed(packed: bytes) -> str:
     if packed.startswith(_IPV4_IN_IPV6):
         return socket.inet_ntop(socket.AF_INET, packed[12:])
     return socket.inet_ntop(socket.AF_INET6, packed)
+
+
+def canonical_mac(text: str) -> str:
+    """A MAC in lower case with colons, whatever notation it has; any other text as it is.
+
+    Twelve hexadecimal digits are a MAC, and no hostname.
+    """
+    lower = text.strip().lower()
+    if match := _MAC_IN_BYTES.fullmatch(lower):
+        return ":".join(part.zfill(2) for part in lower.split(match[1]))
+    if _MAC_IN_GROUPS.fullmatch(lower):
+        digits = re.sub("^0x|[-.:]", "", lower)
+        return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+    return text

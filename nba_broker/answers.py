@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fcntl
 import io
@@ -9,25 +10,29 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from nba_broker.addresses import Network, canonical
+from nba_broker.addresses import Network, canonical, canonical_mac
 from nba_broker.errors import AnswersError
 from nba_broker.messages import END_OF_TIME
 
 ACTIONS = ("label", "confirm", "ignore")
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-# As Windows and as switches print it.
-_MAC_ELSEWHERE = re.compile(r"[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}")
 _ASN = re.compile(r"as:?([0-9]{1,10})(/[a-z]{2})?", re.IGNORECASE)
 _COUNTRY = re.compile(r"cc:[a-z]{2}", re.IGNORECASE)
 # What can only be meant as an address: a typing error must not become a hostname.
 _ADDRESS_LIKE = re.compile(r"[0-9.]+|.*[:/].*")
+_COMPACT_DATE = re.compile(r"[0-9]{8}", re.ASCII)
+# As logrotate names files of an hour; as an epoch it would be in 2033 or later.
+_DATE_AND_HOUR = re.compile(r"20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])")
+# No log of Zeek's is older than 1990; a smaller number is a year, or a date without hyphens.
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
+_FINER = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 # A name has to fit into a log line's 256 bytes, "=0.12" included.
 _LONGEST = 200
 
@@ -83,18 +88,36 @@ COLUMNS = tuple(field.name for field in fields(Answer))
 
 
 def parse_time(text: str) -> float:
-    """Seconds since the epoch of a date (UTC), an ISO 8601 time, or an epoch.
+    """Seconds since the epoch of a date (UTC), an ISO 8601 time with or without its hyphens and
+    colons, or an epoch from 1990 on.
 
-    Raises ValueError, also for infinities and NaN.
+    Raises ValueError, which names the text, at anything else, and at what could be meant in
+    another way.
     """
+    text = text.strip()
     try:
         seconds = float(text)
     except ValueError:
+        return _iso(text)
+    if _COMPACT_DATE.fullmatch(text):
+        return _iso(text)
+    if _DATE_AND_HOUR.fullmatch(text):
+        hour = f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:]}"
+        raise ValueError(f"{text!r} may be an hour or an epoch: write {hour} or {text}.0")
+    if _EARLIEST <= seconds < END_OF_TIME:
+        return seconds
+    for unit, size in _FINER.items():
+        if _EARLIEST <= seconds / size < END_OF_TIME:
+            raise ValueError(f"{text!r} is an epoch in {unit}: write it in seconds")
+    raise ValueError(f"{text!r} is neither a date nor an epoch from 1990 to 2100")
+
+
+def _iso(text: str) -> float:
+    try:
         time = datetime.fromisoformat(text)
         return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
-    if not math.isfinite(seconds):
-        raise ValueError(f"not a time: {text!r}")
-    return seconds
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is neither a date nor an epoch") from None
 
 
 def print_time(seconds: float) -> str:
@@ -149,7 +172,7 @@ def append(path: Path, row: Answer) -> None:
     Raises AnswersError, also when the file holds a line that is no use: a worker would refuse it.
     """
     try:
-        with _locked(path) as stream:
+        with _locked(path) as stream, _whole(path, stream):
             before = stream.read()
             columns = COLUMNS
             if before.strip():
@@ -177,6 +200,19 @@ def append(path: Path, row: Answer) -> None:
         raise AnswersError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise AnswersError(f"{path}: not in UTF-8 ({error})") from error
+
+
+@contextlib.contextmanager
+def _whole(path: Path, stream: TextIO) -> Iterator[None]:
+    """A disk that is full must not leave half a row, or a file without its first line."""
+    size = os.fstat(stream.fileno()).st_size
+    try:
+        yield
+    except OSError:
+        os.ftruncate(stream.fileno(), size)
+        if not size:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _locked(path: Path) -> TextIO:
@@ -253,8 +289,8 @@ def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:
         return otherwise
     try:
         seconds = parse_time(text)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{name} {text!r} is neither a date nor an epoch") from None
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
     if not 0 < seconds < END_OF_TIME:
         raise ValueError(f"{name} {text!r} is not between 1970 and 2100")
     return seconds
@@ -278,14 +314,6 @@ def canonical_host(text: str) -> str:
     return text
 
 
-def canonical_mac(text: str) -> str:
-    """A MAC in lower case with colons, however it was written; any other text as it is."""
-    if not _MAC_ELSEWHERE.fullmatch(text.lower()):
-        return text
-    digits = re.sub("[-.]", "", text.lower())
-    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
-
-
 def _pool(text: str) -> str:
     """A pool as :class:`Answer` has it; raises ValueError. It may be any word, as an operator may
     have named networks as he liked."""
@@ -304,9 +332,17 @@ def _network(text: str) -> Network | None:
     try:
         if "/" not in text:
             text, _ = canonical(text)
-        return ipaddress.ip_network(text)
+        return _unmapped(ipaddress.ip_network(text))
     except (OSError, ValueError):
         return None
+
+
+def _unmapped(network: Network) -> Network:
+    """A network of IPv4-mapped addresses as that of IPv4, which Zeek takes them for."""
+    if network.version == 4 or network.prefixlen < 96:
+        return network
+    mapped = network.network_address.ipv4_mapped
+    return ipaddress.IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
 
 
 def _printed(network: Network) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from nba_broker import (
     __version__,
     answers,
+    captures,
     config,
     device_log,
     doctor,
@@ -29,14 +30,16 @@ from nba_broker import (
     metrics,
     model_store,
     overrides,
+    packets,
+    results,
     snapshot,
+    terminal,
     zeek_log,
     zeek_process,
 )
 from nba_broker.answers import Answer
-from nba_broker.captures import is_cut_off
 from nba_broker.config import Config
-from nba_broker.errors import ConfigError, ModelError, NBAError, SnapshotError, ZeekError
+from nba_broker.errors import ConfigError, ModelError, SnapshotError, ZeekError
 from nba_broker.link import Link, Position
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import NOTHING, PolicySettings
@@ -48,6 +51,7 @@ from nba_broker.worker import Worker, worker_name
 
 LOG = logging.getLogger("nba_broker")
 
+_DEVICE_LOG = "nba_device.log"
 _SNAPSHOT_LIMIT = 10.0  # seconds for a worker to write its snapshot; an older one has to do then
 _JOIN_LIMIT = 60.0  # seconds for Zeek to start listening; it waits for a worker without end
 
@@ -164,6 +168,14 @@ def run(arguments: argparse.Namespace, settings: Config) -> int:
 
 def score(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker score``: conn.log archives to nba_device.log."""
+    with results.folder(arguments.out, [_DEVICE_LOG]) as folder:
+        status, said = _score(arguments, settings, folder / _DEVICE_LOG)
+    terminal.say(*said)
+    return status
+
+
+def _score(arguments: argparse.Namespace, settings: Config, log: Path) -> tuple[int, list[str]]:
+    """The exit status, and what to say on standard output."""
     from nba_broker import conn_log  # Arrow takes a while to load, and the live worker has none
 
     archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
@@ -177,10 +189,8 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
         pipeline.lease(lease)
     if settings.answers:
         pipeline.answer(answers.read(settings.answers))
-    out = arguments.out
-    out.mkdir(parents=True, exist_ok=True)
     said: dict[str, str] = {}
-    with device_log.Writer(out / "nba_device.log", arguments.format) as writer:
+    with device_log.Writer(log, arguments.format) as writer:
         for batch in archive.batches():
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
@@ -193,42 +203,62 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
             pipeline.inventory.waiting,
             len(pipeline.inventory),
         )
-    print(device_log.table(zeek_log.rows(out / "nba_device.log")))
+    lines = [device_log.table(zeek_log.rows(log))]
     unknown = pipeline.unknown_hosts(said=said)
     if unknown.kinds:
         hosts = "host" if unknown.hosts == 1 else "hosts"
-        print(f"\n{unknown.hosts} unknown {hosts}, by what they do:", *unknown.kinds, sep="\n  ")
+        lines += ["", f"{unknown.hosts} unknown {hosts}, by what they do:"]
+        lines += [f"  {kind}" for kind in unknown.kinds]
     for line in pipeline.tracker.wider.hints("score again with --lans {lan}"):
         LOG.warning("%s", line)
-    print(
-        f"\n{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
-        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more}) "
-        f"-> {out}/nba_device.log"
-    )
-    return 1 if report.errors else 0
+    lines += [
+        "",
+        f"{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
+        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more}) -> "
+        f"{arguments.out}/{_DEVICE_LOG}",
+    ]
+    return 1 if report.errors else 0, lines
 
 
 def pcap(arguments: argparse.Namespace, settings: Config) -> int:
     """``nba-broker pcap``: the real Zeek with the package and a worker over a capture."""
-    out = arguments.out
-    out.mkdir(parents=True, exist_ok=True)
-    log = out / "nba_device.log"
-    # Beside the logs that are there, so that a run which fails leaves them alone.
-    with (
-        zeek_process.uncompressed(arguments.file) as capture,
-        tempfile.TemporaryDirectory(prefix=".zeek-", dir=out) as folder,
-    ):
-        if is_cut_off(capture):
-            LOG.warning("%s ends in the middle of a packet: the rest is missing", arguments.file)
-        asyncio.run(_pcap(capture, Path(folder), settings))
-        log.unlink(missing_ok=True)
-        for written in sorted(Path(folder).glob("*.log")):
-            written.replace(out / written.name)
-    print(device_log.table(zeek_log.read(log)) if log.exists() else "no host in this capture")
-    return 0
+    with results.folder(arguments.out) as folder:
+        status, said = _pcap(arguments.file, settings, folder)
+    terminal.say(said)
+    return status
 
 
-async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
+def _pcap(file: Path, settings: Config, folder: Path) -> tuple[int, str]:
+    """The exit status, and what to say on standard output."""
+    capture = captures.whole(file, folder)
+    if capture.damage:
+        why = capture.damage
+        LOG.warning("%s: %s; only what lies before is read", captures.named(file), why)
+    asyncio.run(_run_zeek(capture.path, folder, settings))
+    log = folder / _DEVICE_LOG
+    if log.exists():
+        said = device_log.table(zeek_log.read(log))
+    else:
+        said = f"no host in this capture: {_why_none(capture, folder / 'conn.log')}"
+    return 1 if capture.damage else 0, said
+
+
+def _why_none(capture: captures.Capture, log: Path) -> str:
+    """What there is in a capture, and in Zeek's conn log of it, without a host."""
+    kinds = captures.contents(capture)
+    connections = sum(1 for _ in zeek_log.rows(log)) if log.exists() else 0
+    if connections:
+        found = (
+            f"; of {connections} connections none is begun by a host of private addresses: name "
+            "other networks of hosts (--local), and capture both directions"
+        )
+    else:
+        found = ", and no connection in them" if kinds else ""
+    more = packets.advice(kinds)
+    return f"{packets.described(kinds)}{found}{'; ' if more else ''}{more}"
+
+
+async def _run_zeek(capture: Path, folder: Path, settings: Config) -> None:
     # Here Zeek comes and goes as it should.
     logging.getLogger("nba_broker.link").setLevel(logging.ERROR)
     name = worker_name()
@@ -239,8 +269,8 @@ async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
         pipeline.answer(answers.read(settings.answers))
     port = zeek_process.free_port()
     # A file, not a pipe: nothing here has to read it for Zeek to go on.
-    with tempfile.TemporaryFile() as messages:
-        zeek = await zeek_process.start(capture, folder, port, messages)
+    with tempfile.TemporaryFile(dir=folder) as messages:
+        zeek = await zeek_process.start(capture, folder, port, messages, settings.local)
         worker = Worker(
             Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05),
             pipeline,
@@ -524,7 +554,9 @@ def _parser() -> argparse.ArgumentParser:
     offline.set_defaults(action=score)
 
     capture = commands.add_parser("pcap", parents=[common, replies], help="run Zeek over a capture")
-    capture.add_argument("file", type=Path, metavar="FILE", help="capture, also gzipped")
+    capture.add_argument(
+        "file", type=Path, metavar="FILE", help="capture, packed or not, or - for stdin"
+    )
     capture.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
     capture.set_defaults(action=pcap)
 
@@ -576,27 +608,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 done, 1 a failed run with one clear line on stderr, 2 wrong usage."""
+    """Exit status 0 done, 1 a failed or incomplete run, which stderr explains, 2 wrong usage."""
+    terminal.prepare()
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    try:
+    if arguments.action is not run:  # which ends in its own time
+        terminal.end_cleanly()
+
+    def command() -> int:
         settings = config.load(arguments.config, os.environ, vars(arguments))
         return int(arguments.action(arguments, settings))
-    except NBAError as error:
-        complaint = str(error)
-    except BrokenPipeError:
-        # Whoever read the table has seen enough; nothing may complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        where = error.filename or getattr(arguments, "out", "")
-        complaint = f"{where}: {error.strerror or error}"
-    except MemoryError:
-        complaint = "not enough memory; lower max_hosts, or score fewer logs at once"
-    except KeyboardInterrupt:
-        complaint = "interrupted"
-    print(f"nba-broker: {complaint}", file=sys.stderr)
-    return 1
+
+    return terminal.run("nba-broker", command, getattr(arguments, "out", ""))
 
 
 if __name__ == "__main__":

@@ -185,12 +185,21 @@ def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> 
         print(table([dict(verdict.items()) for verdict in verdicts]))
     elif form == "json":
         for verdict in verdicts:
-            print(_json_line(verdict))
+            print(_in_charset(_json_line(verdict), sys.stdout.encoding))
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(COLUMNS)
         for verdict in verdicts:
             writer.writerow(_csv_value(COLUMNS[name], value) for name, value in verdict.items())
+
+
+def _in_charset(line: str, charset: str) -> str:
+    """A line of JSON, with its own escapes for what the character set lacks."""
+    try:
+        line.encode(charset)
+    except UnicodeEncodeError:
+        return re.sub("[^\0-\x7f]+", lambda found: json.dumps(found[0])[1:-1], line)
+    return line
 
 
 def _csv_value(kind: str, value: Any) -> str:

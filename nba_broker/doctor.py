@@ -190,7 +190,7 @@ def listening(number: int) -> list[str]:
     found = []
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
         try:
-            rows = table.read_text().splitlines()[1:]
+            rows = table.read_text("ascii").splitlines()[1:]
         except OSError:
             continue
         for row in rows:
@@ -317,7 +317,6 @@ def expected_sensors() -> set[str]:
     names: set[str] = set()
     for top in ("spool", "var"):
         for layout in (zeek.parent.parent / top).glob("**/cluster-layout.zeek"):
-            names.update(
-                re.findall(r'\["([^"]+)"\]\s*=\s*\[\$node_type=Cluster::WORKER', layout.read_text())
-            )
+            text = layout.read_text("utf-8", "replace")
+            names.update(re.findall(r'\["([^"]+)"\]\s*=\s*\[\$node_type=Cluster::WORKER', text))
     return names

@@ -70,9 +70,10 @@ class Sorter:
             self._file.seek(offset * self._dtype.itemsize)
             self._sorted().tofile(self._file)
         except OSError as error:
+            where = f"in {tempfile.tempdir}" if tempfile.tempdir else "on disk"
             raise ArchiveError(
-                f"sorting in {tempfile.gettempdir()}: {error.strerror or error}; "
-                "set TMPDIR to a folder with more room, or allow more memory"
+                f"sorting {where}: {error.strerror or error}; set TMPDIR to a folder with more "
+                "room, or allow more memory"
             ) from error
         self._runs.append((offset, self._number))
         self._waiting, self._number = [], 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import lzma
-import tempfile
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -90,12 +90,7 @@ class Database:
             content = path.read_bytes()
             if path.suffix == ".xz":
                 content = lzma.decompress(content)
-            # The reader maps its file, and a file that is overwritten in place would change under
-            # it: so it gets a copy without a name. The same serves a compressed database.
-            with tempfile.NamedTemporaryFile() as copy:
-                copy.write(content)
-                copy.flush()
-                self._reader = maxminddb.open_database(copy.name)
+            self._reader = _reader(content)
             metadata = self._reader.metadata()
             self.kind = metadata.database_type
             self.built = datetime.fromtimestamp(metadata.build_epoch, UTC)
@@ -154,6 +149,18 @@ class Database:
             "built": self.built.strftime("%Y-%m-%d"),
             "sha256": self.fingerprint,
         }
+
+
+def _reader(content: bytes) -> maxminddb.Reader:
+    """A reader of a copy in memory. It maps its file, and a file that is overwritten in place would
+    change under it; a file without a folder needs none that is writable."""
+    with open(os.memfd_create("nba-pools"), "wb") as copy:
+        copy.write(content)
+        copy.flush()
+        try:
+            return maxminddb.open_database(f"/proc/self/fd/{copy.fileno()}")
+        except maxminddb.InvalidDatabaseError:  # it would name the copy
+            raise ValueError("its content is another") from None
 
 
 def of_database(pool: str) -> bool:

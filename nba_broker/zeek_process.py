@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import os
 import shutil
 import socket
-import tempfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -61,32 +57,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def uncompressed(capture: Path) -> Iterator[Path]:
-    """The capture as a file that libpcap reads: itself, or unpacked for as long as it is needed."""
-    try:
-        with capture.open("rb") as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
-            if not packed:
-                yield capture
-                return
-        with tempfile.TemporaryDirectory(prefix="nba-") as folder:
-            plain = Path(folder) / "capture.pcap"
-            with gzip.open(capture) as source, plain.open("wb") as target:
-                shutil.copyfileobj(source, target)
-            yield plain
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ZeekError(f"{capture}: damaged gzip file ({error})") from error
-    except FileNotFoundError:
-        raise ZeekError(f"{capture}: no such capture") from None
-
-
 async def start(
-    capture: Path, out: Path, port: int, messages: IO[bytes]
+    capture: Path, out: Path, port: int, messages: IO[bytes], local: Sequence[object] = ()
 ) -> asyncio.subprocess.Process:
     """Start Zeek over a capture in ``out``; it waits for a worker at ``port`` and ends by itself.
 
-    What it has to say goes to ``messages``. Raises ZeekError when there is no Zeek.
+    ``local`` are networks whose addresses are hosts, besides those that Zeek calls local. What it
+    has to say goes to ``messages``. Raises ZeekError when there is no Zeek.
     """
     zeek = find_zeek()
     if zeek is None:
@@ -103,6 +80,7 @@ async def start(
         str(find_scripts() / "standalone.zeek"),
         "NBA::pcap_mode=T",
         f"NBA::listen_port={port}/tcp",
+        *([f"Site::local_nets={{{','.join(map(str, local))}}}"] if local else []),
         cwd=out,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=messages,

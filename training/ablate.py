@@ -12,6 +12,7 @@ from nba_broker.errors import ArchiveError
 from nba_broker.features import Services, Vocabulary
 from training.calibrate import softmax
 from training.dataset import LabelledSessions
+from training.enough import enough
 from training.fit import DEFAULT, Settings, examples, fit, predict, split
 from training.metrics import summary
 
@@ -54,6 +55,7 @@ def ablate(
     Raises ArchiveError when there is too little to learn from or to ask about.
     """
     early, later = split(sessions, LATER)
+    early, _ = enough(early, (settings or DEFAULT).min_sessions, say)
     result: dict[str, Any] = {}
     say("| variant               | macro-F1 | worst class | host-days | seeds |")
     say("| --------------------- | -------: | ----------: | --------: | ----: |")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nba_broker import results
 from nba_broker.errors import ModelError
 
 CARD_FILE = "README.md"
@@ -66,6 +67,14 @@ def render(manifest: dict[str, Any]) -> str:
             f"| {_date(min(host['first'] for host in hosts))} "
             f"| {_date(max(host['last'] for host in hosts))} |"
         )
+    if left_out := training.get("left_out"):
+        least = manifest["min_sessions"]
+        lines += [
+            "",
+            f"Labelled and not learned, as no host has {least} sessions: "
+            + ", ".join(f"{device} ({most})" for device, most in left_out.items())
+            + ".",
+        ]
     lines += [
         "",
         "## How it did on later days",
@@ -139,25 +148,35 @@ def _waits(waits: dict[str, dict[str, float | None]], width: int) -> list[str]:
     return lines
 
 
+def require(path: Path) -> None:
+    """Raise ModelError unless an evaluation can be added to a card there."""
+    _parts(path)
+
+
 def add(path: Path, command: str, metrics: dict[str, Any]) -> None:
     """Add an evaluation to a card's later days; raises ModelError when there is no such card."""
+    before, after = _parts(path)
+    section = [
+        f"Model `{metrics['model']}`:",
+        "",
+        f"    {command}",
+        "",
+        *table(metrics),
+        "",
+        "",
+    ]
+    results.write(path, before + "\n".join(section) + LIMITS + after)
+
+
+def _parts(path: Path) -> tuple[str, str]:
+    """What stands before and after the limits."""
     try:
-        text = path.read_text("utf-8")
-        before, found, after = text.partition(LIMITS)
-        if not found:
-            raise ModelError(f"{path}: not a model card that nba-train wrote")
-        section = [
-            f"Model `{metrics['model']}`:",
-            "",
-            f"    {command}",
-            "",
-            *table(metrics),
-            "",
-            "",
-        ]
-        path.write_text(before + "\n".join(section) + found + after, "utf-8")
+        before, found, after = path.read_text("utf-8").partition(LIMITS)
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: not a readable model card ({error})") from error
+    if not found:
+        raise ModelError(f"{path}: not a model card that nba-train wrote")
+    return before, after
 
 
 def _date(epoch: float) -> str:

@@ -16,53 +16,53 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker import config
+from nba_broker import config, results, terminal
 from nba_broker.answers import parse_time, print_time
 from nba_broker.answers import read as read_answers
-from nba_broker.errors import ArchiveError, ConfigError, NBAError
+from nba_broker.errors import ArchiveError, ConfigError
 from nba_broker.external_sort import MEMORY
 from nba_broker.pools import SCHEMES, Database, Pools
 from nba_broker.scorer import Manifest, Scorer
 from nba_broker.surprise import SurpriseSettings
 from training import card, cluster, dataset, labels, places
+from training.enough import enough, lacking, told
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 1 after one line on standard error, also where a part of the
     archive could not be read (argparse exits with 2)."""
+    terminal.prepare()
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser().parse_args(
         words, argparse.Namespace(line=shlex.join(["nba-train", *words]))
     )
-    try:
+    terminal.end_cleanly()
+
+    def command() -> int:
         _require_places(arguments)
         with cluster.connected(arguments.scheduler, _say) as arguments.each:
             arguments.command(arguments)
-    except NBAError as error:
-        print(f"nba-train: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("nba-train: interrupted", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return int(getattr(arguments, "incomplete", False))
+        return int(getattr(arguments, "incomplete", False))
+
+    return terminal.run("nba-train", command)
 
 
 def _require_places(arguments: argparse.Namespace) -> None:
-    """Raise ConfigError unless all that the command is to write has its place."""
-    try:
-        for name in ("json", "html", "card"):
-            if (path := getattr(arguments, name, None)) is not None:
-                places.require_file(path)
-        if arguments.command is propose:
-            places.require_new_file(arguments.out)
-        elif "out" in arguments:
-            places.require_new_folder(arguments.out)
-    except OSError as error:  # a folder above that may not even be looked into
-        raise ConfigError(f"{error.filename}: {error.strerror}") from error
+    """Raise NBAError unless all that the command is to write has its place."""
+    for name in ("json", "html"):
+        if (path := getattr(arguments, name, None)) is not None:
+            results.require(path, _made_by(arguments))
+    if getattr(arguments, "card", None) is not None:
+        results.require(arguments.card)
+        card.require(arguments.card)
+    if arguments.command is propose:
+        places.require_new_file(arguments.out)
+    elif "out" in arguments:
+        places.require_new_folder(arguments.out)
+
+
+def _made_by(arguments: argparse.Namespace) -> str:
+    return f"nba-train {arguments.command.__name__}"
 
 
 @contextlib.contextmanager
@@ -81,12 +81,14 @@ def fit(arguments: argparse.Namespace) -> None:
     # Here and not above: torch takes seconds to load, and evaluating does without it.
     with _extra("fit"):
         from training.export import write
+        from training.fit import DEFAULT
         from training.fit import fit as fit_model
 
     pools = _pools(arguments, SCHEMES[0])
-    sessions, origin = _load(arguments, pools, arguments.answers)
+    labelled, origin = _load(arguments, pools, arguments.answers)
+    sessions, left_out = enough(labelled, DEFAULT.min_sessions, _say, strict=arguments.strict)
     fitted = fit_model(sessions, seed=arguments.seed, say=_say, each=arguments.each or map)
-    manifest = write(arguments.out, fitted, sessions, origin, pools)
+    manifest = write(arguments.out, fitted, sessions, origin, pools, left_out=left_out)
     print()
     print(*card.table(manifest["metrics"]), sep="\n")
     print(f"\nmodel {Manifest.load(arguments.out).id} -> {arguments.out}")
@@ -98,6 +100,7 @@ def refresh(arguments: argparse.Namespace) -> None:
         from training import refresh as module
         from training import report
         from training.export import write
+        from training.fit import DEFAULT
         from training.fit import fit as fit_model
 
     if wrong := set(arguments.accept) - set(module.CHECKS):
@@ -110,7 +113,10 @@ def refresh(arguments: argparse.Namespace) -> None:
     pools = _pools(arguments, running.manifest.pool_scheme, running.manifest.pools)
     sessions, origin = _load(arguments, pools, arguments.answers)
     when = module.cut(sessions, arguments.later)
-    earlier, later = sessions.select(sessions.ts < when), sessions.select(sessions.ts >= when)
+    earlier, left_out = enough(
+        sessions.select(sessions.ts < when), DEFAULT.min_sessions, _say, strict=arguments.strict
+    )
+    later = sessions.select(sessions.ts >= when)
     settled = set()
     if arguments.answers is not None:
         named = (one for one in read_answers(arguments.answers) if one.action == "label")
@@ -148,11 +154,12 @@ def refresh(arguments: argparse.Namespace) -> None:
         if any(not (one.passed or one.name in accepted) for one in checks):
             raise ArchiveError(module.refused(result))
         fitted = fit_model(earlier, seed=arguments.seed, say=_say, each=arguments.each or map)
-        write(arguments.out, fitted, earlier, replace(origin, until=when), pools, gate=gate)
+        origin = replace(origin, until=when)
+        write(arguments.out, fitted, earlier, origin, pools, left_out=left_out, gate=gate)
     finally:
-        _write_json(arguments.json, result)
+        _write_json(arguments, result)
         if arguments.html:
-            _write(arguments.html, report.render_refresh(result))
+            results.write(arguments.html, report.render_refresh(result))
         print()
         print(*module.table(result), sep="\n", flush=True)
     print(f"\npassed: model {Manifest.load(arguments.out).id} -> {arguments.out}")
@@ -165,13 +172,16 @@ def evaluate(arguments: argparse.Namespace) -> None:
     scorer = Scorer(arguments.model)
     pools = _pools(arguments, scorer.manifest.pool_scheme, scorer.manifest.pools)
     sessions, origin = _load(arguments, pools)
+    least = scorer.manifest.min_sessions
+    for line in told(lacking(sessions, least), least):
+        _say(f"not asked about: {line}")
     result = {
         **evaluate_model(scorer, sessions, arguments.each),
         "since": origin.since,
         "until": origin.until,
         "fingerprint": origin.fingerprint,
     }
-    _write_json(arguments.json, result)
+    _write_json(arguments, result)
     print(*card.table(result), sep="\n")
     if arguments.card:
         card.add(arguments.card, arguments.line, result)
@@ -229,10 +239,10 @@ def compare(arguments: argparse.Namespace) -> None:
         "fingerprint": origin.fingerprint,
         "databases": [one.describe() for one in pools.databases],
     }
-    _write_json(arguments.json, result)
+    _write_json(arguments, result)
     print(*report.table(result), sep="\n")
     if arguments.html:
-        _write(arguments.html, report.render(result, unknown))
+        results.write(arguments.html, report.render(result, unknown))
 
 
 def ablate(arguments: argparse.Namespace) -> None:
@@ -242,7 +252,7 @@ def ablate(arguments: argparse.Namespace) -> None:
 
     sessions, origin = _load(arguments, _pools(arguments, SCHEMES[0]))
     result = module.ablate(sessions, arguments.seed or [0], say=_say)
-    _write_json(arguments.json, {"variants": result, "fingerprint": origin.fingerprint})
+    _write_json(arguments, {"variants": result, "fingerprint": origin.fingerprint})
 
 
 def unknowns(arguments: argparse.Namespace) -> None:
@@ -270,9 +280,9 @@ def unknowns(arguments: argparse.Namespace) -> None:
         "command": arguments.line,
         "fingerprint": origin.fingerprint,
     }
-    _write_json(arguments.json, result)
+    _write_json(arguments, result)
     if arguments.html:
-        _write(arguments.html, report.render_unknowns(result))
+        results.write(arguments.html, report.render_unknowns(result))
     print()
     print(*module.table(result), sep="\n")
 
@@ -338,9 +348,7 @@ def alarms(arguments: argparse.Namespace) -> None:
             seed=arguments.seed,
             say=_say,
         )
-    _write_json(
-        arguments.json, result | {"command": arguments.line, "fingerprint": origin.fingerprint}
-    )
+    _write_json(arguments, result | {"command": arguments.line, "fingerprint": origin.fingerprint})
     if scorer and arguments.trials:
         print()
         print(*module.table(result), sep="\n")
@@ -353,7 +361,7 @@ def _load(
     if answers is not None:
         rows, unused = labels.answered(rows, read_answers(answers))
         for answer in unused:
-            _say(f"not used, for want of a MAC or address, or of a category: {answer.host}")
+            _say(f"not used, for want of a MAC or address: {answer.host}")
     began = time.monotonic()
     sessions, origin = dataset.load(
         arguments.archive,
@@ -409,24 +417,15 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not what nba-train wrote ({error})") from error
 
 
-def _write_json(path: Path, result: dict[str, Any]) -> None:
-    _write(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
+def _write_json(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
+    results.write_json(arguments.json, _made_by(arguments), result)
 
 
 def _time(text: str) -> float:
     try:
         return parse_time(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a date (2019-07-12, UTC) nor an epoch"
-        ) from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _days(text: str) -> float:
@@ -447,13 +446,11 @@ def _share_or_time(text: str) -> float:
         number = float(text)
     except ValueError:
         return _time(text)
+    if 0 < number < 1:
+        return number
     if number >= _EPOCHS:
         return _time(text)
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no share between 0 and 1, and no time from 1970-01-12 on"
-        )
-    return number
+    raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1, and no time")
 
 
 def _margin(text: str) -> float:
@@ -516,7 +513,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="L.csv",
-        help="host,device,category[,since,until][,log][,unit]; may be given several times",
+        help="host,device[,category][,since,until][,log][,unit]; may be given several times",
     )
 
     command = commands.add_parser(
@@ -542,7 +539,14 @@ def _parser() -> argparse.ArgumentParser:
         f"with the same result (default {MEMORY >> 20}M)",
     )
 
-    command = commands.add_parser("fit", parents=[shared], help="train a model")
+    teaching = argparse.ArgumentParser(add_help=False)
+    teaching.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse, instead of leaving devices with too few sessions out",
+    )
+
+    command = commands.add_parser("fit", parents=[shared, teaching], help="train a model")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder")
     command.add_argument(
         "--answers", type=Path, metavar="F.csv", help="also use what analysts named"
@@ -552,7 +556,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "refresh",
-        parents=[shared],
+        parents=[shared, teaching],
         help="train a candidate, and see whether it may replace a model",
     )
     command.add_argument(

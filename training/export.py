@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -47,12 +47,14 @@ def write(
     origin: Origin,
     pools: Pools,
     *,
+    left_out: Mapping[str, int] | None = None,
     gate: Callable[[Path], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Write the model folder ``out`` as a whole and return its manifest.
 
     It is there at the very end only; a failure leaves everything as it was, and nothing but an
-    empty folder is replaced.
+    empty folder is replaced. ``left_out``: labelled devices that had too few sessions to teach,
+    each with the most that a host of it had.
     ``gate`` is shown the folder before it is there, and raises an NBAError to refuse it; what it
     returns is the manifest's ``gate``. Raises ModelError when ``out`` cannot be written or the ONNX
     file does not answer as PyTorch.
@@ -61,6 +63,7 @@ def write(
         content = to_onnx(fitted.model)
         deviation = check(content, fitted.model, fitted.learned)
         manifest = _manifest(out.name, fitted, sessions, origin, pools)
+        manifest["training"]["left_out"] = dict(left_out or {})
         manifest["onnx"] = {
             "file": MODEL_FILE,
             "sha256": hashlib.sha256(content).hexdigest(),

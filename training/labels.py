@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import math
 import re
-import socket
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nba_broker.answers import Answer, canonical_mac, parse_time
+from nba_broker.addresses import canonical, canonical_mac
+from nba_broker.answers import Answer, parse_time
 from nba_broker.errors import NBAError
 
-REQUIRED = ("host", "device", "category")
-OPTIONAL = ("since", "until", "log", "unit")
+REQUIRED = ("host", "device")
+OPTIONAL = ("category", "since", "until", "log", "unit")
+
+UNKNOWN = "unknown"
+"""The category of a device that no row and no answer gives one."""
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 # A name has to fit into a log line's 256 bytes, "=0.12" included.
@@ -53,11 +56,14 @@ class Label:
 
 
 def read(paths: Iterable[Path]) -> list[Label]:
-    """All rows of the files, in their order; raises LabelsError at the first that is no use."""
+    """All rows of the files, in their order; raises LabelsError at the first that is no use.
+
+    A row without a category has that of its device's other rows, or UNKNOWN.
+    """
     labels: list[Label] = []
     where: list[str] = []
     of_host: dict[str, list[int]] = defaultdict(list)
-    category_of: dict[str, tuple[str, str]] = {}
+    category_of: dict[str, tuple[str, str]] = {}  # and where it stands
     for path in paths:
         for line, row in _rows(path):
             place = f"{path}:{line}"
@@ -66,16 +72,21 @@ def read(paths: Iterable[Path]) -> list[Label]:
                 if label.overlaps(labels[known]):
                     kind = "again" if label.device == labels[known].device else "as another device"
                     raise LabelsError(f"{place}: labels {label.host} {kind}, after {where[known]}")
-            category, first = category_of.setdefault(label.device, (label.category, place))
-            if category != label.category:
-                raise LabelsError(
-                    f"{place}: {label.device} has category {label.category!r}, "
-                    f"but {category!r} at {first}"
-                )
+            if label.category:
+                category, first = category_of.setdefault(label.device, (label.category, place))
+                if category != label.category:
+                    raise LabelsError(
+                        f"{place}: {label.device} has category {label.category!r}, "
+                        f"but {category!r} at {first}"
+                    )
             of_host[label.host].append(len(labels))
             labels.append(label)
             where.append(place)
-    return labels
+    none = (UNKNOWN, "")
+    return [
+        one if one.category else replace(one, category=category_of.get(one.device, none)[0])
+        for one in labels
+    ]
 
 
 def answered(
@@ -93,9 +104,9 @@ def answered(
     for answer in sorted(answers, key=lambda one: one.at):
         if answer.action != "label":
             continue
-        category = category_of.get(answer.device, answer.category)
+        category = category_of.get(answer.device) or answer.category or UNKNOWN
         host = answer.mac or (answer.host if answer.one_address else "")
-        if not host or not category:
+        if not host:
             unused.append(answer)
             continue
         category_of[answer.device] = category
@@ -139,25 +150,25 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
 
 
 def _label(row: Mapping[str, str], place: str) -> Label:
-    for name in ("device", "category"):
-        text = row[name]
-        if not text or not text.isprintable() or len(text.encode()) > _LONGEST:
-            raise LabelsError(f"{place}: {name} {text!r} is empty, too long or not printable")
+    device, category = row["device"], row.get("category", "")
+    if not device:
+        raise LabelsError(f"{place}: no device; name one, or delete the row")
+    for name, text in (("device", device), ("category", category)):
+        if not text.isprintable() or len(text.encode()) > _LONGEST:
+            raise LabelsError(f"{place}: {name} {text!r} is too long or not printable")
     times = {"since": -math.inf, "until": math.inf}
     for name in times:
         if text := row.get(name, ""):
             try:
                 times[name] = parse_time(text)
-            except ValueError:
-                raise LabelsError(
-                    f"{place}: {name} {text!r} is neither a date nor an epoch"
-                ) from None
+            except ValueError as error:
+                raise LabelsError(f"{place}: {name} {error}") from None
     if times["since"] >= times["until"]:
         raise LabelsError(f"{place}: since is not before until")
     return Label(
         host=_host(row["host"], place),
-        device=row["device"],
-        category=row["category"],
+        device=device,
+        category=category,
         log=row.get("log", ""),
         unit=row.get("unit", ""),
         **times,
@@ -166,11 +177,10 @@ def _label(row: Mapping[str, str], place: str) -> Label:
 
 def _host(text: str, place: str) -> str:
     """A MAC in lower case or an address as Zeek prints it."""
-    text = canonical_mac(text)
-    if _MAC.fullmatch(text.lower()):
-        return text.lower()
-    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    mac = canonical_mac(text)
+    if _MAC.fullmatch(mac):
+        return mac
     try:
-        return socket.inet_ntop(family, socket.inet_pton(family, text))
+        return canonical(text)[0]
     except (OSError, ValueError):
         raise LabelsError(f"{place}: host {text!r} is neither a MAC nor an IP address") from None

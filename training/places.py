@@ -5,23 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nba_broker import results
 from nba_broker.errors import ConfigError
-
-
-def require_file(path: Path) -> None:
-    """Raise ConfigError unless a file can be written there, over one that is there."""
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder, not a file")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}")
-    _require_writable(path if path.exists() else path.parent, path)
 
 
 def require_new_file(path: Path) -> None:
     """Raise ConfigError unless a file can be written there, and none is there."""
     if os.path.lexists(path):
         raise ConfigError(f"{path} is there already: give another file by --out")
-    require_file(path)
+    results.require(path)
 
 
 def require_new_folder(path: Path) -> None:

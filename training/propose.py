@@ -7,6 +7,7 @@ corrects: so one correction labels many. See nba_broker.likeness.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,20 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from nba_broker import conn_log, likeness, log_rows
-from nba_broker.errors import ArchiveError, ConfigError
+from nba_broker import conn_log, likeness, log_rows, results
+from nba_broker.errors import ArchiveError
 from nba_broker.identity import UNSPECIFIED
 from nba_broker.messages import Sessions, port_code
 from nba_broker.pipeline import Tracker
 from nba_broker.pools import Pools, of_database
 from nba_broker.sequences import Schedule, Sequences
 from nba_broker.vendors import vendor
-from training.labels import Label
+from training import places
+from training.labels import UNKNOWN, Label
 
 COLUMNS = ("host", "device", "category", "group", "evidence")
-
-CATEGORY = "unknown"
-"""Proposed for every device: no log says what a device is for."""
 
 ENOUGH = 60
 """Sessions that one host of a group needs: training sets its last 15 % apart, and asks about none
@@ -233,7 +232,8 @@ def _texts(answer: str) -> Iterable[tuple[str, str]]:
 
 
 def write(path: Path, found: Found) -> list[str]:
-    """Write the labels file, for a person to edit; returns what to tell them.
+    """Write the labels file, for a person to edit; returns what to tell them. No log says what a
+    device is for, so that its category is unknown.
 
     Raises ConfigError rather than lose an edited one.
     """
@@ -246,18 +246,14 @@ def write(path: Path, found: Found) -> list[str]:
     if not kept:
         raise ArchiveError(f"no host in the archive has the {ENOUGH} sessions that training needs")
     names = _distinct([proposed_name(members[number]) for number in kept])
-    try:
-        with path.open("x", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for place, (number, name) in enumerate(zip(kept, names, strict=True), 1):
-                for one in members[number]:
-                    why = evidence(one, found.mostly[number])
-                    writer.writerow((one.host, name, CATEGORY, place, why))
-    except FileExistsError:
-        raise ConfigError(f"{path} is there already: give another file by --out") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for place, (number, name) in enumerate(zip(kept, names, strict=True), 1):
+        for one in members[number]:
+            writer.writerow((one.host, name, UNKNOWN, place, evidence(one, found.mostly[number])))
+    places.require_new_file(path)
+    results.write(path, text.getvalue())
     hosts = sum(len(members[number]) for number in kept)
     lines = [f"{hosts} hosts in {len(kept)} groups that behave alike -> {path}"]
     if left := len(found.hosts) - hosts:

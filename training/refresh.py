@@ -162,8 +162,9 @@ def _classes(manifest: Manifest, sessions: LabelledSessions, dropped: Collection
     return Check(
         "classes",
         False,
-        f"the running model knows {_some(missing)}, of which no host is labelled here; label one, "
-        "or give --drop for each that is to go",
+        f"the running model knows {_some(missing)}, of which no host is labelled here that has the "
+        f"{manifest.min_sessions} sessions which teaching needs; label one, or give --drop for "
+        "each that is to go",
     )
 
 

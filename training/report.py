@@ -154,6 +154,7 @@ def render(result: dict[str, Any], unknown: dict[str, Any] | None = None) -> str
     paper = result["protocol"].startswith("paper")
     return _page(
         "report.html.j2",
+        made_by="nba-train compare",
         result=result,
         unknown=unknown,
         published=PUBLISHED,
@@ -167,12 +168,12 @@ def render(result: dict[str, Any], unknown: dict[str, Any] | None = None) -> str
 
 def render_unknowns(unknown: dict[str, Any]) -> str:
     """The HTML page of devices left out in turn."""
-    return _page("strangers.html.j2", unknown=unknown)
+    return _page("strangers.html.j2", made_by="nba-train unknowns", unknown=unknown)
 
 
 def render_refresh(result: dict[str, Any]) -> str:
     """The HTML page of a gate (training.refresh)."""
-    return _page("refresh.html.j2", result=result)
+    return _page("refresh.html.j2", made_by="nba-train refresh", result=result)
 
 
 def _page(template: str, **content: Any) -> str:

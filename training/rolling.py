@@ -16,8 +16,9 @@ from nba_broker.scorer import Scorer
 from nba_broker.surprise import SurpriseSettings
 from training.alarms import DAY, Followed, between, judged, printed, rated
 from training.dataset import Origin
+from training.enough import enough
 from training.export import write
-from training.fit import fit
+from training.fit import DEFAULT, fit
 
 
 def rolling(
@@ -43,6 +44,7 @@ def rolling(
         learned = followed.sessions.select(followed.sessions.ts < since)
         if not len(learned):
             raise ArchiveError(f"no session before {when} to learn from; begin later")
+        learned, _ = enough(learned, DEFAULT.min_sessions, lambda line: None)
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "rolling"
             fitted = fit(learned, seed=seed, say=lambda line: None)

@@ -13,6 +13,7 @@ from nba_broker.features import PADDING, Services, Vocabulary
 from nba_broker.policy import LEARNING, NOTHING, UNKNOWN, Policy, PolicySettings
 from training.calibrate import class_weights, quantile, smooth, softmax
 from training.dataset import LabelledSessions
+from training.enough import enough
 from training.fit import DEFAULT, Answers, Examples, Fitted, Settings, answers, examples, fit, split
 from training.protocols import leave_one_device_out
 
@@ -53,6 +54,7 @@ def unknowns(
     for device, others, own in leave_one_device_out(sessions):
         early, later = split(others, LATER)
         try:
+            early, _ = enough(early, settings.min_sessions, lambda line: None)
             fitted = fit(early, settings, seed=seed, say=lambda line: None)
             rows[device] = _figures(fitted, later, own)
         except ArchiveError as error:

@@ -11,6 +11,7 @@ from nba_broker.features import Services, Vocabulary
 from training import fit, instances
 from training.calibrate import softmax
 from training.dataset import LabelledSessions
+from training.enough import enough
 from training.instances import Instances
 from training.systems import Answer, Material, System
 
@@ -22,9 +23,8 @@ def _cut(material: Material, stride: int) -> Instances:
 def _answer(material: Material, learn: Instances, ask: Instances) -> Answer:
     """Fit to the stretches that teach, asked through the recipe's own features."""
     settings = replace(fit.DEFAULT, min_sessions=material.settings.min_sessions)
-    fitted = fit.fit(
-        _sessions(material, learn), settings, seed=material.settings.seed, say=lambda line: None
-    )
+    taught, _ = enough(_sessions(material, learn), settings.min_sessions, lambda line: None)
+    fitted = fit.fit(taught, settings, seed=material.settings.seed, say=lambda line: None)
     windows = fit.examples(
         _sessions(material, ask),
         fitted.classes,

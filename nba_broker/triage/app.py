@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from nba_broker import answers
+from nba_broker import answers, results
 from nba_broker.answers import Answer
 from nba_broker.errors import AnswersError, ConfigError
 from nba_broker.messages import Verdict
@@ -198,9 +198,10 @@ def serve(views: Views, listen: str = LISTEN) -> None:
 def write(views: Views, path: Path, query: str) -> int:
     """Write the hosts that the filters let through as one page, and return their number.
 
-    Raises ConfigError when there is no verdict or the filters mean nothing, and OSError. A page
-    of logs that could not be read is written: it says so.
+    Raises ConfigError when there is no verdict, the filters mean nothing, or a file is there that
+    is no such page. A page of logs that could not be read is written: it says so.
     """
+    results.require(path, "nba-broker triage")
     query = query.removeprefix("?")
     try:
         wanted = Filters.strict(parse_qsl(query, strict_parsing=True) if query else [])
@@ -210,5 +211,5 @@ def write(views: Views, path: Path, query: str) -> int:
     if not (views.store.hosts or views.store.errors):
         raise ConfigError(f"{views.folder}: no verdicts, so no page; give the folder with "
                           "nba_device.log, current or rotated")  # fmt: skip
-    path.write_text(views.static(wanted), encoding="utf-8")
+    results.write(path, views.static(wanted))
     return len(views.shown(wanted))

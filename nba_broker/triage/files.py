@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nba_broker import zeek_log
+from nba_broker import results, zeek_log
 from nba_broker.errors import ArchiveError
 from nba_broker.zeek_log import Header
 
@@ -108,7 +108,8 @@ class Finder:
         folder = _Folder(changed, time.time())
         with os.scandir(path) as entries:
             for entry in entries:
-                if entry.name == "lost+found":  # of the file system, and nobody's to read
+                # Of the file system, and nobody's to read; of a run that is not done.
+                if entry.name == "lost+found" or entry.name.startswith(results.UNFINISHED):
                     continue
                 if _may_be_folder(entry):
                     folder.folders.append(entry.path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from nba_broker.answers import canonical_mac, parse_time
+from nba_broker.addresses import canonical, canonical_mac
+from nba_broker.answers import parse_time
 from nba_broker.device_log import order
 from nba_broker.messages import STATES
 from nba_broker.triage.judge import Judged
@@ -105,8 +107,9 @@ class Filters:
             return newest - int(found[1]) * _UNITS[found[2]]
         try:
             return parse_time(self.since)
-        except (ValueError, OverflowError):
-            raise ValueError(f"since: {self.since!r} is no date, and nothing like 7d") from None
+        except ValueError as error:
+            why = f"since: {self.since!r} is no date, and nothing like 7d"
+            raise ValueError(f"{why} ({error})") from None
 
     def apply(self, hosts: Iterable[Judged], newest: float) -> list[Judged]:
         """The hosts that pass all filters but ``state`` and ``view``, the most urgent first, then
@@ -115,7 +118,7 @@ class Filters:
             begin = self.begin(newest)
         except ValueError:
             begin = 0.0
-        text = canonical_mac(self.text.lower())
+        text = _canonical(self.text.lower())
         passed = [
             one
             for one in hosts
@@ -138,3 +141,11 @@ class Filters:
             if (not self.state or one.latest.state in self.state)
             and (self.view == "all" or one.attention == (self.view == "attention"))
         ]
+
+
+def _canonical(text: str) -> str:
+    """A MAC or an IPv6 address as the log has it, other text as it is."""
+    if text.count(":") > 1:
+        with contextlib.suppress(OSError, ValueError):
+            return canonical(text)[0]
+    return canonical_mac(text)

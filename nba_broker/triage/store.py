@@ -24,6 +24,7 @@ LINES = 500_000
 ALARMS = tuple(STATES[state] for state in ALARMING)
 _STATES = {state.encode(): state for state in STATES}
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
+_FINER = 1e11  # a time from this on is in milliseconds (JSON::TS_MILLIS), or finer
 _UNKNOWN_FILES = 20  # errors that are told one by one
 
 
@@ -283,14 +284,14 @@ class _Texts(dict[bytes, str]):
 
 
 def seconds(value: Any) -> float:
-    """A time of a log, also as ISO 8601, in seconds since the epoch; raises ValueError or
-    TypeError."""
+    """A time of a log, also in milliseconds, finer, or as ISO 8601, in seconds since the epoch;
+    raises ValueError or TypeError."""
     try:
         found = float(value)
-        if 0 <= found < END_OF_TIME:
-            return found
     except ValueError:
         found = parse_time(value if isinstance(value, str) else value.decode())
+    while math.isfinite(found) and found >= _FINER:
+        found /= 1e3
     if not 0 <= found < END_OF_TIME:
         raise ValueError(f"no time: {value!r}")
     return found

@@ -100,7 +100,7 @@ def test_an_evaluation_writes_the_agreed_figures_and_adds_to_the_card(
 def test_an_evaluation_since_a_time_starts_with_empty_sequences(site: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     line = arguments(site, "--model", str(site / "model"), "--json", str(out), command="evaluate")
-    assert main([*line, "--since", "1300"]) == 0
+    assert main([*line, "--since", "1970-01-01T00:21:40Z"]) == 0
     lens = json.loads(out.read_text())["classes"]
     assert set(lens) == {"Lens"}
     assert 180 < lens["Lens"]["support"] < 193
@@ -170,3 +170,60 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words)
     assert stopped.value.code == 2
+
+
+@pytest.fixture
+def sparse(site: Path, tmp_path: Path) -> Path:
+    """The same site with a third device, of which there are five sessions, and no categories."""
+    log = (site / "conn.log").read_text()
+    log += "".join(f"{2000 + n}.5\t10.0.0.3\t10.0.0.254\n" for n in range(5))
+    (tmp_path / "conn.log").write_text(log)
+    rows = [f"{host},{device}" for host, (device, _, _) in HOSTS.items()]
+    (tmp_path / "labels.csv").write_text("\n".join(["host,device", *rows, "10.0.0.3,Plug"]) + "\n")
+    return tmp_path
+
+
+def test_a_device_with_too_few_sessions_is_left_out_and_the_others_are_learned(
+    sparse: Path, monkeypatch, capsys
+) -> None:
+    quick(monkeypatch)
+    out = sparse / "model"
+    assert main(arguments(sparse, "--strict", "--out", str(out))) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("nba-train: no host with 8 sessions of Plug: bring more")
+    assert not out.exists()
+    assert main(arguments(sparse, "--out", str(out))) == 0
+    line = "left out: Plug, as no host of it has 8 sessions (the most: 5)"
+    assert capsys.readouterr().out.splitlines().count(line) == 1
+    raw = json.loads((out / "manifest.json").read_text())
+    assert raw["classes"] == [
+        {"device": device, "category": "unknown"} for device in ("Lamp", "Lens")
+    ]
+    assert raw["training"]["left_out"] == {"Plug": 5}
+    assert raw["training"]["sessions"] == 400
+    card = (out / "README.md").read_text()
+    assert "Labelled and not learned, as no host has 8 sessions: Plug (5)." in card
+
+
+def test_an_evaluation_says_which_devices_it_cannot_ask_about(
+    site: Path, sparse: Path, capsys
+) -> None:
+    out = str(sparse / "figures.json")
+    model = str(site / "model")
+    for _ in range(2):  # the second time over its own report
+        line = arguments(sparse, "--model", model, "--json", out, command="evaluate")
+        assert main(line) == 0
+    said = capsys.readouterr().out
+    assert "not asked about: Plug, as no host of it has 8 sessions (the most: 5)" in said
+    assert set(json.loads(Path(out).read_text())["classes"]) == {"Lamp", "Lens"}
+
+
+def test_labels_that_somebody_corrected_are_no_report(sparse: Path, site: Path, capsys) -> None:
+    labels = sparse / "labels.csv"
+    before = labels.read_text()
+    line = arguments(sparse, "--model", str(site / "model"), command="evaluate")
+    assert main([*line, "--json", str(labels)]) == 1
+    assert "labels.csv: there already, and not written by nba-train evaluate" in (
+        capsys.readouterr().err
+    )
+    assert labels.read_text() == before

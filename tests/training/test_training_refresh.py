@@ -259,6 +259,21 @@ def test_wrong_labels_are_refused_before_anything_is_trained(
     assert "nothing was trained" in (tmp_path / "r.html").read_text()
 
 
+def test_a_class_with_too_few_sessions_to_be_learned_again_is_refused(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(training.fit, "fit", None)
+    rows = [f"10.0.0.{n + 1},{KINDS[n % 3]},thing," for n in range(6)]
+    rows[2::3] = [f"{row}{1e9 + DAY + 3 * PERIODS[2]}" for row in rows[2::3]]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(["host,device,category,until", *rows]) + "\n")
+    assert renew(site, tmp_path, labels) == 1
+    said = capsys.readouterr()
+    assert f"left out: {KINDS[2]}, as no host of it has 8 sessions" in said.out
+    assert f"classes: the running model knows {KINDS[2]}, of which no host is labelled" in said.err
+    assert not (tmp_path / "candidate").exists()
+
+
 def test_labels_that_change_at_random_hold_on_no_later_day(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

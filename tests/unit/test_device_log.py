@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +216,16 @@ def test_the_table_lets_no_control_character_through() -> None:
 
 def test_a_table_of_nothing_is_its_titles() -> None:
     assert device_log.table([]).startswith("HOST")
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1", "cp437", "ascii"])
+def test_json_says_the_same_in_every_character_set(
+    charset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.TextIOWrapper(io.BytesIO(), charset)
+    monkeypatch.setattr(sys, "stdout", shown)
+    verdict = dataclasses.replace(VERDICT, hostname="Tür-玄関-\U0001f514\n")
+    device_log.show([verdict], "json")
+    shown.flush()
+    line = shown.buffer.getvalue().decode(charset)  # type: ignore[attr-defined]
+    assert json.loads(line)["hostname"] == verdict.hostname

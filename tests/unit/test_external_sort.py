@@ -87,3 +87,16 @@ def test_a_full_disk_is_one_clear_error_that_says_what_to_do(
     monkeypatch.setattr(external_sort.tempfile, "TemporaryFile", lambda **_: Full())
     with pytest.raises(ArchiveError, match="No space left on device; set TMPDIR"):
         sorter(ONE_ROW, rows_of([(1, 2, 3)] * 2))
+
+
+def test_no_folder_for_temporary_files_is_one_clear_error_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none(**_: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(external_sort.tempfile, "TemporaryFile", none)
+    monkeypatch.setattr(external_sort.tempfile, "gettempdir", none)
+    monkeypatch.setattr(external_sort.tempfile, "tempdir", None)
+    with pytest.raises(ArchiveError, match=r"sorting on disk: No usable .*; set TMPDIR"):
+        sorter(ONE_ROW, rows_of([(1, 2, 3)] * 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -119,6 +120,21 @@ def test_a_database_that_does_not_serve_the_scheme_is_one_clear_error(
     monkeypatch.setattr(FixedDatabase, "has_asn", False)
     with pytest.raises(DatabaseError, match="needs an ASN"):
         pools(scheme=scheme)
+
+
+def test_a_database_needs_no_folder_for_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    assert Database(config.shipped("asn.mmdb.xz")).place("8.8.8.8").asn == 15169
+
+
+def test_a_database_that_is_none_is_named_by_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "conn.log"
+    path.write_text("no database")
+    with pytest.raises(DatabaseError, match=r"conn\.log: not a readable MaxMind") as raised:
+        Database(path)
+    assert "/proc" not in str(raised.value)
 
 
 def test_a_database_damaged_in_places_says_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:

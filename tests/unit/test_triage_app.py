@@ -93,6 +93,9 @@ def test_hosts_that_need_attention_come_first_the_most_urgent_before_others(logs
         ("q=2.0.0.7", [3]),
         ("q=02:00:00:00:00:05", [5]),
         ("q=0200.0000.0005", [5]),
+        ("q=020000000005", [5]),
+        ("q=2:0:0:0:0:5", [5]),
+        ("q=::FFFF:10.0.0.4", [4]),
         ("since=1m", [2]),
         ("since=1970-01-01T00:33:20Z", [2]),
         ("view=attention", [3, 4, 5, 2]),
@@ -560,6 +563,16 @@ def test_a_static_page_needs_nothing_else_and_changes_nothing(logs: Path, tmp_pa
     assert targets <= set(re.findall(r'id="(\w+)"', text))
     assert cli.main(["triage", str(logs), "--html", str(page), "--filter", "state=unknown"]) == 0
     assert shown(page.read_text()) == ["10.0.0.2"]
+
+
+def test_a_static_page_takes_the_place_of_no_other_file(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "labels.csv"
+    other.write_text("host,device\n10.0.0.1,Lamp\n")
+    assert cli.main(["triage", str(logs), "--html", str(other)]) == 1
+    assert "labels.csv: there already, and not written by nba-broker" in capsys.readouterr().err
+    assert other.read_text() == "host,device\n10.0.0.1,Lamp\n"
 
 
 def test_the_hosts_that_a_static_page_shows_are_counted(

@@ -109,6 +109,49 @@ def test_current_and_rotated_logs_are_found_by_name_and_others_are_left_alone(
     assert sorted(polled(logs).hosts) == [MAC.format(number) for number in (1, 2, 3)]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nba_device.log-20260105",
+        "nba_device.log-20260105.gz",
+        "nba_device.log-2026010510.gz",
+        "nba_device.log.1",
+        "nba_device.log.2.gz",
+        "nba_device.log.old",
+        "nba_device_20260105_10:00:00-11:00:00+0000.log.gz",
+        "nba_device.ndjson",
+    ],
+)
+def test_a_log_is_found_by_whatever_name_it_was_rotated_to(name: str, tmp_path: Path) -> None:
+    whole = written(tmp_path / "x", verdict(2), form="json").read_bytes()
+    (tmp_path / "x").unlink()
+    (tmp_path / name).write_bytes(gzip.compress(whole) if name.endswith(".gz") else whole)
+    assert list(polled(tmp_path).hosts) == [MAC.format(2)]
+
+
+@pytest.mark.parametrize("name", ["nba_device.log", "nba_device.1.log", "nba_device.log.gz"])
+def test_whether_a_log_is_packed_is_told_by_its_content(name: str, tmp_path: Path) -> None:
+    packed(written(tmp_path / "x", verdict(2)), tmp_path / name)
+    assert list(polled(tmp_path).hosts) == [MAC.format(2)]
+
+
+@pytest.mark.parametrize("name", ["nba_device.log.swp", "nba_device.log.part", "nba_devices.log"])
+def test_what_is_no_log_by_its_name_is_left_alone(name: str, tmp_path: Path) -> None:
+    written(tmp_path / name, verdict(2))
+    assert not polled(tmp_path).hosts
+
+
+@pytest.mark.parametrize("unit", [1e3, 1e6, 1e9])
+def test_times_may_be_in_a_finer_unit(unit: float, tmp_path: Path) -> None:
+    plain = written(tmp_path / "x", verdict(2, ts=1.75e9, first_seen=1.74e9), form="json")
+    row = json.loads(plain.read_text())
+    for name in ("ts", "first_seen", "since"):
+        row[name] = round(row[name] * unit)
+    (tmp_path / "nba_device.log").write_text(json.dumps(row) + "\n")
+    [host] = polled(tmp_path).hosts.values()
+    assert (host.latest.ts, host.latest.first_seen) == (1.75e9, 1.74e9)
+
+
 @pytest.mark.parametrize("form", ["tsv", "json"])
 def test_only_what_is_new_is_read_when_a_log_grows(tmp_path: Path, form: str) -> None:
     path = written(tmp_path / "nba_device.log", verdict(1), form=form)
