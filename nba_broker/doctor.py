@@ -65,7 +65,8 @@ class Heard:
             counts[1] = message.skipped
             sessions, at = message.sessions, 0
             while at < len(sessions):
-                columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:]
+                segment = None if sessions.segment is None else sessions.segment[at:]
+                columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:], segment
                 at += len(self.identity.slots(*columns))
 
 

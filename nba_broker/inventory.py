@@ -26,6 +26,7 @@ from nba_broker.scorer import Class
 from nba_broker.sequences import Sequences, Windows
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import Surprise
+from nba_broker.zones import bare
 
 LOG = logging.getLogger("nba_broker")
 
@@ -341,7 +342,7 @@ class Inventory:
     def meant(self, answer: Answer) -> list[int]:
         """The hosts that there are and that an answer means, in order."""
         identity = self._identity
-        addresses, macs = [""], [answer.mac]
+        addresses, macs, segments = [""], [answer.mac], None
         network = answer.hosts
         if answer.hostname:
             named = identity.hostnames().items()
@@ -350,10 +351,12 @@ class Inventory:
         elif network is not None:
             addresses = [answer.host]
             if network.num_addresses > 1:
-                known = identity.addresses()
+                known = dict.fromkeys(map(bare, identity.addresses()))
                 addresses = [a for a in known if in_networks(ipaddress.ip_address(a), (network,))]
+            pairs = [(a, segment) for a in addresses for segment in identity.everywhere(a)]
+            addresses, segments = [a for a, _ in pairs], [segment for _, segment in pairs]
             macs = [""] * len(addresses)
-        found: list[int] = np.sort(identity.present(addresses, macs)).tolist()
+        found: list[int] = np.sort(identity.present(addresses, macs, segments)).tolist()
         return found
 
     def _apply(self, answer: Answer, slots: Callable[[Answer], Sequence[int]]) -> list[Said]:

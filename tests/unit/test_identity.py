@@ -11,8 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nba_broker import conn_log
-from nba_broker.identity import ROUTER_SPAN, Identity, eui64_mac
+from nba_broker.identity import Identity
+from nba_broker.macs import eui64_mac
 from nba_broker.messages import Lease
+from nba_broker.turns import ROUTER_SPAN
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 IP, OTHER, THIRD = "192.168.1.10", "192.168.1.11", "192.168.1.12"
