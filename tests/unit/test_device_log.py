@@ -66,7 +66,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("1561793774.742619", "10.0.0.2", "02:00:00:00:00:01", "cam", "-", "identified"),
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
-        *("default", "-"),
+        *("default", "-", "-", "-"),
     ]
 
 
