@@ -607,8 +607,12 @@ class Identity:
         self._hostname_of_mac.update(hostnames)
 
     def slots_of(self, mac: str) -> list[int]:
-        """The slots of a MAC's host: its own, and that of the host whose interface it is."""
-        names = dict.fromkeys([mac, self._bonds.get(mac, mac)])
+        """The slots of a MAC's host: its own, and those of the interfaces that take turns with
+        it."""
+        names = [mac]
+        if self._bonds:
+            first = self._bonds.get(mac, mac)
+            names = [first, *(one for one, other in self._bonds.items() if other == first)]
         return [self._slot_of[name] for name in names if name in self._slot_of]
 
     def mac(self, slot: int) -> str:
