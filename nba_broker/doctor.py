@@ -66,8 +66,8 @@ class Heard:
             sessions, at = message.sessions, 0
             while at < len(sessions):
                 segment = None if sessions.segment is None else sessions.segment[at:]
-                columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:], segment
-                at += len(self.identity.slots(*columns))
+                columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:]
+                at += len(self.identity.slots(*columns, segment, sessions.dport[at:]))
 
 
 def examine(settings: Config, link: Link) -> Iterator[Finding]:

@@ -8,15 +8,17 @@ one: see :mod:`nba_broker.turns`. An address tells it within its segment of the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from nba_broker.macs import eui64_mac, is_mac, is_virtual
-from nba_broker.messages import Lease
+from nba_broker.messages import PROTOCOL_CODES, Lease
 from nba_broker.turns import (
     ROUTER_ADDRESSES,
     ROUTER_ADDRESSES_6,
+    ROUTER_SPAN,
     Bond,
     Claim,
     Comings,
@@ -24,6 +26,7 @@ from nba_broker.turns import (
     Turns,
     network,
 )
+from nba_broker.vendors import vendor
 from nba_broker.zones import bare, is_ipv4, may_be_one, segment_of, zoned, zoned_all
 
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})
@@ -31,6 +34,8 @@ UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 
 _ADDRESSES = 4  # remembered per host at most, on average: privacy addresses come anew every day
 _ROUTERS = 4096  # remembered at most, and as many bonds: MACs can be made up
+
+_ICMP = PROTOCOL_CODES["icmp"]
 
 # A router never forwards these (RFC 3927, RFC 4291), so they are the MAC's own.
 _LINK_LOCAL = ("169.254.", "fe80:")
@@ -88,11 +93,13 @@ class Identity:
         host: Sequence[str],
         mac: Sequence[str],
         segment: Sequence[str] | None = None,
+        dport: np.ndarray | None = None,
     ) -> np.ndarray:
         """Slots int64 of sessions in time order: of all n, or of the first only.
 
-        They end before a session that tells the MAC of a host that had none, so that what is said
-        of a host rests on nothing later, and with the one that gives a router or a bond away.
+        The columns are those of :class:`nba_broker.messages.Sessions`. They end before a session
+        that tells the MAC of a host that had none, so that what is said of a host rests on nothing
+        later, and with the one that gives a router or a bond away.
         """
         self.ended = None
         host, mac = zoned_all(host, segment), list(mac)
@@ -113,7 +120,9 @@ class Identity:
             if slot is None or (told and told != self._told[slot]):
                 if slots and self._names(self._meant(told, zone), zone):
                     break
-                slot = self._settle(float(ts[len(slots)]), zone, told)
+                row = len(slots)
+                icmp = dport is not None and int(dport[row]) >> 16 == _ICMP
+                slot = self._settle(float(ts[row]), zone, told, icmp)
             slots.append(slot)
             if self.ended is not None:
                 break
@@ -183,7 +192,7 @@ class Identity:
         name = self._belongs_to(zone)
         return name is not None and name in self._slot_of and not is_mac(name)
 
-    def _settle(self, ts: float, zone: str, told: str) -> int:
+    def _settle(self, ts: float, zone: str, told: str, icmp: bool) -> int:
         """The slot of a session that says something new."""
         if (bare(zone) if "%" in zone else zone) in UNSPECIFIED:
             key = self._nobody(told, zone)
@@ -198,26 +207,43 @@ class Identity:
         if mac:
             self._take_over(mac, zone)
         slot = self._slot_of.get(key)
+        # A host looks its neighbours up (RFC 4861) from every address that it ever had a session
+        # with, old ones too, so this takes no turns.
+        takes_turns = not icmp or is_ipv4(zone)
+        if mac and slot is not None and takes_turns:
+            self._turn(ts, mac, zone, slot)
         if slot is None:
             slot = self._new(key)
-        elif mac:
-            self._turn(ts, mac, zone, slot)
         if self.ended is None:
-            self._use(zone, slot)
+            self._use(zone, slot, takes_turns)
         if told:
-            if before is not None and before != key and key == mac and is_mac(before):
+            if mac and before is not None and before != mac and is_mac(before):
+                self._dispute(ts, zone, mac)
                 slot = self._next_mac(ts, zone, mac, before)
             self._told[slot] = told
         return slot
+
+    def _dispute(self, ts: float, zone: str, mac: str) -> None:
+        """A session with this MAC comes from an address that a lease gave to another one."""
+        claim = self._claims.get(zone)
+        if claim is not None and claim.mac != mac and 0 <= ts - claim.ts <= ROUTER_SPAN:
+            self._claims[zone] = replace(claim, against=mac)
 
     def _nobody(self, told: str, zone: str) -> str:
         """The name of a host that has no address yet."""
         mac = self._bonds.get(told, told)
         return mac if mac and not is_virtual(mac) else zone
 
-    def _use(self, zone: str, slot: int) -> None:
+    def _use(self, zone: str, slot: int, takes_turns: bool = True) -> None:
         """An address of this host is in use, instead of the one before of its kind."""
         key, before = self._key[slot], self._address[slot]
+        self._note(zone)
+        six = is_mac(key) and not is_ipv4(zone) and not zone.startswith(_LINK_LOCAL)
+        if six and not takes_turns and self._slot_at.get(zone) != slot:
+            self._keep(key, zone)
+            self._aside[zone] = key
+            self._address[slot] = before or zone
+            return
         if _alternates(zone) or not _alternates(before):
             if before and before != zone and self._owner(before) == key:
                 self._keep(key, before)
@@ -227,7 +253,7 @@ class Identity:
             self._lose(key, zone)
         else:
             self._keep(key, zone)
-        if not is_ipv4(zone) and is_mac(key) and not zone.startswith(_LINK_LOCAL):
+        if six and takes_turns:
             there = self._address6.setdefault(slot, {})
             place = self._network6(key, zone)
             if there.get(place, zone) != zone:
@@ -235,7 +261,6 @@ class Identity:
             there[place] = zone
         self._slot_at[zone] = slot
         self._aside.pop(zone, None)
-        self._note(zone)
 
     def _lay_aside(self, zone: str, slot: int) -> None:
         """An address of a host is not in use any more."""
@@ -344,6 +369,7 @@ class Identity:
         # What leases said of them holds again.
         for zone, claim in claims.items():
             if claim.mac not in self._routers and is_ipv4(zone):
+                self._claims[zone] = claim
                 self._take_over(claim.mac, zone)
                 self._keep(claim.mac, zone)
 
@@ -352,24 +378,34 @@ class Identity:
         slot = self._slot_of.get(before)
         seen = before if slot is not None and self._told[slot] else ""
         found = self._turns.next_mac(ts, zone, mac, seen)
-        first, *others = [one for one in found if one in self._slot_of] or [mac]
+        lent = claim.mac if (claim := self._claims.get(zone)) is not None else ""
+        there = [one for one in found if one in self._slot_of] or [mac]
+        first, *others = sorted(there, key=lambda one: one != lent)
         for other in others:
-            if self.ended is None and self._share(ts, first, other):
+            if self.ended is None and self._share(ts, zone, first, other):
                 self._join(ts, zone, first, other)
                 return self._slot_of[first]
         return self._slot_of[mac]
 
-    def _share(self, ts: float, first: str, other: str) -> bool:
-        """Whether neither of two MACs that take turns has an address of its own beside those."""
+    def _share(self, ts: float, zone: str, first: str, other: str) -> bool:
+        """Whether two MACs that take turns with an address may be one host's: neither has an IPv4
+        address of its own, nor both another one, nor a lease of this one, nor makers that
+        differ."""
+        claim = self._claims.get(zone)
+        makers = {vendor(first), vendor(other)} - {""}
+        if len(makers) > 1 or (claim is not None and {claim.mac, claim.before} == {first, other}):
+            return False
         used, own = set[str](), []
         for mac in (first, other):
-            used |= {self._address[self._slot_of[mac]], *self._turns.lately(mac, ts)}
             others = self._others.get(mac, set()) - self._turns.of_address.keys()
-            own.append(any(self._owner(zone) == mac for zone in others))
-        return not all(own) and len({bare(zone) for zone in used if _alternates(zone)}) <= 1
+            owned = {one for one in others if self._owner(one) == mac}
+            used |= {self._address[self._slot_of[mac]], *self._turns.lately(mac, ts), *owned}
+            own.append(bool(owned))
+        return not all(own) and len({bare(one) for one in used if _alternates(one)}) <= 1
 
     def _join(self, ts: float, zone: str, first: str, other: str) -> None:
-        """From here on, sessions with one MAC belong to the host of the other, the first."""
+        """From here on, sessions with one MAC belong to the host of the other, the first: that of
+        the lease, or that was seen first."""
         slot, gone = self._slot_of[first], self._slot_of[other]
         self.ended = Bond(other, gone, ts, bare(zone), first)
         while len(self._bonds) >= _ROUTERS:
@@ -445,15 +481,19 @@ class Identity:
         if mac in self._routers or is_virtual(mac):
             return
         for zone in self._lent(lease):
-            owner, before = self._owner(zone), self._claims.get(zone)
-            against = before.against if before and before.mac == mac else ""
+            owner, known = self._owner(zone), self._claims.get(zone)
+            claim = Claim(mac, lease.hostname, lease.ts)
+            if known is not None and known.mac == mac:
+                claim = replace(claim, against=known.against, before=known.before)
+            elif known is not None:
+                claim = replace(claim, before=known.mac)
             if owner is not None and owner != mac and is_mac(owner):
-                against = owner
-            if before is None and len(self._claims) >= self._limit():
+                claim = replace(claim, against=owner)
+            if known is None and len(self._claims) >= self._limit():
                 self._claims = {
                     one: self._claims[one] for one in self._slot_at.keys() & self._claims.keys()
                 }
-            self._claims[zone] = Claim(mac, lease.hostname, against)
+            self._claims[zone] = claim
             if owner != mac:
                 self._take_over(mac, zone)
                 self._keep(mac, zone)
@@ -614,6 +654,11 @@ class Identity:
             first = self._bonds.get(mac, mac)
             names = [first, *(one for one, other in self._bonds.items() if other == first)]
         return [self._slot_of[name] for name in names if name in self._slot_of]
+
+    def macs(self, slot: int) -> list[str]:
+        """The MACs of all interfaces of a host that are known, its own first."""
+        mac = self.mac(slot)
+        return [mac, *(one for one, first in self._bonds.items() if first == mac)] if mac else []
 
     def mac(self, slot: int) -> str:
         """The host's MAC, "" when only its address is known."""

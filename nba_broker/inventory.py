@@ -76,7 +76,7 @@ class Inventory:
         self._waiting: list[Answer] = []  # their time has not come; the latest first
         self._by_name: dict[str, list[Answer]] = defaultdict(list)  # of MAC, address or hostname
         self._by_network: list[tuple[Network, Answer]] = []
-        self._met: dict[int, set[tuple[str, str, str]]] = defaultdict(set)
+        self._met: dict[int, set[tuple[str, ...]]] = defaultdict(set)
         self._quiet: dict[Answer, set[int]] = {}  # hosts for which a pool is ignored
         self._told: set[tuple[str, str]] = set()  # names that seem to mean classes
 
@@ -167,14 +167,14 @@ class Inventory:
 
         It is told of them once; then :meth:`meet` brings them.
         """
-        who = self._identity.mac(slot), address, self._identity.hostname(slot)
+        who = (*self._identity.macs(slot), address, self._identity.hostname(slot))
         met = self._met[slot]
         if who in met or not self._sightings.announced[slot]:
             return []
         if len(met) >= _ADDRESSES:
             met.clear()
         met.add(who)
-        meant = [answer for answer in self._meant(*who) if answer.at <= ts]
+        meant = [answer for answer in self._meant(address, who) if answer.at <= ts]
         return [answer for answer in meant if self._is_new(answer, slot, ts)]
 
     def meet(self, slot: int, ts: float, news: Sequence[Answer]) -> list[Said]:
@@ -326,11 +326,11 @@ class Inventory:
                 # Not only when its time comes: a worker that starts again is beyond that.
                 self._quiet[answer] = set(slots(answer)) if answer.host else set()
 
-    def _meant(self, mac: str, address: str, hostname: str) -> list[Answer]:
-        """The answers that mean such a host, in the order of their time."""
+    def _meant(self, address: str, names: Sequence[str]) -> list[Answer]:
+        """The answers that mean a host of these names, in the order of their time."""
         found = [
             answer
-            for name in (mac, address, hostname.lower())
+            for name in map(str.lower, names)
             if name
             for answer in self._by_name.get(name, ())
         ]

@@ -127,6 +127,7 @@ class Tracker:
                 sessions.host[at:stop],
                 sessions.mac[at:stop],
                 None if sessions.segment is None else sessions.segment[at:stop],
+                sessions.dport[at:stop],
             )
             part = part_of(sessions, at, at + len(slot))
             yield Tracked(part, slot, self.pools.ids(part.host, part.dst), self.identity.ended)

@@ -320,7 +320,7 @@ def _restore(
         for zone, takes in line.get("takes", {}).items():
             identity.takes()[zone] = [(float(ts), str(mac)) for ts, mac in takes]
         for zone, claim in line.get("claims", {}).items():
-            identity.claims()[zone] = Claim(*map(str, claim))
+            identity.claims()[zone] = _claim(*claim)
         identity.bonds().update(_texts(line.get("bonds", {})))
         identity.routers().update(_times(line.get("routers", {})))
     table = line["pools"]
@@ -476,6 +476,12 @@ def _check_policy(records: np.ndarray) -> None:
 
 def _check_address(text: str) -> None:
     socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
+def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Claim:
+    if not all(isinstance(text, str) for text in (mac, hostname, against, before)):
+        raise TypeError("a lease that is none")
+    return Claim(mac, hostname, float(ts), against, before)
 
 
 def _texts(table: dict[str, str]) -> dict[str, str]:

@@ -31,24 +31,33 @@ LASTING = 1800.0
 has its new one beside the old only while this one's sessions end."""
 
 BOND_TURNS = 3
-"""Times that each of two MACs must take an address from the other within ROUTER_SPAN to be one
+"""Times that each of two MACs must take an address from the other within BOND_SPAN to be one
 host's. An address that DHCP lends anew does not go back."""
+
+BOND_SPAN = 86_400.0
+"""Seconds, likewise: a quiet host has two sessions an hour."""
 
 Comings = tuple[dict[str, float], dict[str, float], dict[str, float]]
 
 _TURNS = 256  # addresses of one MAC that are remembered in case they come back
-_TAKES = 16  # of one address
+_TAKES = 32  # of one address
 _NAMED = 8  # addresses in a line: more would be too long a text
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whom an address belongs to by its latest lease: a MAC, with the host's name. ``against`` is
-    the MAC whose sessions it was in use by as the lease came, "" where that is no other."""
+    """Whom an address belongs to by its latest lease: a MAC, with the host's name, at ``ts``.
+
+    ``against`` is another MAC that had the address in use as the lease came, or within ROUTER_SPAN
+    of it, so that the lease is no old one; ``before`` is the MAC that it was lent to before. Both
+    are "" where there is none.
+    """
 
     mac: str
     hostname: str = ""
+    ts: float = -math.inf
     against: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class Bond:
         """For an analyst to read."""
         return (
             f"bond: {self.mac} and {self.other} in turn with {self.address} within "
-            f"{ROUTER_SPAN / 60:.0f} minutes",
+            f"{BOND_SPAN / 3600:.0f} hours",
             f"both are one host, {self.other}, from here on",
         )
 
@@ -152,7 +161,7 @@ class Turns:
         takes = self.of_address.setdefault(zone, [(ts, before)] if before else [])
         if not takes or takes[-1][1] != mac:
             takes.append((ts, mac))
-        takes[:] = [take for take in takes[-_TAKES:] if ts - take[0] <= ROUTER_SPAN]
+        takes[:] = [take for take in takes[-_TAKES:] if ts - take[0] <= BOND_SPAN]
         number = Counter(one for _, one in takes)
         return [one for one, times in number.items() if times >= BOND_TURNS]
 
@@ -161,8 +170,8 @@ def is_router(mac: str, back: Collection[str], claim: Callable[[str], Claim | No
     """Whether addresses that came back with one MAC are several hosts'.
 
     ``claim``: whom an address belongs to by lease or EUI-64, None where nothing tells. Two that
-    belong to different hosts are enough. Where one belongs to another MAC, its lease may just be
-    old, unless it was renewed while this MAC had it.
+    belong to different hosts are enough. Where only one belongs to another MAC, its lease may just
+    be old, unless it came while this MAC had the address.
     """
     if len(back) < 2:
         return False
@@ -170,9 +179,9 @@ def is_router(mac: str, back: Collection[str], claim: Callable[[str], Claim | No
     told = [one for one in claims.values() if one is not None]
     others = {one.mac for one in told if one.mac != mac}
     names = {one.hostname.lower() for one in told if one.mac == mac and one.hostname}
-    renewed = any(one.against == mac for one in told)
+    disputed = any(one.against == mac for one in told)
     owned = {one.mac if one is not None else mac for one in claims.values()}
-    if len(others) > 1 or len(names) > 1 or (renewed and len(owned) > 1):
+    if len(others) > 1 or len(names) > 1 or (disputed and len(owned) > 1):
         return True
     # The same address with and without its segment is one.
     networks = {bare(zone): network(zone) for zone in back}

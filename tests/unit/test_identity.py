@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nba_broker import conn_log
 from nba_broker.identity import Identity
 from nba_broker.macs import eui64_mac, is_mac
-from nba_broker.messages import Lease
+from nba_broker.messages import Lease, port_code
 from nba_broker.turns import ROUTER_SPAN
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
@@ -259,7 +259,8 @@ def settled(identity: Identity, rows: list[Row], start: int) -> list[int]:
     while rows:  # it may give fewer than asked for
         times = np.arange(start, start + len(rows)) * 600.0
         host, mac, segment = map(list, zip(*rows, strict=True))
-        part = identity.slots(times, host, mac, segment).tolist()
+        dport = np.array([port_code(0, "icmp" if "5" in one else "udp") for one in host], np.int32)
+        part = identity.slots(times, host, mac, segment, dport).tolist()
         if identity.ended is not None:
             identity.release([identity.ended.slot])
         found += part
