@@ -118,11 +118,12 @@ class Identity:
         for zone, told in zip(islice(host, known, None), islice(mac, known, None), strict=True):
             slot = self._slot_at.get(zone)
             if slot is None or (told and told != self._told[slot]):
-                if slots and self._names(self._meant(told, zone), zone):
+                fresh = slot is None and self._is_fresh(zone)
+                if slots and not fresh and self._names(self._meant(told, zone), zone):
                     break
                 row = len(slots)
                 icmp = dport is not None and int(dport[row]) >> 16 == _ICMP
-                slot = self._settle(float(ts[row]), zone, told, icmp)
+                slot = self._settle(float(ts[row]), zone, told, icmp, fresh)
             slots.append(slot)
             if self.ended is not None:
                 break
@@ -192,14 +193,24 @@ class Identity:
         name = self._belongs_to(zone)
         return name is not None and name in self._slot_of and not is_mac(name)
 
-    def _settle(self, ts: float, zone: str, told: str, icmp: bool) -> int:
-        """The slot of a session that says something new."""
+    def _is_fresh(self, zone: str) -> bool:
+        """Whether nothing is known of an address that is not in use."""
+        return zone not in self._aside and "%" not in zone and zone not in self._segments
+
+    def _settle(self, ts: float, zone: str, told: str, icmp: bool, fresh: bool) -> int:
+        """The slot of a session that says something new; ``fresh``: of its address, too."""
         if (bare(zone) if "%" in zone else zone) in UNSPECIFIED:
             key = self._nobody(told, zone)
             return self._slot_of[key] if key in self._slot_of else self._new(key)
         mac = self._meant(told, zone)
         if told in self._bonds and mac == told:
             del self._bonds[told]
+        if fresh and (mac or zone) not in self._slot_of and (is_ipv4(zone) or not mac):
+            # New hosts come by the thousand: what follows does the same, and more slowly.
+            slot = self._new(mac or zone)
+            self._address[slot], self._told[slot] = zone, told
+            self._slot_at[zone] = slot
+            return slot
         before = self._owner(zone)
         key = mac or before or self._belongs_to(zone) or zone
         if before is None and ("%" in zone or zone in self._segments):

@@ -177,6 +177,8 @@ def is_router(mac: str, back: Collection[str], claim: Callable[[str], Claim | No
         return False
     claims = {zone: claim(zone) for zone in back}
     told = [one for one in claims.values() if one is not None]
+    if not told and len(back) < ROUTER_ADDRESSES:
+        return False
     others = {one.mac for one in told if one.mac != mac}
     names = {one.hostname.lower() for one in told if one.mac == mac and one.hostname}
     disputed = any(one.against == mac for one in told)
