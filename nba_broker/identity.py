@@ -207,10 +207,9 @@ class Identity:
             del self._bonds[told]
         if fresh and (mac or zone) not in self._slot_of and (is_ipv4(zone) or not mac):
             # New hosts come by the thousand: what follows does the same, and more slowly.
-            slot = self._new(mac or zone)
-            self._address[slot], self._told[slot] = zone, told
-            self._slot_at[zone] = slot
-            return slot
+            new = self._slot_at[zone] = self._new(mac or zone)
+            self._address[new], self._told[new] = zone, told
+            return new
         before = self._owner(zone)
         key = mac or before or self._belongs_to(zone) or zone
         if before is None and ("%" in zone or zone in self._segments):
@@ -236,7 +235,7 @@ class Identity:
 
     def _dispute(self, ts: float, zone: str, mac: str) -> None:
         """A session with this MAC comes from an address that a lease gave to another one."""
-        claim = self._claims.get(zone)
+        claim = self._lease_of(zone)
         if claim is not None and claim.mac != mac and 0 <= ts - claim.ts <= ROUTER_SPAN:
             self._claims[zone] = replace(claim, against=mac)
 
@@ -357,12 +356,16 @@ class Identity:
 
     def _claim(self, zone: str) -> Claim | None:
         """Whom an address belongs to by lease or EUI-64."""
-        address = bare(zone)
-        claim = self._claims.get(zone)
-        if claim is None and len(self._segments.get(address, ())) == 1:
-            claim = self._claims.get(address)
-        if claim is None and (mac := eui64_mac(address)):
+        claim = self._lease_of(zone)
+        if claim is None and (mac := eui64_mac(bare(zone))):
             claim = Claim(mac)
+        return claim
+
+    def _lease_of(self, zone: str) -> Claim | None:
+        """The latest lease of an address; one that tells no segment counts where there is one."""
+        claim = self._claims.get(zone)
+        if claim is None and len(self._segments.get(bare(zone), ())) == 1:
+            claim = self._claims.get(bare(zone))
         return claim
 
     def _expose(self, ts: float, mac: str, addresses: tuple[str, ...]) -> None:
@@ -376,7 +379,6 @@ class Identity:
         self._others.setdefault(mac, set()).update(addresses)
         self._disown(slot)
         self._address[slot] = ""
-        self._hostname_of_mac.pop(mac, None)
         # What leases said of them holds again.
         for zone, claim in claims.items():
             if claim.mac not in self._routers and is_ipv4(zone):
@@ -389,7 +391,7 @@ class Identity:
         slot = self._slot_of.get(before)
         seen = before if slot is not None and self._told[slot] else ""
         found = self._turns.next_mac(ts, zone, mac, seen)
-        lent = claim.mac if (claim := self._claims.get(zone)) is not None else ""
+        lent = claim.mac if (claim := self._lease_of(zone)) is not None else ""
         there = [one for one in found if one in self._slot_of] or [mac]
         first, *others = sorted(there, key=lambda one: one != lent)
         for other in others:
@@ -402,7 +404,7 @@ class Identity:
         """Whether two MACs that take turns with an address may be one host's: neither has an IPv4
         address of its own, nor both another one, nor a lease of this one, nor makers that
         differ."""
-        claim = self._claims.get(zone)
+        claim = self._lease_of(zone)
         makers = {vendor(first), vendor(other)} - {""}
         if len(makers) > 1 or (claim is not None and {claim.mac, claim.before} == {first, other}):
             return False
@@ -430,8 +432,6 @@ class Identity:
                 self._keep(first, one)
         self._address[gone] = ""
         self._address6.pop(gone, None)
-        if other in self._hostname_of_mac:
-            self._hostname_of_mac.setdefault(first, self._hostname_of_mac.pop(other))
         self._turns.of_address.pop(zone, None)
         self._use(zone, slot)
 
@@ -596,7 +596,10 @@ class Identity:
             del self._slot_of[key]
             self._key[slot] = self._address[slot] = self._told[slot] = ""
             self._free.append(slot)
-            self._hostname_of_mac.pop(key, None)
+            hostname = self._hostname_of_mac.pop(key, None)
+            # Not when the bond was found: lines from before it are written first.
+            if hostname is not None and (first := self._bonds.get(key)) is not None:
+                self._hostname_of_mac.setdefault(first, hostname)
             self._turns.of_mac.pop(key, None)
 
     def names(self, start: int, stop: int) -> dict[int, tuple[str, str]]:
@@ -669,7 +672,11 @@ class Identity:
     def macs(self, slot: int) -> list[str]:
         """The MACs of all interfaces of a host that are known, its own first."""
         mac = self.mac(slot)
-        return [mac, *(one for one, first in self._bonds.items() if first == mac)] if mac else []
+        if not mac or not self._bonds:
+            return [mac] if mac else []
+        # One that was just found is none of sessions from before it.
+        new = self.ended.mac if isinstance(self.ended, Bond) else ""
+        return [mac, *(one for one, at in self._bonds.items() if at == mac and one != new)]
 
     def mac(self, slot: int) -> str:
         """The host's MAC, "" when only its address is known."""

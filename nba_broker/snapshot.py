@@ -105,7 +105,7 @@ def parts(
         "turns": identity.turns(),
         "takes": identity.takes(),
         "bonds": identity.bonds(),
-        "claims": {zone: dataclasses.astuple(one) for zone, one in identity.claims().items()},
+        "claims": identity.claims(),
     }
     for kind, state in tables.items():
         keys = iter(list(state))
@@ -320,7 +320,7 @@ def _restore(
         for zone, takes in line.get("takes", {}).items():
             identity.takes()[zone] = [(float(ts), str(mac)) for ts, mac in takes]
         for zone, claim in line.get("claims", {}).items():
-            identity.claims()[zone] = _claim(*claim)
+            identity.claims()[zone] = _claim(**claim)
         identity.bonds().update(_texts(line.get("bonds", {})))
         identity.routers().update(_times(line.get("routers", {})))
     table = line["pools"]

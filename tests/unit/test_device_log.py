@@ -214,3 +214,15 @@ def test_the_table_lets_no_control_character_through() -> None:
 
 def test_a_table_of_nothing_is_its_titles() -> None:
     assert device_log.table([]).startswith("HOST")
+
+
+def test_the_table_shows_hosts_of_two_vlans_apart_and_one_of_them_once() -> None:
+    shared = {"mac": "", "host": "10.0.0.7", "first_seen": 5.0}
+    rows = [
+        {**dict(VERDICT.items()), **shared, "vlan": vlan, "device": device, "ts": ts}
+        for vlan, device, ts in (("20", "Lens", 1.0), ("10", "Plug", 2.0), ("", "Lamp", 3.0))
+    ]
+    head, *lines = device_log.table(rows).splitlines()
+    assert "VLAN" in head
+    assert len(lines) == 2
+    assert [line.split()[0] for line in lines] == ["10.0.0.7"] * 2
