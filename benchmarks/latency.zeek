@@ -9,7 +9,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     category: string, confidence: double, alternatives: vector of string,
     sessions: count, since: double, first_seen: double, reason: string,
     evidence: vector of string, uids: vector of string, model: string,
-    worker: string)
+    worker: string, vlan: string, site: string)
 	{
 	# A new host's line comes of no score.
 	if ( reason != "new" )

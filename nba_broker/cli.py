@@ -312,7 +312,7 @@ def hosts(arguments: argparse.Namespace, settings: Config) -> int:
     pipeline, path = _snapshot(settings)
     model = snapshot.model_id(path)
     rows = [dataclasses.replace(verdict, model=model) for verdict in pipeline.standing()]
-    rows.sort(key=lambda verdict: device_log.order(verdict.host))
+    rows.sort(key=lambda one: (device_log.order(one.host), one.site, one.vlan))
     device_log.show(rows, arguments.format)
     written = path.stat().st_mtime
     latest = max((verdict.ts for verdict in rows), default=0.0)
@@ -407,7 +407,14 @@ def _met(answer: Answer, pipeline: Pipeline) -> Answer:
             LOG.warning(
                 "%s is %s now: it may go on looking like that, and is no impostor for it", who, name
             )
-    if answer.one_address:
+    if answer.one_address and len(slots) > 1:
+        LOG.warning(
+            "%d hosts have the address %s, in different VLANs or at different sites; the answer "
+            "means all of them",
+            len(slots),
+            answer.host,
+        )
+    elif answer.one_address:
         for mac in filter(None, map(identity.mac, slots)):
             # The address may be another host's tomorrow.
             LOG.info("%s has the MAC %s, which is what the answer names", answer.host, mac)

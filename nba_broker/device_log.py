@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nba_broker.messages import Verdict
+from nba_broker.messages import Verdict, segment_name
+from nba_broker.zones import Hosts
 
 _TIMES = ("ts", "since", "first_seen")
 _VECTORS = ("alternatives", "evidence", "uids")
@@ -37,6 +38,8 @@ _TABLE = (
     "host",
     "mac",
     "hostname",
+    "vlan",
+    "site",
     "state",
     "device",
     "category",
@@ -163,13 +166,18 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     ``rows`` are a log's rows as dictionaries, in any order; unset columns may be missing.
     """
     latest: dict[str, Mapping[str, Any]] = {}
+    hosts = Hosts()
     for row in rows:
-        key = row.get("mac") or row["host"]
+        segment = segment_name(row.get("site") or "", row.get("vlan") or "")
+        key = row.get("mac") or hosts.of(row["host"], segment, row.get("first_seen") or 0.0)
         if key not in latest or latest[key]["ts"] <= row["ts"]:
             # How sure one is of the nearest device, where none is named, misleads at a glance.
             latest[key] = row if row.get("device") else {**row, "confidence": ""}
     lines = [[name.replace("_", " ").upper() for name in _TABLE]]
-    ordered = sorted(latest.values(), key=lambda row: order(row["host"]))
+    ordered = sorted(
+        latest.values(),
+        key=lambda row: (order(row["host"]), row.get("site") or "", row.get("vlan") or ""),
+    )
     lines += [[_cell(name, row.get(name, "")) for name in _TABLE] for row in ordered]
     # A column that says nothing only makes the lines long.
     shown = [at for at in range(len(_TABLE)) if len(lines) == 1 or any(x[at] for x in lines[1:])]

@@ -65,8 +65,9 @@ class Heard:
             counts[1] = message.skipped
             sessions, at = message.sessions, 0
             while at < len(sessions):
+                segment = None if sessions.segment is None else sessions.segment[at:]
                 columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:]
-                at += len(self.identity.slots(*columns))
+                at += len(self.identity.slots(*columns, segment, sessions.dport[at:]))
 
 
 def examine(settings: Config, link: Link) -> Iterator[Finding]:

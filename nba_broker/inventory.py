@@ -27,6 +27,7 @@ from nba_broker.scorer import Class
 from nba_broker.sequences import Sequences, Windows
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import Surprise
+from nba_broker.zones import bare
 
 LOG = logging.getLogger("nba_broker")
 
@@ -76,7 +77,7 @@ class Inventory:
         self._waiting: list[Answer] = []  # their time has not come; the latest first
         self._by_name: dict[str, list[Answer]] = defaultdict(list)  # of MAC, address or hostname
         self._by_network: list[tuple[Network, Answer]] = []
-        self._met: dict[int, set[tuple[str, str, str]]] = defaultdict(set)
+        self._met: dict[int, set[tuple[str, ...]]] = defaultdict(set)
         self._quiet: dict[Answer, set[int]] = {}  # hosts for which a pool is ignored
         self._told: set[tuple[str, str]] = set()  # names that seem to mean classes
 
@@ -167,14 +168,14 @@ class Inventory:
 
         It is told of them once; then :meth:`meet` brings them.
         """
-        who = self._identity.mac(slot), address, self._identity.hostname(slot)
+        who = (*self._identity.macs(slot), address, self._identity.hostname(slot))
         met = self._met[slot]
         if who in met or not self._sightings.announced[slot]:
             return []
         if len(met) >= _ADDRESSES:
             met.clear()
         met.add(who)
-        meant = [answer for answer in self._meant(*who) if answer.at <= ts]
+        meant = [answer for answer in self._meant(address, who) if answer.at <= ts]
         return [answer for answer in meant if self._is_new(answer, slot, ts)]
 
     def meet(self, slot: int, ts: float, news: Sequence[Answer]) -> list[Said]:
@@ -329,11 +330,11 @@ class Inventory:
                 # Not only when its time comes: a worker that starts again is beyond that.
                 self._quiet[answer] = set(slots(answer)) if answer.host else set()
 
-    def _meant(self, mac: str, address: str, hostname: str) -> list[Answer]:
-        """The answers that mean such a host, in the order of their time."""
+    def _meant(self, address: str, names: Sequence[str]) -> list[Answer]:
+        """The answers that mean a host of these names, in the order of their time."""
         found = [
             answer
-            for name in (mac, address, hostname.lower())
+            for name in map(str.lower, names)
             if name
             for answer in self._by_name.get(name, ())
         ]
@@ -345,7 +346,7 @@ class Inventory:
     def meant(self, answer: Answer) -> list[int]:
         """The hosts that there are and that an answer means, in order."""
         identity = self._identity
-        addresses, macs = [""], [answer.mac]
+        addresses, macs, segments = [""], [answer.mac], None
         network = answer.hosts
         if answer.hostname:
             named = identity.hostnames().items()
@@ -354,10 +355,12 @@ class Inventory:
         elif network is not None:
             addresses = [answer.host]
             if network.num_addresses > 1:
-                known = identity.addresses()
+                known = dict.fromkeys(map(bare, identity.addresses()))
                 addresses = [a for a in known if in_networks(ipaddress.ip_address(a), (network,))]
+            pairs = [(a, segment) for a in addresses for segment in identity.everywhere(a)]
+            addresses, segments = [a for a, _ in pairs], [segment for _, segment in pairs]
             macs = [""] * len(addresses)
-        found: list[int] = np.sort(identity.present(addresses, macs)).tolist()
+        found: list[int] = np.sort(identity.present(addresses, macs, segments)).tolist()
         return found
 
     def _apply(self, answer: Answer, slots: Callable[[Answer], Sequence[int]]) -> list[Said]:

@@ -125,7 +125,8 @@ class Verdict:
 
     ``ts`` is the deciding session's time, ``since`` when this state began; all times are seconds
     since the epoch. ``previous`` is what the host was before: a device's name, else a state's.
-    ``evidence`` is meant for an analyst, ``uids`` for a pivot into conn.log.
+    ``evidence`` is meant for an analyst, ``uids`` for a pivot into conn.log. ``vlan`` and ``site``
+    are the parts of the segment that ``host`` is unique in, see :func:`segment_parts`.
     """
 
     ts: float
@@ -147,6 +148,8 @@ class Verdict:
     uids: tuple[str, ...]
     model: str
     worker: str = field(default="")
+    vlan: str = field(default="")
+    site: str = field(default="")
 
     def items(self) -> Iterator[tuple[str, object]]:
         """Column names with their values, in the order of the log and of the event."""

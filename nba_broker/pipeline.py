@@ -19,7 +19,7 @@ from nba_broker.answers import Answer, print_time
 from nba_broker.columns import Memo
 from nba_broker.drift import Drift
 from nba_broker.errors import ModelError
-from nba_broker.identity import ROUTER_SPAN, UNSPECIFIED, Identity, Router
+from nba_broker.identity import UNSPECIFIED, Identity
 from nba_broker.inventory import Inventory, Said
 from nba_broker.messages import (
     STATES,
@@ -29,6 +29,7 @@ from nba_broker.messages import (
     UnknownHosts,
     Verdict,
     port_name,
+    segment_parts,
 )
 from nba_broker.peers import Peers
 from nba_broker.policy import (
@@ -47,6 +48,7 @@ from nba_broker.sequences import Schedule, Sequences, Windows
 from nba_broker.shadow import Shadow
 from nba_broker.sightings import Sightings
 from nba_broker.surprise import HOUR, Excess, Surprise
+from nba_broker.turns import Bond, Router
 from nba_broker.uids import texts, unpack
 from nba_broker.vendors import vendor
 from nba_broker.wider_lan import WiderLans
@@ -74,18 +76,22 @@ class Counters:
 class Tracked:
     """Sessions with the host slot and pool index of each: what every feature is made from.
 
-    ``router``: whose MAC the last of them gave away; its host ends here.
+    ``ended``: what the last of them gave away as no host of its own; it ends here.
     """
 
     sessions: Sessions
     slot: np.ndarray
     pool: np.ndarray
-    router: Router | None = None
+    ended: Router | Bond | None = None
 
     def part(self, start: int, stop: int) -> Tracked:
         """The sessions from ``start`` up to ``stop``."""
         rows = slice(start, stop)
         return Tracked(part_of(self.sessions, start, stop), self.slot[rows], self.pool[rows])
+
+    def segment(self, row: int) -> str:
+        """The segment of the network that a session comes from, "" where nothing tells."""
+        return "" if self.sessions.segment is None else self.sessions.segment[row]
 
 
 class Tracker:
@@ -108,8 +114,8 @@ class Tracker:
     def track(self, sessions: Sessions) -> Iterator[Tracked]:
         """Slots and pools of sessions that are in time order, in one or more parts.
 
-        A part ends where a lease or a MAC says more of a host, or a MAC proves to be a router's, so
-        that what is said of a host while the part is worked on is what was known at that time.
+        A part ends where a lease or a MAC says more of a host, or a MAC proves to be none of its
+        own, so that what is said of a host while the part is worked on is what was known then.
         """
         at = 0
         while at < len(sessions):
@@ -119,12 +125,16 @@ class Tracker:
             if self.leases:
                 stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
             slot = self.identity.slots(
-                sessions.ts[at:stop], sessions.host[at:stop], sessions.mac[at:stop]
+                sessions.ts[at:stop],
+                sessions.host[at:stop],
+                sessions.mac[at:stop],
+                None if sessions.segment is None else sessions.segment[at:stop],
+                sessions.dport[at:stop],
             )
             part = part_of(sessions, at, at + len(slot))
             pool = self.pools.ids(part.host, part.dst)
             self.wider.see(part, slot, pool)
-            yield Tracked(part, slot, pool, self.identity.router)
+            yield Tracked(part, slot, pool, self.identity.ended)
             at += len(slot)
 
 
@@ -306,8 +316,8 @@ class Pipeline:
                 stop = max(at + 1, int(np.searchsorted(part.ts, then)))
                 for tracked in self.tracker.track(part_of(part, at, stop)):
                     verdicts += self._step(tracked)
-                    if tracked.router is not None:
-                        verdicts.append(self._split(tracked, tracked.router))
+                    if tracked.ended is not None:
+                        verdicts.append(self._end(tracked, tracked.ended))
                 at = stop
         return verdicts
 
@@ -337,7 +347,7 @@ class Pipeline:
         return self._verdict(
             said.decision,
             ts=said.ts,
-            host=self.tracker.identity.address(slot),
+            at=(self.tracker.identity.address(slot), self.tracker.identity.segment(slot)),
             sessions=int(self.sequences.count[slot]),
             evidence=said.evidence,
             uids=(),
@@ -487,7 +497,7 @@ class Pipeline:
                 self._verdict(
                     decision,
                     ts=float(tracked.sessions.ts[index]),
-                    host=self._address(tracked, index),
+                    at=self._at(tracked, index),
                     sessions=int(windows.count[row]),
                     evidence=evidence,
                     uids=uids,
@@ -554,7 +564,7 @@ class Pipeline:
             self._verdict(
                 decision,
                 ts=ts,
-                host=self._address(tracked, alarm.index),
+                at=self._at(tracked, alarm.index),
                 sessions=int(self.sequences.count[slot]) - later,
                 evidence=alarm.evidence,
                 uids=alarm.uids,
@@ -574,11 +584,11 @@ class Pipeline:
         room = self._max_hosts - len(identity)
         if room >= len(sessions):
             return
-        excess = identity.newcomers(sessions.host, sessions.mac) - room
+        excess = identity.newcomers(sessions.host, sessions.mac, sessions.segment) - room
         if excess <= 0:
             return
         last = self.sequences.last_ts[: identity.capacity].copy()
-        last[identity.present(sessions.host, sessions.mac)] = np.inf
+        last[identity.present(sessions.host, sessions.mac, sessions.segment)] = np.inf
         active = np.flatnonzero(np.isfinite(last))
         # A few more than needed, so that a flood of new hosts does not make every batch search.
         number = min(max(excess, self._max_hosts // 64), len(active))
@@ -597,28 +607,24 @@ class Pipeline:
             self.shadow.forget(slots)
         self.sightings.reset(slots)
 
-    def _split(self, tracked: Tracked, router: Router) -> Verdict:
-        """The line that ends the host that a router was taken for, and with it its history."""
-        slot, policy = router.slot, self.policy.columns()
+    def _end(self, tracked: Tracked, ended: Router | Bond) -> Verdict:
+        """The line that ends what was taken for a host, and with it its history."""
+        slot, policy = ended.slot, self.policy.columns()
         device = int(policy["device"][slot])
         line = self._line(
             slot,
-            ts=router.ts,
-            host=tracked.sessions.host[-1],
+            ts=ended.ts,
+            at=(tracked.sessions.host[-1], tracked.segment(-1)),
             state=LEARNING,
             previous=(
                 STATES[policy["state"][slot]]
                 if device == NOTHING
                 else self.inventory.devices[device].device
             ),
-            since=router.ts,
+            since=ended.ts,
             sessions=int(self.sequences.count[slot]),
             reason="change",
-            evidence=(
-                f"router: {', '.join(router.addresses)} in turn behind this MAC within "
-                f"{ROUTER_SPAN / 60:.0f} minutes",
-                "its hosts are told apart by lease or address from here on",
-            ),
+            evidence=ended.evidence,
             uids=(tracked.sessions.uid[-1],),
         )
         self._forget(np.array([slot]))
@@ -645,7 +651,7 @@ class Pipeline:
                 self._line(
                     number,
                     ts=ts,
-                    host=sessions.host[row],
+                    at=(sessions.host[row], tracked.segment(row)),
                     state=LEARNING,
                     since=ts,
                     sessions=count,
@@ -686,7 +692,14 @@ class Pipeline:
             line = self._reply(one)
             if one.decision.slot == slot:
                 # Its address may be another at the end of the batch.
-                line = replace(line, host=tracked.sessions.host[row], sessions=line.sessions + 1)
+                site, vlan = segment_parts(tracked.segment(row))
+                line = replace(
+                    line,
+                    host=tracked.sessions.host[row],
+                    sessions=line.sessions + 1,
+                    vlan=vlan,
+                    site=site,
+                )
             verdicts.append(line)
         return verdicts
 
@@ -695,7 +708,7 @@ class Pipeline:
         decision: Decision,
         *,
         ts: float,
-        host: str,
+        at: tuple[str, str],
         sessions: int,
         evidence: tuple[str, ...],
         uids: tuple[str, ...],
@@ -709,7 +722,7 @@ class Pipeline:
         return self._line(
             decision.slot,
             ts=ts,
-            host=host,
+            at=at,
             state=decision.state,
             previous=(
                 devices[was].device
@@ -736,7 +749,7 @@ class Pipeline:
         slot: int,
         *,
         ts: float,
-        host: str,
+        at: tuple[str, str],
         state: int,
         since: float,
         sessions: int,
@@ -750,6 +763,8 @@ class Pipeline:
         evidence: tuple[str, ...] = (),
     ) -> Verdict:
         identity = self.tracker.identity
+        host, segment = at
+        site, vlan = segment_parts(segment)
         return Verdict(
             ts=ts,
             host=host,
@@ -770,18 +785,24 @@ class Pipeline:
             uids=uids,
             model=self.scorer.manifest.id,
             worker=self._worker,
+            vlan=vlan,
+            site=site,
         )
 
-    def _address(self, tracked: Tracked, index: int) -> str:
-        """The host's address at this session, or the one before when it asked for a lease."""
+    def _at(self, tracked: Tracked, index: int) -> tuple[str, str]:
+        """The host's address and its segment at this session, or those before when it asked for a
+        lease."""
         host = tracked.sessions.host
         if host[index] not in UNSPECIFIED:
-            return host[index]
-        slot = tracked.slot[index]
+            return host[index], tracked.segment(index)
+        slot = int(tracked.slot[index])
         for row in reversed(np.flatnonzero(tracked.slot[:index] == slot).tolist()):
             if host[row] not in UNSPECIFIED:
-                return host[row]
-        return self.tracker.identity.address(int(slot)) or host[index]
+                return host[row], tracked.segment(row)
+        identity = self.tracker.identity
+        if identity.address(slot):
+            return identity.address(slot), identity.segment(slot)
+        return host[index], tracked.segment(index)
 
     def _evidence(
         self, windows: Windows, scores: Scores, row: int

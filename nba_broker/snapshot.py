@@ -26,6 +26,7 @@ from nba_broker.features import FEATURE_VERSION
 from nba_broker.inventory import Inventory
 from nba_broker.likeness import Profiles
 from nba_broker.link import Position
+from nba_broker.macs import is_mac
 from nba_broker.messages import PROTOCOLS, STATES, Lease
 from nba_broker.peers import Peers
 from nba_broker.pipeline import Pipeline
@@ -34,6 +35,8 @@ from nba_broker.prototypes import Prototype
 from nba_broker.scorer import WINDOW_LIMIT, Class
 from nba_broker.sequences import NO_POOL, Schedule
 from nba_broker.surprise import EVIDENCE, TOP
+from nba_broker.turns import Claim
+from nba_broker.zones import bare
 
 FORMAT = 4
 FILE = "hosts.snapshot"
@@ -100,6 +103,9 @@ def parts(
         "hostnames": identity.hostnames(),
         "routers": identity.routers(),
         "turns": identity.turns(),
+        "takes": identity.takes(),
+        "bonds": identity.bonds(),
+        "claims": identity.claims(),
     }
     for kind, state in tables.items():
         keys = iter(list(state))
@@ -308,10 +314,15 @@ def _restore(
                 pipeline.policy.begin(slots, records["last_ts"])
         addresses, hostnames = line.get("addresses", {}), line.get("hostnames", {})
         for address in addresses:
-            _check_address(address)
+            _check_address(bare(address))
         identity.learn(_texts(addresses), _texts(hostnames))
-        for mac, (came, back) in line.get("turns", {}).items():
-            identity.turns()[mac] = _times(came), _times(back)
+        for mac, (came, back, *first) in line.get("turns", {}).items():
+            identity.turns()[mac] = _times(came), _times(back), _times(*first or [came])
+        for zone, takes in line.get("takes", {}).items():
+            identity.takes()[zone] = [(float(ts), str(mac)) for ts, mac in takes]
+        for zone, claim in line.get("claims", {}).items():
+            identity.claims()[zone] = _claim(**claim)
+        identity.bonds().update(_texts(line.get("bonds", {})))
         identity.routers().update(_times(line.get("routers", {})))
     table = line["pools"]
     if len(set(table)) < len(table) or not all(isinstance(name, str) for name in table):
@@ -321,9 +332,9 @@ def _restore(
     pipeline.pools.restore(table)
     if understood:
         _restore_taught(line, highest_device, slot_of, pipeline.inventory)
-    for ts, ip, mac, hostname in line["leases"]:
+    for ts, ip, *texts in line["leases"]:
         _check_address(ip)
-        pipeline.lease(Lease(float(ts), ip, str(mac), str(hostname)))
+        pipeline.lease(Lease(float(ts), ip, *map(str, texts)))
     if another and not only_shown:
         pipeline.reshape(manifest.schedule, manifest.classes, settings, manifest.peers)
     return {
@@ -392,10 +403,10 @@ def _fill(columns: dict[str, np.ndarray], slots: np.ndarray, records: np.ndarray
 def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray, classes: int) -> None:
     """Refuse what would stop the worker later."""
     for key, address in hosts:
-        if len(key) != 17 or key[2::3] != ":::::":
-            _check_address(key)
+        if not is_mac(key):
+            _check_address(bare(key))
         if address:
-            _check_address(address)
+            _check_address(bare(address))
     if not (
         (records["count"] > 0).all()
         and np.isfinite(records["last_ts"]).all()
@@ -466,6 +477,12 @@ def _check_policy(records: np.ndarray) -> None:
 
 def _check_address(text: str) -> None:
     socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
+def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Claim:
+    if not all(isinstance(text, str) for text in (mac, hostname, against, before)):
+        raise TypeError("a lease that is none")
+    return Claim(mac, hostname, float(ts), against, before)
 
 
 def _texts(table: dict[str, str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from nba_broker.messages import UnknownHosts
 from nba_broker.pools import Pools, of_database
 from nba_broker.sequences import Sequences, Windows
 from nba_broker.vendors import vendor
+from nba_broker.zones import described, zoned
 
 COMPARED = 1000
 """Hosts that are compared at most, those with the latest sessions: time and memory grow with the
@@ -65,7 +66,9 @@ def unknown_hosts(
 
     def address(slot: int) -> str:
         latest = identity.address(slot)
-        return said.get(identity.mac(slot) or latest, latest)
+        segment = identity.segment(slot)
+        named = identity.mac(slot) or zoned(latest, segment)
+        return described(said.get(named, latest), segment)
 
     def organisation(pool: int) -> str:
         if not of_database(pools.table[pool]):

@@ -16,6 +16,7 @@ from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY
 from nba_broker.features import IntervalScale, Services, Vocabulary
 from nba_broker.identity import Identity
+from nba_broker.macs import is_mac
 from nba_broker.pipeline import Tracker
 from nba_broker.pools import Pools
 from nba_broker.scorer import Class
@@ -33,7 +34,8 @@ class LabelledSessions:
     """The sessions of labelled hosts in time order, as parallel columns.
 
     ts: float64 [n], seconds since the epoch. series: int64 [n] into ``labels``, one series of
-    sessions per row of labels. pool: int32 [n] into ``table``. dport: int32 [n], see
+    sessions per row of labels, and one more for each further segment of the network in which a
+    host has the row's address. pool: int32 [n] into ``table``. dport: int32 [n], see
     messages.port_code.
     """
 
@@ -216,6 +218,7 @@ def load_rows(
     none = repack_fields(np.zeros(0, conn_log.ROW)[list(columns)])
     kept = [(none, np.zeros(0, np.int64), np.zeros(0, np.int32))]
     others: set[int] = set()  # slots of sessions that are left out
+    segment_of: dict[int, str] = {}  # by slot
     for rows in archive.rows():
         batch = archive.sessions(rows)
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
@@ -223,6 +226,10 @@ def load_rows(
         parts = list(tracker.track(batch))
         slot = np.concatenate([part.slot for part in parts])
         pool = np.concatenate([part.pool for part in parts])
+        if batch.segment is not None:
+            for number, segment in zip(slot.tolist(), batch.segment, strict=True):
+                if segment:
+                    segment_of.setdefault(number, segment)
         keep = meant.possibly(rows, slot, tracker.identity)
         others.update(np.unique(slot[~keep]).tolist())
         kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep]))
@@ -234,6 +241,7 @@ def load_rows(
     others.update(np.unique(slot[~labelled]).tolist())
     wider = tracker.wider.hints("run again with --lans {lan}")
     warnings = [*archive.errors, *archive.warnings, *_absent(labels, series), *wider]
+    labels = [*labels, *_part(labels, series, slot, segment_of)]
     if not labelled.any():
         raise ArchiveError("no session of a labelled host in the archive; check labels and times")
     rows = rows[labelled]
@@ -266,15 +274,17 @@ class _Meant:
         self._labels = labels
         self._logs = archive.logs
         code = {address: code for code, address in enumerate(archive.addresses.tolist())}
-        self._code = {one.host: code.get(one.host, -1) for one in labels if not _is_mac(one.host)}
-        self._macs = {one.host for one in labels if _is_mac(one.host)}
+        self._code = {one.host: code.get(one.host, -1) for one in labels if not is_mac(one.host)}
+        self._macs = {one.host for one in labels if is_mac(one.host)}
 
     def possibly(self, rows: np.ndarray, slot: np.ndarray, identity: Identity) -> np.ndarray:
         """Whether these sessions can have a label once all is read, bool [n]: as long as a host is
         known by its address alone, its MAC may still turn out to be a labelled one."""
         slots, place = np.unique(slot, return_inverse=True)
-        macs = [identity.mac(number) for number in slots.tolist()]
-        by_mac = np.array([mac in self._macs or not mac for mac in macs], bool)[place]
+        meant = {number for mac in self._macs for number in identity.slots_of(mac)}
+        by_mac = np.array(
+            [number in meant or not identity.mac(number) for number in slots.tolist()], bool
+        )[place]
         keep: np.ndarray = by_mac | np.isin(rows["host"], list(self._code.values()))
         return keep
 
@@ -282,14 +292,13 @@ class _Meant:
         self, rows: np.ndarray, slot: np.ndarray, identity: Identity, each: conn_log.Each
     ) -> np.ndarray:
         """The label of each session, int64 [n], -1 for none, once all is read."""
-        slot_of_mac = {identity.mac(number): number for number in range(identity.capacity)}
         rules = []
         for number, label in enumerate(self._labels):
-            by_mac = _is_mac(label.host)
-            code = slot_of_mac.get(label.host, -1) if by_mac else self._code[label.host]
+            by_mac = is_mac(label.host)
+            codes = identity.slots_of(label.host) if by_mac else [self._code[label.host]]
             logs = [place for place, name in enumerate(self._logs) if name == label.log]
             rules.append(
-                _Rule(number, by_mac, code, label.since, label.until, logs if label.log else None)
+                _Rule(number, by_mac, codes, label.since, label.until, logs if label.log else None)
             )
         rules.sort(key=lambda rule: rule.by_mac)
         looked_at = rows[_LOOKED_AT]
@@ -303,12 +312,12 @@ class _Meant:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A row of the labels as sessions know it: ``host`` is a slot, or an address of the archive,
+    """A row of the labels as sessions know it: ``hosts`` are slots, or an address of the archive,
     ``logs`` are places in its list of logs."""
 
     number: int
     by_mac: bool
-    host: int
+    hosts: list[int]
     since: float
     until: float
     logs: list[int] | None
@@ -320,7 +329,7 @@ def _labelled(rules: Sequence[_Rule], sessions: tuple[np.ndarray, np.ndarray]) -
     rows, slot = sessions
     series = np.full(len(slot), -1)
     for rule in rules:
-        meant = slot == rule.host if rule.by_mac else rows["host"] == rule.host
+        meant = np.isin(slot if rule.by_mac else rows["host"], rule.hosts)
         meant &= (rows["ts"] >= rule.since) & (rows["ts"] < rule.until)
         if rule.logs is not None:
             meant &= np.isin(rows["log"], rule.logs)
@@ -328,8 +337,23 @@ def _labelled(rules: Sequence[_Rule], sessions: tuple[np.ndarray, np.ndarray]) -
     return series
 
 
-def _is_mac(host: str) -> bool:
-    return len(host) == 17 and host[2::3] == ":::::"
+def _part(
+    labels: Sequence[Label], series: np.ndarray, slot: np.ndarray, segment_of: dict[int, str]
+) -> list[Label]:
+    """Give the hosts that have a labelled address in several segments of the network a series each,
+    in place; returns the labels of those that are added."""
+    more: list[Label] = []
+    for number, label in enumerate(labels):
+        if not segment_of or is_mac(label.host):
+            continue
+        rows = np.flatnonzero(series == number)
+        hosts, place = np.unique(slot[rows], return_inverse=True)
+        segments = [segment_of.get(host, "") for host in hosts.tolist()]
+        for segment in sorted(set(segments))[1:]:
+            of_host = np.array([one == segment for one in segments], bool)
+            series[rows[of_host[place]]] = len(labels) + len(more)
+            more.append(label)
+    return more
 
 
 def _absent(labels: Sequence[Label], series: np.ndarray) -> list[str]:

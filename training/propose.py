@@ -125,6 +125,16 @@ def find(
                 f"--since and --until leave none of the {archive.report.outside} sessions"
             )
         raise ArchiveError("no host in the archive")
+    named = [identity.mac(slot) or identity.address(slot) for slot in slots.tolist()]
+    shared = {name: number for name, number in Counter(named).items() if number > 1}
+    warnings += [
+        f"{number} hosts have the address {name}, in different VLANs or at different sites; labels "
+        "cannot tell them apart, so they are left out"
+        for name, number in shared.items()
+    ]
+    slots = slots[[name not in shared for name in named]]
+    if not len(slots):
+        raise ArchiveError("no host with a MAC, or with an address that no other has")
     hosts = []
     for slot in slots.tolist():
         mac = identity.mac(slot)

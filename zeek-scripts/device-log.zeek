@@ -54,6 +54,10 @@ export {
 		model: string &log &optional;
 		## The worker that decided.
 		worker: string &log &optional;
+		## The VLAN that the host's address is unique in, if known.
+		vlan: string &log &optional;
+		## The site that the host's address is unique in, if known.
+		site: string &log &optional;
 	};
 
 	## Event that can be handled to access the :zeek:type:`NBA::DeviceInfo` record as it is sent
@@ -175,7 +179,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     category: string, confidence: double, alternatives: vector of string,
     sessions: count, since: double, first_seen: double, reason: string,
     evidence: vector of string, uids: vector of string, model: string,
-    worker: string)
+    worker: string, vlan: string, site: string)
 	{
 	local why = "";
 
@@ -194,7 +198,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || |uids| > max_uids )
 		why = "too long a list";
 	else if ( ! is_short(vector(mac, hostname, vendor, previous, device, category,
-	    model, worker))
+	    model, worker, vlan, site))
 	    || ! is_short(alternatives)
 	    || ! is_short(evidence)
 	    || ! is_short(uids) )
@@ -238,6 +242,10 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		info$model = model;
 	if ( worker != "" )
 		info$worker = worker;
+	if ( vlan != "" )
+		info$vlan = vlan;
+	if ( site != "" )
+		info$site = site;
 
 	Log::write(DEVICE_LOG, info);
 	}

@@ -59,12 +59,19 @@ global no_worker_noticed: set[count];
 
 # Hosts that became unknown within their baseline since the last summary, and still are, with the
 # partition that the summary comes from.
-global held_back: table[addr] of count;
+global held_back: table[string] of count;
 
 # Nothing, where there is only one.
 function in_partition(partition: count): string
 	{
 	return partitions == 1 ? "" : fmt(" in partition %d", partition);
+	}
+
+# The same address in two VLANs or at two sites is two hosts.
+function key_of(rec: DeviceInfo): string
+	{
+	return cat_sep("|", "", rec$host, rec?$vlan ? rec$vlan : "", rec?$site ?
+	    rec$site : "");
 	}
 
 function describe_host(rec: DeviceInfo): string
@@ -77,6 +84,10 @@ function describe_host(rec: DeviceInfo): string
 		who += fmt(", MAC %s", rec$mac);
 	if ( rec?$vendor )
 		who += fmt(" by %s", rec$vendor);
+	if ( rec?$vlan )
+		who += fmt(", VLAN %s", rec$vlan);
+	if ( rec?$site )
+		who += fmt(", site %s", rec$site);
 
 	return who;
 	}
@@ -152,8 +163,8 @@ function notice_device(note: Notice::Type, rec: DeviceInfo)
 	{
 	local device = rec?$device ? rec$device : "";
 	local n = Notice::Info($note=note, $msg=describe(note, rec),
-	    $sub=describe_sources(rec), $src=rec$host, $identifier=cat(rec$host,
-	    device), $suppress_for=notice_suppression);
+	    $sub=describe_sources(rec), $src=rec$host, $identifier=cat(key_of(
+	    rec), device), $suppress_for=notice_suppression);
 
 	if ( |rec$uids| > 0 )
 		n$uid = rec$uids[0];
@@ -167,7 +178,7 @@ event NBA::log_device(rec: DeviceInfo)
 		notice_device(New_Host, rec);
 
 	if ( rec$state != "unknown" )
-		delete held_back[rec$host];
+		delete held_back[key_of(rec)];
 
 	if ( rec$reason != "change" || rec$state !in notice_types )
 		return;
@@ -177,7 +188,7 @@ event NBA::log_device(rec: DeviceInfo)
 	    || rec$ts - rec$first_seen >= baseline )
 		notice_device(notice_types[rec$state], rec);
 	else if ( |held_back| < max_devices )
-		held_back[rec$host] = partition_of(rec?$worker ? rec$worker : "");
+		held_back[key_of(rec)] = partition_of(rec?$worker ? rec$worker : "");
 	}
 
 event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector of
@@ -196,7 +207,7 @@ event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector
 		}
 
 	local partition = partition_of(worker);
-	local news: set[addr] = set();
+	local news: set[string] = set();
 
 	for ( host, whose in held_back )
 		if ( whose == partition )

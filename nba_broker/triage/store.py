@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from nba_broker import json_lines, zeek_log
 from nba_broker.answers import canonical_host, parse_time
 from nba_broker.device_log import COLUMNS
-from nba_broker.messages import END_OF_TIME, STATES, Verdict
+from nba_broker.messages import END_OF_TIME, STATES, Verdict, segment_name
 from nba_broker.policy import ALARMING
 from nba_broker.triage.files import File, Follower
 from nba_broker.zeek_log import Header
+from nba_broker.zones import Hosts, bare
 
 LINES = 500_000
 """Lines that are read at first, the newest files before others: about 1 KB of memory each."""
@@ -25,6 +26,7 @@ ALARMS = tuple(STATES[state] for state in ALARMING)
 _STATES = {state.encode(): state for state in STATES}
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
 _FINER = 1e11  # a time from this on is in milliseconds (JSON::TS_MILLIS), or finer
+_SEGMENT = ("vlan", "site")
 _UNKNOWN_FILES = 20  # errors that are told one by one
 
 
@@ -49,7 +51,8 @@ class Line(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Host:
-    """A host, known by its MAC or, without one, by its address, and its lines in no order."""
+    """A host, known by its MAC or, without one, by its address in its segment, and its lines in no
+    order."""
 
     key: str
     lines: list[Line] = field(default_factory=list)
@@ -125,6 +128,7 @@ class Store:
         """Lines that are no verdicts."""
         self._seen: set[int] = set()
         self._mac_of: dict[tuple[str, float], Host] = {}
+        self._zones = Hosts()
 
     @property
     def errors(self) -> list[str]:
@@ -152,7 +156,8 @@ class Store:
             times = (verdict.ts for verdict in host.verdicts() if verdict.host == address)
             return max(times, default=0.0)
 
-        hosts = {host for (one, _), host in self._mac_of.items() if one == address}
+        hosts = {host for (one, _), host in self._mac_of.items() if bare(one) == address}
+        hosts |= {host for key, host in self.hosts.items() if bare(key) == address}
         return max(hosts, key=had, default=None)
 
     def poll(self) -> None:
@@ -177,11 +182,11 @@ class Store:
                 if line is None:
                     self.damaged += 1
                     continue
-                address, mac, made = line
+                address, segment, mac, made = line
                 mark = hash(made.raw)
                 if mark not in self._seen:
                     self._seen.add(mark)
-                    self._add(address, mac, made)
+                    self._add(self._zones.of(address, segment, made.first_seen), mac, made)
 
     def _add(self, address: str, mac: str, line: Line) -> None:
         self.lines += 1
@@ -221,7 +226,8 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-_Found = tuple[str, str, Line] | None  # address, MAC or "", the line; None for one that is no use
+# Address, segment, MAC or "", the line; None for one that is no use.
+_Found = tuple[str, str, str, Line] | None
 
 
 def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
@@ -233,6 +239,8 @@ def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
         return
     texts = _Texts()
     texts[header.unset_field] = texts[header.empty_field] = ""
+    # Logs of before have no such columns.
+    vlan, site = (header.fields.index(key) if key in header.fields else -1 for key in _SEGMENT)
     separator = header.separator
     for raw in body.split(b"\n"):
         if not raw:
@@ -252,7 +260,10 @@ def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
         except (KeyError, ValueError):
             yield None
             continue
-        yield texts[values[host]], texts[values[mac]].lower(), line
+        segment = segment_name(
+            texts[values[site]] if site >= 0 else "", texts[values[vlan]] if vlan >= 0 else ""
+        )
+        yield texts[values[host]], segment, texts[values[mac]].lower(), line
 
 
 def _json(body: bytes) -> Iterator[_Found]:
@@ -263,11 +274,13 @@ def _json(body: bytes) -> Iterator[_Found]:
         try:
             row = json_lines.row(raw) or {}
             ts, first_seen, state, reason, host = (row[key] for key in _KEYS[:5])
-            mac = row.get("mac") or ""
-            if not (state in STATES and all(type(one) is str for one in (reason, host, mac))):
+            mac, vlan, site = (row.get(key) or "" for key in ("mac", *_SEGMENT))
+            texts = (reason, host, mac, vlan, site)
+            if not (state in STATES and all(type(one) is str for one in texts)):
                 raise ValueError("not a verdict")
             yield (
                 host,
+                segment_name(site, vlan),
                 mac.lower(),
                 Line(seconds(ts), seconds(first_seen), state, reason, header, raw),
             )

@@ -211,7 +211,10 @@ def test_a_capture_may_come_through_a_pipe(tmp_path: Path) -> None:
     [
         (b"", "empty, without a single packet"),
         (gzip.compress(b"", mtime=0), "empty, without a single packet"),
-        (gzip.compress(pcap(), mtime=0)[:12], "damaged gzip data (it ends early), without a single packet"),
+        (
+            gzip.compress(pcap(), mtime=0)[:12],
+            "damaged gzip data (it ends early), without a single packet",
+        ),
         (pcap()[:20], "it ends in its header, without a single packet"),
         (b"no capture" * 10, "neither a pcap nor a pcapng file"),
         (gzip.compress(b"no capture", mtime=0), "neither a pcap nor a pcapng file"),

@@ -68,7 +68,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("1561793774.742619", "10.0.0.2", "02:00:00:00:00:01", "cam", "-", "identified"),
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
-        *("default", "-"),
+        *("default", "-", "-", "-"),
     ]
 
 
@@ -229,3 +229,15 @@ def test_json_says_the_same_in_every_character_set(
     shown.flush()
     line = shown.buffer.getvalue().decode(charset)  # type: ignore[attr-defined]
     assert json.loads(line)["hostname"] == verdict.hostname
+
+
+def test_the_table_shows_hosts_of_two_vlans_apart_and_one_of_them_once() -> None:
+    shared = {"mac": "", "host": "10.0.0.7", "first_seen": 5.0}
+    rows = [
+        {**dict(VERDICT.items()), **shared, "vlan": vlan, "device": device, "ts": ts}
+        for vlan, device, ts in (("20", "Lens", 1.0), ("10", "Plug", 2.0), ("", "Lamp", 3.0))
+    ]
+    head, *lines = device_log.table(rows).splitlines()
+    assert "VLAN" in head
+    assert len(lines) == 2
+    assert [line.split()[0] for line in lines] == ["10.0.0.7"] * 2

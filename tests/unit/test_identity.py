@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nba_broker import conn_log
-from nba_broker.identity import ROUTER_SPAN, Identity, eui64_mac
-from nba_broker.messages import Lease
+from nba_broker.identity import Identity
+from nba_broker.macs import eui64_mac, is_mac
+from nba_broker.messages import Lease, port_code
+from nba_broker.turns import ROUTER_SPAN
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 IP, OTHER, THIRD = "192.168.1.10", "192.168.1.11", "192.168.1.12"
@@ -231,54 +233,137 @@ def test_a_flood_of_routers_takes_no_memory_for_ever() -> None:
     assert list(identity.routers())[-1] == mac
 
 
-ADDRESSES = [IP, OTHER, THIRD, "0.0.0.0", "fe80::1", "fd00::1", "fd00::266f:28ff:fed9:a764"]
-PAIRS = st.tuples(
-    st.sampled_from(ADDRESSES), st.sampled_from([A, A, A, B, "24:6f:28:d9:a7:64", ""])
+VIRTUAL = "00:00:5e:00:01:07"
+SIX = [f"fd00::{n}" for n in range(1, 6)] + ["fd00::266f:28ff:fed9:a764", "fd00::42:acff:fe11:2"]
+ROWS = st.tuples(
+    st.sampled_from([IP, IP, OTHER, THIRD, "10.0.7.1", "0.0.0.0", "fe80::1", *SIX]),
+    st.sampled_from([A, A, A, B, "24:6f:28:d9:a7:64", VIRTUAL, "", ""]),
+    st.sampled_from(["", "", "/10", "/20", "x/", "x/10"]),
 )
-LEASES = st.tuples(st.sampled_from([IP, OTHER]), st.sampled_from([A, B]))
+Row = tuple[str, str, str]
+LEASES = st.builds(
+    Lease,
+    st.just(0.0),
+    st.sampled_from([IP, OTHER]),
+    st.sampled_from([A, B, VIRTUAL]),
+    st.sampled_from(["", "lamp", "lens"]),
+    st.sampled_from(["", "/10", "/20"]),
+)
+GONE = st.integers(0, 9)
+"""A host that leaves: that with the n-th slot of those that there are."""
 
 
-@given(st.lists(st.one_of(PAIRS, PAIRS, PAIRS, LEASES.map(lambda pair: Lease(0.0, *pair, "")))))
+def settled(identity: Identity, rows: list[Row], start: int) -> list[int]:
+    """Slots of sessions ten minutes apart; the hosts that end are given up, as in the pipeline."""
+    found: list[int] = []
+    while rows:  # it may give fewer than asked for
+        times = np.arange(start, start + len(rows)) * 600.0
+        host, mac, segment = map(list, zip(*rows, strict=True))
+        dport = np.array([port_code(0, "icmp" if "5" in one else "udp") for one in host], np.int32)
+        part = identity.slots(times, host, mac, segment, dport).tolist()
+        if identity.ended is not None:
+            identity.release([identity.ended.slot])
+        found += part
+        start += len(part)
+        rows = rows[len(part) :]
+    return found
+
+
+def leave(identity: Identity, number: int) -> None:
+    there = list(identity.names(0, identity.capacity))
+    if there:
+        identity.release([there[number % len(there)]])
+
+
+def state(identity: Identity) -> list[object]:
+    return [
+        identity.names(0, identity.capacity),
+        dict(identity.addresses()),
+        list(identity.routers().items()),
+        list(identity.bonds().items()),
+        identity.claims(),
+        identity.turns(),
+        identity.takes(),
+        identity.hostnames(),
+    ]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.one_of(ROWS, ROWS, ROWS, ROWS, LEASES, GONE), max_size=60))
 def test_slots_do_not_depend_on_how_sessions_were_cut_into_batches(
-    steps: list[tuple[str, str] | Lease],
+    steps: list[Row | Lease | int],
 ) -> None:
     whole, single = Identity(), Identity()
     found: list[int] = []
     expected: list[int] = []
-    pairs: list[tuple[str, str]] = []
+    rows: list[Row] = []
     for number, step in enumerate([*steps, Lease(0.0, THIRD, B, "")]):
-        if not isinstance(step, Lease):
-            pairs.append(step)
-            expected += slots(single, step, ts=number * 60.0)
+        if isinstance(step, tuple):
+            rows.append(step)
+            expected += settled(single, [step], number)
             continue
-        start = number - len(pairs)
-        while pairs:  # it may give fewer than asked for
-            times = np.arange(start, number) * 60.0
-            part = whole.slots(times, [ip for ip, _ in pairs], [mac for _, mac in pairs]).tolist()
-            found += part
-            start += len(part)
-            pairs = pairs[len(part) :]
-        whole.lease(step)
-        single.lease(step)
+        found += settled(whole, rows, number - len(rows))
+        rows = []
+        for identity in (whole, single):
+            if isinstance(step, Lease):
+                identity.lease(step)
+            else:
+                leave(identity, step)
     assert found == expected
-    assert whole.names(0, 99) == single.names(0, 99)
-    assert dict(whole.addresses()) == dict(single.addresses())
-    assert whole.routers() == single.routers()
-    assert whole.turns() == single.turns()
+    assert state(whole) == state(single)
 
 
-@given(st.lists(PAIRS), st.lists(PAIRS))
-@example([(f"192.168.1.{n}", A) for n in (10, 11, 10, 12, 10, 11, 12)], [("0.0.0.0", A)])
-def test_never_more_hosts_come_than_were_foretold(
-    before: list[tuple[str, str]], pairs: list[tuple[str, str]]
+@settings(max_examples=300)
+@given(st.lists(st.one_of(ROWS, ROWS, ROWS, LEASES, GONE), max_size=60))
+def test_a_host_that_leaves_takes_all_that_is_known_of_it_along(
+    steps: list[Row | Lease | int],
 ) -> None:
     identity = Identity()
-    for pair in before:
-        slots(identity, pair)
-    foretold = identity.newcomers([ip for ip, _ in pairs], [mac for _, mac in pairs])
-    present = identity.present([ip for ip, _ in pairs], [mac for _, mac in pairs]).tolist()
+    for number, step in enumerate(steps):
+        if isinstance(step, tuple):
+            (slot,) = settled(identity, [step], number)
+            assert slot < identity.capacity
+        elif isinstance(step, Lease):
+            identity.lease(step)
+        else:
+            leave(identity, step)
+        names = {name for name, _ in identity.names(0, identity.capacity).values()}
+        assert len(names) == len(identity)
+        for address, name in identity.addresses().items():
+            assert name in names or is_mac(name), (address, name)
+    identity.release(list(identity.names(0, identity.capacity)))
+    assert len(identity) == 0
+    # What is left are leases of MACs that had no session.
+    assert all(is_mac(name) for name in identity.addresses().values())
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.one_of(ROWS, ROWS, ROWS, LEASES), max_size=40),
+    st.lists(ROWS, max_size=40),
+    st.floats(0, 600),
+)
+@example(
+    [(f"192.168.1.{n}", A, "") for n in (10, 11, 10, 12, 10, 11, 12)], [("0.0.0.0", A, "")], 1.0
+)
+def test_never_more_hosts_come_than_were_foretold(
+    before: list[Row | Lease], rows: list[Row], apart: float
+) -> None:
+    identity = Identity()
+    for number, step in enumerate(before):
+        if isinstance(step, Lease):
+            identity.lease(step)
+        else:
+            host, mac, segment = ([one] for one in step)
+            identity.slots(np.array([number * apart]), host, mac, segment)
+    host, mac, segment = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+    foretold = identity.newcomers(host, mac, segment)
+    present = identity.present(host, mac, segment).tolist()
     had = len(identity)
-    found = [slots(identity, pair)[0] for pair in pairs]
+    found = []
+    for number, row in enumerate(rows, len(before)):
+        host, mac, segment = ([one] for one in row)
+        found += identity.slots(np.array([number * apart]), host, mac, segment).tolist()
     assert len(identity) <= had + foretold
     assert {slot for slot in found if slot < had} <= set(present)
 

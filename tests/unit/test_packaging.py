@@ -208,6 +208,8 @@ def device_line(**changes: Any) -> Document:
         "uids": ["CqdTfxFRzZ3uUGI8T9", "CaPLYMxqMHVI3gtxwX"],
         "model": "default-b57756f0",
         "worker": "sensor-1",
+        "vlan": "20",
+        "site": "Hamburg",
     } | changes
 
 
@@ -318,10 +320,20 @@ def test_a_line_of_the_device_log_in_the_common_schema() -> None:
 
 def test_a_host_without_mac_and_name_is_its_address() -> None:
     line = device_line()
-    for column in ("mac", "hostname", "vendor", "device", "category", "worker"):
+    for column in ("mac", "hostname", "vendor", "device", "category", "worker", "vlan", "site"):
         del line[column]
     host = ingested("nba_device", line)["host"]
     assert host == {"id": "192.168.77.20", "ip": ["192.168.77.20"], "name": "192.168.77.20"}
+
+
+def test_hosts_with_one_address_in_two_vlans_are_counted_as_two() -> None:
+    ids = set()
+    for vlan in ("10", "20"):
+        line = device_line(vlan=vlan)
+        del line["mac"]
+        ids.add(ingested("nba_device", line)["host"]["id"])
+    assert ids == {"192.168.77.20%Hamburg/10", "192.168.77.20%Hamburg/20"}
+    assert ingested("nba_device", device_line())["host"]["id"] == "02-4E-42-41-01-0A"
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nba_broker.messages import Lease, Verdict
+from nba_broker.messages import Lease, Sessions, Verdict
 from nba_broker.pipeline import Pipeline
 from nba_broker.policy import PolicySettings
 from nba_broker.reorder import take
@@ -227,3 +228,68 @@ def test_the_maker_of_an_interface_is_told_and_a_made_up_mac_has_none(
         (2.0, "192.168.1.6", MAC.format(6), "1.0.0.1"),
     ]
     assert [v.vendor for v in process(pipeline(model_folder()), rows)] == ["Espressif Inc.", ""]
+
+
+def test_the_second_mac_of_a_bond_ends_as_one_line(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    rows = [
+        (n * 60.0, "192.168.1.5", (MAC.format(5), MAC.format(6))[n % 2], LAMP_CLOUD)
+        for n in range(40)
+    ]
+    verdicts = process(made, rows)
+    (line,) = [v for v in verdicts if v.evidence[0].startswith("bond: ")]
+    assert (line.state, line.reason, line.mac) == ("learning", "change", MAC.format(6))
+    assert {v.mac for v in verdicts if v.ts > line.ts} == {MAC.format(5)}
+    assert made.hosts == 1
+
+
+def in_segments(segments: Sequence[str] | None) -> Sessions:
+    """Hosts behind a router, with their own MACs, and without any; one session in a segment each,
+    in turn."""
+    rows = behind_a_router(60)
+    rows += host(99, times=[n * 7.0 for n in range(60)], dst=LAMP_CLOUD)
+    rows += [(n * 8.0, "192.168.1.50", "", LENS_CLOUD) for n in range(60)]
+    table = sessions(sorted(rows))
+    if segments is None:
+        return table
+    return replace(table, segment=[segments[n % len(segments)] for n in range(len(table))])
+
+
+def test_a_segment_that_all_sessions_share_changes_nothing_but_its_columns(
+    model_folder: ModelFolder,
+) -> None:
+    plain = pipeline(model_folder()).process(in_segments(None))
+    shared = pipeline(model_folder()).process(in_segments(["a/10"]))
+    assert {(v.vlan, v.site) for v in shared} == {("10", "a")}
+    assert [replace(v, vlan="", site="") for v in shared] == plain
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_hosts_of_several_segments_are_the_same_however_sessions_were_cut_into_batches(
+    model_folder: ModelFolder, size: int
+) -> None:
+    table = in_segments(["/10", "/20", "", "/10"])
+    leases = [Lease(n * 40.0, f"192.168.1.{5 + n % 3}", MAC.format(n % 4), "") for n in range(9)]
+    whole, made = pipeline(model_folder()), pipeline(model_folder())
+    for lease in leases:
+        whole.lease(lease)
+        made.lease(lease)
+    parts: list[Verdict] = []
+    for start in range(0, len(table), size):
+        parts += made.process(take(table, np.arange(start, min(start + size, len(table)))))
+    assert parts == whole.process(table)
+
+
+def test_one_address_in_two_vlans_is_two_hosts_in_the_log(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    rows = [(float(n), "192.168.1.50", "", (LAMP_CLOUD, LENS_CLOUD)[n % 2]) for n in range(40)]
+    table = replace(sessions(rows), segment=[("a/10", "b/20")[n % 2] for n in range(40)])
+    said = {(v.host, v.vlan, v.site): v.device for v in made.process(table)}
+    assert said == {
+        ("192.168.1.50", "10", "a"): "Lamp",
+        ("192.168.1.50", "20", "b"): "Lens",
+    }
+    assert {(v.vlan, v.site, v.device) for v in made.standing()} == {
+        ("10", "a", "Lamp"),
+        ("20", "b", "Lens"),
+    }

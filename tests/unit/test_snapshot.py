@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,67 @@ def test_a_router_is_found_and_remembered_over_a_restart(
     second = restored(tmp_path / "s", pipeline(model_folder()))
     assert said + second.process(take(table, np.arange(cut, 30))) == whole
     assert list(second.tracker.identity.routers()) == [MAC.format(1)]
+
+
+REPEATER = "24:6f:28:d9:a7:64"
+
+
+def shared(number: int = 400) -> Sessions:
+    """Hosts of two VLANs with the same addresses, two stations of a repeater, and a bond."""
+    rng = random.Random(3)
+    rows, segments = [], []
+    for n in range(number):
+        mac, last, segment = rng.choice(
+            [
+                *[("", who, vlan) for who in (20, 21) for vlan in ("/10", "/20", "")],
+                *[(REPEATER, who, "/10") for who in (30, 31)],
+                *[(MAC.format(who), 40, "/10") for who in (40, 41)],
+            ]
+        )
+        rows.append(
+            (1000.0 + n * 30, f"192.168.1.{last}", mac, rng.choice([LAMP_CLOUD, "8.8.8.8"]))
+        )
+        segments.append(segment)
+    return replace(sessions(rows), segment=segments)
+
+
+@pytest.mark.parametrize("at", [3, 20, 60, 200])
+def test_segments_leases_bonds_and_turns_outlive_a_restart(
+    model_folder: ModelFolder, tmp_path: Path, at: int
+) -> None:
+    table = shared()
+    leases = [Lease(900.0, f"192.168.1.{n}", MAC.format(n), f"host-{n}") for n in (30, 31, 40)]
+    whole, first = pipeline(model_folder()), pipeline(model_folder())
+    for lease in leases:
+        whole.lease(lease)
+        first.lease(lease)
+    expected = whole.process(table)
+    said = first.process(take(table, np.arange(at)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    assert said + second.process(take(table, np.arange(at, len(table)))) == expected
+    identity = second.tracker.identity
+    assert identity.bonds() == whole.tracker.identity.bonds() != {}
+    assert identity.claims() == whole.tracker.identity.claims()
+    assert identity.routers().keys() == {REPEATER}
+    assert dict(identity.addresses()) == dict(whole.tracker.identity.addresses())
+
+
+def test_a_snapshot_from_before_segments_and_bonds_is_read(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    made = pipeline(model_folder())
+    made.process(traffic())
+    made.lease(Lease(9e9, "192.168.1.50", MAC.format(50), "later"))
+    lines = b"".join(snapshot.parts(made, {}))
+    old = lines.replace(b'"later",""]', b'"later"]')
+    assert old != lines
+    assert not any(kind in old for kind in (b'{"takes"', b'{"bonds"'))
+    path = tmp_path / "s"
+    snapshot.write(path, [old])
+    second = restored(path, pipeline(model_folder()))
+    assert list(second.standing()) == list(made.standing())
+    assert list(second.tracker.leases) == list(made.tracker.leases)
 
 
 def test_slots_are_given_anew_without_gaps(model_folder: ModelFolder, tmp_path: Path) -> None:

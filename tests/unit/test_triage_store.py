@@ -356,6 +356,27 @@ def test_a_host_that_is_told_its_mac_is_one_host_in_whatever_order_its_files_are
         assert hosts["10.0.0.1"].verdicts() == [another]
 
 
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_one_address_in_two_vlans_is_two_hosts_and_one_without_a_tag_is_the_same(
+    tmp_path: Path, form: str
+) -> None:
+    ten = verdict(1, mac="", vlan="10", site="a", ts=1001.0)
+    twenty = verdict(1, mac="", vlan="20", ts=1002.0)
+    bare = verdict(1, mac="", ts=999.0)
+    written(tmp_path / "nba_device.log", ten, twenty, bare, form=form)
+    store = polled(tmp_path)
+    assert [host.verdicts() for host in store.hosts.values()] == [[bare, ten], [twenty]]
+    assert set(store.hosts) == {"10.0.0.1%a/10", "10.0.0.1%/20"}
+    last = store.find("10.0.0.1")
+    assert last is not None
+    assert last.latest == twenty
+
+
+def test_a_host_with_a_mac_is_one_whatever_its_vlan(tmp_path: Path) -> None:
+    written(tmp_path / "nba_device.log", verdict(1, vlan="10"), verdict(1, vlan="20", ts=1001.0))
+    assert set(polled(tmp_path).hosts) == {MAC.format(1)}
+
+
 def test_beyond_its_limit_the_newest_files_count(tmp_path: Path) -> None:
     for number in range(3):
         path = written(

@@ -122,6 +122,8 @@ class Client:
             strings("Cabc", "Cdef"),
             ("string", "default"),
             ("string", "test"),
+            ("string", ""),
+            ("string", ""),
         )
 
     def status(self) -> None:

@@ -23,6 +23,8 @@ export {
 		uids: vector of string &default=vector("Cabc", "Cdef");
 		model: string &default="default";
 		worker: string &default="btest";
+		vlan: string &default="";
+		site: string &default="";
 	};
 
 	global give: function(v: Verdict);
@@ -36,7 +38,7 @@ function give(v: Verdict)
 	event NBA::verdict(v$ts, v$host, v$mac, v$hostname, v$vendor, v$state,
 	    v$previous, v$device, v$category, v$confidence, v$alternatives,
 	    v$sessions, v$since, v$first_seen, v$reason, v$evidence, v$uids,
-	    v$model, v$worker);
+	    v$model, v$worker, v$vlan, v$site);
 	}
 
 event Test::done()

@@ -1,0 +1,42 @@
+"""What a MAC address tells by itself: of whom it can be, and in which IPv6 addresses it is."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+# VRRP and CARP (RFC 9568: IPv4, IPv6), HSRP 1 and 2 and its IPv6 form, GLBP; and no interface at
+# all, as in captures of a loopback.
+_VIRTUAL = re.compile(
+    "00:00:5e:00:0[12]:.."
+    "|00:00:0c:07:ac:.."
+    "|00:00:0c:9f:f.:.."
+    "|00:05:73:a0:0.:.."
+    "|00:07:b4:0[0-3]:..:.."
+    "|00:00:00:00:00:00"
+)
+
+
+def is_mac(key: str) -> bool:
+    """Whether a host's name is a MAC, and no address."""
+    # An address of six groups of two digits does not exist, so the colons' places decide.
+    return len(key) == 17 and key[2::3] == ":::::"
+
+
+def is_virtual(mac: str) -> bool:
+    """Whether several gateways share this MAC, the same in every network: it is never a host's."""
+    return mac.startswith("00:0") and _VIRTUAL.fullmatch(mac) is not None
+
+
+def eui64_mac(address: str) -> str:
+    """The MAC in an IPv6 address whose interface identifier is a modified EUI-64, "" if none is.
+
+    RFC 4291, appendix A. Of random identifiers one in 130,000 looks like one.
+    """
+    if ":" not in address:
+        return ""
+    identifier = socket.inet_pton(socket.AF_INET6, address)[8:]
+    first = identifier[0] ^ 0x02  # the universal/local bit is inverted
+    if identifier[3:5] != b"\xff\xfe" or first & 0x01:
+        return ""
+    return (bytes([first]) + identifier[1:3] + identifier[5:]).hex(":")
