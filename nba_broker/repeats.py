@@ -100,7 +100,9 @@ class Repeats:
         uid = _mix(found["session"], *_words(found))
         order = np.lexsort((found["ts"], uid))
         uid, by_uid = uid[order], found[order]
-        same = (uid[1:] == uid[:-1]) & (by_uid["uid"][1:] != b"")
+        same = uid[1:] == uid[:-1]
+        # Without uids, rows that files repeat are no twins.
+        same &= (by_uid["uid"][1:] != b"") | (by_uid["ts"][1:] == by_uid["ts"][:-1])
         apart = same & ~_is_same_time(by_uid["ts"][:-1], by_uid["ts"][1:])
         once = by_uid[np.append(True, ~same)]
         once = once[np.lexsort((once["ts"], once["segment"], once["session"]))]
