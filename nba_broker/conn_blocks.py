@@ -17,7 +17,7 @@ from nba_broker import json_lines, log_columns, log_values, parquet, uids, zeek_
 from nba_broker.ahead import ahead
 from nba_broker.errors import ArchiveError
 from nba_broker.log_columns import CONN, CONN_ONLY, CONTEXT, PLACE, REQUIRED, kind
-from nba_broker.messages import site_of
+from nba_broker.messages import segment_name, site_of
 
 # Columns with few different values, each of which is looked at once.
 _TEXTS = ("id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
@@ -31,15 +31,6 @@ Coded = tuple[np.ndarray, list[str]]
 """Each row's index, int32 [n], into the different texts, "" where unset."""
 
 
-class Place(NamedTuple):
-    """Where a session was seen: a site and VLANs, "" each where that is not said. ``tagged``: the
-    log tells VLANs, so that "" is where frames carry none."""
-
-    site: str = ""
-    vlan: str = ""
-    tagged: bool = False
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """The columns of interest of n rows of a conn log.
@@ -47,7 +38,7 @@ class Block:
     ts: float64 [n], seconds since the epoch, NaN where there is none; ``unit`` as
     log_values.in_seconds has it, ``odd_ts`` is one that was not understood. uid: uids.TEXT [n], see
     uids.marked. sport: int32 [n], 0 where it is unset. texts: for each column that is there, its
-    texts. place: each row's index, int32 [n], into ``places``.
+    texts. segment: each row's index, int32 [n], into ``segments``.
     """
 
     ts: np.ndarray
@@ -56,8 +47,8 @@ class Block:
     uid: np.ndarray
     sport: np.ndarray
     texts: dict[str, Coded]
-    place: np.ndarray
-    places: list[Place]
+    segment: np.ndarray
+    segments: list[str]
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -181,8 +172,8 @@ def _require(names: Sequence[str] | set[str]) -> None:
         raise ArchiveError(f"no column {', '.join(missing)}: not a whole conn log, left out")
 
 
-def place_of(row: Mapping[str, str], tagged: bool) -> Place:
-    """Where a row of these texts was seen."""
+def segment_of(row: Mapping[str, str]) -> str:
+    """The segment in which a row of these texts was seen, see messages.segment_name."""
 
     def get(name: str) -> str:
         value = row.get(name, "").strip()
@@ -201,8 +192,8 @@ def place_of(row: Mapping[str, str], tagged: bool) -> Place:
         and (value := get(name))
     )
     vlans = [one.replace("/", "_") for one in (vlan("vlan"), vlan("inner_vlan")) if one]
-    return Place(
-        get("_system_name") or site_of(get("_node_name")), ".".join([*vlans, *more]), tagged
+    return segment_name(
+        get("_system_name") or site_of(get("_node_name")), ".".join([*vlans, *more])
     )
 
 
@@ -211,16 +202,10 @@ def is_place(name: str) -> bool:
     return name in PLACE or name.startswith(CONTEXT)
 
 
-def is_tag(name: str) -> bool:
-    """Whether a column tells VLANs, or what else Zeek tells connections apart by."""
-    return name in ("vlan", "inner_vlan") or name.startswith(CONTEXT)
-
-
-def _places(columns: Mapping[str, Coded], rows: int) -> tuple[np.ndarray, list[Place]]:
-    """Each row's index, int32 [n], into the different places."""
+def _segments(columns: Mapping[str, Coded], rows: int) -> tuple[np.ndarray, list[str]]:
+    """Each row's index, int32 [n], into the different segments."""
     if not columns:
-        return np.zeros(rows, np.int32), [Place()]
-    tagged = any(map(is_tag, columns))
+        return np.zeros(rows, np.int32), [""]
     code = np.zeros(rows, np.int64)
     for index, texts in columns.values():
         # Renumbered each time, so that it never overflows.
@@ -230,7 +215,7 @@ def _places(columns: Mapping[str, Coded], rows: int) -> tuple[np.ndarray, list[P
         {name: texts[index[at]] for name, (index, texts) in columns.items()}
         for at in first.tolist()
     )
-    return place.astype(np.int32), [place_of(row, tagged) for row in rows_of]
+    return place.astype(np.int32), [segment_of(row) for row in rows_of]
 
 
 def _of_tsv(header: zeek_log.Header, body: bytes) -> Parsed:
@@ -296,9 +281,11 @@ def _of_tsv(header: zeek_log.Header, body: bytes) -> Parsed:
             sport = _ports(texts("id.orig_p"))
         else:
             sport = column.fill_null(0).to_numpy()
-    place, places = _places({name: texts(name) for name in columns if is_place(name)}, len(table))
+    segment, segments = _segments(
+        {name: texts(name) for name in columns if is_place(name)}, len(table)
+    )
     parsed.block = Block(
-        ts, unit, odd, uid, sport, {n: texts(n) for n in _TEXTS if n in columns}, place, places
+        ts, unit, odd, uid, sport, {n: texts(n) for n in _TEXTS if n in columns}, segment, segments
     )
     return parsed
 
@@ -423,11 +410,11 @@ def _of_table(name: str, table: pa.Table, names: set[str]) -> Parsed:
     sport = np.zeros(len(table), np.int32)
     if "id.orig_p" in names:
         sport = _ports(_lake_texts(table["id.orig_p"]))
-    place, places = _places(
+    segment, segments = _segments(
         {one: _lake_texts(table[one]) for one in table.column_names if is_place(one)}, len(table)
     )
     texts = {one: _lake_texts(table[one]) for one in _TEXTS if one in names}
-    parsed.block = Block(ts, unit, odd, uid, sport, texts, place, places)
+    parsed.block = Block(ts, unit, odd, uid, sport, texts, segment, segments)
     return parsed
 
 
@@ -498,7 +485,7 @@ def _of_json(name: str, part: _Part) -> Parsed:
     _require(names)
     values = [row.get("ts") for row in conn]
     ts, unit = _json_times(values)
-    place, places = _places(
+    segment, segments = _segments(
         {one: _json_texts(conn, one) for one in names if is_place(one)}, len(conn)
     )
     uid = uids.marked(_ascii(row.get("uid")) for row in conn)
@@ -509,8 +496,8 @@ def _of_json(name: str, part: _Part) -> Parsed:
         _printable(uid),
         _ports(_json_texts(conn, "id.orig_p")),
         {one: _json_texts(conn, one) for one in _TEXTS if one in names},
-        place,
-        places,
+        segment,
+        segments,
     )
     return parsed
 

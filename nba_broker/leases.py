@@ -7,7 +7,7 @@ from typing import Any
 
 from nba_broker import log_columns, log_values
 from nba_broker.addresses import canonical
-from nba_broker.conn_blocks import Place, is_place, is_tag, place_of
+from nba_broker.conn_blocks import is_place, segment_of
 from nba_broker.log_values import clean, is_unset, text
 from nba_broker.messages import END_OF_TIME, Lease
 
@@ -16,9 +16,8 @@ _NOBODY = frozenset({"0.0.0.0", "::"})
 _ADDRESSES = ("assigned_addr", "assigned_ip")
 
 
-def leases(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Lease, Place]]:
-    """What these rows lend, and where that was seen; ``segment`` is left to whoever knows of more
-    than one. A row whose messages end without an ACK lends nothing."""
+def leases(rows: Sequence[Mapping[str, Any]]) -> Iterator[Lease]:
+    """What these rows lend. A row whose messages end without an ACK lends nothing."""
     flat = [row if log_columns.is_flat(row) else log_columns.flat(row) for row in rows]
     times, _ = log_values.times(row.get("ts") for row in flat)
     for row, ts in zip(flat, times.tolist(), strict=True):
@@ -33,10 +32,7 @@ def leases(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Lease, Place]]:
         if not _acknowledged(row.get("msg_types")):
             continue
         place = {name: text(value) for name, value in row.items() if is_place(name)}
-        yield (
-            Lease(float(log_values.microseconds(ts)), ip, mac, _hostname(row)),
-            place_of(place, any(map(is_tag, row))),
-        )
+        yield Lease(float(log_values.microseconds(ts)), ip, mac, _hostname(row), segment_of(place))
 
 
 def _acknowledged(types: Any) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from nba_broker import log_rows, log_values, uids
 from nba_broker.addresses import canonical
-from nba_broker.conn_blocks import Block, Parsed, Place, parsed
+from nba_broker.conn_blocks import Block, Parsed, parsed
 from nba_broker.errors import ArchiveError
 from nba_broker.leases import leases
-from nba_broker.messages import END_OF_TIME, Lease, segment_name
+from nba_broker.messages import END_OF_TIME, Lease
 from nba_broker.networks import NEVER_HOSTS, PRIVATE, UNSPECIFIED, Networks
 
 ROW = np.dtype(
@@ -87,9 +87,9 @@ class Part:
     rows: np.ndarray
     addresses: list[str]
     macs: list[str]
-    places: list[Place]
+    segments: list[str]
     report: Report
-    leases: list[tuple[Lease, Place]]
+    leases: list[Lease]
     has_dns: bool
     clockless: int
 
@@ -178,9 +178,8 @@ class Reader:
         self._kinds = bytearray(1)
         self._mac_codes: dict[str, int] = {"": 0}
         self._code_of_mac: dict[str, int] = {}  # of any spelling
-        self._place_codes: dict[Place, int] = {Place(): 0}
-        self._places_met: set[int] = set()
-        self._leases: list[tuple[Lease, Place]] = []
+        self._segment_codes: dict[str, int] = {"": 0}
+        self._leases: list[Lease] = []
         self._clockless = 0
 
     @property
@@ -195,26 +194,12 @@ class Reader:
 
     @property
     def segments(self) -> np.ndarray:
-        """Segments by code, as objects: "" where a site or VLAN tells no hosts apart, as there is
-        only one."""
-        return np.array([self._segment(place) for place in self._place_codes], dtype=object)
+        """Segments by code, as objects; see messages.segment_name."""
+        return np.array(list(self._segment_codes), dtype=object)
 
     def leases(self) -> tuple[Lease, ...]:
         """All leases by their time."""
-        found = [
-            replace(lease, segment=self._segment(place)) if place != Place() else lease
-            for lease, place in self._leases
-        ]
-        return tuple(sorted(found, key=lambda lease: (lease.ts, lease.ip, lease.mac)))
-
-    def _segment(self, place: Place) -> str:
-        codes = list(self._place_codes)
-        met = [codes[code] for code in self._places_met]
-        sites = {one.site for one in met if one.site}
-        vlans = {one.vlan for one in met if one.vlan or one.tagged}
-        return segment_name(
-            place.site if len(sites) > 1 else "", place.vlan if len(vlans) > 1 else ""
-        )
+        return tuple(sorted(self._leases, key=lambda lease: (lease.ts, lease.ip, lease.mac)))
 
     def remarks(self) -> Iterator[str]:
         """What whoever asked is to know of all files together."""
@@ -249,7 +234,7 @@ class Reader:
             rows,
             self.known_addresses,
             list(self._mac_codes),
-            list(self._place_codes),
+            list(self._segment_codes),
             self.report,
             self._leases,
             bool(self.dns_logs),
@@ -309,11 +294,10 @@ class Reader:
         rows = part.rows
         address = np.array([self._address(text) for text in part.addresses], np.int32)
         mac = np.array([self._mac(text) for text in part.macs], np.int32)
-        place = np.array([self._place(one) for one in part.places], np.int32)
+        segment = np.array([self._segment(one) for one in part.segments], np.int32)
         rows["host"], rows["dst"] = address[rows["host"]], address[rows["dst"]]
         rows["mac"], rows["log"] = mac[rows["mac"]], log
-        rows["segment"] = place[rows["segment"]]
-        self._places_met.update(np.unique(rows["segment"]).tolist())
+        rows["segment"] = segment[rows["segment"]]
         self.report.add(part.report)
         self._leases += part.leases
         self._clockless += part.clockless
@@ -363,17 +347,14 @@ class Reader:
         rows = np.empty(np.count_nonzero(keep), ROW)
         report.sessions += len(rows)
         dport = np.where(proto > 0, (port & 0xFFFF) + 65536 * proto, port)
-        place = np.array([self._place(one) for one in block.places], np.int32)[block.place]
+        segment = np.array([self._segment(one) for one in block.segments], np.int32)
         columns = {"ts": ts, "host": host, "dst": dst, "dport": dport, "sport": block.sport}
-        columns |= {"mac": mac, "segment": place, "uid": block.uid}
+        columns |= {"mac": mac, "segment": segment[block.segment], "uid": block.uid}
         for name, column in columns.items():
             rows[name] = column[keep]
         rows["log"] = log
-        if len(rows):
-            met = rows["segment"] if len(block.places) > 1 else rows["segment"][:1]
-            self._places_met.update(np.unique(met).tolist())
-            if rows["ts"].min() < _NO_CLOCK:
-                self._clockless += int(np.count_nonzero(rows["ts"] < _NO_CLOCK))
+        if len(rows) and rows["ts"].min() < _NO_CLOCK:
+            self._clockless += int(np.count_nonzero(rows["ts"] < _NO_CLOCK))
         return rows
 
     def _address(self, text: str) -> int:
@@ -409,8 +390,8 @@ class Reader:
             self._code_of_mac[text] = code
         return code
 
-    def _place(self, place: Place) -> int:
-        return self._place_codes.setdefault(place, len(self._place_codes))
+    def _segment(self, segment: str) -> int:
+        return self._segment_codes.setdefault(segment, len(self._segment_codes))
 
 
 def _port(text: str) -> int:
