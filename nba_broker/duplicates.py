@@ -10,7 +10,6 @@ is looked at until nodes are recognised.
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import replace
 
 import numpy as np
 
@@ -123,9 +122,9 @@ class Duplicates:
             if share >= SHARE and pair not in self._same:
                 self._same.add(pair)
                 self.lines.append(
-                    f"{node} and {other} see the same packets: {share:.0%} of {node}'s sessions came "
-                    f"from {other}, too. Each is counted once from here on. Give each sensor traffic "
-                    "of its own (load balancing by flow, one tap for each)."
+                    f"{node} and {other} see the same packets: {share:.0%} of the sessions of "
+                    f"{node} came from {other}, too. Each is counted once from here on. Give each "
+                    "sensor packets of its own (load balancing by flow, one tap for each)."
                 )
             elif share < LOWER and pair in self._same:
                 self._same.discard(pair)

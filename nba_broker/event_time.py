@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -284,7 +285,7 @@ class Door:
             return [sessions]
         let = []
         edges = [0, *(np.flatnonzero(np.abs(np.diff(ts)) > YEAR) + 1).tolist(), len(ts)]
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             part = part_of(sessions, start, stop)
             let += archive.take(Batch("", float(part.ts[-1]), part, 0.0))
         return self._of_archive(let)
@@ -300,7 +301,7 @@ class Door:
     def gone_back(self) -> tuple[float, float] | None:
         """Where a clock began, or has gone back, since the last time: the event time now, and the
         one from which on nothing can have been seen yet; None where none has."""
-        clocks = [clock for clock in (self._archive, *self._clocks.values())]
+        clocks = self._archive, *self._clocks.values()
         if all(clock.back_to is None for clock in clocks):
             return None
         now = leap = -np.inf
@@ -366,9 +367,10 @@ class Door:
                     self.lines.append(f"{node}'s clock agrees with the others again")
                     self._move(node, clock, 0.0)
             elif abs(differs - clock.shift) > MINUTE / 2:
+                where = "behind" if differs < 0 else "ahead of"
                 self.lines.append(
-                    f"{node}'s clock is {abs(differs):.0f} s {'behind' if differs < 0 else 'ahead of'}"
-                    " the others; its sessions are set by that. Set its clock (NTP)."
+                    f"{node}'s clock is {abs(differs):.0f} s {where} the others; its sessions are "
+                    "set by that. Set its clock (NTP)."
                 )
                 self._move(node, clock, differs)
 
@@ -379,4 +381,3 @@ class Door:
 
 def _printed(ts: float) -> str:
     return f"{datetime.fromtimestamp(min(max(ts, 0.0), END_OF_TIME), UTC):%Y-%m-%dT%H:%M:%SZ}"
-

@@ -37,10 +37,10 @@ from nba_broker.policy import (
     IMPOSTOR,
     LEARNING,
     NOTHING,
+    SINCE,
     UNKNOWN,
     Decision,
     Policy,
-    SINCE,
     PolicySettings,
 )
 from nba_broker.pools import Pools, of_database
@@ -306,9 +306,7 @@ class Pipeline:
         """Take sessions that are in order already, as an archive's are; :meth:`finish` tells that
         there are no more."""
         return [
-            verdict
-            for part in self.door.pass_in_order(sessions)
-            for verdict in self._work(part)
+            verdict for part in self.door.pass_in_order(sessions) for verdict in self._work(part)
         ]
 
     def _enter(self, batches: Sequence[Batch]) -> None:

@@ -161,9 +161,7 @@ class Reorder:
         """When the first of the batches came that are held back; infinity if none is."""
         return min((held.came for held in self._pending), default=np.inf)
 
-    def add(
-        self, node: str, clock: float, sessions: Sessions, now: float, ticket: int = 0
-    ) -> None:
+    def add(self, node: str, clock: float, sessions: Sessions, now: float, ticket: int = 0) -> None:
         """Take one node's batch; ``clock`` is its network time, ``now`` the worker's own monotonic
         time in seconds, ``ticket`` the batch's number."""
         self._clock[node] = clock
