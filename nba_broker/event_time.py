@@ -68,6 +68,7 @@ class Clock:
         self.seen = 0  # sessions let through
         self.restamped = 0
         self.back_to: float | None = None  # where it has gone back to, or began
+        self.followed = False  # whether it has just been set for good
         self.stray: float | None = None  # the first time that could not be
         self._mark = _Mark(-np.inf, 0.0)
         self._best = [-np.inf, -np.inf]  # clock less monotonic time: of the period before, and now
@@ -129,9 +130,13 @@ class Clock:
         return expected - max(self.leap, DAY) <= clock <= expected + ahead
 
     def _begin(self, batch: Batch) -> None:
-        self.at = self.back_to = batch.clock
+        self.at, self.back_to = batch.clock, self._first(batch)
         self._mark = _Mark(batch.now, batch.clock)
         self._best = [-np.inf, batch.clock - batch.now]
+
+    def _first(self, batch: Batch) -> float:
+        """Event time as a batch begins; a sensor's are short."""
+        return batch.clock if self.leap < YEAR else float(batch.sessions.ts[0])
 
     def _see(self, clock: float, now: float) -> None:
         """The clock was right: ask whether it keeps pace with this machine's."""
@@ -149,7 +154,7 @@ class Clock:
         """A batch whose clock is right: of its sessions none is later, or years earlier."""
         ts = batch.sessions.ts
         self.seen += len(ts)
-        if not self.live and self.leap >= YEAR:  # an archive's, which has no clock but its sessions
+        if self.leap >= YEAR:  # an archive's, which has no clock but its sessions
             return batch
         if not len(ts) or (ts.max() <= batch.clock + MINUTE and ts.min() >= batch.clock - YEAR):
             return batch
@@ -196,9 +201,10 @@ class Clock:
 
     def _follow(self) -> list[Batch]:
         aside, self.aside = self.aside, []
+        self.followed = True
         before, last = self.at, aside[-1]
         if last.clock < before - DAY:
-            self.back_to = last.clock
+            self.back_to = self._first(aside[0])
         self.at = last.clock
         self._mark = _Mark(last.now, last.clock)
         self._best = [-np.inf, max(batch.clock - batch.now for batch in aside)]
@@ -245,10 +251,9 @@ class Door:
         """What may go on now that a node's batch has come."""
         clock = self._clocks.setdefault(batch.node, Clock(DAY, live=self.live))
         let = clock.take(batch)
-        if self.live and batch.now - self._compared >= PACE and len(self._clocks) > 1:
-            self._compared = batch.now
+        if batch.now - self._compared >= PACE:
             self._compare(batch.now)
-        return self._set(batch.node, clock, let)
+        return self._set(batch.node, clock, let, batch.now)
 
     def due(self, now: float) -> list[Batch]:
         """What may go on in a silence."""
@@ -256,7 +261,7 @@ class Door:
             batch
             for node, clock in self._clocks.items()
             if clock.aside
-            for batch in self._set(node, clock, clock.due(now))
+            for batch in self._set(node, clock, clock.due(now), now)
         ]
 
     def finish(self) -> list[Batch]:
@@ -264,7 +269,7 @@ class Door:
         return [
             batch
             for node, clock in self._clocks.items()
-            for batch in self._set(node, clock, clock.finish())
+            for batch in self._set(node, clock, clock.finish(), clock.heard)
         ]
 
     def waiting(self) -> Iterator[Batch]:
@@ -272,31 +277,30 @@ class Door:
         for clock in self._clocks.values():
             yield from (batch for batch in clock.aside if len(batch.sessions))
 
-    def pass_in_order(self, sessions: Sessions) -> list[Sessions]:
+    def pass_in_order(self, sessions: Sessions) -> Iterator[Sessions]:
         """What may go on of sessions that are in order, and that no node's clock comes with."""
         ts = sessions.ts
         if not len(ts):
-            return []
+            return
         archive = self._archive
         quick = not archive.aside and archive.at > -np.inf and ts[-1] - ts[0] < YEAR
         if quick and abs(ts[0] - archive.at) < YEAR and abs(ts[-1] - archive.at) < YEAR:
             archive.at = float(ts[-1])
             archive.seen += len(ts)
-            return [sessions]
-        let = []
+            yield sessions
+            return
         edges = [0, *(np.flatnonzero(np.abs(np.diff(ts)) > YEAR) + 1).tolist(), len(ts)]
         for start, stop in pairwise(edges):
             part = part_of(sessions, start, stop)
-            let += archive.take(Batch("", float(part.ts[-1]), part, 0.0))
-        return self._of_archive(let)
+            let = archive.take(Batch("", float(part.ts[-1]), part, 0.0))
+            self._tell("", archive)
+            yield from (batch.sessions for batch in let if len(batch.sessions))
 
     def finish_in_order(self) -> list[Sessions]:
         """What :meth:`pass_in_order` set aside."""
-        return self._of_archive(self._archive.finish())
-
-    def _of_archive(self, let: list[Batch]) -> list[Sessions]:
+        let = self._archive.finish()
         self._tell("", self._archive)
-        return [batch.sessions for batch in let if len(batch.sessions)]
+        return [batch.sessions for batch in let]
 
     def gone_back(self) -> tuple[float, float] | None:
         """Where a clock began, or has gone back, since the last time: the event time now, and the
@@ -306,10 +310,10 @@ class Door:
             return None
         now = leap = -np.inf
         for clock in clocks:
+            at = clock.at if clock.back_to is None else clock.back_to
             clock.back_to = None
-            if clock.at > -np.inf:
-                now = max(now, clock.at - clock.shift)
-                leap = max(leap, clock.leap)
+            if at > -np.inf:
+                now, leap = max(now, at - clock.shift), max(leap, clock.leap)
                 if self.machine is not None and clock.live:
                     now = max(now, clock.heard + self.machine)
         return now, now + leap
@@ -319,9 +323,14 @@ class Door:
         at = max((clock.at - clock.shift for clock in self._clocks.values()), default=-np.inf)
         return replace(lease, ts=at) if at > -np.inf and lease.ts > at + DAY else lease
 
-    def _set(self, node: str, clock: Clock, let: list[Batch]) -> list[Batch]:
+    def _set(self, node: str, clock: Clock, let: list[Batch], now: float) -> list[Batch]:
         """With the times that the other nodes' clocks would have given."""
         self._tell(node, clock)
+        if clock.followed:
+            clock.followed = False
+            if not self._compare(now):
+                clock.shift = 0.0
+            self.moved.pop(node, None)  # what came before it was set is right as it is
         shift = clock.shift
         if not shift:
             return let
@@ -344,15 +353,17 @@ class Door:
         )
         clock.stray = np.inf
 
-    def _compare(self, now: float) -> None:
-        """Set the nodes whose clocks keep pace by those that most of them agree on."""
+    def _compare(self, now: float) -> bool:
+        """Set the nodes whose clocks keep pace by those that most of them agree on; False where
+        there are no two."""
+        self._compared = now
         clocks = {
             node: clock
             for node, clock in self._clocks.items()
             if clock.keeps_pace and now - clock.heard < SILENT and not clock.aside
         }
         if len(clocks) < 2:
-            return
+            return False
         offsets = [clock.offset for clock in clocks.values()]
 
         def agreed(offset: float) -> tuple[int, float, float]:
@@ -373,6 +384,7 @@ class Door:
                     "set by that. Set its clock (NTP)."
                 )
                 self._move(node, clock, differs)
+        return True
 
     def _move(self, node: str, clock: Clock, shift: float) -> None:
         self.moved[node] = self.moved.get(node, 0.0) + clock.shift - shift

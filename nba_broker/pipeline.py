@@ -311,6 +311,7 @@ class Pipeline:
 
     def _enter(self, batches: Sequence[Batch]) -> None:
         """Hand what the door lets in to the reordering, each session once."""
+        self._look_back()
         while self.door.moved:
             self.reorder.move(*self.door.moved.popitem())
         for batch in batches:
@@ -319,9 +320,7 @@ class Pipeline:
 
     def _work(self, sessions: Sessions) -> list[Verdict]:
         """Take sessions in order, whose times can be."""
-        began = self.door.gone_back()
-        if began is not None:
-            self._go_back(*began)
+        self._look_back()
         verdicts = []
         chunk = min(_CHUNK, self._max_hosts)
         for start in range(0, len(sessions), chunk):
@@ -342,10 +341,14 @@ class Pipeline:
                 at = stop
         return verdicts
 
-    def _go_back(self, now: float, limit: float) -> None:
-        """Nothing can have been seen from ``limit`` on: what claims it, of an earlier run or of a
-        clock that was set, was seen by ``now``."""
-        self.reorder.go_back(now)
+    def _look_back(self) -> None:
+        """Where a clock begins or was set back, nothing can have been seen from some time on: what
+        claims it, of an earlier run or of before it was set, was seen by now."""
+        began = self.door.gone_back()
+        if began is None:
+            return
+        now, limit = began
+        self.reorder.go_back(now, limit)
         last = self.sequences.last_ts
         wrong = np.flatnonzero(last > limit)
         if self._clock > limit:

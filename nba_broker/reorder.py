@@ -183,10 +183,19 @@ class Reorder:
             for held in self._pending
         ]
 
-    def go_back(self, ts: float) -> None:
-        """Event time has not come further than this, whatever went on."""
-        self._released = min(self._released, ts)
-        self.passed = min(self.passed, ts)
+    def go_back(self, now: float, limit: float) -> None:
+        """Event time has not come further than ``now``, whatever went on; and what is held back
+        from after ``limit``, of a clock that was set back since, goes on as of then."""
+        self._released = min(self._released, now)
+        self.passed = min(self.passed, now)
+        self._pending = [
+            held.rest(
+                replace(held.sessions, ts=np.where(held.sessions.ts > limit, now, held.sessions.ts))
+            )
+            if held.latest > limit
+            else held
+            for held in self._pending
+        ]
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> Sessions:
         """:meth:`add` a batch and return what may go on."""
