@@ -365,8 +365,9 @@ class Pipeline:
             there = times[wrong]
             times[wrong] = np.where(there > limit, now, there)
         baseline = self.surprise.columns()
-        ahead = np.maximum(baseline["hour"][wrong] - int(now // HOUR), 0)
-        for name in ("hour", "first"):  # so that the host stays as old
+        # Its hour is over, and the host stays as old.
+        ahead = np.maximum(baseline["hour"][wrong] - int(now // HOUR) + 1, 0)
+        for name in ("hour", "first"):
             baseline[name][wrong] -= ahead
         for came in (one for both in self.tracker.identity.turns().values() for one in both):
             came |= {address: min(ts, now) for address, ts in came.items() if ts > limit}

@@ -104,9 +104,13 @@ class _Held(NamedTuple):
     came: float
 
     def rest(self, sessions: Sessions) -> _Held:
-        """Some of these sessions, at least one, or all with other times."""
+        """Some of these sessions, at least one."""
         ts = sessions.ts
         return self._replace(earliest=float(ts.min()), latest=float(ts.max()), sessions=sessions)
+
+    def at(self, ts: np.ndarray) -> _Held:
+        """The same sessions at other times."""
+        return self.rest(replace(self.sessions, ts=ts))
 
 
 class Reorder:
@@ -177,9 +181,7 @@ class Reorder:
         if node in self._clock:
             self._clock[node] += seconds
         self._pending = [
-            held.rest(replace(held.sessions, ts=held.sessions.ts + seconds))
-            if held.node == node
-            else held
+            held.at(held.sessions.ts + seconds) if held.node == node else held
             for held in self._pending
         ]
 
@@ -189,9 +191,7 @@ class Reorder:
         self._released = min(self._released, now)
         self.passed = min(self.passed, now)
         self._pending = [
-            held.rest(
-                replace(held.sessions, ts=np.where(held.sessions.ts > limit, now, held.sessions.ts))
-            )
+            held.at(np.where(held.sessions.ts > limit, now, held.sessions.ts))
             if held.latest > limit
             else held
             for held in self._pending

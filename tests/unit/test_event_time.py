@@ -209,7 +209,7 @@ def test_a_clock_that_is_set_for_good_is_followed(model_folder: ModelFolder, jum
     assert live.made.counters.sessions == 200
     assert live.made.door.restamped == 0
     assert live.made.sequences.last_ts.max() == rows[-1][0] + jump
-    assert live.made.reorder.late == 0
+    assert live.made.reorder.late <= (jump < 0)
 
 
 @pytest.mark.parametrize("behind", [-3600.0, -4 * YEAR, 3600.0, 4 * YEAR])
