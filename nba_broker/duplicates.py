@@ -21,7 +21,8 @@ KEPT = 10.0  # seconds for which a session waits for its twin
 LEAST = 100  # sessions looked at by which a node is judged
 SHARE = 0.95  # of them with a twin that make a node see what others see
 LOWER = 0.5  # and below which it no longer does
-FIRST = 1_000  # sessions of a node that are all looked at
+FIRST = 1_000  # sessions of each node that are all looked at after one has joined
+MOST = 20_000  # and of all of them
 SAMPLE = 32  # then one second in so many is
 
 _Key = tuple[str, str, int]
@@ -47,12 +48,12 @@ class Duplicates:
         self._seen: dict[_Key, list[_Seen]] = {}
         self._order: deque[tuple[_Key, _Seen]] = deque()
         self._latest = -np.inf
-        # By node: sessions looked at, of these those since it was judged, and of these those with
-        # a twin of each other node.
+        # By node: sessions looked at since a node joined, those since it was judged, and of these
+        # those with a twin of each other node.
         self._looked: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
         self._twins: Counter[tuple[str, str]] = Counter()
-        self._same: set[frozenset[str]] = set()
+        self._same: set[tuple[str, str]] = set()  # nodes, with one that sees all that they see
 
     @property
     def nodes(self) -> list[str]:
@@ -62,11 +63,13 @@ class Duplicates:
     def once(self, node: str, sessions: Sessions) -> Sessions:
         """A node's batch without the sessions that another node has reported, as far as these two
         are known to see the same."""
-        self._nodes.add(node)
+        if node not in self._nodes:
+            self._nodes.add(node)
+            self._looked.clear()
         if len(self._nodes) < 2 or not len(sessions):
             return sessions
         ts = sessions.ts
-        if self._looked[node] < FIRST or any(node in pair for pair in self._same):
+        if self._looks_at_all() or any(node in pair for pair in self._same):
             rows = np.arange(len(ts))
         else:
             rows = np.flatnonzero(ts % SAMPLE < 1.0)
@@ -85,6 +88,10 @@ class Duplicates:
         left[again] = False
         return take(sessions, np.flatnonzero(left))
 
+    def _looks_at_all(self) -> bool:
+        looked = self._looked
+        return looked.total() < MOST and min(looked[node] for node in self._nodes) < FIRST
+
     def _is_again(self, node: str, sessions: Sessions, row: int) -> bool:
         """Note a session; whether a node that sees the same has reported it."""
         ts = float(sessions.ts[row])
@@ -93,7 +100,7 @@ class Duplicates:
         there = self._seen.setdefault(key, [])
         for seen in there:
             if abs(seen.ts - ts) <= NEAR and node not in seen.nodes:
-                same = any(frozenset((node, other)) in self._same for other in seen.nodes)
+                same = any(self._sees(node, other) for other in seen.nodes)
                 for other in seen.nodes:
                     self._twins[node, other] += 1
                     self._twins[other, node] += 1
@@ -118,14 +125,20 @@ class Duplicates:
         self._judged[node] = 0
         for other in sorted(self._nodes - {node}):
             share = min(self._twins.pop((node, other), 0) / judged, 1.0)
-            pair = frozenset((node, other))
-            if share >= SHARE and pair not in self._same:
-                self._same.add(pair)
+            before = self._sees(node, other)
+            if share >= SHARE:
+                self._same.add((node, other))
+            elif share < LOWER:
+                self._same.discard((node, other))
+            now = self._sees(node, other)
+            if now and not before:
                 self.lines.append(
                     f"{node} and {other} see the same packets: {share:.0%} of the sessions of "
                     f"{node} came from {other}, too. Each is counted once from here on. Give each "
                     "sensor packets of its own (load balancing by flow, one tap for each)."
                 )
-            elif share < LOWER and pair in self._same:
-                self._same.discard(pair)
+            elif before and not now:
                 self.lines.append(f"{node} and {other} no longer see the same packets")
+
+    def _sees(self, node: str, other: str) -> bool:
+        return (node, other) in self._same or (other, node) in self._same

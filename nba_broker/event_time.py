@@ -245,7 +245,11 @@ class Door:
     @property
     def restamped(self) -> int:
         """Sessions whose time could not be, and that were taken at the time at which they came."""
-        return sum(clock.restamped for clock in (self._archive, *self._clocks.values()))
+        return sum(one.restamped for one in (self._archive, *self._clocks.copy().values()))
+
+    def offsets(self) -> dict[str, float]:
+        """By how much each node's clock is ahead of the others', as far as it is set by that."""
+        return {node: clock.shift for node, clock in self._clocks.copy().items()}
 
     def enter(self, batch: Batch) -> list[Batch]:
         """What may go on now that a node's batch has come."""
