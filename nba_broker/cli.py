@@ -169,6 +169,8 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
     report = archive.report
     for line in report.errors:
         LOG.error("%s", line)
+    for line in report.warnings:
+        LOG.warning("%s", line)
     scorer = Scorer(settings.model, threads=len(os.sched_getaffinity(0)))
     pipeline = build_pipeline(settings, worker="", scorer=scorer)
     for lease in archive.leases:
@@ -183,6 +185,11 @@ def score(arguments: argparse.Namespace, settings: Config) -> int:
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
                 said[verdict.mac or verdict.host] = verdict.host
+        for verdict in pipeline.finish():
+            writer.write(verdict)
+            said[verdict.mac or verdict.host] = verdict.host
+    for line in pipeline.door.lines:
+        LOG.warning("%s", line)
     if pipeline.inventory.waiting and report.sessions:
         LOG.warning(
             "%d of %d answers are later than the archive's last session and changed nothing; their "

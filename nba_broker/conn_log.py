@@ -24,6 +24,7 @@ from nba_broker.ahead import ahead
 from nba_broker.columns import Ascii, Coded
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY, Sorter
+from nba_broker.file_times import FileTimes
 from nba_broker.messages import END_OF_TIME, Lease, Sessions, port_code
 
 _REQUIRED = ("ts", "id.orig_h", "id.resp_h")
@@ -81,6 +82,7 @@ class Report:
 
     ``rows`` = ``sessions`` + ``skipped`` (do not parse) + ``not_hosts`` (nobody's session of ours)
     + ``outside`` (before ``since``, from ``until`` on). ``errors``: one line per bad file.
+    ``warnings``: one per file of which a time could not be.
     """
 
     files: int = 0
@@ -91,6 +93,7 @@ class Report:
     outside: int = 0
     skipped_in: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def add(self, other: Report) -> None:
         """Count what became of further rows, too."""
@@ -126,21 +129,33 @@ class Archive:
     """
 
     def __init__(
-        self, columns: _Columns, sorter: Sorter, logs: tuple[str, ...], leases: tuple[Lease, ...]
+        self,
+        columns: _Columns,
+        sorter: Sorter,
+        logs: tuple[str, ...],
+        leases: tuple[Lease, ...],
+        times: FileTimes,
     ) -> None:
         self._sorter = sorter
+        self._times = times
         self.addresses = columns.addresses
         self.macs = columns.macs
         self.logs = logs
         self.leases = leases
         self.report = columns.report
+        for file, number in times.judge().items():
+            self.report.sessions -= number
+            self.report.skipped += number
+            skipped = self.report.skipped_in
+            skipped[logs[file]] = skipped.get(logs[file], 0) + number
+        self.report.warnings += times.lines(logs, sorter.parts(65536)) if times.number else ()
 
     def __len__(self) -> int:
-        return len(self._sorter)
+        return len(self._sorter) - self._times.number
 
     def rows(self, size: int = 65536) -> Iterator[np.ndarray]:
         """The sessions in order as arrays of ROW, ``size`` at a time."""
-        return self._sorter.parts(size)
+        return self._times.without(self._sorter.parts(size))
 
     def batches(self, size: int = 65536) -> Iterator[Sessions]:
         """The sessions in order, ``size`` at a time."""
@@ -183,6 +198,7 @@ def read(
     report = columns.report
     conn_logs, dhcp_logs, _ = find(paths, report.errors)
     sorter = Sorter(ROW, "ts", columns.ties, memory)
+    times = FileTimes()
     parts: Iterable[Iterable[np.ndarray]]
     if each is None:
         parts = (columns.read(path, number) for number, path in enumerate(conn_logs))
@@ -193,6 +209,7 @@ def read(
     for number, part in enumerate(parts):
         for rows in part:
             sorter.add(rows)
+            times.see(number, rows["ts"])
         if progress:
             progress(number + 1, len(conn_logs), report.sessions)
     if not report.files:
@@ -208,7 +225,8 @@ def read(
         except (ArchiveError, OSError) as error:
             report.errors.append(_error(path, error))
     leases.sort(key=lambda lease: (lease.ts, lease.ip, lease.mac))
-    return Archive(columns, sorter, tuple(_name(path) for path in conn_logs), tuple(leases))
+    logs = tuple(_name(path) for path in conn_logs)
+    return Archive(columns, sorter, logs, tuple(leases), times)
 
 
 def _elsewhere(path: str | Path) -> Path:

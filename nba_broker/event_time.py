@@ -190,14 +190,16 @@ class Clock:
             if now - first.now < WAIT:
                 return None
             passed = last.now - first.now
-            return passed >= WAIT / 2 and last.clock - first.clock >= passed / 2
+            if self.keeps_pace:
+                return passed >= WAIT / 2 and last.clock - first.clock >= passed / 2
+            return not self._are_few(number)
         if self.leap >= YEAR:
             return True if number >= FEW else None
         return not self._are_few(number) if len(self.aside) > 1 else None
 
     def _are_few(self, number: int) -> bool:
         far = abs(self.aside[0].clock - self.at) > YEAR
-        return far and not self.live and number < FEW and number * SHARE <= self.seen
+        return far and number < FEW and number * SHARE <= self.seen
 
     def _follow(self) -> list[Batch]:
         aside, self.aside = self.aside, []
@@ -281,6 +283,13 @@ class Door:
         for clock in self._clocks.values():
             yield from (batch for batch in clock.aside if len(batch.sessions))
 
+    def aside_from(self, node: str) -> float:
+        """The number of the first batch with sessions that is set aside of a node; infinity if
+        none is."""
+        clock = self._clocks.get(node)
+        aside = clock.aside if clock else []
+        return next((float(one.ticket) for one in aside if len(one.sessions)), np.inf)
+
     def pass_in_order(self, sessions: Sessions) -> Iterator[Sessions]:
         """What may go on of sessions that are in order, and that no node's clock comes with."""
         ts = sessions.ts
@@ -351,8 +360,8 @@ class Door:
             return
         source = f"{node} reported" if node else "there is"
         self.lines.append(
-            f"{source} a session at {_printed(clock.stray)} while the time was "
-            f"{_printed(clock.at)}; it is taken at the latter, and more such are only counted "
+            f"{source} a session at {printed(clock.stray)} while the time was "
+            f"{printed(clock.at)}; it is taken at the latter, and more such are only counted "
             "(nba_restamped_sessions_total). Look at the sensor's clock and its capture device."
         )
         clock.stray = np.inf
@@ -395,5 +404,6 @@ class Door:
         clock.shift = shift
 
 
-def _printed(ts: float) -> str:
+def printed(ts: float) -> str:
+    """A time in UTC, as lines for an operator have it."""
     return f"{datetime.fromtimestamp(min(max(ts, 0.0), END_OF_TIME), UTC):%Y-%m-%dT%H:%M:%SZ}"

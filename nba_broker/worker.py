@@ -136,6 +136,8 @@ class Worker:
         self._acks: dict[str, tuple[str, int]] = {}
         # By node: the batch's number, and the position, of what may be held back.
         self._held: dict[str, deque[tuple[int, Position]]] = {}
+        # By node: the same of what is to be acknowledged, with its run and number.
+        self._entered: dict[str, deque[tuple[int, tuple[str, int]]]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         self._joined = 0.0
         self._fresh = asyncio.Event()
@@ -323,10 +325,9 @@ class Worker:
             self._waited = time.monotonic() - waiting[0][0]
             await self._publish(verdicts, since)
             self._note_lag(since)
-            for _, message in waiting:
-                if isinstance(message, SessionBatch):
-                    self._acks[message.node] = (message.run, message.seq)
+            self._acks |= self._done()
         await self._publish(*await loop.run_in_executor(self._thread, self._finish))
+        self._acks |= self._done()
         while self._outbox and self.link.connected:
             await asyncio.sleep(ACK_PERIOD)
             await self._publish([])
@@ -348,6 +349,8 @@ class Worker:
                         )
                         position = Position(message.run, message.sent)
                         self._held.setdefault(message.node, deque()).append((ticket, position))
+                        entered = self._entered.setdefault(message.node, deque())
+                        entered.append((ticket, (message.run, message.seq)))
                 except Exception as error:
                     self._fail(error)
             since = min(since, self.pipeline.since)
@@ -381,6 +384,15 @@ class Worker:
         for node, held in self._held.items():
             while held and held[0][0] < first:
                 self.ledger.keep(node, held.popleft()[1])
+
+    def _done(self) -> dict[str, tuple[str, int]]:
+        """What may be acknowledged: all but what is set aside for its time, and what came later."""
+        acks = {}
+        for node, entered in self._entered.items():
+            aside = self.pipeline.door.aside_from(node)
+            while entered and entered[0][0] < aside:
+                acks[node] = entered.popleft()[1]
+        return acks
 
     def _note_lag(self, since: float) -> None:
         """From when the oldest session came that was worked on, or still waits, until now."""

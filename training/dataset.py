@@ -230,7 +230,7 @@ def load_rows(
     series = meant.series(rows, slot, tracker.identity, each or map)
     labelled = series >= 0
     others.update(np.unique(slot[~labelled]).tolist())
-    warnings = [*archive.report.errors, *_absent(labels, series)]
+    warnings = [*archive.report.errors, *archive.report.warnings, *_absent(labels, series)]
     if not labelled.any():
         raise ArchiveError("no session of a labelled host in the archive; check labels and times")
     rows = rows[labelled]

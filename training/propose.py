@@ -112,7 +112,11 @@ def find(
 
     identity = tracker.identity
     announced = _Announced()
-    warnings = [*archive.report.errors, *announced.read(conn_log.find(paths, [])[2], speaker)]
+    warnings = [
+        *archive.report.errors,
+        *archive.report.warnings,
+        *announced.read(conn_log.find(paths, [])[2], speaker),
+    ]
     slots = np.array(
         [slot for slot in sorted(first) if identity.address(slot) not in ("", *UNSPECIFIED)],
         np.int64,

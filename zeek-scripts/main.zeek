@@ -173,6 +173,7 @@ const max_partitions = 1000;
 
 # By partition.
 global current_worker: table[count] of string;
+global current_hello: table[count] of time;
 global last_hello: table[count] of time;
 
 function partition_of(name: string): count
@@ -231,11 +232,19 @@ event zeek_init() &priority=10
 event NBA::hello(worker: string)
 	{
 	local partition = partition_of(worker);
+	local now = current_time();
+	# Two that say hello in turn until one of them leaves do not join each time.
 	local joined = ! worker_lives(partition)
-	    || worker != current_worker[partition];
+	    || ( worker != current_worker[partition]
+	    && now - current_hello[partition] >= worker_timeout / 2 );
 
-	current_worker[partition] = worker;
-	last_hello[partition] = current_time();
+	if ( joined )
+		current_worker[partition] = worker;
+
+	if ( worker == current_worker[partition] )
+		current_hello[partition] = now;
+
+	last_hello[partition] = now;
 
 	if ( ! joined )
 		return;
