@@ -61,8 +61,9 @@ class Clock:
         self.leap = leap
         self.live = live
         self.at = -np.inf  # the latest sane time
-        self.heard = -np.inf
+        self.begun = self.heard = -np.inf
         self.keeps_pace = False
+        self.judged = False  # whether it is known whether it does
         self.shift = 0.0  # what is taken off its times, as the other nodes' clocks differ by it
         self.aside: list[Batch] = []
         self.seen = 0  # sessions let through
@@ -133,6 +134,7 @@ class Clock:
         self.at, self.back_to = batch.clock, self._first(batch)
         self._mark = _Mark(batch.now, batch.clock)
         self._best = [-np.inf, batch.clock - batch.now]
+        self.begun = batch.now
 
     def _first(self, batch: Batch) -> float:
         """Event time as a batch begins; a sensor's are short."""
@@ -147,6 +149,7 @@ class Clock:
         passed = now - self._mark.now
         if passed >= (WAIT if self.keeps_pace else PACE):
             self.keeps_pace = abs(clock - self._mark.clock - passed) <= passed / 2
+            self.judged = True
             self._mark = _Mark(now, clock)
             self._best = [self._best[1], clock - now]
 
@@ -256,8 +259,9 @@ class Door:
     def enter(self, batch: Batch) -> list[Batch]:
         """What may go on now that a node's batch has come."""
         clock = self._clocks.setdefault(batch.node, Clock(DAY, live=self.live))
+        known = clock.judged
         let = clock.take(batch)
-        if batch.now - self._compared >= PACE:
+        if batch.now - self._compared >= PACE or clock.judged != known:
             self._compare(batch.now)
         return self._set(batch.node, clock, let, batch.now)
 
@@ -277,6 +281,21 @@ class Door:
             for node, clock in self._clocks.items()
             for batch in self._set(node, clock, clock.finish(), clock.heard)
         ]
+
+    def is_undecided(self, now: float) -> bool:
+        """Whether a new node's clock differs from another's, and it is not known yet whether both
+        keep pace; nothing should go on then, which is soon."""
+        clocks = [
+            clock
+            for clock in self._clocks.values()
+            if clock.offset > -np.inf and now - clock.heard < WAIT
+        ]
+        new = [one for one in clocks if not one.judged and now - one.begun < WAIT]
+        return any(
+            abs(one.offset - one.shift - other.offset + other.shift) > MINUTE
+            for one in new
+            for other in clocks
+        )
 
     def waiting(self) -> Iterator[Batch]:
         """The nodes' sessions that are set aside."""

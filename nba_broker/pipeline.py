@@ -277,12 +277,12 @@ class Pipeline:
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
         """Take a sensor node's batch; ``clock`` is its network time, ``now`` a monotonic time."""
         self.add(node, clock, sessions, now)
-        return self._advance(self.reorder.release(now))
+        return self._release(now)
 
     def flush(self, now: float) -> list[Verdict]:
         """Go on with what silent nodes no longer hold back."""
         self._enter(self.door.due(now))
-        return self._advance(self.reorder.release(now))
+        return self._release(now)
 
     def finish(self) -> list[Verdict]:
         """Go on with everything: no session will follow."""
@@ -374,9 +374,11 @@ class Pipeline:
         if self.shadow is not None:
             self.shadow.restart()
 
-    def _advance(self, sessions: Sessions) -> list[Verdict]:
-        """Take what was released, and the answers that became due in a silence."""
-        return self._work(sessions) + self._due(self.reorder.passed)
+    def _release(self, now: float) -> list[Verdict]:
+        """Take what may go on, and the answers that became due in a silence."""
+        if self.door.is_undecided(now):
+            return []
+        return self._work(self.reorder.release(now)) + self._due(self.reorder.passed)
 
     def _due(self, now: float) -> list[Verdict]:
         """The lines of the answers that are due when event time has come to ``now``."""

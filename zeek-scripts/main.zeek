@@ -235,8 +235,7 @@ event NBA::hello(worker: string)
 	local now = current_time();
 	# Two that say hello in turn until one of them leaves do not join each time.
 	local joined = ! worker_lives(partition)
-	    || ( worker != current_worker[partition]
-	    && now - current_hello[partition] >= worker_timeout / 2 );
+	    || ( worker != current_worker[partition] && now - current_hello[partition] >= worker_timeout / 2 );
 
 	if ( joined )
 		current_worker[partition] = worker;
