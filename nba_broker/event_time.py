@@ -387,14 +387,15 @@ class Door:
 
     def _compare(self, now: float) -> bool:
         """Set the nodes whose clocks keep pace by those that most of them agree on; False where
-        there are no two."""
+        that cannot be done yet."""
         self._compared = now
         clocks = {
             node: clock
             for node, clock in self._clocks.items()
             if clock.keeps_pace and now - clock.heard < SILENT and not clock.aside
         }
-        if len(clocks) < 2:
+        young = any(not one.judged and now - one.begun < WAIT for one in self._clocks.values())
+        if len(clocks) < 2 or young:  # whose word may decide
             return False
         offsets = [clock.offset for clock in clocks.values()]
 

@@ -173,7 +173,7 @@ const max_partitions = 1000;
 
 # By partition.
 global current_worker: table[count] of string;
-global current_hello: table[count] of time;
+global taken_over: table[count] of time &default=double_to_time(0.0);
 global last_hello: table[count] of time;
 
 function partition_of(name: string): count
@@ -233,20 +233,20 @@ event NBA::hello(worker: string)
 	{
 	local partition = partition_of(worker);
 	local now = current_time();
-	# Two that say hello in turn until one of them leaves do not join each time.
-	local joined = ! worker_lives(partition)
-	    || ( worker != current_worker[partition] && now - current_hello[partition] >= worker_timeout / 2 );
-
-	if ( joined )
-		current_worker[partition] = worker;
-
-	if ( worker == current_worker[partition] )
-		current_hello[partition] = now;
-
+	local lives = worker_lives(partition);
 	last_hello[partition] = now;
 
-	if ( ! joined )
-		return;
+	if ( lives )
+		{
+		# Two that say hello in turn, until one of them leaves, do not join each time.
+		if ( worker == current_worker[partition]
+		    || now - taken_over[partition] < worker_timeout / 2 )
+			return;
+
+		taken_over[partition] = now;
+		}
+
+	current_worker[partition] = worker;
 
 	if ( partition < partitions )
 		hook worker_joined(worker);
