@@ -195,6 +195,11 @@ def _score(arguments: argparse.Namespace, settings: Config, log: Path) -> tuple[
             for verdict in pipeline.process(batch):
                 writer.write(verdict)
                 said[verdict.mac or verdict.host] = verdict.host
+        for verdict in pipeline.finish():
+            writer.write(verdict)
+            said[verdict.mac or verdict.host] = verdict.host
+    for line in pipeline.door.lines:
+        LOG.warning("%s", line)
     report = archive.report  # whole once the sessions were given out
     if pipeline.inventory.waiting and report.sessions:
         LOG.warning(

@@ -14,6 +14,7 @@ from nba_broker import log_files, repeats, uids
 from nba_broker.columns import Ascii, Coded
 from nba_broker.errors import ArchiveError
 from nba_broker.external_sort import MEMORY, Sorter
+from nba_broker.file_times import FileTimes
 from nba_broker.log_reader import ROW, Part, Reader, Report
 from nba_broker.messages import Lease, Sessions
 
@@ -40,8 +41,10 @@ class Archive:
         sorter: Sorter,
         found: log_files.Found,
         findings: repeats.Findings,
+        times: FileTimes,
     ) -> None:
         self._sorter = sorter
+        self._times = times
         self._twins = findings.twins > 0
         self._report = reader.report
         self._is_counted = False
@@ -54,6 +57,9 @@ class Archive:
         self.dns_logs = tuple(dict.fromkeys([*found.dns, *reader.dns_logs]))
         self.errors = reader.report.errors
         self.warnings = reader.report.warnings
+        for file, number in times.judge().items():
+            self._report.leave_out(self.logs[file], number)
+        self.warnings += times.lines(self.logs, sorter.parts(65536)) if times.number else ()
 
     def __len__(self) -> int:
         return self.report.sessions
@@ -70,7 +76,8 @@ class Archive:
     def rows(self, size: int = 65536) -> Iterator[np.ndarray]:
         """The sessions in order as arrays of ROW, at most ``size`` at a time."""
         repeated = 0
-        for rows, number in repeats.without(self._sorter.parts(size), self._twins):
+        parts = self._times.without(self._sorter.parts(size))
+        for rows, number in repeats.without(parts, self._twins):
             repeated += number
             if len(rows):
                 yield rows
@@ -127,6 +134,7 @@ def read(
     report.errors += found.errors
     sorter = Sorter(ROW, "ts", reader.ties, memory)
     sample = repeats.Repeats()
+    times = FileTimes()
     parts: Iterable[Iterable[np.ndarray]]
     if each is None:
         parts = (
@@ -148,6 +156,7 @@ def read(
         for rows in part:
             sorter.add(rows)
             sample.see(rows, reader.known_addresses)
+            times.see(number, rows["ts"])
         log = found.conn[number]
         if report.files > files and _absolute(log) in found.guessed:
             guessed.append(Path(log).name)
@@ -170,7 +179,7 @@ def read(
             f"conn logs by what they hold, not by their names: {', '.join(guessed[:3])}{more}"
         )
     report.warnings += [*found.warnings, *reader.remarks(), *_said_of(findings)]
-    return Archive(reader, sorter, found, findings)
+    return Archive(reader, sorter, found, findings, times)
 
 
 def _said_of(findings: repeats.Findings) -> Iterator[str]:

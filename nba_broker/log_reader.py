@@ -68,6 +68,12 @@ class Report:
         others = sum(self.others.values())
         return repeated + (f", {others} rows of other logs" if others else "")
 
+    def leave_out(self, log: str, number: int) -> None:
+        """Of a log's sessions so many were none."""
+        self.sessions -= number
+        self.skipped += number
+        self.skipped_in[log] = self.skipped_in.get(log, 0) + number
+
     def add(self, other: Report) -> None:
         """Count what became of further rows, too."""
         for name in ("files", "rows", "sessions", "skipped", "not_hosts", "outside", "repeated"):
@@ -82,7 +88,7 @@ class Report:
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """One file of an archive, read on its own: rows of ROW with codes into this part's own
-    ``addresses``, ``macs`` and ``places``."""
+    ``addresses``, ``macs`` and ``segments``."""
 
     rows: np.ndarray
     addresses: list[str]

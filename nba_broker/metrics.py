@@ -69,6 +69,12 @@ class WorkerCollector(Collector):
         counters = pipeline.counters
         for name, text, number in (
             ("nba_late_sessions", "Sessions that came after later ones", pipeline.reorder.late),
+            ("nba_restamped_sessions", "Sessions whose time could not be", pipeline.door.restamped),
+            (
+                "nba_duplicate_sessions",
+                "Sessions that another node reported, too",
+                pipeline.duplicates.dropped,
+            ),
             ("nba_processed_sessions", "Sessions that the pipeline took", counters.sessions),
             ("nba_scored_windows", "Windows that the model scored", counters.scored),
             ("nba_evicted_hosts", "Hosts forgotten for want of room", counters.evicted),
@@ -80,10 +86,20 @@ class WorkerCollector(Collector):
             ("nba_hosts", "Hosts tracked", pipeline.hosts),
             ("nba_routers", "MACs that stand for several hosts", len(pipeline.routers)),
             ("nba_queue_messages", "Messages that wait for the pipeline", worker.queue),
-            ("nba_lag_seconds", "How long the last step's oldest message waited", worker.lag),
+            (
+                "nba_lag_seconds",
+                "From the oldest session's arrival to its verdict",
+                worker.lag,
+            ),
             ("nba_connected", "Whether Zeek is connected", worker.link.connected),
         ):
             yield GaugeMetricFamily(name, text, value=value)
+        offsets = GaugeMetricFamily(
+            "nba_clock_offset_seconds", "A node's clock less the others'", labels=["node"]
+        )
+        for node, offset in pipeline.door.offsets().items():
+            offsets.add_metric([node], offset)
+        yield offsets
         partition = GaugeMetricFamily(
             "nba_partition_info", "Whose hosts the worker has", labels=["partition"]
         )

@@ -18,7 +18,9 @@ from nba_broker.addresses import canonical, printed
 from nba_broker.answers import Answer, print_time
 from nba_broker.columns import Memo
 from nba_broker.drift import Drift
+from nba_broker.duplicates import Duplicates
 from nba_broker.errors import ModelError
+from nba_broker.event_time import Batch, Door
 from nba_broker.identity import UNSPECIFIED, Identity
 from nba_broker.inventory import Inventory, Said
 from nba_broker.messages import (
@@ -36,6 +38,7 @@ from nba_broker.policy import (
     IMPOSTOR,
     LEARNING,
     NOTHING,
+    SINCE,
     UNKNOWN,
     Decision,
     Policy,
@@ -160,6 +163,10 @@ class Pipeline:
         self.pools = pools
         self.scorer = scorer
         self.reorder = reorder
+        # A single node that may be silent for ever reads a capture.
+        self.door = Door(live=bool(np.isfinite(reorder.silence)))
+        self.duplicates = Duplicates()
+        self._tickets = 0
         self.counters = Counters()
         self.shadow = shadow
         self._know()
@@ -276,31 +283,67 @@ class Pipeline:
 
     def lease(self, lease: Lease) -> None:
         """An address was lent to a MAC."""
-        self.tracker.lease(lease)
+        self.tracker.lease(self.door.lease(lease))
 
     def answer(self, answers: Sequence[Answer]) -> list[Verdict]:
         """These answers, in the order of their time, are all there are from now on."""
         last = self.sequences.last_ts.max(initial=-np.inf)
         return self._answered(self.inventory.take_over(answers, max(float(last), self._clock)))
 
-    def add(self, node: str, clock: float, sessions: Sessions, now: float) -> None:
-        """Take a batch as :meth:`push` does, but work on it at the next :meth:`flush`."""
-        self.reorder.add(node, clock, sessions, now)
+    def add(self, node: str, clock: float, sessions: Sessions, now: float) -> int:
+        """Take a batch as :meth:`push` does, but work on it at the next :meth:`flush`; returns its
+        number, see :attr:`first`."""
+        self._tickets += 1
+        self._enter(self.door.enter(Batch(node, clock, sessions, now, self._tickets)))
+        return self._tickets
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
         """Take a sensor node's batch; ``clock`` is its network time, ``now`` a monotonic time."""
-        return self._advance(self.reorder.push(node, clock, sessions, now))
+        self.add(node, clock, sessions, now)
+        return self._release(now)
 
     def flush(self, now: float) -> list[Verdict]:
         """Go on with what silent nodes no longer hold back."""
-        return self._advance(self.reorder.release(now))
+        self._enter(self.door.due(now))
+        return self._release(now)
 
     def finish(self) -> list[Verdict]:
         """Go on with everything: no session will follow."""
-        return self.process(self.reorder.flush())
+        self._enter(self.door.finish())
+        verdicts = self._work(self.reorder.flush())
+        for sessions in self.door.finish_in_order():
+            verdicts += self._work(sessions)
+        return verdicts
+
+    @property
+    def first(self) -> float:
+        """The lowest number of a batch of which sessions wait; infinity if none does."""
+        return min(self.reorder.first, *(batch.ticket for batch in self.door.waiting()), np.inf)
+
+    @property
+    def since(self) -> float:
+        """When the first of the batches came that wait, a monotonic time; infinity if none does."""
+        return min(self.reorder.since, *(batch.now for batch in self.door.waiting()), np.inf)
 
     def process(self, sessions: Sessions) -> list[Verdict]:
-        """Take sessions that are in order already, as an archive's are."""
+        """Take sessions that are in order already, as an archive's are; :meth:`finish` tells that
+        there are no more."""
+        return [
+            verdict for part in self.door.pass_in_order(sessions) for verdict in self._work(part)
+        ]
+
+    def _enter(self, batches: Sequence[Batch]) -> None:
+        """Hand what the door lets in to the reordering, each session once."""
+        self._look_back()
+        while self.door.moved:
+            self.reorder.move(*self.door.moved.popitem())
+        for batch in batches:
+            sessions = self.duplicates.once(batch.node, batch.sessions)
+            self.reorder.add(batch.node, batch.clock, sessions, batch.now, batch.ticket)
+
+    def _work(self, sessions: Sessions) -> list[Verdict]:
+        """Take sessions in order, whose times can be."""
+        self._look_back()
         verdicts = []
         chunk = min(_CHUNK, self._max_hosts)
         for start in range(0, len(sessions), chunk):
@@ -321,9 +364,44 @@ class Pipeline:
                 at = stop
         return verdicts
 
-    def _advance(self, sessions: Sessions) -> list[Verdict]:
-        """Take what was released, and the answers that became due in a silence."""
-        return self.process(sessions) + self._due(self.reorder.passed)
+    def _look_back(self) -> None:
+        """Where a clock begins or was set back, nothing can have been seen from some time on: what
+        claims it, of an earlier run or of before it was set, was seen by now."""
+        began = self.door.gone_back()
+        if began is None:
+            return
+        now, limit = began
+        self.reorder.go_back(now, limit)
+        last = self.sequences.last_ts
+        wrong = np.flatnonzero(last > limit)
+        if self._clock > limit:
+            self._clock, self._day_ends = now, np.nan
+        if not len(wrong):
+            return
+        for times in (
+            last,
+            self.sequences.columns()["ts"],
+            self.sightings.first_seen,
+            self.surprise.columns()["since"],
+            *map(self.policy.columns().__getitem__, SINCE),
+        ):
+            there = times[wrong]
+            times[wrong] = np.where(there > limit, now, there)
+        baseline = self.surprise.columns()
+        # Its hour is over, and the host stays as old.
+        ahead = np.maximum(baseline["hour"][wrong] - int(now // HOUR) + 1, 0)
+        for name in ("hour", "first"):
+            baseline[name][wrong] -= ahead
+        for came in (one for both in self.tracker.identity.turns().values() for one in both):
+            came |= {address: min(ts, now) for address, ts in came.items() if ts > limit}
+        if self.shadow is not None:
+            self.shadow.restart()
+
+    def _release(self, now: float) -> list[Verdict]:
+        """Take what may go on, and the answers that became due in a silence."""
+        if self.door.is_undecided(now):
+            return []
+        return self._work(self.reorder.release(now)) + self._due(self.reorder.passed)
 
     def _due(self, now: float) -> list[Verdict]:
         """The lines of the answers that are due when event time has come to ``now``."""

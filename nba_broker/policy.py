@@ -34,6 +34,8 @@ NOTHING = -1
 
 # Columns that hold a device, or NOTHING.
 DEVICES = ("device", "was_device", "name", "candidate", "given", "accepted")
+# And those that hold when something was.
+SINCE = ("named", "turning", "since", "logged", "alarmed")
 
 
 @dataclass(frozen=True, slots=True)

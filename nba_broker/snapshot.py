@@ -138,8 +138,8 @@ def write(path: Path, content: Iterable[bytes]) -> None:
 def write_text(path: Path, name: str, text: str) -> None:
     """Replace the file of this name beside the snapshot, readable as it is; raises OSError."""
     part = path.with_name(f"{name}.part")
-    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(number, "w", encoding="utf-8") as file:
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(part, path.with_name(name))
 

@@ -20,8 +20,9 @@ import signal
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -49,6 +50,7 @@ from nba_broker.link import (
 from nba_broker.messages import Lease, Verdict
 from nba_broker.pipeline import Pipeline
 from nba_broker.pools import Database
+from nba_broker.rivals import ANSWER, STALL, Rivals
 from nba_broker.scorer import MANIFEST_FILE, MODEL_FILE, Manifest, Scorer
 
 LOG = logging.getLogger(__name__)
@@ -63,10 +65,9 @@ ANSWERS_PERIOD = 2.0  # an analyst waits for it
 MODEL_PERIOD = 2.0  # and somebody for a rollback
 SETTLE = 0.5  # the first hello may be faster than this worker's own subscriptions
 VERDICT_RATE = 800.0  # a second, below what the manager takes: a large site's first minute waits
-GRACE = 2.0  # a worker that joined this recently gives way to one that answers its hello
-RIVALS = 64  # other workers' names remembered; whoever makes up more is only counted
 OUTBOX = 100_000  # verdicts kept while Zeek is away or behind
 BEHIND = 16  # messages waiting from which on a shadow is not asked
+LATE = 10.0  # seconds of lag that are said
 STALE = 1.0  # seconds that the last step's oldest message waited, the same
 STEP = 8192  # sessions worked on before their batches are acknowledged: sensors fill up meanwhile
 INBOX = 8192  # frames waiting for the pipeline before the socket is no longer read
@@ -115,6 +116,10 @@ class Worker:
         self.ledger = Ledger(positions)
         self.invalid: Counter[str] = Counter()
         self.lag = 0.0
+        """Seconds from the arrival of the oldest session of the last step, or of one that still
+        waits, to the publishing of what it led to."""
+        self._waited = 0.0  # of these, in the queue
+        self._slow = False  # whether it was logged that sessions wait for long
         self._databases = {path: _edition(path) for path in databases}
         self._answers = answers
         self._answers_edition: Edition | None = None
@@ -124,11 +129,16 @@ class Worker:
         self._state = state
         self._snapshot_interval = snapshot_interval
         self._inbox: asyncio.Queue[Arrived] = asyncio.Queue(INBOX)
-        self._rivals: dict[str, float] = {}
-        self._outbox: deque[str] = deque(maxlen=OUTBOX)
+        self._rivals = Rivals(name)
+        self._greet = asyncio.Event()  # a hello is due before its time
+        self._awake = -math.inf  # when the event loop last came round
+        # With when the oldest session of the step came that each is from.
+        self._outbox: deque[tuple[float, str]] = deque(maxlen=OUTBOX)
         self._acks: dict[str, tuple[str, int]] = {}
-        # By node: the last session's time, and the position, of what may be held back.
-        self._held: dict[str, deque[tuple[float, Position]]] = {}
+        # By node: the batch's number, and the position, of what may be held back.
+        self._held: dict[str, deque[tuple[int, Position]]] = {}
+        # By node: the same of what is to be acknowledged, with its run and number.
+        self._entered: dict[str, deque[tuple[int, tuple[str, int]]]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         self._joined = 0.0
         self._fresh = asyncio.Event()
@@ -254,27 +264,49 @@ class Worker:
 
     async def _join(self) -> None:
         """Called on every new connection: sensors start publishing at the first hello."""
-        self._joined = time.monotonic()
+        self._begin_anew(time.monotonic())
         self._fresh.set()
+        self._greet.set()
+        await self._say_hello()
+
+    def _begin_anew(self, now: float) -> None:
+        self._joined = self._awake = now
+        self._rivals.join()
+
+    def _wake(self) -> None:
+        """Whoever stood still may have been replaced meanwhile: it counts as one that joins."""
+        now = time.monotonic()
+        if self.joined and self._awake > -math.inf and now - self._awake > FLUSH_PERIOD + STALL:
+            self._begin_anew(now)
+            self._greet.set()
+        self._awake = now
+
+    async def _say_hello(self) -> None:
+        self._rivals.say(time.monotonic())
         await self.link.send([encode_hello(self.name)])
 
     async def _meet(self, other: str) -> None:
-        """Two workers would both be acknowledged, and log everything twice: the later one goes."""
+        """Two workers would both be acknowledged, and log everything twice: one goes."""
         if other == self.name or partition_of(other) != self.partition:
             return
+        self._wake()
         now = time.monotonic()
-        if other not in self._rivals and len(self._rivals) >= RIVALS:
-            self._invalid("too many workers", f"{other} is one more than {RIVALS}")
-            return
-        met = self._rivals.setdefault(other, now)
-        # Past both graces two workers can only meet when one of them was stopped for a while.
-        if now - self._joined < GRACE or (now - met > 2 * HELLO_PERIOD and self.name > other):
+        known = self._rivals.known(other)
+        if self._rivals.hear(other, now, self._joined):
             raise LinkError(
-                f"another worker ({other}) is connected to this Zeek already; stop it first"
+                f"another worker ({other}) already serves partition {self.partition} of this Zeek; "
+                "stop it first"
             )
-        if met == now:
-            LOG.warning("a second worker (%s) joined; it is told that this one works here", other)
-            await self.link.send([encode_hello(self.name)])
+        if not known:
+            if self._rivals.known(other):
+                LOG.warning("a second worker (%s) joined; one of the two will leave", other)
+            else:
+                self._invalid("too many workers", f"{other} is one of too many")
+        # By time and not by name: whoever makes names up keeps no true rival from its answer.
+        if now - self._rivals.said >= ANSWER:
+            await self._say_hello()
+        else:
+            self._greet.set()
 
     async def _work(self) -> None:
         """Hand what waits to the pipeline, step by step, publish what it says, then acknowledge.
@@ -289,80 +321,128 @@ class Worker:
                 waiting.append((arrived, message))
                 sessions += len(message.sessions) if isinstance(message, SessionBatch) else 0
             if self.pipeline.shadow is not None:
-                self.pipeline.shadow.paused = self.queue > BEHIND or self.lag > STALE
-            verdicts = await loop.run_in_executor(self._thread, self._push, waiting)
-            self.lag = time.monotonic() - waiting[0][0]
-            await self._publish(verdicts)
-            for _, message in waiting:
-                if isinstance(message, SessionBatch):
-                    self._acks[message.node] = (message.run, message.seq)
-        await self._publish(await loop.run_in_executor(self._thread, self._finish))
+                self.pipeline.shadow.paused = self.queue > BEHIND or self._waited > STALE
+            verdicts, since = await loop.run_in_executor(self._thread, self._push, waiting)
+            self._waited = time.monotonic() - waiting[0][0]
+            await self._publish(verdicts, since)
+            self._note_lag(since)
+            self._acks |= self._done()
+        await self._publish(*await loop.run_in_executor(self._thread, self._finish))
+        self._acks |= self._done()
         while self._outbox and self.link.connected:
             await asyncio.sleep(ACK_PERIOD)
             await self._publish([])
         await self._send_acks()
 
-    def _push(self, waiting: Sequence[Arrived]) -> list[Verdict]:
-        for arrived, message in waiting:
-            if isinstance(message, Lease):
-                self.pipeline.lease(message)
-            elif message is not None:
-                # Whose messages wait here is not silent, however long that takes.
-                self.pipeline.add(message.node, message.now, message.sessions, arrived)
-                last = float(message.sessions.ts.max(initial=-math.inf))
-                position = Position(message.run, message.sent)
-                self._held.setdefault(message.node, deque()).append((last, position))
+    def _push(self, waiting: Sequence[Arrived]) -> tuple[list[Verdict], float]:
+        """The verdicts, and when the oldest session came that they may be from."""
+        since = waiting[0][0]
         try:
-            return self.pipeline.flush(waiting[-1][0])
+            self.pipeline.door.machine = time.time() - time.monotonic()
+            for arrived, message in waiting:
+                try:
+                    if isinstance(message, Lease):
+                        self.pipeline.lease(message)
+                    elif message is not None:
+                        # Whose messages wait here is not silent, however long that takes.
+                        ticket = self.pipeline.add(
+                            message.node, message.now, message.sessions, arrived
+                        )
+                        position = Position(message.run, message.sent)
+                        self._held.setdefault(message.node, deque()).append((ticket, position))
+                        entered = self._entered.setdefault(message.node, deque())
+                        entered.append((ticket, (message.run, message.seq)))
+                except Exception as error:
+                    self._fail(error)
+            since = min(since, self.pipeline.since)
+            return self.pipeline.flush(waiting[-1][0]), since
         except Exception as error:
-            # Whatever the checks of messages let through, the next batch deserves its turn.
-            kind = f"failure ({type(error).__name__})"
-            if not self.invalid[kind]:
-                LOG.error("a failure of this program; please report it", exc_info=True)
-            self._invalid(kind, repr(error))
-            return []
+            self._fail(error)
+            return [], since
         finally:
             self._keep()
 
-    def _finish(self) -> list[Verdict]:
-        verdicts = self.pipeline.finish()
-        self._keep()
-        return verdicts
+    def _fail(self, error: Exception) -> None:
+        """Whatever the checks of messages let through, the next one deserves its turn."""
+        kind = f"failure ({type(error).__name__})"
+        if not self.invalid[kind]:
+            LOG.error("a failure of this program; please report it", exc_info=error)
+        self._invalid(kind, repr(error))
+
+    def _finish(self) -> tuple[list[Verdict], float]:
+        since = min(self.pipeline.since, time.monotonic())
+        try:
+            return self.pipeline.finish(), since
+        except Exception as error:
+            self._fail(error)
+            return [], since
+        finally:
+            self._keep()
 
     def _keep(self) -> None:
-        """Note what the reordering holds back no longer, so that a snapshot knows what is in it."""
-        oldest = self.pipeline.reorder.oldest
+        """Note what nothing holds back any longer, so that a snapshot knows what is in it."""
+        first = self.pipeline.first
         for node, held in self._held.items():
-            while held and held[0][0] < oldest:
+            while held and held[0][0] < first:
                 self.ledger.keep(node, held.popleft()[1])
+
+    def _done(self) -> dict[str, tuple[str, int]]:
+        """What may be acknowledged: all but what is set aside for its time, and what came later."""
+        acks = {}
+        for node, entered in self._entered.items():
+            aside = self.pipeline.door.aside_from(node)
+            while entered and entered[0][0] < aside:
+                acks[node] = entered.popleft()[1]
+        return acks
+
+    def _note_lag(self, since: float) -> None:
+        """From when the oldest session came that was worked on, or still waits, until now."""
+        if self._outbox:
+            since = min(since, self._outbox[0][0])
+        self.lag = time.monotonic() - since
 
     async def _tick(self) -> None:
         """Wake the pipeline in a silence, so that what silent nodes held back goes on."""
         while True:
             await asyncio.sleep(FLUSH_PERIOD)
+            self._wake()
             if self._inbox.empty():
                 self._inbox.put_nowait((time.monotonic(), None))
 
-    async def _publish(self, verdicts: Sequence[Verdict]) -> None:
+    async def _publish(self, verdicts: Sequence[Verdict], since: float = math.inf) -> None:
         # Verdicts and the replies to new answers come from two tasks: one at a time sends.
         async with self._publishing:
-            await self._send_verdicts(verdicts)
+            await self._send_verdicts(verdicts, min(since, time.monotonic()))
 
-    async def _send_verdicts(self, verdicts: Sequence[Verdict]) -> None:
+    async def _send_verdicts(self, verdicts: Sequence[Verdict], since: float) -> None:
         excess = len(self._outbox) + len(verdicts) - OUTBOX
         if excess > 0:
             LOG.warning("Zeek is away or behind: the oldest %d verdicts are given up", excess)
-        self._outbox.extend(map(encode_verdict, verdicts))
+        for verdict in verdicts:
+            self._post(since, "verdict", partial(encode_verdict, verdict))
         while self.pipeline.summaries:
-            self._outbox.append(encode_unknown_hosts(self.pipeline.summaries.popleft(), self.name))
+            found = self.pipeline.summaries.popleft()
+            self._post(since, "summary", partial(encode_unknown_hosts, found, self.name))
         now = time.monotonic()
         self._allowed = min(self._allowed + (now - self._allowed_at) * self._rate, self._rate)
         self._allowed_at = now
-        ready = list(islice(self._outbox, int(min(self._allowed, OUTBOX))))
+        ready = [frame for _, frame in islice(self._outbox, int(min(self._allowed, OUTBOX)))]
         sent = await self.link.send(ready)
         self._allowed -= sent
         for _ in range(sent):
             self._outbox.popleft()
+
+    def _post(self, since: float, what: str, encode: Callable[[], str]) -> None:
+        """Put an event into the outbox; one that cannot be encoded is dropped and counted."""
+        with self._encoding(what):
+            self._outbox.append((since, encode()))
+
+    @contextlib.contextmanager
+    def _encoding(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._invalid(f"cannot be encoded ({what})", f"a {what} cannot be encoded: {error!r}")
 
     async def _acknowledge(self) -> None:
         while True:
@@ -371,23 +451,35 @@ class Worker:
 
     async def _send_acks(self) -> None:
         acks, self._acks = self._acks, {}
-        await self.link.send([encode_ack(node, *ack) for node, ack in acks.items()])
+        frames = []
+        for node, ack in acks.items():
+            with self._encoding("acknowledgement"):
+                frames.append(encode_ack(node, *ack))
+        await self.link.send(frames)
 
     async def _hello(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 # Not wait_for(): before Python 3.12 it may swallow the cancellation at the end.
                 async with asyncio.timeout(HELLO_PERIOD):
-                    await self._fresh.wait()
+                    await self._greet.wait()
+            self._greet.clear()
+            if self._fresh.is_set():
                 self._fresh.clear()
                 await asyncio.sleep(SETTLE)
-            await self.link.send([encode_hello(self.name)])
+            else:
+                await asyncio.sleep(self._rivals.said + ANSWER - time.monotonic())
+            await self._say_hello()
 
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(STATUS_PERIOD)
-            self._explain()
-            await self.link.send([encode_status(self.status())])
+            try:
+                self._explain()
+            except Exception as error:
+                self._fail(error)
+            with self._encoding("status"):
+                await self.link.send([encode_status(self.status())])
 
     def _explain(self) -> None:
         """Say which sensors' sessions did not come since the last time, and why."""
@@ -412,6 +504,19 @@ class Worker:
             LOG.warning("%s", line)
         for line in self.pipeline.tracker.wider.hints(_WIDER_LAN):
             LOG.warning("%s", line)
+        for lines in (self.pipeline.door.lines, self.pipeline.duplicates.lines):
+            while lines:
+                LOG.warning("%s", lines.popleft())
+        slow = self.lag > LATE
+        if slow and not self._slow:
+            LOG.warning(
+                "sessions wait %.1f s from their arrival to their verdict (%d messages and %d "
+                "verdicts are queued)",
+                self.lag,
+                self.queue,
+                len(self._outbox),
+            )
+        self._slow = slow
         shadow = self.pipeline.shadow
         while shadow is not None and shadow.lines:
             LOG.info("%s", shadow.lines.popleft())
@@ -435,8 +540,8 @@ class Worker:
                     "no worker was there"
                     if rejoined
                     else f"more came at once than this worker took ({self.queue} messages wait by "
-                    f"now, {self.lag:.1f} s behind); if it goes on, see the capacity planning in "
-                    "docs/operations.md",
+                    f"now, {self._waited:.1f} s behind); if it goes on, see the capacity planning "
+                    "in docs/operations.md",
                 )
 
     async def _save_regularly(self) -> None:
@@ -451,16 +556,18 @@ class Worker:
         if self._state is None:
             return
         async with self._saving:
-            parts = snapshot.parts(self.pipeline, self.ledger.positions(), self.partition)
-            # Each part is one more piece of work in the pipeline's queue.
-            pulled = iter(lambda: self._thread.submit(next, parts, b"").result(), b"")
             try:
+                parts = snapshot.parts(self.pipeline, self.ledger.positions(), self.partition)
+                # Each part is one more piece of work in the pipeline's queue.
+                pulled = iter(lambda: self._thread.submit(next, parts, b"").result(), b"")
                 await asyncio.to_thread(snapshot.write, self._state, pulled)
                 if self.pipeline.shadow is not None:
                     text = await asyncio.wrap_future(self._thread.submit(self._shadow_summary))
                     await asyncio.to_thread(snapshot.write_text, self._state, SHADOW_FILE, text)
             except OSError as error:
                 LOG.error("no snapshot this time (%s); the last one stays", error)
+            except Exception as error:
+                self._fail(error)
 
     def _shadow_summary(self) -> str:
         pipeline = self.pipeline
@@ -478,7 +585,7 @@ class Worker:
             received=self.ledger.received,
             lost=self.ledger.lost,
             skipped=self.ledger.skipped,
-            late=self.pipeline.reorder.late,
+            late=self.pipeline.reorder.late + self.pipeline.door.restamped,
             invalid=self.invalid.total(),
             scored=counters.scored,
             hosts=self.pipeline.hosts,
@@ -543,6 +650,8 @@ class Worker:
                 await self._take_answers()
             except AnswersError as error:
                 LOG.error("%s; the old answers stay in use", error)
+            except Exception as error:
+                self._fail(error)
             else:
                 LOG.info("took over %s", self._answers)
         await asyncio.Event().wait()

@@ -173,6 +173,7 @@ const max_partitions = 1000;
 
 # By partition.
 global current_worker: table[count] of string;
+global taken_over: table[count] of time &default=double_to_time(0.0);
 global last_hello: table[count] of time;
 
 function partition_of(name: string): count
@@ -231,14 +232,21 @@ event zeek_init() &priority=10
 event NBA::hello(worker: string)
 	{
 	local partition = partition_of(worker);
-	local joined = ! worker_lives(partition)
-	    || worker != current_worker[partition];
+	local now = current_time();
+	local lives = worker_lives(partition);
+	last_hello[partition] = now;
+
+	if ( lives )
+		{
+		# Two that say hello in turn, until one of them leaves, do not join each time.
+		if ( worker == current_worker[partition]
+		    || now - taken_over[partition] < worker_timeout / 2 )
+			return;
+
+		taken_over[partition] = now;
+		}
 
 	current_worker[partition] = worker;
-	last_hello[partition] = current_time();
-
-	if ( ! joined )
-		return;
 
 	if ( partition < partitions )
 		hook worker_joined(worker);

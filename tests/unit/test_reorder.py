@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,3 +121,30 @@ def test_a_node_whose_clock_stands_still_does_not_fill_the_memory() -> None:
     assert len(reorder.push("b", 9.0, three, 0.0)) == 0
     assert reorder.push("b", 9.0, one(4.0), 0.0).ts.tolist() == [1.0, 2.0, 3.0, 4.0]
     assert len(reorder) == 0
+
+
+def test_no_session_waits_longer_than_the_patience_for_a_node_that_is_behind() -> None:
+    reorder = Reorder(hold=0.1, silence=2, settle=0.5)
+    assert reorder.patience == pytest.approx(5.2)
+    out: list[tuple[float, float]] = []
+    for n in range(80):
+        now = n / 4
+        reorder.add("behind", 6400.0 + now, sessions([]), now)
+        part = reorder.push("right", 10_000.0 + now, one(10_000.0 + now), now)
+        out += [(ts, now) for ts in part.ts.tolist()]
+    assert all(10_000 + now - ts <= reorder.patience + 0.25 for ts, now in out)
+    assert len(out) > 50
+    assert reorder.late == 0
+
+
+def test_what_is_held_back_of_a_node_is_moved_with_its_clock() -> None:
+    reorder = Reorder(hold=0.1, silence=2, settle=0)
+    reorder.add("a", 100.0, one(99.0, dst="1.1.1.1"), 0.0, ticket=1)
+    reorder.add("b", 40.0, one(38.5, dst="2.2.2.2"), 0.5, ticket=2)
+    assert (reorder.first, reorder.since) == (1, 0.0)
+    reorder.move("b", 60.0)
+    assert rows(reorder.release(0.5)) == [
+        (98.5, "192.168.1.1", "2.2.2.2"),
+        (99.0, "192.168.1.1", "1.1.1.1"),
+    ]
+    assert (reorder.first, reorder.since) == (np.inf, np.inf)

@@ -9,6 +9,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -507,7 +508,7 @@ def test_what_is_unknown_at_the_end_of_a_day_is_said_once(model_folder: ModelFol
     assert any(said in one for one in zeek.said)
 
 
-def test_made_up_names_of_workers_are_counted_and_not_kept(model_folder: ModelFolder) -> None:
+def test_a_worker_that_heard_many_names_still_answers_another(model_folder: ModelFolder) -> None:
     zeek = Zeek()
     worker = Worker(zeek, pipeline(model_folder()), name="w")  # type: ignore[arg-type]
     worker._joined = -1e9  # long ago
@@ -515,10 +516,97 @@ def test_made_up_names_of_workers_are_counted_and_not_kept(model_folder: ModelFo
     async def meet() -> None:
         for number in range(100):
             await worker._meet(f"other-{number}")
+        assert len(zeek.events("NBA::hello")) == 1  # by time, whatever the names
+        worker._rivals.said -= 1.0
+        await worker._meet("true rival")
 
     asyncio.run(meet())
-    assert worker.invalid == {"too many workers": 36}
-    assert len(zeek.events("NBA::hello")) == 64
+    assert worker.invalid == {"too many workers": 97}
+    assert len(zeek.events("NBA::hello")) == 2
+
+
+class Bus:
+    """What several workers hear of each other: what one says, with a delay."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.queues: list[asyncio.Queue[bytes]] = []
+
+    def link(self) -> Zeek:
+        bus, queue = self, asyncio.Queue[bytes]()
+
+        class Client(Zeek):
+            async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+                bus.queues.append(queue)
+                await joined()
+                while True:
+                    yield await queue.get()
+
+            async def send(self, frames: Sequence[str]) -> int:
+                self.said += frames
+                for one in bus.queues:
+                    if one is not queue:
+                        for text in frames:
+                            one.put_nowait(text.encode())
+                return len(frames)
+
+        return Client()
+
+
+def test_of_two_workers_that_start_at_once_one_leaves(model_folder: ModelFolder) -> None:
+    folder = model_folder()
+
+    async def both() -> list[BaseException | None]:
+        bus = Bus()
+        names = "vm:12:aaaaaa", "vm:13:bbbbbb"
+        workers = [Worker(bus.link(), pipeline(folder), name=name) for name in names]  # type: ignore[arg-type]
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+        await asyncio.sleep(3.5)
+        ended = [task.exception() if task.done() else None for task in running]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        return ended
+
+    first, second = asyncio.run(asyncio.wait_for(both(), 20))
+    assert first is None
+    assert isinstance(second, LinkError)
+    assert "another worker (vm:12:aaaaaa) already serves partition 0" in str(second)
+
+
+def test_a_verdict_that_cannot_be_encoded_costs_no_other(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = pipeline(model_folder())
+    flush = made.flush
+
+    def odd(now: float) -> list[Verdict]:
+        good = flush(now)
+        bad = [replace(one, sessions=1 << 70) for one in good]
+        return [*bad, *(replace(one, evidence=(None,)) for one in good), *good]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(made, "flush", odd)
+    ended = made.finish
+    monkeypatch.setattr(made, "finish", lambda: [*odd(1e9), *ended()])
+    zeek = Zeek(frame(1, LAMP, 20), then=terminate)
+    worker = work(zeek, made)
+    assert [verdict[5] for verdict in zeek.events("NBA::verdict")] == ["learning", "identified"]
+    assert worker.invalid == {"cannot be encoded (verdict)": 4}
+    assert caplog.text.count("cannot be encoded") == 1
+
+
+def test_a_snapshot_that_fails_does_not_end_the_worker(
+    model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise TypeError("cannot be encoded")
+
+    monkeypatch.setattr(snapshot, "parts", broken)
+    zeek = Zeek(frame(1, LAMP, 20), then=terminate)
+    worker = work(zeek, pipeline(model_folder()), state=tmp_path / "s")
+    assert worker.invalid == {"failure (TypeError)": 1}
+    assert len(zeek.events("NBA::verdict")) == 2
 
 
 def installed(model_folder: ModelFolder, into: Path, name: str, **changes: object) -> str:
