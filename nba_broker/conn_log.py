@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from nba_broker import parquet, zeek_log
+from nba_broker import parquet, tunnels, zeek_log
 from nba_broker.addresses import canonical
 from nba_broker.ahead import ahead
 from nba_broker.columns import Ascii, Coded
@@ -28,7 +28,9 @@ from nba_broker.messages import END_OF_TIME, Lease, Sessions, port_code
 
 _REQUIRED = ("ts", "id.orig_h", "id.resp_h")
 # Columns with few different values, each of which is looked at once.
-_TEXTS = ("id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
+_TEXTS = (
+    *("id.orig_h", "id.resp_h", "id.resp_p", "proto", "service", "local_orig", "orig_l2_addr"),
+)
 _COLUMNS = ("ts", "uid", *_TEXTS)
 
 # What only a conn log has. JSON rows need not say which log they are from, and every protocol's
@@ -486,6 +488,8 @@ class _Columns:
         # Before it has an address a device is known by its MAC alone.
         is_host = np.where(kind & _IS_UNSPECIFIED, mac > 0, is_host & ((kind & _IS_NEVER) == 0))
         is_host &= mac >= 0
+        dport = port + block.coded("proto", lambda text: port_code(0, text))
+        is_host &= ~tunnels.outer_flows(dport) & (block.coded("service", tunnels.is_tunnel) == 0)
         inside = (ts >= self._since) & (ts < self._until)
         keep = valid & is_host & inside
         report.skipped += int(np.count_nonzero(~valid))
@@ -493,7 +497,6 @@ class _Columns:
         report.outside += int(np.count_nonzero(valid & is_host & ~inside))
         rows = np.empty(np.count_nonzero(keep), ROW)
         report.sessions += len(rows)
-        dport = port + block.coded("proto", lambda text: port_code(0, text))
         columns = {"ts": ts, "host": host, "dst": dst, "dport": dport, "mac": mac}
         for name, column in (columns | {"uid": block.uid}).items():
             rows[name] = column[keep]
@@ -693,6 +696,8 @@ def _parquet_block(path: str | Path, table: pa.Table) -> _Block:
     if "uid" in names:
         uid[:] = _printable(table["uid"].cast(pa.binary()).fill_null(b""), b"-")
     absent = np.zeros(len(table), np.int32), [""]
+    if "service" in names and pa.types.is_nested(table["service"].type):
+        names.remove("service")  # nobody needs it: tunnels have their ports, too
     return _Block(
         ts=ts,
         uid=uid,
