@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -43,6 +44,17 @@ def segment_parts(segment: str) -> tuple[str, str]:
     """The inverse of :func:`segment_name`: site and VLAN, "" each where there is none."""
     site, _, vlan = segment.rpartition("/")
     return site, vlan
+
+
+def site_of(node: str) -> str:
+    """The site that a node's name tells: what stands before the name of a cluster's role, ``ber``
+    of ``ber-worker-1``; any other name is a site's own, less the number of a process."""
+    role = _ROLE.fullmatch(node)
+    return (role[1] or "") if role else _PROCESS.sub("", node)
+
+
+_ROLE = re.compile(r"(?:(.+?)[-_.])?(?:worker|logger|manager|proxy|standalone|zeek|bro)[-\d]*")
+_PROCESS = re.compile(r"(-\d+)+\Z")
 
 
 @dataclass(slots=True)
