@@ -234,7 +234,7 @@ async def _pcap(capture: Path, folder: Path, settings: Config) -> None:
     port = zeek_process.free_port()
     # A file, not a pipe: nothing here has to read it for Zeek to go on.
     with tempfile.TemporaryFile() as messages:
-        zeek = await zeek_process.start(capture, folder, port, messages)
+        zeek = await zeek_process.start(capture, folder, port, messages, settings.zeek)
         worker = Worker(
             Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05),
             pipeline,
