@@ -58,8 +58,8 @@ global no_worker_since: table[count] of time;
 global no_worker_noticed: set[count];
 
 # Hosts that became unknown within their baseline since the last summary, and still are, with the
-# partition that the summary comes from.
-global held_back: table[addr] of count;
+# partition that the summary comes from. A summary comes each day, unless the worker has gone.
+global held_back: table[addr] of count &write_expire=2days;
 
 # Nothing, where there is only one.
 function in_partition(partition: count): string
@@ -161,7 +161,8 @@ function notice_device(note: Notice::Type, rec: DeviceInfo)
 	NOTICE(n);
 	}
 
-event NBA::log_device(rec: DeviceInfo)
+# Not NBA::log_device, which is silent when the stream is disabled.
+hook host_judged(rec: DeviceInfo)
 	{
 	if ( rec$state == "learning" && rec$reason == "new" && notice_new_hosts )
 		notice_device(New_Host, rec);
