@@ -16,13 +16,17 @@ pytestmark = pytest.mark.usefixtures("zeek")
 __all__ = ["lsif_day"]  # a fixture
 
 
-def is_syn(frame: bytes) -> bool:
-    """Whether an Ethernet frame holds the first packet of a TCP connection."""
-    kind = int.from_bytes(frame[12:14], "big")
-    if kind == 0x0800 and frame[23] == 6:
-        flags = frame[14 + 4 * (frame[14] & 15) + 13]
-    elif kind == 0x86DD and frame[20] == 6:
-        flags = frame[54 + 13]
+ENHANCED_PACKET = 6  # a block of pcapng
+COOKED = 16  # bytes of Linux's cooked header, which ends in the EtherType
+
+
+def is_syn(packet: bytes) -> bool:
+    """Whether a cooked packet is the first of a TCP connection."""
+    kind, ip = int.from_bytes(packet[14:COOKED], "big"), packet[COOKED:]
+    if kind == 0x0800 and ip[9] == 6:
+        flags = ip[4 * (ip[0] & 15) + 13]
+    elif kind == 0x86DD and ip[6] == 6:
+        flags = ip[40 + 13]
     else:
         return False
     return flags & 0x12 == 0x02
@@ -31,15 +35,15 @@ def is_syn(frame: bytes) -> bool:
 def without_syns(capture: Path, out: Path) -> int:
     """Write the capture as a tap has it that loses every SYN, and return how many it lost."""
     content = capture.read_bytes()
-    kept, at, lost = [content[:24]], 24, 0
+    kept, at, lost = [], 0, 0
     while at < len(content):
-        (size,) = struct.unpack_from("<I", content, at + 8)
-        packet = content[at : at + 16 + size]
-        if is_syn(packet[16:]):
+        kind, size = struct.unpack_from("<II", content, at)
+        block = content[at : at + size]
+        if kind == ENHANCED_PACKET and is_syn(block[28:]):
             lost += 1
         else:
-            kept.append(packet)
-        at += len(packet)
+            kept.append(block)
+        at += size
     out.write_bytes(b"".join(kept))
     return lost
 
