@@ -179,6 +179,8 @@ def _segments(node: str, columns: list[list[Any]], rows: int) -> list[str] | Non
     if len(columns) > 1:
         raise ValueError("too many columns")
     site = site_of(node)
+    if site == node:
+        site = ""  # of a name of the operator's own, as zeekctl's sensors may have for each process
     vlans = columns[0] if columns and columns[0] else [""] * rows if site else None
     if vlans is None:
         return None

@@ -46,15 +46,18 @@ def segment_parts(segment: str) -> tuple[str, str]:
     return site, vlan
 
 
+_ROLE = re.compile(
+    r"(?:(.*?)[-_.@])??(?:worker|logger|manager|proxy|standalone|zeek|bro|archiver|agent|controller)"
+    r"(?:[-_.@0-9].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 def site_of(node: str) -> str:
-    """The site that a node's name tells: what stands before the name of a cluster's role, ``ber``
-    of ``ber-worker-1``; any other name is a site's own, less the number of a process."""
+    """The site that a cluster's node is at, as far as its name tells: ``berlin-worker-3`` is at
+    berlin, ``branch-7`` at branch-7, and ``worker-1-2`` says only what it does there."""
     role = _ROLE.fullmatch(node)
-    return (role[1] or "") if role else _PROCESS.sub("", node)
-
-
-_ROLE = re.compile(r"(?:(.+?)[-_.])?(?:worker|logger|manager|proxy|standalone|zeek|bro)[-\d]*")
-_PROCESS = re.compile(r"(-\d+)+\Z")
+    return (role[1] or "") if role else node
 
 
 @dataclass(slots=True)

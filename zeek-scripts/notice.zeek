@@ -57,9 +57,12 @@ const notice_types: table[string] of Notice::Type = {
 global no_worker_since: table[count] of time;
 global no_worker_noticed: set[count];
 
+# A summary comes each day, unless the worker has gone.
+const held_back_timeout = 2days &redef;
+
 # Hosts that became unknown within their baseline since the last summary, and still are, with the
-# partition that the summary comes from. A summary comes each day, unless the worker has gone.
-global held_back: table[addr] of count &write_expire=2days;
+# partition that the summary comes from.
+global held_back: table[addr] of count &write_expire=held_back_timeout;
 
 # Nothing, where there is only one.
 function in_partition(partition: count): string

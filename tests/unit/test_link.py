@@ -91,6 +91,11 @@ def test_without_a_vlan_or_a_site_sessions_are_of_one_segment() -> None:
     assert segments("standalone") is None
 
 
+def test_the_processes_of_a_sensor_with_a_name_of_its_own_are_no_sites() -> None:
+    assert segments("eth0-1") is segments("eth0-2") is None
+    assert segments("eth0-1", "10", "") == ["/10", ""]
+
+
 def test_a_package_that_knows_of_no_vlans_is_understood() -> None:
     assert segments("worker-1", sent=False) is None
     assert segments("berlin-worker-1", sent=False) == ["berlin/", "berlin/"]
