@@ -136,7 +136,7 @@ def overload() -> Iterator[Figure]:
 
 
 def latency() -> Iterator[Figure]:
-    """From a session's publication to its verdict's arrival at the manager, at a steady rate."""
+    """From a session's publication to its verdict's arrival at the sensor, at a steady rate."""
     script = PUBLISH.with_name("latency.zeek")
     seconds = WARM + PACED
     per_sensor = RATE / SENSORS
@@ -147,7 +147,7 @@ def latency() -> Iterator[Figure]:
             worker.watch(1)
             found = worker.settle(seconds + live.PATIENCE)
         zeek.stop()
-        took = latencies(zeek.nodes["manager"].folder / "latencies", WARM)
+        took = latencies(zeek.nodes[zeek.sensors[0]].folder / "latencies", WARM)
         offered = seen(zeek.rows("nba_stats"))
     yield "latency.offered", offered["seen"] / seconds, "sessions/s"
     yield "latency.skipped", offered["skipped"], "sessions"

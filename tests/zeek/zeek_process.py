@@ -26,9 +26,10 @@ def zeek_path() -> Path | None:
 
 
 @functools.cache
-def has_broker(zeek: Path) -> bool:
+def has_broker(zeek: Path | None) -> bool:
     """Whether Broker is this Zeek's own cluster backend, as until 8.0; later ones have none and
     are tested with ZeroMQ."""
+    assert zeek is not None
     said = subprocess.run(
         [zeek, "-e", "print Cluster::backend;"], capture_output=True, text=True, check=True
     ).stdout
