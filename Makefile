@@ -1,5 +1,6 @@
 # demo: install the runtime and run the main job on the embedded sample.
 # test: install everything and run the tests. lint: what CI checks besides.
+# NBA_ZEEK=PREFIX says which Zeek demo, test and bench use; else it is that on PATH, or in a usual place.
 # bench: measure; one JSON line per figure. BENCH="pipeline decode" measures only these.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ demo: $(VENV)/runtime
 	@echo "The thermostat is no device that the model knows. The two tp-link devices are twins: the plug"
 	@echo "had the bulb's name for most of the day. The camera is at the edge of what the model takes for"
 	@echo "known, and was unknown for hours: demo/nba_device.log says when. See models/default/README.md."
-	@if PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
+	@if [ -n "$$NBA_ZEEK" ] || PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
 		echo; echo "Zeek is here: the same day as a capture, through Zeek and a live worker."; \
 		echo "It has no ICMP and no DHCP packets, so names are missing and verdicts can differ,"; \
 		echo "as that of the camera:"; \

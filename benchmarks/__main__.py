@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import archives, cluster, live, offline, page, processes, sensor
 from benchmarks.offline import Figure
-from nba_broker.zeek_process import find_zeek
+from tests.zeek.zeek_process import zeek_path
 
 RUNS = 5
 # These take minutes: sums that take the same time every time, or waiting for what must not happen.
@@ -79,7 +79,7 @@ def main() -> int:
         parser.error("--archive and --labels go together")
     about = processes.about()
     for name in arguments.names or BENCHMARKS:
-        if name in NEED_ZEEK and find_zeek() is None:
+        if name in NEED_ZEEK and zeek_path() is None:
             print(f"{name} needs Zeek and is left out", file=sys.stderr)
             continue
         if name in NEED_BROWSER and page.find_chromium() is None:

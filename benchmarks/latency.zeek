@@ -4,6 +4,12 @@ module NBA;
 
 global latencies = open("latencies");
 
+# By itself only the manager hears verdicts.
+event zeek_init()
+	{
+	Cluster::subscribe(NBA::verdict_topic);
+	}
+
 event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     vendor: string, state: string, previous: string, device: string,
     category: string, confidence: double, alternatives: vector of string,

@@ -26,8 +26,8 @@ from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker import snapshot
 from nba_broker.config import shipped
-from nba_broker.zeek_process import find_zeek, free_port
-from tests.zeek.zeek_process import Cluster, wait_until
+from nba_broker.zeek_process import free_port
+from tests.zeek.zeek_process import Cluster, wait_until, zeek_path
 
 DOWN = 3.0  # seconds until a service manager starts a killed worker again
 NOTICE = 15.0  # seconds in which a replaced file is noticed
@@ -321,7 +321,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20_000.0, help="sessions per second")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and state there")
     arguments = parser.parse_args()
-    if find_zeek() is None:
+    if zeek_path() is None:
         say("the soak needs Zeek and is left out")
         return 0
     if arguments.minutes < 5:

@@ -275,7 +275,9 @@ async def _run_zeek(capture: Path, folder: Path, settings: Config) -> None:
     port = zeek_process.free_port()
     # A file, not a pipe: nothing here has to read it for Zeek to go on.
     with tempfile.TemporaryFile(dir=folder) as messages:
-        zeek = await zeek_process.start(capture, folder, port, messages, settings.local)
+        zeek = await zeek_process.start(
+            capture, folder, port, messages, settings.local, settings.zeek
+        )
         worker = Worker(
             Link(f"ws://127.0.0.1:{port}/v1/messages/json", pause=0.05),
             pipeline,

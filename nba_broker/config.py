@@ -83,6 +83,9 @@ class Config:
     """Hosts tracked at most, 46 B per session of the window and 1,190 B each; the longest idle
     leave first."""
 
+    zeek: Path | None = None
+    """The Zeek that reads captures, its executable or its prefix; that on PATH by default."""
+
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
             raise ConfigError("cert and key go together: set both or none")

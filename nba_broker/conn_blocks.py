@@ -20,7 +20,9 @@ from nba_broker.log_columns import CONN, CONN_ONLY, CONTEXT, PLACE, REQUIRED, ki
 from nba_broker.messages import segment_name, site_of
 
 # Columns with few different values, each of which is looked at once.
-_TEXTS = ("id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
+_TEXTS = (
+    *("id.orig_h", "id.resp_h", "id.resp_p", "proto", "service", "local_orig", "orig_l2_addr"),
+)
 
 # Blocks that are parsed at once. One thread reads and sorts what two parse: more would wait for it.
 _PARSING = 2
@@ -413,7 +415,9 @@ def _of_table(name: str, table: pa.Table, names: set[str]) -> Parsed:
     segment, segments = _segments(
         {one: _lake_texts(table[one]) for one in table.column_names if is_place(one)}, len(table)
     )
-    texts = {one: _lake_texts(table[one]) for one in _TEXTS if one in names}
+    if "service" in names and pa.types.is_nested(table["service"].type):
+        table = table.drop_columns("service")  # tunnels have their ports, too
+    texts = {one: _lake_texts(table[one]) for one in _TEXTS if one in table.column_names}
     parsed.block = Block(ts, unit, odd, uid, sport, texts, segment, segments)
     return parsed
 

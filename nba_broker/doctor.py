@@ -15,7 +15,14 @@ from urllib.parse import urlsplit
 
 from nba_broker import lock, snapshot, zeek_process
 from nba_broker.config import Config
-from nba_broker.errors import ConfigError, LinkError, MessageError, NBAError, SnapshotError
+from nba_broker.errors import (
+    ConfigError,
+    LinkError,
+    MessageError,
+    NBAError,
+    SnapshotError,
+    ZeekError,
+)
 from nba_broker.identity import Identity
 from nba_broker.link import Hello, Link, SessionBatch, decode, partition_of
 from nba_broker.pools import Database
@@ -79,7 +86,7 @@ def examine(settings: Config, link: Link) -> Iterator[Finding]:
     try:
         asyncio.run(link.listen(LISTEN, heard.hear))
     except LinkError as error:
-        yield from installed_zeek()
+        yield from installed_zeek(settings.zeek)
         yield Finding(
             str(error), "start Zeek with the package loaded, or give its address with --url"
         )
@@ -87,7 +94,7 @@ def examine(settings: Config, link: Link) -> Iterator[Finding]:
     yield version(link.version)
     yield backend(link.endpoint)
     holder = lock.holder(settings.state) if settings.state else ""
-    yield from sensors(heard, expected_sensors(), holder)
+    yield from sensors(heard, expected_sensors(settings.zeek), holder)
 
 
 def model_and_databases(settings: Config) -> Iterator[Finding]:
@@ -212,9 +219,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def installed_zeek() -> Iterator[Finding]:
+def installed_zeek(chosen: Path | None = None) -> Iterator[Finding]:
     """What can be said of a Zeek that does not answer."""
-    zeek = zeek_process.find_zeek()
+    try:
+        zeek = zeek_process.find_zeek(chosen)
+    except ZeekError as error:
+        yield Finding("the Zeek of NBA_ZEEK is not there", str(error))
+        return
     if zeek is None:
         yield Finding("no zeek on PATH or in /opt/zeek/bin", "look on the machine that runs it")
         return
@@ -245,13 +256,17 @@ def version(text: str) -> Finding:
 
 def backend(endpoint: str) -> Finding:
     """Whether Zeek's nodes, and so its worker, hear each other at all."""
-    name = endpoint.partition("_")[0].lower()
+    # Other backends begin with their name; Broker's endpoints are numbers of 128 bits.
+    name = "broker" if _BROKER_ID.match(endpoint) else endpoint.partition("_")[0].lower()
     if name.startswith("none"):
         return Finding(
             "Zeek has no cluster backend, so nothing is delivered",
             "load zeek-nba/standalone, or policy/frameworks/cluster/backend/zeromq",
         )
     return Finding(f"cluster backend: {name or 'not told'}")
+
+
+_BROKER_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Finding]:
@@ -310,9 +325,12 @@ def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Find
             )
 
 
-def expected_sensors() -> set[str]:
+def expected_sensors(chosen: Path | None = None) -> set[str]:
     """The workers of the cluster layout that zeekctl or systemd's generator made, if any."""
-    zeek = zeek_process.find_zeek()
+    try:
+        zeek = zeek_process.find_zeek(chosen)
+    except ZeekError:
+        zeek = None
     if zeek is None:
         return set()
     names: set[str] = set()

@@ -29,7 +29,16 @@ from websockets.uri import parse_uri
 
 from nba_broker.addresses import canonical
 from nba_broker.errors import ConfigError, LinkError, MessageError
-from nba_broker.messages import END_OF_TIME, Lease, Sessions, UnknownHosts, Verdict, port_code
+from nba_broker.messages import (
+    END_OF_TIME,
+    Lease,
+    Sessions,
+    UnknownHosts,
+    Verdict,
+    port_code,
+    segment_name,
+    site_of,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -132,7 +141,9 @@ _MAX_UID = 32
 def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
     node, run, seq, sent, skipped, now, *columns = arguments
     # Maps of functions that are no Python: every session that a sensor sees comes by here.
-    ts, host, uid, mac, dst, dport = (list(map(_VALUE, _column(column))) for column in columns)
+    ts, host, uid, mac, dst, dport, *vlan = (
+        list(map(_VALUE, _column(column))) for column in columns
+    )
     if not len(ts) == len(host) == len(uid) == len(mac) == len(dst) == len(dport) <= MAX_ROWS:
         raise ValueError("columns of unequal or excessive length")
     if not set(map(type, ts)) <= {float, int}:
@@ -149,6 +160,7 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
         list(map(_mac, mac)),
         list(map(_address, dst)),
         np.fromiter(map(_port, dport), np.int32, len(dport)),
+        _segments(_text(node), vlan, len(ts)),
     )
     return SessionBatch(
         _text(node),
@@ -159,6 +171,22 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
         _time(now),
         sessions,
     )
+
+
+def _segments(node: str, columns: list[list[Any]], rows: int) -> list[str] | None:
+    """The sessions' network segments; ``columns`` is that of the VLANs, if the package sends it,
+    and empty where frames have no tags."""
+    if len(columns) > 1:
+        raise ValueError("too many columns")
+    site = site_of(node)
+    if site == node:
+        site = ""  # of a name of the operator's own, as zeekctl's sensors may have for each process
+    vlans = columns[0] if columns and columns[0] else [""] * rows if site else None
+    if vlans is None:
+        return None
+    if len(vlans) != rows:
+        raise ValueError("columns of unequal length")
+    return [segment_name(site, vlan) for vlan in map(_vlan, vlans)]
 
 
 def _decode_hello(arguments: list[Argument]) -> Hello:
@@ -209,12 +237,20 @@ def _check_port(port: str) -> int:
     return port_code(int(match[1]), match[2])
 
 
+def _check_vlan(vlan: str) -> str:
+    if vlan and not _VLAN.fullmatch(vlan):
+        raise ValueError(f"{vlan!r} is not a VLAN")
+    return vlan
+
+
+_VLAN = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _PORT = re.compile(r"([0-9]{1,5})/(tcp|udp|icmp|unknown|\?)")
 
 _address = _Checked(lambda text: canonical(text)[0]).__getitem__
 _mac = _Checked(_check_mac).__getitem__
 _port = _Checked(_check_port).__getitem__
+_vlan = _Checked(_check_vlan).__getitem__
 
 
 def _column(argument: Argument) -> list[Any]:

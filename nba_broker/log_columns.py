@@ -9,7 +9,7 @@ from typing import Any
 
 CONN = (
     *("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"),
-    *("local_orig", "orig_l2_addr"),
+    *("service", "local_orig", "orig_l2_addr"),
 )
 """What sessions are read from."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nba_broker import log_rows, log_values, uids
+from nba_broker import log_rows, log_values, tunnels, uids
 from nba_broker.addresses import canonical
 from nba_broker.conn_blocks import Block, Parsed, parsed
 from nba_broker.errors import ArchiveError
@@ -328,6 +328,8 @@ class Reader:
         # Before it has an address a device is known by its MAC alone.
         is_host = np.where(kind & _IS_UNSPECIFIED, mac > 0, is_host & ((kind & _IS_NEVER) == 0))
         is_host &= mac >= 0
+        dport = np.where(proto > 0, (port & 0xFFFF) + 65536 * proto, port)
+        is_host &= ~tunnels.outer_flows(dport) & (block.coded("service", tunnels.is_tunnel) == 0)
         inside = (ts >= self._since) & (ts < self._until)
         keep = valid & is_host & inside
         skipped = int(np.count_nonzero(~valid))
@@ -352,7 +354,6 @@ class Reader:
             doubts.note("orig_l2_addr", int(odd.sum()), block.an_example("orig_l2_addr", odd))
         rows = np.empty(np.count_nonzero(keep), ROW)
         report.sessions += len(rows)
-        dport = np.where(proto > 0, (port & 0xFFFF) + 65536 * proto, port)
         segment = np.array([self._segment(one) for one in block.segments], np.int32)
         columns = {"ts": ts, "host": host, "dst": dst, "dport": dport, "sport": block.sport}
         columns |= {"mac": mac, "segment": segment[block.segment], "uid": block.uid}

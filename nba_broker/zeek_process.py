@@ -16,23 +16,33 @@ INSTALL = "run: zkg install zeek-nba (in a checkout: zkg install .)"
 _USUAL = (Path("/opt/zeek/bin/zeek"), Path("/usr/local/zeek/bin/zeek"))
 
 
-def find_zeek() -> Path | None:
-    """Zeek on PATH or where its own packages put it."""
+def find_zeek(chosen: Path | None = None) -> Path | None:
+    """The chosen Zeek, its executable or its prefix; else that on PATH or where its own packages
+    put it.
+
+    Raises ZeekError when what was chosen is none.
+    """
+    if chosen is not None:
+        for path in (chosen, chosen / "bin/zeek"):
+            if path.is_file() and os.access(path, os.X_OK):
+                return path.absolute()
+        raise ZeekError(f"zeek: no Zeek at {chosen}; give its executable or its prefix (NBA_ZEEK)")
     found = shutil.which("zeek")
     if found:
         return Path(found)
     return next((path for path in _USUAL if os.access(path, os.X_OK)), None)
 
 
-def find_scripts() -> Path:
-    """The Zeek package's scripts: this checkout's, else as ``zkg`` installed them.
+def find_scripts(chosen: Path | None = None) -> Path:
+    """The Zeek package's scripts: this checkout's, else as ``zkg`` installed them for the Zeek of
+    :func:`find_zeek`.
 
     Raises ZeekError when they are in neither place.
     """
     checkout = Path(__file__).resolve().parent.parent / "zeek-scripts"
     if (checkout / "__load__.zeek").exists():
         return checkout
-    zeek = find_zeek()
+    zeek = find_zeek(chosen)
     installed = installed_scripts(zeek) if zeek else None
     if installed is None:
         raise ZeekError(f"no Zeek package is installed; {INSTALL}")
@@ -58,26 +68,33 @@ def free_port() -> int:
 
 
 async def start(
-    capture: Path, out: Path, port: int, messages: IO[bytes], local: Sequence[object] = ()
+    capture: Path,
+    out: Path,
+    port: int,
+    messages: IO[bytes],
+    local: Sequence[object] = (),
+    chosen: Path | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start Zeek over a capture in ``out``; it waits for a worker at ``port`` and ends by itself.
+    """Start Zeek, see :func:`find_zeek`, over a capture in ``out``; it waits for a worker at
+    ``port`` and ends by itself.
 
     ``local`` are networks whose addresses are hosts, besides those that Zeek calls local. What it
     has to say goes to ``messages``. Raises ZeekError when there is no Zeek.
     """
-    zeek = find_zeek()
+    zeek = find_zeek(chosen)
     if zeek is None:
         raise ZeekError(
-            "no zeek on PATH or in /opt/zeek/bin; without one, score its conn.log with: "
-            "nba-broker score PATH"
+            "no zeek on PATH or in /opt/zeek/bin; set NBA_ZEEK to its folder, or score its "
+            "conn.log with: nba-broker score PATH"
         )
+    scripts = find_scripts(chosen)
     return await asyncio.create_subprocess_exec(
         str(zeek),
         "-C",
         "-r",
         str(capture.resolve()),
-        str(find_scripts()),
-        str(find_scripts() / "standalone.zeek"),
+        str(scripts),
+        str(scripts / "standalone.zeek"),
         "NBA::pcap_mode=T",
         f"NBA::listen_port={port}/tcp",
         *([f"Site::local_nets={{{','.join(map(str, local))}}}"] if local else []),

@@ -330,8 +330,8 @@ class Frames:
             name="fuzz",
             verdict_rate=1e9,
         )
-        self._recorded = [path.read_bytes() for path in sorted(FRAMES.glob("*.json"))]
-        self._sessions = json.loads((FRAMES / "sessions.json").read_text())
+        self._recorded = [path.read_bytes() for path in sorted(FRAMES.glob("*/*.json"))]
+        self._sessions = json.loads((FRAMES / "9.1" / "sessions.json").read_text())
 
     def seed(self, n: int, rng: random.Random) -> bytes:
         """Mostly batches that go on where the last one ended."""

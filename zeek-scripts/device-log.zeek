@@ -1,6 +1,7 @@
 ##! Writes nba_device.log: the worker's verdicts, once they have been checked.
 
 @load base/frameworks/reporter
+@load ./devices
 @load ./main
 
 module NBA;
@@ -69,30 +70,19 @@ export {
 	## worker can compute.
 	option max_verdicts_per_second = 1000;
 
-	## For how many hosts :zeek:see:`NBA::device_of` remembers the device.
-	option max_devices = 100000;
-
-	## For how long after its last verdict :zeek:see:`NBA::device_of` remembers a host.
-	const device_timeout = 7days &redef;
-
-	## Which device a host is. Works on every node.
+	## Called on the manager with each verdict that was accepted, whatever becomes of its line.
 	##
-	## host: The host's address.
-	##
-	## Returns: The name of the device, or an empty string if it is not known.
-	global device_of: function(host: addr): string;
+	## rec: The line.
+	global host_judged: hook(rec: DeviceInfo);
 }
 
 const states = set("learning", "identified", "unknown", "changed",
     "misbehaving", "impostor");
 const reasons = set("new", "change", "reminder", "answer");
 const end_of_time = 4102444800.0; # the year 2100
-const max_text = 256;
 const max_items = 16;
 const max_uids = 5;
 const report_interval = 10secs;
-
-global devices: table[addr] of string &write_expire=device_timeout;
 
 global accepted_verdicts = 0;
 global refused_messages = 0;
@@ -100,23 +90,6 @@ global reported_refusals = 0;
 global last_report = double_to_time(0.0);
 global second_began = double_to_time(0.0);
 global rows_this_second = 0;
-
-function device_of(host: addr): string
-	{
-	return host in devices ? devices[host] : "";
-	}
-
-function remember_device(host: addr, device: string)
-	{
-	if ( host !in devices && |devices| >= max_devices )
-		for ( forgotten in devices )
-			{
-			delete devices[forgotten];
-			break;
-			}
-
-	devices[host] = device;
-	}
 
 # The comparisons are such that NaN fails them.
 function is_plausible_time(t: double): bool
@@ -170,7 +143,7 @@ event zeek_init() &priority=5
 	Log::create_stream(DEVICE_LOG, Log::Stream($columns=DeviceInfo, $ev=log_device,
 	    $path="nba_device", $policy=log_policy));
 
-	if ( active )
+	if ( active && is_manager )
 		Cluster::subscribe(verdict_topic);
 	}
 
@@ -181,6 +154,9 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence: vector of string, uids: vector of string, model: string,
     worker: string, vlan: string, site: string)
 	{
+	if ( ! is_manager )
+		return;
+
 	local why = "";
 
 	if ( ! is_plausible_time(ts)
@@ -203,22 +179,17 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || ! is_short(evidence)
 	    || ! is_short(uids) )
 		why = "too long a text";
-	else if ( is_manager )
+	else
 		why = excess();
 
 	if ( why != "" )
 		{
-		if ( is_manager )
-			refuse(why);
+		refuse(why);
 		return;
 		}
 
-	remember_device(host, device);
-
-	if ( ! is_manager )
-		return;
-
 	++accepted_verdicts;
+	remember_device(host, device, mac);
 
 	local info = DeviceInfo($ts=double_to_time(ts), $host=host, $state=state,
 	    $confidence=confidence, $alternatives=alternatives,
@@ -248,4 +219,5 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		info$site = site;
 
 	Log::write(DEVICE_LOG, info);
+	hook host_judged(info);
 	}

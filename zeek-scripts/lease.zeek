@@ -1,6 +1,7 @@
 ##! Tells all workers which MAC address DHCP has lent an address to.
 
 @load base/protocols/dhcp
+@load ./devices
 @load ./main
 
 module NBA;
@@ -18,14 +19,27 @@ function client_name(rec: DHCP::Info): string
 	return name == printable_utf8 ? name : escape_string(name);
 	}
 
+# An offer lends nothing.
+function is_lease(rec: DHCP::Info): bool
+	{
+	if ( ! rec?$assigned_addr || ! rec?$mac || rec$mac == "" )
+		return F;
+
+	for ( i in rec$msg_types )
+		if ( rec$msg_types[i] == "ACK" )
+			return T;
+
+	return F;
+	}
+
 event DHCP::log_dhcp(rec: DHCP::Info)
 	{
-	if ( ! active || ! any_worker_lives() )
+	if ( ! active || ! is_lease(rec) )
 		return;
 
-	if ( ! rec?$assigned_addr || ! rec?$mac || rec$mac == "" )
-		return;
+	move_device(rec$assigned_addr, rec$mac);
 
-	Cluster::publish(lease_topic, NBA::lease, time_to_double(rec$ts),
-	    rec$assigned_addr, rec$mac, client_name(rec));
+	if ( any_worker_lives() )
+		Cluster::publish(lease_topic, NBA::lease, time_to_double(rec$ts),
+		    rec$assigned_addr, rec$mac, client_name(rec));
 	}

@@ -20,7 +20,8 @@ export {
 	##
 	## skipped: How many sessions this run has seen but not published.
 	##
-	## now: The sensor's network time.
+	## now: Until when all sessions that began have been sent: the sensor's network time, or
+	##      when one began that Zeek may still turn round.
 	##
 	## ts: When each session began.
 	##
@@ -33,10 +34,13 @@ export {
 	## dst: Each session's responder.
 	##
 	## dport: The responder's port; for ICMP the code, as in conn.log.
+	##
+	## vlan: Each session's VLAN, ``outer.inner`` where frames carry two, empty without a tag;
+	##       an empty vector if none of these sessions has one.
 	global sessions: event(node: string, run: string, seq: count, sent: count,
 	    skipped: count, now: double, ts: vector of double, host: vector of
 	    addr, uid: vector of string, mac: vector of string, dst: vector of
-	    addr, dport: vector of port);
+	    addr, dport: vector of port, vlan: vector of string);
 
 	## Worker to all: it lives. Sent when it joins and every few seconds.
 	##
@@ -52,13 +56,20 @@ export {
 	## seq: The last processed batch.
 	global ack: event(node: string, run: string, seq: count);
 
-	## Worker to all: what it thinks of a host. :zeek:see:`NBA::DeviceInfo` explains the arguments.
+	## Worker to manager: what it thinks of a host. :zeek:see:`NBA::DeviceInfo` explains the arguments.
 	global verdict: event(ts: double, host: addr, mac: string, hostname: string,
 	    vendor: string, state: string, previous: string, device: string,
 	    category: string, confidence: double, alternatives: vector of
 	    string, sessions: count, since: double, first_seen: double,
 	    reason: string, evidence: vector of string, uids: vector of string,
 	    model: string, worker: string);
+
+	## Manager to all other nodes: which device an address is, see :zeek:see:`NBA::device_of`.
+	##
+	## host: The address.
+	##
+	## device: The device's name; empty if it is not known any more.
+	global device_is: event(host: addr, device: string);
 
 	## Manager to worker: DHCP has lent an address.
 	##
@@ -100,6 +111,9 @@ export {
 
 	## Where :zeek:see:`NBA::verdict` comes from.
 	const verdict_topic = "zeek/nba/verdict/";
+
+	## Where :zeek:see:`NBA::device_is` goes.
+	const device_topic = "zeek/nba/device/";
 
 	## Where :zeek:see:`NBA::lease` goes.
 	const lease_topic = "zeek/nba/lease/";

@@ -57,9 +57,12 @@ const notice_types: table[string] of Notice::Type = {
 global no_worker_since: table[count] of time;
 global no_worker_noticed: set[count];
 
+# A summary comes each day, unless the worker has gone.
+const held_back_timeout = 2days &redef;
+
 # Hosts that became unknown within their baseline since the last summary, and still are, with the
 # partition that the summary comes from.
-global held_back: table[string] of count;
+global held_back: table[string] of count &write_expire=held_back_timeout;
 
 # Nothing, where there is only one.
 function in_partition(partition: count): string
@@ -172,7 +175,8 @@ function notice_device(note: Notice::Type, rec: DeviceInfo)
 	NOTICE(n);
 	}
 
-event NBA::log_device(rec: DeviceInfo)
+# Not NBA::log_device, which is silent when the stream is disabled.
+hook host_judged(rec: DeviceInfo)
 	{
 	if ( rec$state == "learning" && rec$reason == "new" && notice_new_hosts )
 		notice_device(New_Host, rec);

@@ -1,5 +1,6 @@
 ##! Makes a capture wait for its workers: no session is skipped, and Zeek ends once all is answered.
 
+@load ./compat
 @load ./main
 @load ./sessions
 
@@ -34,7 +35,7 @@ event zeek_init()
 	if ( ! active || ! offline )
 		return;
 
-	if ( Cluster::backend == Cluster::CLUSTER_BACKEND_NONE )
+	if ( ! has_cluster_backend() )
 		Reporter::fatal("NBA: no worker can join, so load the package's standalone script");
 
 	waiting = T;
@@ -91,6 +92,7 @@ event Pcap::file_done(path: string) &priority=-5
 	if ( ! active || ! offline )
 		return;
 
+	release_sessions();
 	flush_batches();
 
 	# A time that no session can still come before lets a worker finish all it holds back.

@@ -3,6 +3,7 @@
 @load base/utils/hash_hrw
 @load base/utils/site
 @load ./main
+@load ./roles
 
 module NBA;
 
@@ -74,6 +75,8 @@ type Batch: record {
 	mac: vector of string;
 	dst: vector of addr;
 	dport: vector of port;
+	# Shorter than the others, or empty, where the last sessions, or all, have none.
+	vlan: vector of string;
 };
 
 # What goes to the worker of one partition.
@@ -139,6 +142,13 @@ function unacked_batches(share: Share): count
 	return share$last_seq - share$acked_seq;
 	}
 
+# Makes the column of VLANs as long as the others.
+function fill_vlans(batch: Batch)
+	{
+	while ( |batch$vlan| < |batch$ts| )
+		batch$vlan += "";
+	}
+
 function send_batch(share: Share, now: time)
 	{
 	local batch = share$batch;
@@ -147,10 +157,14 @@ function send_batch(share: Share, now: time)
 	share$sent_sessions += |batch$ts|;
 	share$last_sent_at = network_time();
 
+	if ( |batch$vlan| > 0 )
+		fill_vlans(batch);
+
 	Cluster::publish(fmt("%s%d/", sessions_topic_prefix, share$partition),
 	    NBA::sessions, this_node, share$run, share$last_seq,
-	    share$sent_sessions, share$skipped_sessions, time_to_double(now),
-	    batch$ts, batch$host, batch$uid, batch$mac, batch$dst, batch$dport);
+	    share$sent_sessions, share$skipped_sessions, time_to_double(
+	    all_reported_until(now)), batch$ts, batch$host, batch$uid,
+	    batch$mac, batch$dst, batch$dport, batch$vlan);
 
 	share$batch = Batch();
 	hook batch_sent(unacked_batches(share));
@@ -182,11 +196,8 @@ function flush_batches()
 	}
 
 # A sensor runs this for every session, so nothing here is a function of its own that need not be.
-event new_connection(c: connection)
+function report_session(c: connection)
 	{
-	if ( ! active )
-		return;
-
 	local host = c$id$orig_h;
 	# Zeek prints MAC addresses in lower case.
 	local mac = c$orig?$l2_addr ? c$orig$l2_addr : "";
@@ -210,6 +221,14 @@ event new_connection(c: connection)
 
 	if ( waiting_sessions == 1 )
 		share$batch_began = network_time();
+
+	# Zero tells a frame's priority and no VLAN.
+	if ( c?$vlan && c$vlan != 0 )
+		{
+		fill_vlans(batch);
+		batch$vlan += c?$inner_vlan ? fmt("%d.%d", c$vlan, c$inner_vlan) : cat(
+		    c$vlan);
+		}
 
 	++share$seen_sessions;
 	batch$ts += time_to_double(c$start_time);
@@ -270,6 +289,7 @@ event zeek_init()
 
 event zeek_done()
 	{
+	release_sessions();
 	flush_batches();
 	}
 

@@ -1,6 +1,7 @@
 ##! Lets a worker join a single Zeek: picks a cluster backend if there is none, and listens.
 
 @load ./__load__
+@load ./compat
 
 module NBA;
 
@@ -8,7 +9,7 @@ module NBA;
 
 redef listening = T;
 
-@if ( Cluster::backend == Cluster::CLUSTER_BACKEND_NONE )
+@if ( ! has_cluster_backend() )
 
 @load policy/frameworks/cluster/backend/zeromq
 

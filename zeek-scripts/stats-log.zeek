@@ -55,7 +55,7 @@ export {
 		verdicts: count &log &optional;
 		## Verdicts and statuses that the manager has refused.
 		refused: count &log &optional;
-		## Sessions that wait in the worker.
+		## Messages that wait in the worker, each of them a batch of sessions or another event.
 		queue: count &log &optional;
 		## How far the worker is behind the sensors.
 		lag: interval &log &optional;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from nba_broker.link import ErrorReply, Hello, SessionBatch, Status
 from nba_broker.messages import Lease, UnknownHosts, Verdict, port_name
 
 FRAMES = Path(__file__).parent / "frames"
+Recorded = Callable[[str], str]
+"""A frame by its name, as one version of Zeek sent it."""
 
 
-def recorded(name: str) -> str:
-    return (FRAMES / f"{name}.json").read_text()
+@pytest.fixture(params=sorted(path.name for path in FRAMES.iterdir()))
+def recorded(request: pytest.FixtureRequest) -> Recorded:
+    return lambda name: (FRAMES / request.param / f"{name}.json").read_text()
 
 
 def arguments(frame: str) -> list[Any]:
@@ -35,16 +39,17 @@ def types(values: list[Any]) -> list[Any]:
     ]
 
 
-def test_a_batch_of_all_kinds_of_sessions_is_understood() -> None:
+def test_a_batch_of_all_kinds_of_sessions_is_understood(recorded: Recorded) -> None:
     batch = link.decode(recorded("sessions"))
     assert isinstance(batch, SessionBatch)
     assert (batch.node, batch.seq, batch.sent, batch.skipped) == ("standalone", 2, 6, 0)
     assert batch.run == "Rrun-1-1700000000.000000"
     rows = batch.sessions
     assert len(rows) == 6
+    assert rows.segment is None
     assert rows.ts.tolist() == [1700000000.0 + n / 100 for n in range(6)]
     raw = [
-        [one["data"] for one in column["data"]] for column in arguments(recorded("sessions"))[6:]
+        [one["data"] for one in column["data"]] for column in arguments(recorded("sessions"))[6:12]
     ]
     assert list(rows.host) == raw[1]
     assert list(rows.uid) == raw[2]
@@ -58,36 +63,42 @@ def test_a_batch_of_all_kinds_of_sessions_is_understood() -> None:
     assert any(port.endswith("/icmp") for port in raw[5])
 
 
-def test_a_heartbeat_is_a_batch_without_sessions() -> None:
+def test_the_vlans_of_a_batch_are_understood(recorded: Recorded) -> None:
+    batch = link.decode(recorded("vlans"))
+    assert isinstance(batch, SessionBatch)
+    assert batch.sessions.segment == ["", "/10", "/10.20", "", ""]
+
+
+def test_a_heartbeat_is_a_batch_without_sessions(recorded: Recorded) -> None:
     batch = link.decode(recorded("heartbeat"))
     assert isinstance(batch, SessionBatch)
     assert (len(batch.sessions), batch.seq, batch.sent) == (0, 1, 0)
 
 
-def test_a_lease_is_understood() -> None:
+def test_a_lease_is_understood(recorded: Recorded) -> None:
     assert link.decode(recorded("lease")) == Lease(
         1700000000.0, "10.0.0.1", "02:00:00:00:00:01", "camera"
     )
 
 
-def test_another_workers_hello_is_understood() -> None:
+def test_another_workers_hello_is_understood(recorded: Recorded) -> None:
     assert link.decode(recorded("hello")) == Hello("test")
 
 
 @pytest.mark.parametrize("name", ["error_arguments", "error_no_json", "error_no_such_event"])
-def test_an_error_reply_is_no_surprise(name: str) -> None:
+def test_an_error_reply_is_no_surprise(name: str, recorded: Recorded) -> None:
     reply = link.decode(recorded(name))
     assert isinstance(reply, ErrorReply)
     assert reply.code == "deserialization_failed"
 
 
 @pytest.mark.parametrize("name", ["verdict", "status", "unknown_hosts", "ack"])
-def test_an_event_that_is_for_zeek_is_refused_by_name(name: str) -> None:
+def test_an_event_that_is_for_zeek_is_refused_by_name(name: str, recorded: Recorded) -> None:
     with pytest.raises(MessageError, match="unexpected event"):
         link.decode(recorded(name))
 
 
-def test_our_verdict_has_the_types_of_one_that_zeek_took() -> None:
+def test_our_verdict_has_the_types_of_one_that_zeek_took(recorded: Recorded) -> None:
     values = [value["data"] for value in arguments(recorded("verdict"))]
     columns = {
         one.name: tuple(item["data"] for item in value) if isinstance(value, list) else value
@@ -99,7 +110,7 @@ def test_our_verdict_has_the_types_of_one_that_zeek_took() -> None:
     assert json.loads(ours)["topic"] == json.loads(recorded("verdict"))["topic"]
 
 
-def test_our_status_summary_hello_and_ack_are_those_that_zeek_took() -> None:
+def test_our_status_summary_hello_and_ack_are_those_that_zeek_took(recorded: Recorded) -> None:
     ts, worker, hosts, kinds = (one["data"] for one in arguments(recorded("unknown_hosts")))
     summary = UnknownHosts(ts, hosts, tuple(one["data"] for one in kinds))
     values = [value["data"] for value in arguments(recorded("status"))]

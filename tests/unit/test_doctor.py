@@ -53,7 +53,12 @@ def test_a_zeek_that_can_be_stalled_by_a_client_is_named(version: str, well: boo
 
 def test_a_zeek_without_a_cluster_backend_is_named() -> None:
     assert doctor.backend("none_host_1").advice
-    assert not doctor.backend("zeromq__host_1_N1-websocket-1").advice
+    assert doctor.backend("zeromq__host_1_N1-websocket-1") == Finding("cluster backend: zeromq")
+
+
+def test_broker_is_named_though_its_endpoints_have_numbers_for_names() -> None:
+    endpoint = "5a3c0e8b-0d6b-5d5e-9f0c-8d3a8f7e6b21-websocket-1"
+    assert doctor.backend(endpoint) == Finding("cluster backend: broker")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +246,7 @@ def test_a_zeek_that_lacks_the_package_is_named_though_a_checkout_has_it(
     zeek.parent.mkdir()
     zeek.write_text("#!/bin/sh\necho zeek version 8.2.1\n")
     zeek.chmod(0o755)
-    monkeypatch.setattr(zeek_process, "find_zeek", lambda: zeek)
+    monkeypatch.setattr(zeek_process, "find_zeek", lambda chosen=None: zeek)
     found = list(doctor.installed_zeek())
     assert [one.advice for one in found] == ["", zeek_process.INSTALL]
     scripts = tmp_path / "share/zeek/site/zeek-nba/__load__.zeek"

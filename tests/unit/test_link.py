@@ -71,6 +71,49 @@ def test_a_batch_arrives_as_columns() -> None:
     assert message.sessions.dport.tolist() == [port_code(443, "tcp"), port_code(5353, "udp")]
 
 
+def segments(node: str, *vlans: str, sent: bool = True) -> object:
+    """The segments of a batch of two sessions; ``sent`` is whether the package knows of VLANs."""
+    changes = {"vlan": column("string", list(vlans))} if sent else {}
+    message = decode(frame(batch(node=value("string", node), **changes)))
+    assert isinstance(message, SessionBatch)
+    return message.sessions.segment
+
+
+def test_a_sessions_vlan_and_its_sensors_site_are_its_segment() -> None:
+    assert segments("worker-1", "10", "") == ["/10", ""]
+    assert segments("worker-1", "10.20", "4094") == ["/10.20", "/4094"]
+    assert segments("berlin-worker-1", "10", "") == ["berlin/10", "berlin/"]
+    assert segments("berlin-worker-1") == ["berlin/", "berlin/"]
+
+
+def test_without_a_vlan_or_a_site_sessions_are_of_one_segment() -> None:
+    assert segments("worker-1-2") is None
+    assert segments("standalone") is None
+
+
+def test_the_processes_of_a_sensor_with_a_name_of_its_own_are_no_sites() -> None:
+    assert segments("eth0-1") is segments("eth0-2") is None
+    assert segments("eth0-1", "10", "") == ["/10", ""]
+
+
+def test_a_package_that_knows_of_no_vlans_is_understood() -> None:
+    assert segments("worker-1", sent=False) is None
+    assert segments("berlin-worker-1", sent=False) == ["berlin/", "berlin/"]
+
+
+def test_uids_of_128_bits_arrive_whole() -> None:
+    uids = ["C" + "z" * 22, "C7n42DGPsEPtLTtuZzQQQQQ"]
+    message = decode(frame(batch(uid=column("string", uids))))
+    assert isinstance(message, SessionBatch)
+    assert message.sessions.uid == uids
+
+
+def test_sessions_of_the_first_second_of_1970_arrive() -> None:
+    message = decode(frame(batch(now=value("real", 0.5), ts=column("real", [0.0, 0.25]))))
+    assert isinstance(message, SessionBatch)
+    assert message.sessions.ts.tolist() == [0.0, 0.25]
+
+
 def test_hello_lease_and_error_reply_are_understood() -> None:
     assert decode(frame(event("NBA::hello", value("string", "w")))) == Hello("w")
     lease = event(
@@ -107,6 +150,11 @@ BAD = {
     "a MAC with signs": {"mac": column("string", [" 1:+2:03:04:05:06", ""])},
     "a port with an underscore": {"dport": column("port", ["1_0/tcp", "1/udp"])},
     "a column that is none": {"dst": value("string", "1.2.3.4")},
+    "a column of VLANs that is too short": {"vlan": column("string", ["10"])},
+    "a VLAN that is no number": {"vlan": column("string", ["10", "ten"])},
+    "a VLAN with a sign": {"vlan": column("string", ["10", "-1"])},
+    "a VLAN that is no text": {"vlan": column("count", [10, 20])},
+    "a column too many": {"vlan": column("string", []), "more": column("string", ["", ""])},
 }
 
 

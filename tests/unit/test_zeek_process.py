@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import zeek_process
+from nba_broker import config, zeek_process
 from nba_broker.errors import ZeekError
 
 
@@ -14,7 +14,7 @@ from nba_broker.errors import ZeekError
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The site folder of a Zeek, for a worker that was not started from a checkout."""
     zeek = tmp_path / "zeek/bin/zeek"
-    monkeypatch.setattr(zeek_process, "find_zeek", lambda: zeek)
+    monkeypatch.setattr(zeek_process, "find_zeek", lambda chosen=None: zeek)
     monkeypatch.setattr(zeek_process, "__file__", str(tmp_path / "lib/nba_broker/zeek_process.py"))
     folder = tmp_path / "zeek/share/zeek/site"
     folder.mkdir(parents=True)
@@ -40,3 +40,28 @@ def test_a_package_is_found_without_the_alias(site: Path) -> None:
 def test_a_package_that_is_not_there_is_one_error_that_says_what_to_do(site: Path) -> None:
     with pytest.raises(ZeekError, match=r"run: zkg install zeek-nba \(in a checkout: zkg install"):
         zeek_process.find_scripts()
+
+
+def executable(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o755)
+    return path
+
+
+def test_the_zeek_that_was_chosen_comes_before_that_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, chosen = (executable(tmp_path / name / "bin/zeek") for name in ("usual", "chosen"))
+    monkeypatch.setenv("PATH", str(usual.parent))
+    assert zeek_process.find_zeek() == usual
+    assert zeek_process.find_zeek(chosen) == chosen
+    assert zeek_process.find_zeek(chosen.parent.parent) == chosen
+
+
+def test_a_chosen_zeek_that_is_not_there_is_one_error_and_no_other_zeek(tmp_path: Path) -> None:
+    with pytest.raises(ZeekError, match=f"no Zeek at {tmp_path}; give its executable or its pref"):
+        zeek_process.find_zeek(tmp_path)
+
+
+def test_the_zeek_is_chosen_by_the_environment(tmp_path: Path) -> None:
+    assert config.load(None, {"NBA_ZEEK": str(tmp_path)}, {}).zeek == tmp_path

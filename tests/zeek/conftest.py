@@ -14,5 +14,5 @@ def zeek() -> Path:
     """The zeek executable."""
     path = zeek_path()
     if path is None:
-        pytest.skip("no Zeek on PATH, in /usr/local/zeek or /opt/zeek")
+        pytest.skip("no Zeek on PATH, in /usr/local/zeek or /opt/zeek (or set NBA_ZEEK)")
     return path

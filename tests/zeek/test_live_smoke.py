@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,28 @@ def test_cluster_logs_each_verdict_once(tmp_path: Path) -> None:
     assert kinds["sensor"] >= 2
     assert kinds["worker"] == 1
     assert kinds["manager"] >= 1
+
+
+def test_only_the_manager_hears_verdicts_and_every_node_knows_the_device(tmp_path: Path) -> None:
+    watch = Path(__file__).parent / "watch.zeek"
+    with Cluster(tmp_path, settings=(watch,)) as zeek, Client(zeek.url, ()) as client:
+
+        def heard(name: str) -> list[str]:
+            file = zeek.nodes[name].folder / "heard"
+            return file.read_text().splitlines() if file.exists() else []
+
+        def hears_all(name: str) -> bool:
+            return len(heard(name)) == 3
+
+        client.verdict("10.0.0.1", "acme-camera")
+        client.verdict("10.0.0.2", "acme-camera")  # the same MAC: it has moved
+        others = [name for name in zeek.nodes if name != "manager"]
+        for name in others:
+            wait_until(partial(hears_all, name), 30, f"{name} to hear")
+    assert heard("manager") == ["verdict 10.0.0.1 acme-camera", "verdict 10.0.0.2 acme-camera"]
+    for name in others:
+        assert heard(name) == [
+            "device 10.0.0.1 acme-camera",
+            "device 10.0.0.1 ",
+            "device 10.0.0.2 acme-camera",
+        ]

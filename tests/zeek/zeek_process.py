@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import subprocess
@@ -11,12 +12,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nba_broker.zeek_process import find_zeek as zeek_path
-from nba_broker.zeek_process import free_port
+from nba_broker import config
+from nba_broker.zeek_process import find_zeek, free_port
 
 PACKAGE = Path(__file__).parents[2] / "zeek-scripts"
 
 Argument = str | Path
+
+
+def zeek_path() -> Path | None:
+    """The Zeek to test with: that of NBA_ZEEK, else the one that nba-broker finds."""
+    return find_zeek(config.load(None, os.environ, {}).zeek)
+
+
+@functools.cache
+def has_broker(zeek: Path | None) -> bool:
+    """Whether Broker is this Zeek's own cluster backend, as until 8.0; later ones have none and
+    are tested with ZeroMQ."""
+    assert zeek is not None
+    said = subprocess.run(
+        [zeek, "-e", "print Cluster::backend;"], capture_output=True, text=True, check=True
+    ).stdout
+    return "BROKER" in said
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
@@ -185,7 +202,8 @@ class Standalone(_Listening):
 
 
 class Cluster(_Listening):
-    """Manager, logger, proxy and workers with the package, over ZeroMQ; each in its own folder.
+    """Manager, logger, proxy and workers with the package, each in its own folder; over ZeroMQ, or
+    over Broker where that is Zeek's own backend.
 
     There is a worker (a sensor, named worker-1, worker-2, ...) for each element of ``sensors``:
     its arguments to Zeek, see :func:`replay` and :func:`read`; ``()`` sees no traffic. Without
@@ -205,9 +223,12 @@ class Cluster(_Listening):
         self.settings = settings
         self.port = port or free_port()
         self.logs = folder / "logger"
-        # One endpoint for logs only: a second would be given half of all lines.
-        self.log_port = free_port()
         self.sensors = [f"worker-{i}" for i in range(1, len(sensors) + 1)]
+        path = zeek_path()
+        if path is None:
+            raise FileNotFoundError("zeek")
+        self.zeek = path
+        self.broker = has_broker(path)
         self.nodes = {
             name: self._node(name, arguments)
             for name, arguments in (
@@ -219,15 +240,16 @@ class Cluster(_Listening):
         }
 
     def _node(self, name: str, arguments: Sequence[Argument]) -> ZeekProcess:
-        path = zeek_path()
-        assert path is not None
         zeekpath = subprocess.run(
-            [path.parent / "zeek-config", "--zeekpath"], capture_output=True, text=True, check=True
+            [self.zeek.with_name("zeek-config"), "--zeekpath"],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
         return ZeekProcess(
             self.folder / name,
             (
-                "policy/frameworks/cluster/backend/zeromq",
+                *(() if self.broker else ("policy/frameworks/cluster/backend/zeromq",)),
                 "policy/frameworks/cluster/experimental",
                 *((PACKAGE, f"NBA::listen_port={self.port}/tcp") if self.package else ()),
                 "test-cluster",
@@ -240,25 +262,31 @@ class Cluster(_Listening):
     def _write_layout(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         kinds = {"manager": "MANAGER", "logger": "LOGGER", "proxy": "PROXY"}
+        # Over ZeroMQ one endpoint for logs only: a second would be given half of all lines. Over
+        # Broker sensors connect to the others.
+        listening = set(kinds) if self.broker else {"logger"}
         layout = ["redef Cluster::manager_is_logger = F;", "redef Cluster::nodes = {"]
         for name in self.nodes:
             kind = kinds.get(name, "WORKER")
-            port = f"{self.log_port}/tcp" if name == "logger" else "0/unknown"
+            port = f"{free_port()}/tcp" if name in listening else "0/unknown"
             manager = "" if name == "manager" else ', $manager="manager"'
             layout.append(
                 f'["{name}"] = [$node_type=Cluster::{kind}, $ip=127.0.0.1, $p={port}{manager}],'
             )
         (self.folder / "cluster-layout.zeek").write_text("\n".join([*layout, "};", ""]))
-        # Sockets in the common folder, relative as their names must be short.
-        (self.folder / "test-cluster.zeek").write_text(
-            """\
-redef Log::default_rotation_interval = 0secs;
-redef Cluster::Backend::ZeroMQ::listen_xpub_endpoint = "ipc://../xpub";
-redef Cluster::Backend::ZeroMQ::listen_xsub_endpoint = "ipc://../xsub";
-redef Cluster::Backend::ZeroMQ::connect_xpub_endpoint = "ipc://../xsub";
-redef Cluster::Backend::ZeroMQ::connect_xsub_endpoint = "ipc://../xpub";
-"""
-        )
+        settings = ["redef Log::default_rotation_interval = 0secs;"]
+        if not self.broker:
+            # Sockets in the common folder, relative as their names must be short.
+            settings += [
+                f'redef Cluster::Backend::ZeroMQ::{end}_endpoint = "ipc://../{socket}";'
+                for end, socket in (
+                    ("listen_xpub", "xpub"),
+                    ("listen_xsub", "xsub"),
+                    ("connect_xpub", "xsub"),
+                    ("connect_xsub", "xpub"),
+                )
+            ]
+        (self.folder / "test-cluster.zeek").write_text("\n".join([*settings, ""]))
 
     def start(self) -> None:
         """Start all nodes; returns when they know each other and the manager listens."""

@@ -11,6 +11,7 @@ export {
 
 	## What of a batch to print beside its numbers.
 	const print_sessions = T &redef;
+	const print_clock = F &redef;
 }
 
 event Worker::join()
@@ -38,16 +39,17 @@ event zeek_init()
 event NBA::sessions(node: string, run: string, seq: count, sent: count,
     skipped: count, now: double, ts: vector of double, host: vector of addr,
     uid: vector of string, mac: vector of string, dst: vector of addr,
-    dport: vector of port)
+    dport: vector of port, vlan: vector of string)
 	{
-	print fmt("%s batch %d: %d sessions, sent %d, skipped %d", node, seq, |ts|,
-	    sent, skipped);
+	print fmt("%s batch %d: %d sessions, sent %d, skipped %d%s", node, seq, |ts|,
+	    sent, skipped, print_clock ? fmt(", all until %.6f", now) : "");
 
 	if ( print_sessions )
 		for ( i in ts )
-			print fmt("  %.6f %s %s %s %s %s", ts[i], host[i], mac[i] == "" ? "-" :
+			print fmt("  %.6f %s %s %s %s %s%s", ts[i], host[i], mac[i] == "" ? "-" :
 			    mac[i], dst[i], dport[i], uid[i] ==
-			    /C[0-9A-Za-z]+/);
+			    /C[0-9A-Za-z]+/, |vlan| == 0 ? "" : fmt(" VLAN \"%s\"",
+			    vlan[i]));
 
 	# A batch without sessions begins a capture, and another ends it.
 	local last = seq > 1 && |ts| == 0;

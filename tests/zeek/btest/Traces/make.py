@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 START = 1_700_000_000.0
@@ -16,7 +17,16 @@ CAMERA = "02:00:00:00:00:01"
 PLUG = "02:00:00:00:00:02"
 GATEWAY = "02:00:00:00:00:fe"
 EVERYBODY = "ff:ff:ff:ff:ff:ff"
-TCP, UDP, ICMP, IPIP = 6, 17, 1, 4
+TCP, UDP, ICMP, IPIP, GRE = 6, 17, 1, 4, 47
+
+MIRROR = ("10.99.0.5", "10.99.0.6")
+VXLAN = struct.pack("!II", 0x08000000, 7 << 8)
+GENEVE = struct.pack("!BBHI", 0, 0, 0x6558, 7 << 8)
+GRE_OF_IP = struct.pack("!HH", 0, 0x0800)
+GTP = struct.pack("!BBHI", 0x30, 255, 40, 7)
+ERSPAN = struct.pack("!HHIII", 0x1000, 0x88BE, 1, 0x10000000, 0)
+# Who has 10.0.0.2, asks the camera.
+ARP = "ffffffffffff020000000001080600010800060400010200000000010a0000010000000000000a000002"
 
 Packet = tuple[float, bytes]
 
@@ -51,9 +61,25 @@ def ip(src: str, dst: str, protocol: int, payload: bytes) -> bytes:
     return head[:10] + checksum + a.packed + b.packed + payload
 
 
+def tcp(src: str, dst: str, sport: int, dport: int, seq: int, ack: int, flags: int) -> bytes:
+    """A TCP packet without data."""
+    head = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 8192, 0, 0)
+    return ip(src, dst, TCP, head)
+
+
 def syn(src: str, dst: str, sport: int, dport: int) -> bytes:
     """The first packet of a TCP connection."""
-    return ip(src, dst, TCP, struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, 2, 8192, 0, 0))
+    return tcp(src, dst, sport, dport, 1, 0, 0x02)
+
+
+def syn_ack(src: str, dst: str, sport: int, dport: int) -> bytes:
+    """The second packet of a TCP connection, from its responder."""
+    return tcp(src, dst, sport, dport, 101, 2, 0x12)
+
+
+def first_ack(src: str, dst: str, sport: int, dport: int) -> bytes:
+    """The third packet of a TCP connection."""
+    return tcp(src, dst, sport, dport, 2, 102, 0x10)
 
 
 def datagram(src: str, dst: str, sport: int, dport: int, data: bytes = b"\0" * 8) -> bytes:
@@ -61,15 +87,21 @@ def datagram(src: str, dst: str, sport: int, dport: int, data: bytes = b"\0" * 8
     return ip(src, dst, UDP, struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data)
 
 
+def mirrored(dport: int, content: bytes, sport: int = 50000) -> bytes:
+    """A packet of a mirror's tunnel over UDP."""
+    return datagram(*MIRROR, sport, dport, content)
+
+
 def ping(src: str, dst: str) -> bytes:
     """An ICMP echo request."""
     return ip(src, dst, ICMP, struct.pack("!BBHHH", 8, 0, 0, 7, 1))
 
 
-def frame(src: str, packet: bytes, dst: str = GATEWAY) -> bytes:
-    """An Ethernet frame."""
+def frame(src: str, packet: bytes, dst: str = GATEWAY, vlans: Sequence[int] = ()) -> bytes:
+    """An Ethernet frame, with a tag for each of these VLANs."""
     kind = 0x86DD if packet[0] >> 4 == 6 else 0x0800
-    return bytes.fromhex((dst + src).replace(":", "")) + struct.pack("!H", kind) + packet
+    tags = b"".join(struct.pack("!HH", 0x8100, vlan) for vlan in vlans)
+    return bytes.fromhex((dst + src).replace(":", "")) + tags + struct.pack("!H", kind) + packet
 
 
 def dhcp(kind: int, yiaddr: str = "0.0.0.0") -> bytes:
@@ -154,6 +186,49 @@ def main() -> None:
             (0.3, frame(GATEWAY, datagram(*answers, dhcp(5, "10.0.0.1")), CAMERA)),
             (60.0, frame(CAMERA, syn("10.0.0.1", CLOUD, 40000, 443))),
             (90.0, frame(CAMERA, syn("10.0.0.1", CLOUD, 40001, 443))),
+        ],
+    )
+    # Sessions that begin with a SYN/ACK, as its SYN was lost, and what looks like one.
+    write(
+        "turned.pcap",
+        [
+            (0.00, frame(GATEWAY, syn_ack(CLOUD, "10.0.0.1", 8883, 40000), CAMERA)),
+            (0.01, frame(CAMERA, syn("10.0.0.1", CLOUD, 40001, 443))),
+            # A server's port that Zeek knows, so that it turns the session at once.
+            (0.02, frame(GATEWAY, syn_ack(CLOUD, "10.0.0.1", 443, 40002), CAMERA)),
+            (0.03, frame(CAMERA, first_ack("10.0.0.1", CLOUD, 40000, 8883))),
+            (0.04, frame(CAMERA, first_ack("10.0.0.1", CLOUD, 40002, 443))),
+            # Between two hosts; packets of others come before the next of these.
+            (0.05, frame(PLUG, syn_ack("10.0.0.2", "10.0.0.1", 49153, 40003), CAMERA)),
+            # Nobody answers: this may be a scan, and its sender began it.
+            (0.06, frame(PLUG, syn_ack("10.0.0.2", "10.0.0.1", 9999, 40004), CAMERA)),
+            (0.07, frame(PLUG, syn("10.0.0.2", CLOUD, 40005, 443))),
+            (0.30, frame(CAMERA, first_ack("10.0.0.1", "10.0.0.2", 40003, 49153), PLUG)),
+            # An outsider's, who is no host.
+            (0.40, frame(PLUG, syn_ack("10.0.0.2", CLOUD, 8443, 40006))),
+            (0.41, frame(GATEWAY, first_ack(CLOUD, "10.0.0.2", 40006, 8443), PLUG)),
+            # Later than anything is held back.
+            (9.00, frame(PLUG, syn("10.0.0.2", CLOUD, 40007, 443))),
+            (9.10, frame(PLUG, syn_ack("10.0.0.2", "10.0.0.1", 9998, 40008), CAMERA)),
+        ],
+    )
+    # A host's session in each kind of tunnel; neither end of a tunnel is a host. What a mirror sees
+    # beside IP makes no session inside.
+    tunnels = [
+        mirrored(4789, VXLAN + frame(CAMERA, syn("10.0.0.1", CLOUD, 40000, 443))),
+        mirrored(6081, GENEVE + frame(CAMERA, syn("10.0.0.1", CLOUD, 40001, 443))),
+        mirrored(4754, GRE_OF_IP + syn("10.0.0.1", CLOUD, 40002, 443)),
+        mirrored(2152, GTP + syn("10.0.0.1", CLOUD, 40003, 443)),
+        ip(*MIRROR, GRE, ERSPAN + frame(CAMERA, syn("10.0.0.1", CLOUD, 40004, 443))),
+        mirrored(4789, VXLAN + bytes.fromhex(ARP), sport=50001),
+    ]
+    write("tunnels.pcap", [(0.01 * n, frame(GATEWAY, one)) for n, one in enumerate(tunnels)])
+    # No tag, one, two, only a priority, and no tag again.
+    write(
+        "vlans.pcap",
+        [
+            (0.1 * n, frame(CAMERA, syn("10.0.0.1", CLOUD, 40000 + n, 443), vlans=vlans))
+            for n, vlans in enumerate([(), (10,), (10, 20), (0,), ()])
         ],
     )
 

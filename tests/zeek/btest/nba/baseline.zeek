@@ -3,13 +3,14 @@
 # @TEST-EXEC: zeek $PACKAGE/standalone.zeek NBA::listen_port=0/tcp $SCRIPTS/verdict.zeek %INPUT
 # @TEST-EXEC: zeek-cut note src n msg <notice.log >notices
 # @TEST-EXEC: btest-diff notices
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 
 const first = 1700000000.0;
 const week = 7 * 86400.0;
 
-event summary(day: count)
+function summary(day: count)
 	{
 	event NBA::unknown_hosts(first + day * 86400, "btest", 2, vector(
 	    "2 mostly to as:64500", "1 mostly to gw"));
@@ -18,7 +19,7 @@ event summary(day: count)
 event zeek_init()
 	{
 	# Nothing is new on a day without newly unknown hosts.
-	event summary(1);
+	summary(1);
 	Test::give(Test::Verdict($state="unknown", $device=""));
 	Test::give(Test::Verdict($host=10.0.0.2, $state="unknown", $device=""));
 	Test::give(Test::Verdict($host=10.0.0.2, $state="unknown", $device=""));
@@ -28,13 +29,13 @@ event zeek_init()
 	    $reason="reminder"));
 	Test::give(Test::Verdict($host=10.0.0.4, $state="unknown", $device="",
 	    $reason="answer"));
-	event summary(2);
-	event summary(3);
+	summary(2);
+	summary(3);
 	Test::give(Test::Verdict($host=10.0.0.5, $state="misbehaving"));
 	Test::give(Test::Verdict($host=10.0.0.6, $state="unknown", $device="",
 	    $ts=first + week - 1));
 	Test::give(Test::Verdict($host=10.0.0.7, $state="unknown", $device="",
 	    $ts=first + week));
-	event summary(8);
+	summary(8);
 	event Test::done();
 	}

@@ -3,6 +3,7 @@
 # @TEST-EXEC: zeek $PACKAGE $SCRIPTS/verdict.zeek %INPUT
 # @TEST-EXEC: zeek-cut src msg <notice.log >notices
 # @TEST-EXEC: btest-diff notices
+# @TEST-EXEC: compare-stderr
 
 redef enum Notice::Type += { Heard };
 

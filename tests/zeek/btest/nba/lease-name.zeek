@@ -2,6 +2,7 @@
 #
 # @TEST-EXEC: zeek $PACKAGE %INPUT >output
 # @TEST-EXEC: btest-diff output
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 

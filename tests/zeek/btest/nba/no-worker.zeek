@@ -2,3 +2,4 @@
 #
 # @TEST-EXEC: replay eight.pcap >stats
 # @TEST-EXEC: btest-diff stats
+# @TEST-EXEC: compare-stderr

@@ -3,6 +3,7 @@
 # @TEST-EXEC: zeek $PACKAGE $SCRIPTS/verdict.zeek %INPUT
 # @TEST-EXEC: zeek-cut note src msg <notice.log >notices
 # @TEST-EXEC: btest-diff notices
+# @TEST-EXEC: compare-stderr
 
 redef NBA::notice_new_hosts = T;
 

@@ -2,6 +2,7 @@
 #
 # @TEST-EXEC: zeek --pseudo-realtime -r $TRACES/eight.pcap $PACKAGE %INPUT >freed
 # @TEST-EXEC: btest-diff freed
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 

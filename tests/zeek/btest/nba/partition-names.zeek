@@ -2,6 +2,7 @@
 #
 # @TEST-EXEC: zeek $PACKAGE %INPUT >partitions
 # @TEST-EXEC: btest-diff partitions
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 

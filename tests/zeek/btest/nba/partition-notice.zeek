@@ -5,6 +5,7 @@
 # @TEST-EXEC: btest-diff notices
 # @TEST-EXEC: zeek-cut level message <reporter.log | grep WARNING >warnings
 # @TEST-EXEC: btest-diff warnings
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 

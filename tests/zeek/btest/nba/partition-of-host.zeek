@@ -2,6 +2,7 @@
 #
 # @TEST-EXEC: zeek -r $TRACES/eight.pcap $PACKAGE NBA::pcap_mode=F %INPUT >partitions
 # @TEST-EXEC: btest-diff partitions
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 

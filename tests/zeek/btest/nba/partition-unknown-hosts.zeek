@@ -3,6 +3,7 @@
 # @TEST-EXEC: zeek $PACKAGE/standalone.zeek NBA::listen_port=0/tcp $SCRIPTS/verdict.zeek %INPUT
 # @TEST-EXEC: zeek-cut note msg <notice.log >notices
 # @TEST-EXEC: btest-diff notices
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 

@@ -7,6 +7,7 @@
 # @TEST-EXEC: btest-diff reported
 # @TEST-EXEC: zeek-cut kind verdicts refused <nba_stats.log | grep manager | tail -n 1 >stats
 # @TEST-EXEC: btest-diff stats
+# @TEST-EXEC: compare-stderr
 
 # As in live traffic, where reports go to the log.
 redef Reporter::warnings_to_stderr = F;

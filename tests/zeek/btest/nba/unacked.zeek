@@ -2,6 +2,7 @@
 #
 # @TEST-EXEC: replay eight.pcap %INPUT >stats
 # @TEST-EXEC: btest-diff stats
+# @TEST-EXEC: compare-stderr
 
 redef NBA::batch_size = 1;
 redef NBA::max_unacked = 3;

@@ -5,6 +5,7 @@
 # @TEST-EXEC: btest-diff notices
 # @TEST-EXEC: zeek-cut kind verdicts refused <nba_stats.log | grep manager | tail -n 1 >stats
 # @TEST-EXEC: btest-diff stats
+# @TEST-EXEC: compare-stderr
 
 module NBA;
 

@@ -3,6 +3,7 @@
 # @TEST-EXEC: zeek $PACKAGE $SCRIPTS/verdict.zeek %INPUT
 # @TEST-EXEC: grep -v '^#open\|^#close' nba_device.log >nba_device
 # @TEST-EXEC: btest-diff nba_device
+# @TEST-EXEC: compare-stderr
 
 event zeek_init()
 	{

@@ -3,6 +3,7 @@
 # @TEST-EXEC: zeek $PACKAGE %INPUT
 # @TEST-EXEC: zeek-cut node kind skipped received lost late invalid scored hosts evicted verdicts queue lag model <nba_stats.log | grep btest >stats
 # @TEST-EXEC: btest-diff stats
+# @TEST-EXEC: compare-stderr
 
 event done()
 	{

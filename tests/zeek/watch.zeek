@@ -1,0 +1,26 @@
+##! Writes down which verdicts this node hears, and what it knows of their hosts then.
+
+module Watch;
+
+global heard = open("heard");
+
+function note(what: string, host: addr)
+	{
+	print heard, fmt("%s %s %s", what, host, NBA::device_of(host));
+	flush_all();
+	}
+
+event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
+    vendor: string, state: string, previous: string, device: string,
+    category: string, confidence: double, alternatives: vector of string,
+    sessions: count, since: double, first_seen: double, reason: string,
+    evidence: vector of string, uids: vector of string, model: string,
+    worker: string) &priority=-5
+	{
+	note("verdict", host);
+	}
+
+event NBA::device_is(host: addr, device: string) &priority=-5
+	{
+	note("device", host);
+	}
