@@ -62,7 +62,7 @@ export {
 	    category: string, confidence: double, alternatives: vector of
 	    string, sessions: count, since: double, first_seen: double,
 	    reason: string, evidence: vector of string, uids: vector of string,
-	    model: string, worker: string);
+	    model: string, worker: string, vlan: string, site: string);
 
 	## Manager to all other nodes: which device an address is, see :zeek:see:`NBA::device_of`.
 	##
