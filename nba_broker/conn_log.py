@@ -42,9 +42,13 @@ class Archive:
         found: log_files.Found,
         findings: repeats.Findings,
         times: FileTimes,
+        memory: int,
     ) -> None:
         self._sorter = sorter
         self._times = times
+        self._memory = memory
+        self._is_apart = findings.apart > 0
+        self._elsewhere: np.ndarray | None = None
         self._twins = findings.twins > 0
         self._report = reader.report
         self._is_counted = False
@@ -75,16 +79,28 @@ class Archive:
 
     def rows(self, size: int = 65536) -> Iterator[np.ndarray]:
         """The sessions in order as arrays of ROW, at most ``size`` at a time."""
-        repeated = 0
-        parts = self._times.without(self._sorter.parts(size))
-        for rows, number in repeats.without(parts, self._twins):
+        if self._elsewhere is None and self._is_apart:
+            near = repeats.without(self._parts(size), self._twins)
+            self._elsewhere = repeats.elsewhere((rows for rows, _ in near), self._memory)
+        at = repeated = 0
+        for rows, number in repeats.without(self._parts(size), self._twins):
             repeated += number
+            if self._elsewhere is not None:
+                bits = self._elsewhere[at // 8 : (at + len(rows)) // 8 + 1]
+                gone = np.unpackbits(bits)[at % 8 :][: len(rows)].astype(bool)
+                at += len(rows)
+                repeated += int(np.count_nonzero(gone))
+                rows = rows[~gone]
             if len(rows):
                 yield rows
         if not self._is_counted:
             self._is_counted = True
             self._report.repeated += repeated
             self._report.sessions -= repeated
+
+    def _parts(self, size: int) -> Iterator[np.ndarray]:
+        """All rows in order, but for those that their own file contradicts."""
+        return self._times.without(self._sorter.parts(size))
 
     def batches(self, size: int = 65536) -> Iterator[Sessions]:
         """The sessions in order, ``size`` at a time."""
@@ -179,7 +195,7 @@ def read(
             f"conn logs by what they hold, not by their names: {', '.join(guessed[:3])}{more}"
         )
     report.warnings += [*found.warnings, *reader.remarks(), *_said_of(findings)]
-    return Archive(reader, sorter, found, findings, times)
+    return Archive(reader, sorter, found, findings, times, memory)
 
 
 def _said_of(findings: repeats.Findings) -> Iterator[str]:
@@ -192,8 +208,8 @@ def _said_of(findings: repeats.Findings) -> Iterator[str]:
     if findings.apart >= repeats.SYSTEMATIC:
         yield (
             f"{findings.apart:.0%} of the sessions have the uid of an earlier one, such as "
-            f"{findings.uid or 'a long one'}, with another time: they count as sessions of their "
-            "own; leave out logs that are there twice"
+            f"{findings.uid or 'a long one'}, with another time: each counts once, the earliest; "
+            "look for a log that is there twice with other times"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from nba_broker import log_columns, log_values
 from nba_broker.addresses import canonical
-from nba_broker.conn_blocks import is_place, segment_of
+from nba_broker.blocks import is_place, segment_of
 from nba_broker.log_values import clean, is_unset, text
 from nba_broker.messages import END_OF_TIME, Lease
 

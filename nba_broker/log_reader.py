@@ -10,7 +10,8 @@ import numpy as np
 
 from nba_broker import log_rows, log_values, tunnels, uids
 from nba_broker.addresses import canonical
-from nba_broker.conn_blocks import Block, Parsed, parsed
+from nba_broker.blocks import Block, Parsed
+from nba_broker.conn_blocks import parsed
 from nba_broker.errors import ArchiveError
 from nba_broker.leases import leases
 from nba_broker.messages import END_OF_TIME, Lease

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nba_broker import uids
+from nba_broker.external_sort import Sorter
 
 TOGETHER = 1.0
 """Seconds within which rows can be one session: one log may have whole seconds alone."""
@@ -26,6 +27,9 @@ _BY_PORT = 8  # bits of the source port that choose the sample; then all of the 
 _CHOSEN = np.dtype(
     [("uid", uids.TEXT), ("session", "u8"), ("ts", "f8"), ("segment", "i4"), ("port", "u4")]
 )
+_PLACE = np.dtype([("key", "f8"), ("at", "i8")])
+_SHORTEST = 8  # characters of a uid of Zeek's, and fewer
+_TOGETHER = 65_536  # rows
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
@@ -104,6 +108,7 @@ class Repeats:
         # Without uids, rows that files repeat are no twins.
         same &= (by_uid["uid"][1:] != b"") | (by_uid["ts"][1:] == by_uid["ts"][:-1])
         apart = same & ~_is_same_time(by_uid["ts"][:-1], by_uid["ts"][1:])
+        apart &= _is_zeeks(by_uid[1:])
         once = by_uid[np.append(True, ~same)]
         once = once[np.lexsort((once["ts"], once["segment"], once["session"]))]
         twins = np.count_nonzero(
@@ -181,6 +186,35 @@ def _repeated(keys: Mapping[str, np.ndarray]) -> np.ndarray:
         known = keys["twin"] > 0
         gone[known] |= _close(keys["twin"][known], ts[known], _is_about_same_time)
     return gone
+
+
+def elsewhere(parts: Iterator[np.ndarray], memory: int) -> np.ndarray:
+    """Which of an archive's sessions have the uid and addresses of an earlier one, whenever that
+    was: bits [n], see numpy.packbits. ``memory``, bytes, is for sorting them."""
+    sorter = Sorter(_PLACE, "key", lambda rows: (rows["at"],), memory)
+    number = 0
+    for rows in parts:
+        keys = _keys(rows, False)
+        places = np.empty(len(rows), _PLACE)
+        places["key"] = keys["key"] >> np.uint64(11)  # as many bits as a float has
+        places["at"] = np.arange(number, number + len(rows))
+        number += len(rows)
+        sorter.add(places[_is_zeeks(rows)])
+    bits = np.zeros(number // 8 + 1, np.uint8)
+    last = -1.0
+    for places in sorter.parts(_TOGETHER):
+        before = np.concatenate([[last], places["key"][:-1]])
+        at = places["at"][places["key"] == before]
+        np.bitwise_or.at(bits, at // 8, (128 >> at % 8).astype(np.uint8))
+        last = float(places["key"][-1])
+    return bits
+
+
+def _is_zeeks(rows: np.ndarray) -> np.ndarray:
+    """Whether uids are as long as Zeek's, bool [n]: shorter ones may be no more than numbers."""
+    letters = np.ascontiguousarray(rows["uid"]).view(np.uint8).reshape(-1, uids.LENGTH)
+    whole: np.ndarray = letters[:, _SHORTEST - 1] != 0
+    return whole
 
 
 def _is_same_time(one: np.ndarray, later: np.ndarray) -> np.ndarray:

@@ -152,13 +152,30 @@ def test_the_same_ports_in_two_networks_are_no_twins(tmp_path: Path) -> None:
     assert (counts(archive), archive.warnings) == ((120, 0), [])
 
 
-def test_uids_that_come_again_at_other_times_are_told_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize("memory", [500, 1 << 28])
+def test_uids_that_come_again_at_another_time_are_one_and_told_of(
+    tmp_path: Path, memory: int
+) -> None:
     save(tmp_path, tsv(day()), "conn.1.log")
     save(tmp_path, tsv([one | {"ts": one["ts"] + 3600} for one in day()]), "conn.2.log")
-    archive = conn_log.read([tmp_path])
+    archive = conn_log.read([tmp_path], memory=memory)
+    assert times(archive) == [one["ts"] for one in day()]
     (line,) = archive.warnings
     assert "50% of the sessions have the uid of an earlier one, such as C0u0000" in line
-    assert counts(archive) == (120, 0)
+    assert counts(archive) == (60, 60)
+
+
+def test_one_session_that_is_logged_hours_later_again_is_one(tmp_path: Path) -> None:
+    save(tmp_path, tsv(day()), "conn.log")
+    again = [one | {"ts": one["ts"] + 3600.5} for one in day()[:1]]
+    save(tmp_path, tsv(again, path="conn_long"), "conn_long.log")
+    archive = conn_log.read([tmp_path])
+    assert (counts(archive), archive.warnings) == ((60, 1), [])
+
+
+def test_short_uids_that_come_again_are_sessions_of_their_own(tmp_path: Path) -> None:
+    rows = [one | {"uid": "C1"} for one in day()]
+    assert counts(conn_log.read([save(tmp_path, tsv(rows))])) == (60, 0)
 
 
 def test_a_sample_of_a_large_archive_tells_the_same(

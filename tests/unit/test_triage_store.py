@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import dataclasses
 import errno
 import gzip
 import json
+import lzma
 import os
 import shutil
 import time
@@ -491,3 +493,29 @@ def test_health_reads_the_end_of_a_long_log(tmp_path: Path) -> None:
     end = path.read_text()
     path.write_text('{"ts":1,"node":"x","kind":"worker"}\n' * 50_000 + end)
     assert figure(tmp_path, "Lost", 1e9).value == "3 (+3 in 10 min)"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nba_device.log-20260105", "nba_device.log-20260105.gz", "nba_device.log-20260105-17"),
+        *("nba_device.log.1", "nba_device.log.2.gz", "nba_device-20260105.log", "nba_device.json"),
+        *("nba_device_20260105_00:00:00-06:00:00+0000.log.gz", "json_streaming_nba_device.log.1"),
+        *("2026-01-05-nba_device.log", "nba_device.2026-01-05-00-00-00.log.zst"),
+    ],
+)
+def test_a_log_is_found_by_every_usual_name(tmp_path: Path, name: str) -> None:
+    written(tmp_path / "nba_device.log", verdict(1))
+    plain = written(tmp_path / "x", verdict(2))
+    (tmp_path / name).write_bytes(plain.read_bytes())
+    assert sorted(polled(tmp_path).hosts) == [MAC.format(1), MAC.format(2)]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, bytes])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_log_is_read_however_it_is_packed_and_encoded(
+    tmp_path: Path, pack: Any, encoding: str
+) -> None:
+    plain = written(tmp_path / "x", verdict(2)).read_text()
+    (tmp_path / "nba_device.log.1").write_bytes(pack(plain.encode(encoding)))
+    assert sorted(polled(tmp_path).hosts) == [MAC.format(2)]
