@@ -1,4 +1,4 @@
-"""Sessions whose SYN was lost: Zeek turns them round, and the worker sees them as conn.log."""
+"""What Zeek turns round and what it unpacks: the worker sees the sessions that conn.log has."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("zeek")
 __all__ = ["lsif_day"]  # a fixture
 
 
+TUNNELS = Path(__file__).parent / "btest/Traces/tunnels.pcap"
 ENHANCED_PACKET = 6  # a block of pcapng
 COOKED = 16  # bytes of Linux's cooked header, which ends in the EtherType
 
@@ -70,3 +71,15 @@ def test_a_day_that_lost_its_syns_is_told_alike_by_capture_and_by_conn_log(
         if row["kind"] == "sensor"
     ]
     assert max(seen) == conn_log.read([logs]).report.sessions
+
+
+def test_the_ends_of_tunnels_are_no_hosts_in_a_capture_or_in_its_conn_log(tmp_path: Path) -> None:
+    assert broker("pcap", TUNNELS, "--out", tmp_path / "live").returncode == 0
+    logs = zeek_logs(TUNNELS, tmp_path / "zeek")
+    assert broker("score", logs, "--out", tmp_path / "offline").returncode == 0
+    for name in ("live", "offline"):
+        assert {row["host"] for row in zeek_log.read(tmp_path / name / "nba_device.log")} == {
+            "10.0.0.1"
+        }
+    report = conn_log.read([logs]).report
+    assert (report.sessions, report.not_hosts) == (5, 5)
