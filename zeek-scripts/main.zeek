@@ -58,7 +58,7 @@ export {
 	    category: string, confidence: double, alternatives: vector of
 	    string, sessions: count, since: double, first_seen: double,
 	    reason: string, evidence: vector of string, uids: vector of string,
-	    model: string, worker: string);
+	    model: string, worker: string, vlan: string, site: string);
 
 	## Manager to worker: DHCP has lent an address.
 	##
