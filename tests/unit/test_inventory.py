@@ -556,3 +556,32 @@ def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
     made.answer([Answer(1.0, MAC.format(7), "ignore")])
     made.answer([Answer(1.0, MAC.format(7), "ignore", expires=50.0)])
     assert made.policy.columns()["ignored"][0] == 50.0
+
+
+@pytest.mark.parametrize("wanted", ["192.168.1.7", "192.168.1.0/24"])
+def test_an_answer_by_address_means_the_hosts_of_every_vlan(
+    model_folder: ModelFolder, wanted: str
+) -> None:
+    rows = [(float(n), "192.168.1.7", "", NOWHERE) for n in range(40)]
+    table = replace(sessions(rows), segment=[("/10", "/20")[n % 2] for n in range(40)])
+    answer = Answer(0.0, wanted, "label", "Hall_Camera")
+    before, after = (pipeline(model_folder(), settings=STRICT) for _ in range(2))
+    before.answer([answer])
+    said = before.process(table)
+    after.process(table)
+    said_later = after.answer([answer])
+    for verdicts in (said, said_later):
+        lines = [v for v in verdicts if v.reason == "answer"]
+        assert {(v.host, v.vlan, v.device) for v in lines} == {
+            ("192.168.1.7", "10", "Hall_Camera"),
+            ("192.168.1.7", "20", "Hall_Camera"),
+        }
+
+
+@pytest.mark.parametrize("which", [7, 8])
+def test_a_label_of_any_mac_of_a_bond_means_its_host(model_folder: ModelFolder, which: int) -> None:
+    made = pipeline(model_folder(), settings=STRICT)
+    made.answer([Answer(0.0, MAC.format(which), "label", "Server")])
+    rows = [(n * 60.0, "192.168.1.7", MAC.format(7 + n % 2), NOWHERE) for n in range(40)]
+    process(made, rows)
+    assert named(made) == {MAC.format(7): "Server"}

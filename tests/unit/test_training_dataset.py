@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nba_broker import conn_log
 from nba_broker.errors import ArchiveError
+from nba_broker.messages import Sessions
 from nba_broker.scorer import Class, Scorer
 from nba_broker.sequences import Schedule
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, pools
@@ -241,3 +244,43 @@ def test_a_lan_that_may_be_wider_is_a_warning(archive) -> None:
     rows += [(9.0, "10.0.5.9", "02:00:00:00:00:09", LENS_CLOUD)]
     _, origin = dataset.load([archive(rows)], [Label(LAMP, "Lamp", "bulb")], pools())
     assert [line for line in origin.warnings if "run again with --lans 10.0.4.0/22" in line]
+
+
+def by_minute(monkeypatch: pytest.MonkeyPatch, *segments: str) -> None:
+    """An archive whose sessions, by their second, are of these segments in turn."""
+    plain = conn_log.Archive.sessions
+
+    def sessions(self: conn_log.Archive, rows: np.ndarray) -> Sessions:
+        batch = plain(self, rows)
+        return replace(batch, segment=[segments[int(ts) % len(segments)] for ts in batch.ts])
+
+    monkeypatch.setattr(conn_log.Archive, "sessions", sessions)
+
+
+def test_hosts_with_a_labelled_address_in_two_segments_are_a_series_each(
+    archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_minute(monkeypatch, "/10", "/20")
+    label = Label("10.0.0.1", "Lamp", "bulb")
+    other = Label(LENS, "Lens", "camera")
+    folder = archive([*lamp(range(6), mac=""), *lamp([6.0, 7.0], "10.0.0.2", LENS)])
+    sessions, origin = dataset.load([folder], [label, other], pools())
+    assert sessions.series.tolist() == [0, 2, 0, 2, 0, 2, 1, 1]
+    assert sessions.labels == (label, other, label)
+    assert origin.warnings == ()
+
+
+def test_a_labelled_address_whose_segment_is_not_always_told_is_one_series(
+    archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_minute(monkeypatch, "/10", "")
+    folder = archive(lamp(range(6), mac=""))
+    sessions, _ = dataset.load([folder], [Label("10.0.0.1", "Lamp", "bulb")], pools())
+    assert sessions.series.tolist() == [0] * 6
+
+
+@pytest.mark.parametrize("mac", [LAMP, LENS])
+def test_a_label_of_any_mac_of_a_bond_means_all_of_its_sessions(archive, mac: str) -> None:
+    rows = [row for n in range(20) for row in lamp([n * 60.0], mac=(LAMP, LENS)[n % 2])]
+    sessions, _ = dataset.load([archive(rows)], [Label(mac, "Lamp", "bulb")], pools())
+    assert len(sessions) >= 16

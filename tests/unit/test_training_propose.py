@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from nba_broker import conn_log
 from nba_broker.errors import ArchiveError, ConfigError
+from nba_broker.messages import Sessions
 from tests.unit.helpers import pools
 from training import labels, propose
 from training.cli import main
@@ -202,3 +206,23 @@ def test_a_destination_behind_the_network_s_own_nat64_is_whose_it_is(tmp_path: P
     assert main([*command, str(tmp_path / "labels.csv")]) == 0
     assert "as:15169 (Google LLC) 443/tcp" in rows_of(tmp_path / "labels.csv")[0]["evidence"]
     assert main([*command[:3], "2001:db8::/80", *command[4:], str(tmp_path / "no.csv")]) == 1
+
+
+def test_hosts_that_no_label_can_tell_apart_are_left_out_and_said(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = conn_log.Archive.sessions
+
+    def sessions(self: conn_log.Archive, rows: np.ndarray) -> Sessions:
+        batch = plain(self, rows)
+        vlan = [
+            10 + int(ts) // 60 % 2 * (host == "10.0.0.1")
+            for ts, host in zip(batch.ts, batch.host, strict=True)
+        ]
+        return replace(batch, mac=[""] * len(batch), segment=[f"/{one}" for one in vlan])
+
+    monkeypatch.setattr(conn_log.Archive, "sessions", sessions)
+    found = propose.find([site], pools())
+    assert len({host.host for host in found.hosts}) == len(found.hosts)
+    assert "10.0.0.1" not in {host.host for host in found.hosts}
+    assert any("2 hosts have the address 10.0.0.1" in warning for warning in found.warnings)
