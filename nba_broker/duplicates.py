@@ -23,7 +23,7 @@ SHARE = 0.95  # of them with a twin that make a node see what others see
 LOWER = 0.5  # and below which it no longer does
 FIRST = 1_000  # sessions of each node that are all looked at after one has joined
 MOST = 20_000  # and of all of them
-SAMPLE = 32  # then one second in so many is
+SAMPLE = 64  # then one second in so many is
 
 _Key = tuple[str, str, int]
 

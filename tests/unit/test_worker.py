@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import signal
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -607,6 +608,20 @@ def test_a_snapshot_that_fails_does_not_end_the_worker(
     worker = work(zeek, pipeline(model_folder()), state=tmp_path / "s")
     assert worker.invalid == {"failure (TypeError)": 1}
     assert len(zeek.events("NBA::verdict")) == 2
+
+
+def test_the_lag_runs_from_the_arrival_of_what_waits_for_a_node_that_is_behind(
+    model_folder: ModelFolder,
+) -> None:
+    worker = Worker(Zeek(), pipeline(model_folder()), name="w")  # type: ignore[arg-type]
+    now = time.monotonic()
+    for seconds, node, clock in ((-4.0, "worker-2", 0.0), (-4.0, "worker-1", 50.0)):
+        rows = LAMP if node == "worker-1" else []
+        worker._push([(now + seconds, decode(frame(1, rows, len(rows), node=node, clock=clock)))])  # type: ignore[list-item]
+    _, since = worker._push([(now - 3.0, decode(frame(2, [], 0, node="worker-2", clock=1.0)))])  # type: ignore[list-item]
+    worker._note_lag(since)
+    assert 4.0 <= worker.lag < 60.0
+    assert worker.status().lag == worker.lag
 
 
 def installed(model_folder: ModelFolder, into: Path, name: str, **changes: object) -> str:
