@@ -83,7 +83,11 @@ def _written(out: Path) -> dict[str, list[int]]:
     """The logs in ``out`` that are as a command of ours left them."""
     try:
         record = json.loads((out / RECORD).read_text("utf-8"))
-        return {name: mark for name, mark in record.items() if _mark(out / name) == mark}
+        return {
+            name: mark
+            for name, mark in record.items()
+            if name == Path(name).name and mark and _mark(out / name) == mark
+        }
     except (OSError, ValueError, AttributeError):
         return {}
 

@@ -120,6 +120,17 @@ def test_a_damaged_record_makes_no_log_ours(tmp_path: Path) -> None:
             put(tmp_path, "conn.log")
 
 
+def test_a_record_names_no_file_of_another_folder(tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other.log"
+    put(out, "conn.log")
+    other.write_text("mine")
+    mark = [other.stat().st_size, other.stat().st_mtime_ns]
+    record = json.loads((out / results.RECORD).read_text()) | {"../other.log": mark}
+    (out / results.RECORD).write_text(json.dumps(record))
+    put(out, "conn.log")
+    assert other.exists()
+
+
 def test_a_file_in_the_place_of_the_folder_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     for out in (tmp_path / "out", tmp_path / "out" / "below"):
