@@ -626,14 +626,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     terminal.prepare()
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    if arguments.action is not run:  # which ends in its own time
-        terminal.end_cleanly()
 
     def command() -> int:
         settings = config.load(arguments.config, os.environ, vars(arguments))
         return int(arguments.action(arguments, settings))
 
-    return terminal.run("nba-broker", command, getattr(arguments, "out", ""))
+    # A worker ends in its own time.
+    ending = contextlib.nullcontext() if arguments.action is run else terminal.ended_cleanly()
+    with ending:
+        return terminal.run("nba-broker", command, getattr(arguments, "out", ""))
 
 
 if __name__ == "__main__":

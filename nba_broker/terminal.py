@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from nba_broker.errors import NBAError
 
@@ -70,11 +71,19 @@ def _say_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def end_cleanly() -> None:
-    """Let SIGTERM and SIGHUP end a command as an interrupt does, with its temporary files gone."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores the latter
-            signal.signal(number, _interrupt)
+@contextlib.contextmanager
+def ended_cleanly() -> Iterator[None]:
+    """Meanwhile SIGTERM and SIGHUP are an interrupt, so that temporary files are removed."""
+    taken = [  # nohup ignores the latter
+        one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL
+    ]
+    for number in taken:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _interrupt(number: int, frame: object) -> None:

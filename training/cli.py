@@ -36,7 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(
         words, argparse.Namespace(line=shlex.join(["nba-train", *words]))
     )
-    terminal.end_cleanly()
 
     def command() -> int:
         _require_places(arguments)
@@ -44,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.command(arguments)
         return int(getattr(arguments, "incomplete", False))
 
-    return terminal.run("nba-train", command)
+    with terminal.ended_cleanly():
+        return terminal.run("nba-train", command)
 
 
 def _require_places(arguments: argparse.Namespace) -> None:

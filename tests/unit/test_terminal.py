@@ -63,8 +63,9 @@ def test_a_signal_to_end_is_an_interrupt(
 ) -> None:
     before = signal.signal(number, signal.SIG_DFL)
     try:
-        terminal.end_cleanly()
-        assert terminal.run("nba", lambda: os.kill(os.getpid(), number) or 0) == 1
+        with terminal.ended_cleanly():
+            assert terminal.run("nba", lambda: os.kill(os.getpid(), number) or 0) == 1
+        assert signal.getsignal(number) is signal.SIG_DFL
     finally:
         signal.signal(number, before)
     assert capsys.readouterr().err == "nba: interrupted\n"
@@ -73,8 +74,8 @@ def test_a_signal_to_end_is_an_interrupt(
 def test_nohup_is_respected() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        terminal.end_cleanly()
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        with terminal.ended_cleanly():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
 
