@@ -16,6 +16,7 @@ NO_INTERVAL = np.float32(np.inf)
 
 _SESSION = [("ts", "f8"), ("pool", "i4"), ("dport", "i4")]
 _EVIDENCE = [("dst", "V16"), ("uid", uids.PACKED)]
+_WIDE_EVIDENCE = [("dst", "V16"), ("uid", uids.WIDE)]
 
 
 @dataclass(slots=True)
@@ -133,6 +134,20 @@ class Sequences:
                 NO_POOL
             )
 
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for uids of more than 96 bits."""
+        return self._record == np.dtype(_SESSION + _WIDE_EVIDENCE)
+
+    def widen(self) -> None:
+        """Make room for such uids: few sites have them, and all hosts would pay for it."""
+        if self.wide or not self._evidence:
+            return
+        self._record = np.dtype(_SESSION + _WIDE_EVIDENCE)
+        ring, self._ring = self._ring, np.zeros(self._ring.shape, self._record)
+        for name in ring.dtype.names or ():
+            self._ring[name] = ring[name]
+
     def copy(self) -> Sequences:
         """The same hosts with the same sessions, without evidence."""
         other = Sequences(self.schedule, evidence=False)
@@ -162,7 +177,9 @@ class Sequences:
 
         columns["ts"] = ts
         if self._evidence:
-            columns["uid"] = uids.pack(columns["uid"])
+            if uids.are_wide(columns["uid"]):
+                self.widen()
+            columns["uid"] = uids.pack(columns["uid"], self._record["uid"])
         sessions = np.empty(len(order), self._record)
         for name in self._record.names or ():
             sessions[name] = columns[name]

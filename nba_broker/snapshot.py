@@ -52,6 +52,10 @@ _UNREADABLE = (
     OSError,
 )
 
+# Of versions whose uids had 96 bits at most.
+_FORMER_EVIDENCE = np.dtype(
+    [(name, "S18" if name == "uid" else EVIDENCE[name]) for name in EVIDENCE.names or ()]
+)
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
 _LINE = 1 << 26  # bytes of the longest line that makes sense
 _DIGEST = hashlib.sha256().digest_size
@@ -193,6 +197,8 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
         "window": pipeline.sequences.length,
         "classes": [[one.device, one.category] for one in manifest.classes],
         "layout": str(_layout(pipeline.columns())),
+        "wide": pipeline.sequences.wide,
+        "evidence": str(EVIDENCE),
         "model": manifest.sha256,
         "model_id": manifest.id,
         "policy": str(_layout(pipeline.policy.columns())),
@@ -272,7 +278,10 @@ def _restore(
     if another:
         classes = _classes(header)
         pipeline.reshape(_schedule(header["window"]), classes, settings, Peers())
+    if header.get("wide"):
+        pipeline.sequences.widen()
     ours = _header(pipeline)
+    surprising = EVIDENCE if header.get("evidence") == ours["evidence"] else _FORMER_EVIDENCE
     for name in ("format", "feature_version", "layout"):
         if header[name] != ours[name]:
             raise ValueError(f"its {name} is {header[name]}, here it is {ours[name]}")
@@ -290,7 +299,7 @@ def _restore(
             # Whatever has a surprise has its session here.
             if odd != np.flatnonzero(records["baseline_top"].any(1)).tolist():
                 raise ValueError("surprises without their sessions")
-            evidence = _read_records(file, end, len(odd) * TOP, EVIDENCE)
+            evidence = _read_records(file, end, len(odd) * TOP, surprising).astype(EVIDENCE)
             _check_evidence(evidence)
             for found in (records["pool"], evidence["pool"]):
                 highest_pool = max(highest_pool, int(found.max(initial=-1)))

@@ -1,4 +1,4 @@
-"""Uids of sessions at six bits a character: 18 bytes for the 24 of one of 128 bits and more."""
+"""Uids of sessions at six bits a character: 14 bytes for those of 96 bits, 18 for up to 128."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ LENGTH = 24
 """Characters of a uid: 128 bits in Zeek's base 62 are 22, behind a letter; most have 96 bits."""
 
 TEXT = np.dtype(f"S{LENGTH}")
-PACKED = np.dtype("V18")
+PACKED, WIDE = np.dtype("V14"), np.dtype("V18")
+"""What holds 18 characters, as nearly all uids have at most, and what holds all."""
 
 _FOURS = LENGTH // 4
+_USUAL = PACKED.itemsize * 8 // 6
 _ALPHABET = "\0" + string.digits + string.ascii_uppercase + string.ascii_lowercase
 _OTHER = len(_ALPHABET)
 _CODE = np.full(256, _OTHER, np.uint8)
@@ -49,14 +51,22 @@ def shown(uids: np.ndarray) -> np.ndarray:
     return np.where(longer, b"", uids).astype(TEXT) if longer.any() else uids
 
 
-def pack(uids: np.ndarray) -> np.ndarray:
-    """Uids, bytes "S" [n] of at most LENGTH, as PACKED [n]."""
+def are_wide(uids: np.ndarray) -> bool:
+    """Whether one of these, bytes "S" [n], is too long for PACKED."""
+    if uids.dtype.itemsize <= _USUAL:
+        return False
+    letters = np.ascontiguousarray(uids, TEXT).view(np.uint8).reshape(-1, LENGTH)
+    return bool(letters[:, _USUAL].any())
+
+
+def pack(uids: np.ndarray, kind: np.dtype = PACKED) -> np.ndarray:
+    """Uids, bytes "S" [n], as PACKED or WIDE [n]; no longer than that holds."""
     codes = _CODE[np.ascontiguousarray(uids, TEXT).view(np.uint8).reshape(-1, LENGTH)]
     # Four characters at once, each to the end of the one before it: they are three bytes then.
     four = codes.view("<u4")
     three = four & 0x3F | four >> 2 & 0xFC0 | four >> 4 & 0x3F000 | four >> 6 & 0xFC0000
     packed = three.view(np.uint8).reshape(-1, _FOURS, 4)[:, :, :3].reshape(-1, 3 * _FOURS)
-    return np.ascontiguousarray(packed).view(PACKED)[:, 0]
+    return np.ascontiguousarray(packed[:, : kind.itemsize]).view(kind)[:, 0]
 
 
 def unpack(packed: bytes) -> str:

@@ -102,3 +102,20 @@ def test_a_forgotten_slot_starts_empty() -> None:
     assert len(push(sequences, [(0, 3.0, 9)])) == 0
     (window,) = as_rows(push(sequences, [(0, 4.0, 10)]))
     assert window[1:3] == (2, [NO_POOL] * 4 + [9, 10])
+
+
+def test_only_long_uids_make_hosts_take_more_memory() -> None:
+    sequences = Sequences(Schedule(LENGTH, 2))
+    size = sequences.columns()["uid"].dtype.itemsize
+    for uid, larger in ((b"C" * 18, False), (b"C" * 23, True), (b"C" * 18, True)):
+        sequences.push(
+            np.zeros(1, np.int64),
+            np.ones(1),
+            pool=np.zeros(1, np.int32),
+            dport=np.zeros(1, np.int32),
+            dst=np.zeros(1, "V16"),
+            uid=np.array([uid], "S24"),
+        )
+        assert (sequences.columns()["uid"].dtype.itemsize > size) == larger
+    kept = [unpack(one.tobytes()) for one in sequences.columns()["uid"][0][:3]]
+    assert kept == ["C" * 18, "C" * 23, "C" * 18]

@@ -378,3 +378,18 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_error(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write to"):
         snapshot.path_in(tmp_path / "file" / "state")
+
+
+def test_long_uids_are_kept_whole_over_a_restart(model_folder: ModelFolder, tmp_path: Path) -> None:
+    table = traffic()
+    table.uid = [f"C{n:022}" if n > 150 else f"C{n:017}" for n in range(len(table))]
+    whole = pipeline(model_folder()).process(table)
+    first = pipeline(model_folder())
+    said = first.process(take(table, np.arange(300)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    assert said + second.process(take(table, np.arange(300, 600))) == whole
+    named = [uid for one in whole for uid in one.uids]
+    assert set(named) <= set(table.uid)
+    assert any(len(uid) == 23 for uid in named)
+    assert any(len(uid) == 18 for uid in named)
