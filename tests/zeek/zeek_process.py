@@ -189,7 +189,9 @@ class Standalone(_Listening):
         self.port = port or free_port()
         self.logs = folder
         package = (PACKAGE / "standalone.zeek", f"NBA::listen_port={self.port}/tcp")
-        self.zeek = ZeekProcess(folder, (*package, *arguments))
+        # Over Broker a Zeek without traffic would end at once.
+        stay = () if "-r" in arguments else ("exit_only_after_terminate=T",)
+        self.zeek = ZeekProcess(folder, (*package, *arguments, *stay))
 
     def start(self) -> None:
         """Start it; returns when it listens or has ended."""

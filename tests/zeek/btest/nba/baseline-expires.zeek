@@ -6,6 +6,7 @@
 
 module NBA;
 
+redef exit_only_after_terminate = T;
 redef held_back_timeout = 10msecs;
 redef table_expire_interval = 10msecs;
 redef table_expire_delay = 0secs;
