@@ -64,6 +64,7 @@ class Archive:
         for file, number in times.judge().items():
             self._report.leave_out(self.logs[file], number)
         self.warnings += times.lines(self.logs, sorter.parts(65536)) if times.number else ()
+        self.warnings += times.remarks()
 
     def __len__(self) -> int:
         return self.report.sessions
@@ -194,7 +195,7 @@ def read(
         report.warnings.append(
             f"conn logs by what they hold, not by their names: {', '.join(guessed[:3])}{more}"
         )
-    report.warnings += [*found.warnings, *reader.remarks(), *_said_of(findings)]
+    report.warnings += [*found.warnings, *_said_of(findings)]
     return Archive(reader, sorter, found, findings, times, memory)
 
 

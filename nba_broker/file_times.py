@@ -15,6 +15,8 @@ import numpy as np
 from nba_broker.event_time import DAY, FEW, SHARE, printed
 
 MONTH = 30 * DAY
+NO_CLOCK = 315_532_800 // MONTH
+"""The month in which 1980 begins: Zeek is younger."""
 YEAR = 12  # months without a session between a stray one and all others
 
 
@@ -57,6 +59,20 @@ class FileTimes:
                     self._strays.setdefault(file, []).append((first * MONTH, (last + 1) * MONTH))
         self.number = left_out.total()
         return left_out
+
+    def remarks(self) -> Iterator[str]:
+        """What whoever asked is to know of the times that are left; after :meth:`judge`."""
+        left = Counter[bool]()
+        for file, months in self._months.items():
+            for month, number in months.items():
+                spans = self._strays.get(file, ())
+                if not any(start <= month * MONTH < stop for start, stop in spans):
+                    left[month < NO_CLOCK] += number
+        if left[True] and left[False]:
+            yield (
+                f"{left[True]} of {left.total()} sessions are from before 1980: the clock of their "
+                "sensor was not set"
+            )
 
     def without(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Rows with ``ts`` and ``log``, in the same parts, but for the strays."""

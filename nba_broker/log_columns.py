@@ -132,7 +132,8 @@ def kind_of_columns(names: Collection[str]) -> str | None:
     names = set(names)
     if of := kind_of_row(names):
         return of
-    # Whoever takes what sessions need, and nothing else, takes it of a conn log.
-    if names <= {*CONN, *PLACE, "_path"} and set(REQUIRED) <= names:
+    # Whoever takes what sessions need, and nothing else, takes it of a conn log. Others have a
+    # service, too.
+    if names <= {*CONN, *PLACE, "_path"} - {"service"} and set(REQUIRED) <= names:
         return "conn"
     return None

@@ -37,7 +37,6 @@ _IS_PRIVATE, _IS_LOCAL, _IS_NEVER, _IS_UNSPECIFIED = 1, 2, 4, 8
 
 # A file of which more than this share is not understood was not read.
 _USABLE = 0.5
-_NO_CLOCK = 315_532_800.0  # 1980: Zeek is younger
 
 
 @dataclass(slots=True)
@@ -98,7 +97,6 @@ class Part:
     report: Report
     leases: list[Lease]
     has_dns: bool
-    clockless: int
 
 
 def failure(path: str | Path, error: Exception) -> str:
@@ -187,7 +185,6 @@ class Reader:
         self._code_of_mac: dict[str, int] = {}  # of any spelling
         self._segment_codes: dict[str, int] = {"": 0}
         self._leases: list[Lease] = []
-        self._clockless = 0
 
     @property
     def addresses(self) -> np.ndarray:
@@ -207,14 +204,6 @@ class Reader:
     def leases(self) -> tuple[Lease, ...]:
         """All leases by their time."""
         return tuple(sorted(self._leases, key=lambda lease: (lease.ts, lease.ip, lease.mac)))
-
-    def remarks(self) -> Iterator[str]:
-        """What whoever asked is to know of all files together."""
-        if 0 < self._clockless < self.report.sessions:
-            yield (
-                f"{self._clockless} of {self.report.sessions} sessions are from before 1980: the "
-                "clock of their sensor was not set"
-            )
 
     def ties(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """What sessions of the same time are ordered by, so that it depends on no order of files:
@@ -245,7 +234,6 @@ class Reader:
             self.report,
             self._leases,
             bool(self.dns_logs),
-            self._clockless,
         )
 
     def read(self, path: str | Path, log: int, guessed: bool = False) -> Iterator[np.ndarray]:
@@ -307,7 +295,6 @@ class Reader:
         rows["segment"] = segment[rows["segment"]]
         self.report.add(part.report)
         self._leases += part.leases
-        self._clockless += part.clockless
         if part.has_dns:
             self.dns_logs.append(path)
         yield rows
@@ -361,8 +348,6 @@ class Reader:
         for name, column in columns.items():
             rows[name] = column[keep]
         rows["log"] = log
-        if len(rows) and rows["ts"].min() < _NO_CLOCK:
-            self._clockless += int(np.count_nonzero(rows["ts"] < _NO_CLOCK))
         return rows
 
     def _address(self, text: str) -> int:

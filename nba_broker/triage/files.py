@@ -21,8 +21,8 @@ _TAIL = 512 << 10
 _TAIL_ROWS = 5000
 # A log's name, and what rotation, logrotate, collectors and packers put around it.
 _NAME = (
-    r"(?:[\w.+:-]*[._-])?{log}(?:[._-].*)?\.(?:log|json|ndjson|jsonl)(?:[.\-_][0-9T:.+_\-]+Z?)*"
-    r"(?:\.(?:gz|bz2|xz|lzma|zst|zstd|lz4|zip|tar|tgz|tbz2?|txz))*"
+    r"(?:[\w.+:-]*[._-])?{log}(?:[._-].*)?\.(?:log|json|ndjson|jsonl)"
+    r"(?:[._-](?!part|tmp|sw[op]).*)?"
 )
 _UNSETTLED = 2.0  # seconds in which a folder may change once more without another mtime
 

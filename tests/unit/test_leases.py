@@ -116,8 +116,8 @@ def test_vlans_tell_hosts_apart_where_there_are_several(tmp_path: Path, form: st
 
 
 @FORMS
-def test_a_vlan_that_all_have_tells_nothing(tmp_path: Path, form: str) -> None:
-    assert segments(tmp_path, seen(1.0, vlan=10), seen(2.0, vlan=10), form=form) == ["", ""]
+def test_a_vlan_that_all_have_is_told_as_a_sensor_tells_it(tmp_path: Path, form: str) -> None:
+    assert segments(tmp_path, seen(1.0, vlan=10), seen(2.0, vlan=10), form=form) == ["/10", "/10"]
 
 
 @FORMS
@@ -126,9 +126,8 @@ def test_frames_without_a_tag_are_in_a_network_of_their_own(tmp_path: Path, form
     assert segments(tmp_path, *rows, form=form) == ["/10", "", ""]
 
 
-def test_a_file_that_tells_no_vlans_makes_no_second_network(tmp_path: Path) -> None:
-    save(tmp_path, jsonl([seen(1.0, vlan=10)]), "conn.1.log")
-    save(tmp_path, jsonl([seen(2.0)]), "conn.2.log")
+def test_an_archive_that_tells_no_vlans_and_no_sites_has_no_segments(tmp_path: Path) -> None:
+    save(tmp_path, jsonl([seen(1.0), seen(2.0)]))
     assert all(batch.segment is None for batch in conn_log.read([tmp_path]).batches())
 
 
@@ -150,10 +149,9 @@ def test_a_nested_key_of_connections_is_read(tmp_path: Path) -> None:
 
 
 @FORMS
-def test_sites_tell_hosts_apart_where_there_are_several(tmp_path: Path, form: str) -> None:
+def test_sites_tell_hosts_apart(tmp_path: Path, form: str) -> None:
     rows = [seen(1.0, _system_name="berlin", vlan=3), seen(2.0, _system_name="paris", vlan=3)]
-    assert segments(tmp_path, *rows, form=form) == ["berlin/", "paris/"]
-    assert segments(tmp_path / "one", *rows[:1], form=form) == [""]
+    assert segments(tmp_path, *rows, form=form) == ["berlin/3", "paris/3"]
 
 
 def test_the_workers_of_one_cluster_are_at_one_site(tmp_path: Path) -> None:
