@@ -33,6 +33,7 @@ from training.cli import main
 from training.dataset import LabelledSessions
 from training.evaluate import evaluate
 
+INCOMPLETE = 1  # one of the site's logs is none
 MODEL = config.shipped("default")
 EVERY = Schedule(length=8, min_sessions=3)
 HOSTS = {f"10.0.0.{n}": f"02:00:00:00:00:{n:02x}" for n in range(1, 6)}
@@ -181,7 +182,7 @@ def test_a_fit_is_the_same_on_three_workers_of_which_one_after_another_is_killed
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     here, there = (tmp_path / where / "model" for where in ("here", "there"))
     line = ["fit", str(site), "--labels", str(site / "labels.csv"), "--out"]
-    assert main([*line, str(here)]) == 0
+    assert main([*line, str(here)]) == INCOMPLETE
     killed: list[int] = []
     with LocalCluster(
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0"
@@ -192,7 +193,7 @@ def test_a_fit_is_the_same_on_three_workers_of_which_one_after_another_is_killed
             return killing(partial(each, self), local.scheduler_address, 3, killed)(*work)
 
         monkeypatch.setattr(cluster.Cluster, "map", deadly)
-        assert main([*line, str(there), "--scheduler", local.scheduler_address]) == 0
+        assert main([*line, str(there), "--scheduler", local.scheduler_address]) == INCOMPLETE
     # As they read, labelled, and made the windows of the early sessions and of all.
     assert len(killed) == 4
     for name in ("model.onnx", "manifest.json"):
@@ -256,9 +257,9 @@ def test_the_command_takes_a_scheduler(site: Path, scheduler: str, tmp_path: Pat
         "report.json": str(tmp_path / "there"),
         "tcp://10.0.0.1:8786": scheduler,
     }
-    assert main(words(shown, **instead)) == 0
+    assert main(words(shown, **instead)) == INCOMPLETE
     here = ["evaluate", str(site), "--labels", str(site / "labels.csv"), "--model", str(MODEL)]
-    assert main([*here, "--json", str(tmp_path / "here")]) == 0
+    assert main([*here, "--json", str(tmp_path / "here")]) == INCOMPLETE
     one, other = (json.loads((tmp_path / name).read_text()) for name in ("here", "there"))
     assert one == other
     assert one["windows"] > 1000
