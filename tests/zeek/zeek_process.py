@@ -36,7 +36,7 @@ def has_broker(zeek: Path | None) -> bool:
     return "BROKER" in said
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 120.0, what: str = "") -> None:
     """Return as soon as ``condition()`` holds; raise TimeoutError after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
