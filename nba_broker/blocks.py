@@ -191,4 +191,6 @@ def printable(uid: np.ndarray) -> np.ndarray:
 def odd(values: Sequence[Any], ts: np.ndarray) -> str:
     """The first value that was not understood."""
     at = int(np.isnan(ts).argmax()) if len(ts) else 0
-    return log_values.text(values[at]) if len(ts) and np.isnan(ts[at]) else ""
+    if not len(ts) or not np.isnan(ts[at]) or values[at] is None:
+        return ""
+    return log_values.text(values[at]) or str(values[at])

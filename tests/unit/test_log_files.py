@@ -21,7 +21,7 @@ import pytest
 from nba_broker import conn_log, log_columns, log_files
 from nba_broker.cli import main
 from nba_broker.errors import ArchiveError
-from tests.unit.test_conn_log import MAC, jsonl, row, save, times, tsv
+from tests.unit.test_conn_log import FIELDS, MAC, jsonl, row, save, times, tsv
 from tests.unit.test_parquet import keep, lake
 
 LEASE = {"ts": 0.5, "mac": MAC, "assigned_addr": "10.0.0.2", "host_name": "lamp"}
@@ -382,3 +382,44 @@ def test_found_files_are_each_there_once(tmp_path: Path) -> None:
     path = save(tmp_path, jsonl(of("conn", row())), "export.json")
     found = log_files.find([tmp_path, path, tmp_path])
     assert found.conn == [path]
+
+
+@pytest.mark.parametrize("column", ["ts", "id.orig_h", "id.resp_p", "proto", "orig_l2_addr"])
+@pytest.mark.parametrize("form", ["json", "tsv", "parquet"])
+def test_what_is_not_understood_of_some_rows_is_said_with_a_value(
+    tmp_path: Path, column: str, form: str
+) -> None:
+    rows = [row(float(at)) | ({column: ODD[column]} if at % 3 == 0 else {}) for at in range(1, 31)]
+    if form == "parquet":
+        rows = [{name: str(value) for name, value in one.items()} for one in rows]
+        keep(tmp_path, pa.Table.from_pylist(rows), "conn.parquet")
+    else:
+        save(tmp_path, jsonl(rows) if form == "json" else tsv(rows))
+    archive = conn_log.read([tmp_path])
+    assert archive.errors == []
+    (line,) = archive.warnings
+    assert "10 of 30 rows" in line
+    assert f"column {column}: its value {ODD[column]!r} is not understood" in line
+
+
+@pytest.mark.parametrize("column", ["proto", "id.resp_p"])
+@pytest.mark.parametrize("form", [tsv, jsonl])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_services_that_no_row_tells_fail_with_the_column(
+    tmp_path: Path, column: str, form: Any, is_there: bool
+) -> None:
+    rows = [row(float(at)) | {column: None} for at in range(1, 9)]
+    if not is_there:
+        rows = [{name: one[name] for name in one if name != column} for one in rows]
+    fields = FIELDS if is_there else tuple(name for name in FIELDS if name != column)
+    save(tmp_path, tsv(rows, fields) if form is tsv else jsonl(rows))
+    archive = conn_log.read([tmp_path])
+    assert len(archive) == 8
+    (line,) = archive.errors
+    assert line.endswith(f"column {column}: it is empty, so services are unknown")
+
+
+def test_a_time_that_is_an_object_is_shown(tmp_path: Path) -> None:
+    save(tmp_path, jsonl([row({"$date": "2026"}), row({"$date": "2027"})]))
+    (line,) = conn_log.read([tmp_path]).errors
+    assert "column ts: its value \"{'$date': '2026'}\" is not understood" in line
