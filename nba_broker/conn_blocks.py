@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
 
-from nba_broker import json_lines, log_columns, log_values, parquet, uids, zeek_log
+from nba_broker import json_lines, log_columns, log_files, log_values, parquet, uids, zeek_log
 from nba_broker.ahead import ahead
 from nba_broker.blocks import (
     TEXTS,
@@ -60,12 +60,12 @@ def parsed(path: str | Path) -> Iterator[Parsed]:
                 why = str(error).partition("\n")[0]
                 raise ArchiveError(f"a column of a type that is none of Zeek's ({why})") from None
         return
-    for inner, stream in zeek_log.streams(path):
-        try:
-            parts = _told(zeek_log.segments(stream))
-            yield from ahead(partial(_of_lines, inner or name), parts, _PARSING)
-        except ArchiveError as error:
-            raise ArchiveError(f"{inner}: {error}" if inner else str(error)) from None
+
+    def read(inner: str, stream: BinaryIO) -> Iterator[Parsed]:
+        parts = _told(zeek_log.segments(stream))
+        return ahead(partial(_of_lines, PurePath(inner).name or name), parts, _PARSING)
+
+    yield from log_files.logs_in(path, read)
 
 
 def _is_wanted(name: str) -> bool:

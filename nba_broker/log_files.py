@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import BinaryIO, TypeVar
 
 from nba_broker import json_lines, lake_tables, log_columns, parquet, zeek_log
 from nba_broker.errors import ArchiveError
 from nba_broker.log_columns import kind
 from nba_broker.log_values import text
+
+T = TypeVar("T")
 
 _STRICT = {
     name: re.compile(rf"{name}\..*|.*\.{name}\.log.*", re.IGNORECASE)
@@ -143,9 +146,11 @@ class _Finder:
                 log = next((one for one in _STRICT if _STRICT[one].fullmatch(file.name)), "")
                 if log and not _NO_ROWS.fullmatch(file.name):
                     self._add(log, file)
-                elif _LOG_NAME.fullmatch(file.name) and not _NO_ROWS.fullmatch(file.name):
+                elif not _NO_ROWS.fullmatch(file.name) and (
+                    _LOG_NAME.fullmatch(file.name) or "conn" in _words(file.name)
+                ):
                     self._look_into(file)
-            elif _COMMAS.fullmatch(file.name) and "conn" in _words(file.name):
+            elif _is_comma_table(file.name):
                 self._result.unread.append((file, "values between commas are not read"))
         self._result.errors += tables.errors
         self._result.warnings += tables.warnings
@@ -179,9 +184,47 @@ class _Finder:
             self._guessed[os.path.realpath(file)] = file.name
 
 
+def told_by_name(path: str) -> bool | None:
+    """Whether a file is a log by its name; None where that does not tell."""
+    name = PurePath(path).name
+    if _NOT_A_LOG.fullmatch(name) or _NO_ROWS.fullmatch(name):
+        return _is_comma_table(name)
+    names = (_LOG_NAME, _LAKE_NAME, *_STRICT.values())
+    return True if any(one.fullmatch(name) for one in names) else None
+
+
+def logs_in(path: str | Path, read: Callable[[str, BinaryIO], Iterator[T]]) -> Iterator[T]:
+    """What ``read`` makes of each log in a file, of its name, "" but in zip and tar files, and its
+    content. There files that are none by their names, or neither by name nor content, are passed
+    over. Raises ArchiveError where one cannot be read, after all others, or OSError."""
+    failures: list[str] = []
+    try:
+        for name, stream in zeek_log.streams(path):
+            if name and told_by_name(name) is False:
+                continue
+            try:
+                yield from read(name, stream)
+            except ArchiveError as error:
+                if not name:
+                    raise
+                if told_by_name(name):
+                    failures.append(f"{name}: {error}")
+    except ArchiveError:
+        if not failures:  # what made a log in it end is said already
+            raise
+    if failures:
+        more = f" (and {len(failures) - 1} more such files in it)" if len(failures) > 1 else ""
+        raise ArchiveError(failures[0] + more)
+
+
 def _is_called(word: str, log: str) -> bool:
     """Whether a file of this name is that log, and no stream of several."""
     return f"_{log.lower()}_".replace("-", "_") in f"_{word}_" or word in log.lower()
+
+
+def _is_comma_table(name: str) -> bool:
+    """Whether a file is a conn log that somebody made a table of, which is not read."""
+    return bool(_COMMAS.fullmatch(name)) and "conn" in _words(name)
 
 
 def _words(name: str) -> list[str]:
@@ -195,9 +238,11 @@ def _holds(path: Path) -> set[str]:
     if parquet.is_parquet(path):
         return {log} if (log := _lake_kind(path)) else set()
     found: set[str] = set()
-    for number, (_, stream) in enumerate(zeek_log.streams(path)):
+    for number, (name, stream) in enumerate(zeek_log.streams(path)):
         if number:
             return found | {"several"}
+        if name and told_by_name(name) is False:
+            continue
         head = b""
         while len(head) < _HEAD and (part := stream.read1(_HEAD)):  # type: ignore[attr-defined]
             head += part

@@ -137,6 +137,10 @@ _WIDE = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+# How logs begin where nobody marked the order of bytes.
+_UNMARKED = {
+    start.encode(name): name for start in ("#s", "{", "[") for name in ("utf-16-le", "utf-16-be")
+}
 
 
 def is_whole(path: str | Path) -> bool:
@@ -149,7 +153,7 @@ def is_whole(path: str | Path) -> bool:
 
 def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
     """What decodes a text that begins so, None for UTF-8 and the like."""
-    for mark, name in _WIDE.items():
+    for mark, name in (_WIDE | _UNMARKED).items():
         if head.startswith(mark):
             return codecs.getincrementaldecoder(name)("replace")
     return None
@@ -217,7 +221,7 @@ def _bare_header(header: Header, body: bytes) -> tuple[Header, bytes]:
     if "ts" in fields:
         return replace(header, fields=fields), rest
     if body.startswith(b"PAR1"):
-        raise ArchiveError("a Parquet file that is packed: unpack it first")
+        raise ArchiveError("a Parquet file that is packed or piped: give the file itself")
     if body.startswith(_CAPTURES):
         raise ArchiveError("a packet capture, not a log: use nba-broker pcap")
     if fields[0].replace(".", "", 1).isdigit() and len(fields) > 1:

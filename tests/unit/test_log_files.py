@@ -56,6 +56,8 @@ CONN_NAMES = [
     "conn_long.log",
     "conn.log.zip",
     "conn_20260105.tar.gz",
+    "conn",
+    "2026-01-05-conn",
 ]
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -225,15 +227,15 @@ def test_zeeks_own_spelling_of_a_column_goes_first() -> None:
 # Texts and packing
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("form", [tsv, jsonl])
-def test_texts_with_a_byte_order_mark(tmp_path: Path, encoding: str, form: Any) -> None:
+def test_texts_of_any_unicode(tmp_path: Path, encoding: str, form: Any) -> None:
     content = form([row(), row(2.5)]).decode().replace("\n", "\r\n").encode(encoding)
     assert times(conn_log.read([save(tmp_path, content)])) == [1.5, 2.5]
 
 
-def several(kind: str) -> bytes:
-    files = {
+def several(kind: str, files: dict[str, bytes] | None = None) -> bytes:
+    files = files or {
         "2026-01-05/conn.log": tsv([row()]),
         "2026-01-06/conn.log.gz": gzip.compress(tsv([row(2.5)])),
         "2026-01-06/dhcp.log": jsonl([LEASE]),
@@ -261,6 +263,33 @@ def test_the_logs_of_a_zip_or_tar_file_are_read_each(
     path = save(tmp_path, several(kind), "logs.zip" if kind == "zip" else "logs.tar")
     archive = conn_log.read([path if given_by_hand else tmp_path])
     assert (times(archive), len(archive.leases), archive.errors) == ([1.5, 2.5], 1, [])
+
+
+@pytest.mark.parametrize("kind", ["zip", "gz"])
+def test_what_lies_beside_the_logs_of_a_zip_or_tar_file_costs_nothing(
+    tmp_path: Path, kind: str
+) -> None:
+    others = {"README.txt": b"hello", "a.pcap": b"\xd4\xc3\xb2\xa1" + bytes(40), "x.csv": b"1,2"}
+    others |= {"conn-summary.log.gz": gzip.compress(b">== Total\n"), "stdout.log": b""}
+    files = others | {"conn.log": tsv([row()]), "dhcp.log": jsonl([LEASE])}
+    files["connections/ssl.json"] = jsonl([row(9.0, conn_state=None, service="ssl")])
+    save(tmp_path, several(kind, files), "day.zip")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), len(archive.leases), archive.errors) == ([1.5], 1, [])
+
+
+@pytest.mark.parametrize("kind", ["zip", "gz"])
+@pytest.mark.parametrize("name", ["conn.1.log", "part-0.parquet", "conn.csv"])
+def test_a_log_in_a_zip_or_tar_file_that_is_not_read_is_named_and_the_others_are_read(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    bad = b"PAR1" if "parquet" in name else b"a,b\n"
+    files = {"conn.0.log": tsv([row()]), name: bad, "conn.2.log": tsv([row(2.5)])}
+    save(tmp_path, several(kind, files | {"dhcp.log": jsonl([LEASE])}), "day.zip")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), len(archive.leases)) == ([1.5, 2.5], 1)
+    (line,) = archive.errors
+    assert f"day.zip: {name}: " in line
 
 
 @pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
@@ -420,6 +449,6 @@ def test_services_that_no_row_tells_fail_with_the_column(
 
 
 def test_a_time_that_is_an_object_is_shown(tmp_path: Path) -> None:
-    save(tmp_path, jsonl([row({"$date": "2026"}), row({"$date": "2027"})]))
+    save(tmp_path, jsonl([row() | {"ts": {"$date": year}} for year in ("2026", "2027")]))
     (line,) = conn_log.read([tmp_path]).errors
     assert "column ts: its value \"{'$date': '2026'}\" is not understood" in line
