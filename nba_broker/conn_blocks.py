@@ -34,7 +34,7 @@ from nba_broker.blocks import (
 )
 from nba_broker.errors import ArchiveError
 from nba_broker.lake_blocks import of_table
-from nba_broker.log_columns import CONN, CONN_ONLY, CONTEXT, PLACE, kind
+from nba_broker.log_columns import CONN, CONN_ONLY, CONTEXT, PLACE, SOMETIMES, kind
 
 # Blocks that are parsed at once. One thread reads and sorts what two parse: more would wait for it.
 _PARSING = 2
@@ -258,12 +258,18 @@ def _of_json(name: str, part: _Part) -> Parsed:
         if not told and (log_columns.kind_of_columns(names) == "conn" or by_name(name) == "conn"):
             conn += untold
         else:
-            parsed.count(word(name), len(untold))
+            # But for those that lack a value of what only conn logs have, and have nothing else.
+            known: set[str] = set().union(*conn)
+            told_by = CONN_ONLY & known
+            alike = [row for row in untold if known.issuperset(row) and told_by <= SOMETIMES]
+            conn += alike
+            if len(untold) > len(alike):
+                parsed.count(word(name), len(untold) - len(alike))
     bad = len(lines) - len(rows)
     parsed.rows = len(conn) + bad
     if not conn:
         parsed.block = nothing() if bad and not (parsed.others or parsed.dhcp) else None
-        parsed.rows = bad if parsed.block else 0
+        parsed.rows = bad if parsed.block is not None else 0
         return parsed
     if len(conn) != len(rows):
         names = set().union(*conn)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeVar
 
-from nba_broker import json_lines, lake_tables, log_columns, parquet, zeek_log
+from nba_broker import lake_tables, log_columns, parquet, zeek_log
 from nba_broker.errors import ArchiveError
 from nba_broker.log_columns import kind
 from nba_broker.log_values import text
@@ -25,7 +25,7 @@ _CONTAINER = r"(?:\.(?:zip|tar|tgz|tbz2?|txz|tzst))"
 # What logs are called: a word, and what rotation, collectors and packers put around it.
 _LOG_NAME = re.compile(
     rf".*\.(?:log|json|ndjson|jsonl|tsv|labeled)(?:[.\-_]?[0-9T:+Z.\-_]+)?(?:\.labeled)?"
-    rf"{_PACKED}*{_CONTAINER}?{_PACKED}*|[^.]*{_CONTAINER}{_PACKED}*|.*\.log[.\-_].*{_PACKED}?",
+    rf"{_PACKED}*{_CONTAINER}?{_PACKED}*|[^.]*(?:{_CONTAINER}|{_PACKED}){_PACKED}*|.*\.log[.\-_].*{_PACKED}?",
     re.IGNORECASE,
 )
 _NOT_A_LOG = re.compile(
@@ -43,6 +43,7 @@ _ENDINGS = frozenset(
     | {"zstd", "lz", "zip", "tar", "tgz", "t", "z"}
 )
 _HEAD = 256 << 10  # bytes of a file that tell what it holds
+_UNTOLD = "nothing in it tells which log it is"
 _NAMED = 3  # files that are named where there are more
 
 
@@ -138,9 +139,8 @@ class _Finder:
         tables = lake_tables.Tables()
         for file in _walk(top, self._result, tables):
             if _LAKE_NAME.fullmatch(file.name):
-                aside = _is_set_aside(file.relative_to(top)) or tables.is_removed(file)
-                if not aside and (log := _lake_kind(file)):
-                    self._add(log, file)
+                if not (_is_set_aside(file.relative_to(top)) or tables.is_removed(file)):
+                    self._add_of_lake(file)
                 continue
             if not _NOT_A_LOG.fullmatch(file.name):
                 log = next((one for one in _STRICT if _STRICT[one].fullmatch(file.name)), "")
@@ -154,6 +154,12 @@ class _Finder:
                 self._result.unread.append((file, "values between commas are not read"))
         self._result.errors += tables.errors
         self._result.warnings += tables.warnings
+
+    def _add_of_lake(self, file: Path) -> None:
+        if log := _lake_kind(file):
+            self._add(log, file)
+        elif log_columns.may_be_conn(parquet.columns(file)):
+            self._result.unread.append((file, _UNTOLD))
 
     def _look_into(self, file: Path) -> None:
         """Take a file for what it holds, as its name does not tell."""
@@ -178,7 +184,7 @@ class _Finder:
         elif len(holds) == 1 and word and _is_called(word, next(iter(holds))):
             self._other_words.add(word)
         elif "?" in holds and len(holds) == 1:
-            self._result.unread.append((file, "nothing in it tells which log it is"))
+            self._result.unread.append((file, _UNTOLD))
         elif holds:
             self._add("conn", file)  # its rows are told apart one by one
             self._guessed[os.path.realpath(file)] = file.name
@@ -254,11 +260,12 @@ def _logs_in(head: bytes) -> set[str]:
     found = set()
     try:
         for header, body in zeek_log.of_head(head):
-            if header.fields:
+            # Where rows of TSV have a name each, it goes before that of the header.
+            if header.fields and "_path" not in header.fields:
                 names = header.fields
                 found.add(header.path or log_columns.kind_of_columns(names) or _by_columns(names))
             else:
-                rows = [row for row in json_lines.rows(body) if row is not None]
+                rows = list(zeek_log.parse(header, body))
                 untold: set[str] = set()
                 for row in rows:
                     if path := text(row.get("_path")):

@@ -10,10 +10,11 @@ import numpy as np
 
 from nba_broker import log_rows, log_values, tunnels, uids
 from nba_broker.addresses import canonical
-from nba_broker.blocks import Block, Parsed
+from nba_broker.blocks import Block, Parsed, word
 from nba_broker.conn_blocks import parsed
 from nba_broker.errors import ArchiveError
 from nba_broker.leases import leases
+from nba_broker.log_columns import kind
 from nba_broker.messages import END_OF_TIME, Lease
 from nba_broker.networks import NEVER_HOSTS, PRIVATE, UNSPECIFIED, Networks
 
@@ -164,7 +165,7 @@ class _Doubts:
     def _left_out(self, what: str) -> str:
         rows = f"{self.skipped} of {self.rows} rows {what}"
         if not self._lost:
-            return f"{rows}: they have not the columns that the file begins with"
+            return f"{rows}: they have not the fields of the header, or are no JSON"
         column, (_, value) = max(self._lost.items(), key=lambda item: item[1][0])
         return f"{rows}: {_said(column, value)}"
 
@@ -283,8 +284,7 @@ class Reader:
                 doubts.skipped += missing
                 yield self._sessions(part.block, log, doubts)
             if others and not is_conn and not has_leases and not guessed:
-                logs = ", ".join(sorted(others, key=lambda one: -others[one])[:3])
-                raise ArchiveError(f"a {logs} log, not a conn log: name conn logs or their folder")
+                raise ArchiveError(_no_conn_log(others, path))
         except (ArchiveError, OSError) as error:
             report.errors.append(failure(path, error))
         report.files += is_conn
@@ -418,6 +418,19 @@ class Reader:
 
     def _segment(self, segment: str) -> int:
         return self._segment_codes.setdefault(segment, len(self._segment_codes))
+
+
+def _no_conn_log(others: dict[str, int], path: str | Path) -> str:
+    """Why a file is not read in which there are rows of other logs alone."""
+    if all(kind(one) == "conn" for one in others):
+        return (
+            "no row has the columns of a conn log (ts, id.orig_h, id.resp_h): give them the names "
+            "that Zeek has"
+        )
+    logs = ", ".join(sorted(others, key=lambda one: -others[one])[:3])
+    is_by_name = set(others) == {word(Path(path).name)}
+    remedy = "call it conn.log if it is one" if is_by_name else "name conn logs or their folder"
+    return f"a {logs} log, not a conn log: {remedy}"
 
 
 def _port(text: str) -> int:

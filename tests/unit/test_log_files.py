@@ -100,7 +100,9 @@ def test_what_is_no_log_of_zeeks_is_left_alone_without_a_word(tmp_path: Path, na
     assert (archive.errors, archive.warnings) == ([], [])
 
 
-@pytest.mark.parametrize("name", ["export.json", "zeek.log", "2026-01-05.log.gz", "all.tar.gz"])
+@pytest.mark.parametrize(
+    "name", ["export.json", "zeek.log", "2026-01-05.log.gz", "all.tar.gz", "05.gz"]
+)
 def test_a_conn_log_without_its_name_is_read_for_what_it_holds(tmp_path: Path, name: str) -> None:
     save(tmp_path, jsonl(of("conn", row())) if "json" in name else tsv([row()]), name)
     archive = conn_log.read([tmp_path])
@@ -452,3 +454,48 @@ def test_a_time_that_is_an_object_is_shown(tmp_path: Path) -> None:
     save(tmp_path, jsonl([row() | {"ts": {"$date": year}} for year in ("2026", "2027")]))
     (line,) = conn_log.read([tmp_path]).errors
     assert "column ts: its value \"{'$date': '2026'}\" is not understood" in line
+
+
+def test_rows_of_a_stream_in_tsv_are_told_apart_in_a_folder(tmp_path: Path) -> None:
+    rows = [*of("ssl", row(9.0)), *of("conn", row())]
+    save(tmp_path, tsv(rows, (*FIELDS, "_path"), path="all"), "all.log")
+    assert times(conn_log.read([tmp_path])) == [1.5]
+
+
+def test_rows_that_lack_what_only_conn_logs_have_are_sessions_beside_others(tmp_path: Path) -> None:
+    rows = [row(1.0, conn_state=None, orig_bytes=9), row(2.0, conn_state=None)]
+    save(tmp_path, jsonl([*rows, row(9.0, conn_state=None, version="TLSv13")]))
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), archive.report.others) == ([1.0, 2.0], {"conn": 1})
+
+
+@pytest.mark.parametrize("name", ["Id", "ID"])
+def test_a_nested_id_in_any_letters(tmp_path: Path, name: str) -> None:
+    nested = {key.removeprefix("id."): value for key, value in row().items() if "id." in key}
+    rest = {key: value for key, value in row().items() if "id." not in key}
+    save(tmp_path, jsonl([rest | {name: nested}]))
+    assert times(conn_log.read([tmp_path])) == [1.5]
+
+
+def test_rows_that_are_no_json_at_all_fail(tmp_path: Path) -> None:
+    save(tmp_path, b"{'ts': 1.5}\n{'ts': 2.5}\n")
+    archive = conn_log.read([tmp_path])
+    assert (len(archive), archive.report.skipped) == (0, 2)
+    assert "2 of 2 rows cannot be used" in archive.errors[0]
+
+
+def test_a_table_that_may_be_a_conn_log_is_named(tmp_path: Path) -> None:
+    save(tmp_path, tsv([row()]))
+    rows = [row(9.0, conn_state=None, service="ssl")]
+    keep(tmp_path, pa.Table.from_pylist(rows), "part-0.parquet")
+    keep(tmp_path, pa.Table.from_pylist([rows[0] | {"version": "TLSv13"}]), "ssl.parquet")
+    (line,) = conn_log.read([tmp_path]).warnings
+    assert line.startswith("1 file looks like a log and is not read: part-0.parquet (nothing in it")
+
+
+def test_rows_in_another_row_are_said_to_lack_columns(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"conn\.json: no row has the columns of a conn log"):
+        conn_log.read([save(tmp_path, jsonl([{"conn": row()}]), "conn.json")])
+    path = save(tmp_path, jsonl([row(conn_state=None, service="ssl")]), "export.json")
+    with pytest.raises(ArchiveError, match=r"call it conn\.log if it is one"):
+        conn_log.read([path])
