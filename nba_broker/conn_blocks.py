@@ -53,6 +53,9 @@ def parsed(path: str | Path) -> Iterator[Parsed]:
         wanted = {one for one in names if _is_wanted(one)}
         if "_path" not in names and log_columns.kind_of_columns(names) == "dhcp":
             wanted = names
+        told_by = sorted(names & (CONN_ONLY - SOMETIMES))[:1]
+        if "_path" not in names and told_by and parquet.lacks(path, told_by[0]):
+            wanted |= set(told_by)
         for table in parquet.batches(path, wanted):
             try:
                 yield of_table(name, table, names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -176,11 +177,15 @@ def _said(column: str, value: str) -> str:
     return f"column {column}: {found}"
 
 
+_NO_LEASE = "the leases are not known"
 _VAGUE = {
     "id.resp_p": "services are unknown",
     "proto": "services are unknown",
     "local_orig": "hosts are told by their addresses alone",
     "orig_l2_addr": "hosts have no MACs",
+    "mac": _NO_LEASE,
+    "assigned_addr": _NO_LEASE,
+    "ts": _NO_LEASE,
 }
 
 
@@ -267,12 +272,13 @@ class Reader:
         """One file's sessions, ROW, some at a time; why it ended early is noted. ``guessed``: its
         name does not say that it is a conn log."""
         report = self.report
-        doubts = _Doubts()
+        doubts, lent = _Doubts(), _Doubts()
         others: dict[str, int] = {}
         is_conn = has_leases = False
         try:
             for part in parsed(path):
                 self._beside(part, others)
+                self._lend(part.dhcp, lent)
                 has_leases |= bool(part.dhcp)
                 if part.block is None:
                     continue
@@ -292,8 +298,8 @@ class Reader:
             self.dns_logs.append(path)
         if is_conn:
             report.add(Report(others=others))
-        report.errors += [failure(path, ArchiveError(line)) for line in doubts.errors()]
-        report.warnings += [failure(path, ArchiveError(line)) for line in doubts.warnings()]
+        self._say(path, doubts)
+        self._say(path, lent)
         if doubts.skipped:
             report.add(Report(skipped_in={Path(path).name: doubts.skipped}))
 
@@ -301,15 +307,24 @@ class Reader:
         for name, rows in part.others.items():
             name = "dns" if name.lower().endswith("dns") else name
             others[name] = others.get(name, 0) + rows
-        self._leases += leases(part.dhcp)
 
     def read_leases(self, path: str | Path) -> None:
         """A dhcp log's leases; why it ended early is noted."""
+        doubts = _Doubts()
         try:
             for rows in log_rows.some(path, "dhcp"):
-                self._leases += leases(rows)
+                self._lend(rows, doubts)
         except (ArchiveError, OSError) as error:
             self.report.errors.append(failure(path, error))
+        self._say(path, doubts)
+
+    def _lend(self, rows: list[dict[str, Any]], doubts: _Doubts) -> None:
+        doubts.rows += len(rows)
+        self._leases += leases(rows, lambda column, value: doubts.miss(column, 1, value))
+
+    def _say(self, path: str | Path, doubts: _Doubts) -> None:
+        self.report.errors += [failure(path, ArchiveError(line)) for line in doubts.errors()]
+        self.report.warnings += [failure(path, ArchiveError(line)) for line in doubts.warnings()]
 
     def take(self, part: Part, log: int, path: str | Path) -> Iterator[np.ndarray]:
         """The same of a file that was read alone: codes become those of the whole archive."""

@@ -499,3 +499,35 @@ def test_rows_in_another_row_are_said_to_lack_columns(tmp_path: Path) -> None:
     path = save(tmp_path, jsonl([row(conn_state=None, service="ssl")]), "export.json")
     with pytest.raises(ArchiveError, match=r"call it conn\.log if it is one"):
         conn_log.read([path])
+
+
+def test_rows_of_a_table_that_lack_what_only_conn_logs_have_are_no_sessions(tmp_path: Path) -> None:
+    other = row(9.0, conn_state=None, proto=None, uid="CUid2") | {"version": "TLSv13"}
+    keep(tmp_path, pa.Table.from_pylist([row(), other, row(2.5)]), "export.parquet")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), archive.errors) == ([1.5, 2.5], [])
+    assert archive.report.others == {"export": 1}
+
+
+def test_a_table_with_the_columns_of_all_logs_is_what_its_rows_are(tmp_path: Path) -> None:
+    save(tmp_path, tsv([row()]))
+    other = row(9.0, conn_state=None) | {"version": "TLSv13"}
+    table = pa.Table.from_pylist([other]).append_column("conn_state", pa.array([None], pa.string()))
+    keep(tmp_path, table, "ssl.parquet")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), archive.errors, archive.warnings) == ([1.5], [], [])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("mac", "Intel"), ("assigned_addr", "10.0.0.2/24"), ("ts", "Monday")]
+)
+@pytest.mark.parametrize("name", ["dhcp.log", "stream.json"])
+def test_leases_that_are_not_understood_fail_with_the_column_and_a_value(
+    tmp_path: Path, column: str, value: str, name: str
+) -> None:
+    save(tmp_path, tsv([row()]))
+    save(tmp_path, jsonl([*of("dhcp", LEASE | {column: value}), *of("conn", row(2.5))]), name)
+    archive = conn_log.read([tmp_path])
+    assert archive.leases == ()
+    (error,) = archive.errors
+    assert f"{name}: column {column}: its value {value!r} is not understood, so the lea" in error
