@@ -105,7 +105,7 @@ def _of_lines(name: str, part: _Part) -> Parsed:
         return _of_tsv(header, body)
     found = Parsed()
     if of == "dhcp":
-        found.dhcp = list(zeek_log.parse(header, body))
+        found.dhcp = list(zeek_log.parse(header, body, as_it_is=True))
     else:
         found.count(log, body.count(b"\n"))
     return found
@@ -157,7 +157,7 @@ def _of_tsv(header: zeek_log.Header, body: bytes) -> Parsed:
             if (kinds == "dhcp").any():
                 parsed.dhcp = [
                     row
-                    for row in zeek_log.parse(header, body)
+                    for row in zeek_log.parse(header, body, as_it_is=True)
                     if kind(row.get("_path") or header.path) == "dhcp"
                 ]
             parsed.rows -= int(np.count_nonzero(~is_conn))

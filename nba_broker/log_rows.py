@@ -60,4 +60,4 @@ def _all(path: str | Path) -> Iterator[tuple[Row, str]]:
 
 def _of_stream(_: str, stream: BinaryIO) -> Iterator[tuple[Row, str]]:
     for header, body in zeek_log.segments(stream):
-        yield from ((row, header.path) for row in zeek_log.parse(header, body))
+        yield from ((row, header.path) for row in zeek_log.parse(header, body, as_it_is=True))

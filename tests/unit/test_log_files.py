@@ -531,3 +531,18 @@ def test_leases_that_are_not_understood_fail_with_the_column_and_a_value(
     assert archive.leases == ()
     (error,) = archive.errors
     assert f"{name}: column {column}: its value {value!r} is not understood, so the lea" in error
+
+
+@pytest.mark.parametrize("ts", ["0.5", "Monday"])
+def test_a_lease_needs_no_more_than_its_time_address_and_mac(tmp_path: Path, ts: str) -> None:
+    lease = LEASE | {"ts": ts, "lease_time": "1 day"}
+    content = tsv([lease], tuple(lease), path="dhcp").splitlines(True)
+    types = b"#types\ttime\tstring\taddr\tstring\tinterval\n"
+    content = [types if line.startswith(b"#types") else line for line in content]
+    save(tmp_path, b"".join(content), "dhcp.log")
+    save(tmp_path, tsv([row()]))
+    archive = conn_log.read([tmp_path])
+    assert len(archive.leases) == (ts == "0.5")
+    assert [("column ts: its value 'Monday'" in line) for line in archive.errors] == (
+        [] if ts == "0.5" else [True]
+    )
