@@ -375,9 +375,8 @@ class Reader:
             for name, odd in (("id.orig_h", host <= 0), ("id.resp_h", dst <= 0)):
                 doubts.lose(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
             doubts.lose("id.resp_p", int((port < 0).sum()), block.an_example("id.resp_p", port < 0))
-        no_port = block.coded("id.resp_p", log_values.is_unset) > 0
-        no_proto = block.coded("proto", log_values.is_unset) > 0
-        no_proto = (proto < 0) | (no_proto & (port <= 0xFFFF))
+        no_port = block.unset("id.resp_p")
+        no_proto = (proto < 0) | (block.unset("proto") & (port <= 0xFFFF))
         for name, odd in (
             ("id.resp_p", no_port),
             ("proto", no_proto & ~no_port),
