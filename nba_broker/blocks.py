@@ -54,6 +54,12 @@ class Block:
         codes: np.ndarray = np.array([code(text) for text in texts], dtype=np.int32)[index]
         return codes
 
+    def unset(self, name: str) -> np.ndarray:
+        """Where a column has no value, bool [n]."""
+        if name in self.texts and not any(map(log_values.is_unset, self.texts[name][1])):
+            return np.zeros(len(self), bool)  # as nearly always
+        return self.coded(name, log_values.is_unset) > 0
+
     def an_example(self, name: str, is_odd: np.ndarray) -> str:
         """The text of a column in the first row where ``is_odd``, bool [n]."""
         if name not in self.texts or not is_odd.any():
@@ -191,4 +197,6 @@ def printable(uid: np.ndarray) -> np.ndarray:
 def odd(values: Sequence[Any], ts: np.ndarray) -> str:
     """The first value that was not understood."""
     at = int(np.isnan(ts).argmax()) if len(ts) else 0
-    return log_values.text(values[at]) if len(ts) and np.isnan(ts[at]) else ""
+    if not len(ts) or not np.isnan(ts[at]) or values[at] is None:
+        return ""
+    return log_values.text(values[at]) or str(values[at])

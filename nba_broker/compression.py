@@ -111,7 +111,11 @@ def peek(stream: BinaryIO, size: int) -> bytes:
 def is_packed(head: bytes) -> bool:
     """Whether content that begins so is packed, or holds files; 512 bytes are looked at."""
     kinds = (magic for magic, _ in _PACKED.values())
-    return holds_files(head) or any(magic.match(head) for magic in kinds)
+    return (
+        holds_files(head)
+        or head.startswith(tuple(_UNREAD))
+        or any(magic.match(head) for magic in kinds)
+    )
 
 
 def holds_files(head: bytes) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
 
-from nba_broker import json_lines, log_columns, log_values, parquet, uids, zeek_log
+from nba_broker import json_lines, log_columns, log_files, log_values, parquet, uids, zeek_log
 from nba_broker.ahead import ahead
 from nba_broker.blocks import (
     TEXTS,
@@ -34,7 +34,7 @@ from nba_broker.blocks import (
 )
 from nba_broker.errors import ArchiveError
 from nba_broker.lake_blocks import of_table
-from nba_broker.log_columns import CONN, CONN_ONLY, CONTEXT, PLACE, kind
+from nba_broker.log_columns import CONN, CONN_ONLY, CONTEXT, PLACE, SOMETIMES, kind
 
 # Blocks that are parsed at once. One thread reads and sorts what two parse: more would wait for it.
 _PARSING = 2
@@ -53,6 +53,9 @@ def parsed(path: str | Path) -> Iterator[Parsed]:
         wanted = {one for one in names if _is_wanted(one)}
         if "_path" not in names and log_columns.kind_of_columns(names) == "dhcp":
             wanted = names
+        told_by = sorted(names & (CONN_ONLY - SOMETIMES))[:1]
+        if "_path" not in names and told_by and parquet.lacks(path, told_by[0]):
+            wanted |= set(told_by)
         for table in parquet.batches(path, wanted):
             try:
                 yield of_table(name, table, names)
@@ -60,12 +63,12 @@ def parsed(path: str | Path) -> Iterator[Parsed]:
                 why = str(error).partition("\n")[0]
                 raise ArchiveError(f"a column of a type that is none of Zeek's ({why})") from None
         return
-    for inner, stream in zeek_log.streams(path):
-        try:
-            parts = _told(zeek_log.segments(stream))
-            yield from ahead(partial(_of_lines, inner or name), parts, _PARSING)
-        except ArchiveError as error:
-            raise ArchiveError(f"{inner}: {error}" if inner else str(error)) from None
+
+    def read(inner: str, stream: BinaryIO) -> Iterator[Parsed]:
+        parts = _told(zeek_log.segments(stream))
+        return ahead(partial(_of_lines, PurePath(inner).name or name), parts, _PARSING)
+
+    yield from log_files.logs_in(path, read)
 
 
 def _is_wanted(name: str) -> bool:
@@ -102,7 +105,7 @@ def _of_lines(name: str, part: _Part) -> Parsed:
         return _of_tsv(header, body)
     found = Parsed()
     if of == "dhcp":
-        found.dhcp = list(zeek_log.parse(header, body))
+        found.dhcp = list(zeek_log.parse(header, body, as_it_is=True))
     else:
         found.count(log, body.count(b"\n"))
     return found
@@ -154,7 +157,7 @@ def _of_tsv(header: zeek_log.Header, body: bytes) -> Parsed:
             if (kinds == "dhcp").any():
                 parsed.dhcp = [
                     row
-                    for row in zeek_log.parse(header, body)
+                    for row in zeek_log.parse(header, body, as_it_is=True)
                     if kind(row.get("_path") or header.path) == "dhcp"
                 ]
             parsed.rows -= int(np.count_nonzero(~is_conn))
@@ -258,12 +261,18 @@ def _of_json(name: str, part: _Part) -> Parsed:
         if not told and (log_columns.kind_of_columns(names) == "conn" or by_name(name) == "conn"):
             conn += untold
         else:
-            parsed.count(word(name), len(untold))
+            # But for those that lack a value of what only conn logs have, and have nothing else.
+            known: set[str] = set().union(*conn)
+            told_by = CONN_ONLY & known
+            alike = [row for row in untold if known.issuperset(row) and told_by <= SOMETIMES]
+            conn += alike
+            if len(untold) > len(alike):
+                parsed.count(word(name), len(untold) - len(alike))
     bad = len(lines) - len(rows)
     parsed.rows = len(conn) + bad
     if not conn:
         parsed.block = nothing() if bad and not (parsed.others or parsed.dhcp) else None
-        parsed.rows = bad if parsed.block else 0
+        parsed.rows = bad if parsed.block is not None else 0
         return parsed
     if len(conn) != len(rows):
         names = set().union(*conn)

@@ -21,7 +21,7 @@ from nba_broker.blocks import (
     uid_column,
     word,
 )
-from nba_broker.log_columns import kind
+from nba_broker.log_columns import CONN_ONLY, kind
 
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
@@ -49,6 +49,13 @@ def of_table(name: str, table: pa.Table, names: set[str]) -> Parsed:
             parsed.dhcp = list(parquet.rows_of(table))
         if of != "conn":
             parsed.count(of or word(name), len(table))
+            return parsed
+    if told_by := CONN_ONLY & set(table.column_names):  # asked for as some rows lack it
+        sessions = table.filter(table[min(told_by)].is_valid())
+        if len(sessions) < len(table):
+            parsed.count(word(name), len(table) - len(sessions))
+        table = sessions
+        if not len(table):
             return parsed
     require(names)
     parsed.rows = len(table)

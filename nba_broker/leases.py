@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from nba_broker import log_columns, log_values
 from nba_broker.addresses import canonical
@@ -16,17 +18,27 @@ _NOBODY = frozenset({"0.0.0.0", "::"})
 _ADDRESSES = ("assigned_addr", "assigned_ip")
 
 
-def leases(rows: Sequence[Mapping[str, Any]]) -> Iterator[Lease]:
-    """What these rows lend. A row whose messages end without an ACK lends nothing."""
+def leases(
+    rows: Sequence[Mapping[str, Any]], odd: Callable[[str, str], None] = lambda *_: None
+) -> Iterator[Lease]:
+    """What these rows lend. A row whose messages end without an ACK lends nothing. ``odd`` gets the
+    column and the value that is not understood of each row that lends nothing for that."""
     flat = [row if log_columns.is_flat(row) else log_columns.flat(row) for row in rows]
     times, _ = log_values.times(row.get("ts") for row in flat)
     for row, ts in zip(flat, times.tolist(), strict=True):
         mac = log_values.mac(text(row.get("mac")))
         address = next((text(row[name]) for name in _ADDRESSES if row.get(name)), "")
+        if is_unset(address):
+            continue
         try:
             ip, _ = canonical(address.strip())
         except (OSError, ValueError):
+            odd("assigned_addr", address)
             continue
+        if not mac and not is_unset(written := text(row.get("mac"))):
+            odd("mac", written)
+        if np.isnan(ts):
+            odd("ts", text(row.get("ts")))
         if not mac or mac == log_values.EVERYBODY or ip in _NOBODY or not 0 <= ts < END_OF_TIME:
             continue
         if not _acknowledged(row.get("msg_types")):

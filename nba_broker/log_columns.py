@@ -27,10 +27,13 @@ CONN_ONLY = frozenset(
     {"conn_state", "history", "orig_pkts", "resp_pkts", "orig_bytes", "resp_bytes", "missed_bytes"}
     | {"orig_ip_bytes", "resp_ip_bytes"}
 )
+SOMETIMES = frozenset({"history", "orig_bytes", "resp_bytes"})
+"""Which of these a row may lack: nothing came back, or it was never whole."""
 DHCP = ("mac", "assigned_addr", "assigned_ip", "host_name", "client_fqdn", "msg_types")
 _DNS = ("query", "qtype", "answers", "rcode", "trans_id")
 _DNS_ONLY = frozenset({"qtype", "rcode", "trans_id", "answers"})
 _VOLUMES = ("duration",)
+_BESIDE = ("local_resp", "resp_l2_addr")
 _KNOWN = (*CONN, *PLACE, *sorted(CONN_ONLY), *DHCP, *_DNS, *_VOLUMES, "_path")
 _WORD = re.compile(r"[^a-z0-9]+")
 
@@ -97,7 +100,7 @@ def _unnested(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 def is_flat(names: Collection[str]) -> bool:
     """Whether rows of these names need no :func:`flat`."""
-    return all(zeek_name(name) == name and name not in NESTED for name in names)
+    return all(zeek_name(name) == name and name.lower() not in NESTED for name in names)
 
 
 def is_conn(path: str) -> bool:
@@ -134,6 +137,11 @@ def kind_of_columns(names: Collection[str]) -> str | None:
         return of
     # Whoever takes what sessions need, and nothing else, takes it of a conn log. Others have a
     # service, too.
-    if names <= {*CONN, *PLACE, "_path"} - {"service"} and set(REQUIRED) <= names:
+    if "service" not in names and may_be_conn(names):
         return "conn"
     return None
+
+
+def may_be_conn(names: Collection[str]) -> bool:
+    """Whether columns are what sessions need, and nothing that conn logs have not."""
+    return set(REQUIRED) <= set(names) <= {*CONN, *PLACE, *_BESIDE, "_path"}

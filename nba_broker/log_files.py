@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import BinaryIO, TypeVar
 
-from nba_broker import json_lines, lake_tables, log_columns, parquet, zeek_log
+from nba_broker import lake_tables, log_columns, parquet, zeek_log
 from nba_broker.errors import ArchiveError
 from nba_broker.log_columns import kind
 from nba_broker.log_values import text
+
+T = TypeVar("T")
 
 _STRICT = {
     name: re.compile(rf"{name}\..*|.*\.{name}\.log.*", re.IGNORECASE)
@@ -22,7 +25,7 @@ _CONTAINER = r"(?:\.(?:zip|tar|tgz|tbz2?|txz|tzst))"
 # What logs are called: a word, and what rotation, collectors and packers put around it.
 _LOG_NAME = re.compile(
     rf".*\.(?:log|json|ndjson|jsonl|tsv|labeled)(?:[.\-_]?[0-9T:+Z.\-_]+)?(?:\.labeled)?"
-    rf"{_PACKED}*{_CONTAINER}?{_PACKED}*|[^.]*{_CONTAINER}{_PACKED}*|.*\.log[.\-_].*{_PACKED}?",
+    rf"{_PACKED}*{_CONTAINER}?{_PACKED}*|[^.]*(?:{_CONTAINER}|{_PACKED}){_PACKED}*|.*\.log[.\-_].*{_PACKED}?",
     re.IGNORECASE,
 )
 _NOT_A_LOG = re.compile(
@@ -40,6 +43,7 @@ _ENDINGS = frozenset(
     | {"zstd", "lz", "zip", "tar", "tgz", "t", "z"}
 )
 _HEAD = 256 << 10  # bytes of a file that tell what it holds
+_UNTOLD = "nothing in it tells which log it is"
 _NAMED = 3  # files that are named where there are more
 
 
@@ -135,20 +139,27 @@ class _Finder:
         tables = lake_tables.Tables()
         for file in _walk(top, self._result, tables):
             if _LAKE_NAME.fullmatch(file.name):
-                aside = _is_set_aside(file.relative_to(top)) or tables.is_removed(file)
-                if not aside and (log := _lake_kind(file)):
-                    self._add(log, file)
+                if not (_is_set_aside(file.relative_to(top)) or tables.is_removed(file)):
+                    self._add_of_lake(file)
                 continue
             if not _NOT_A_LOG.fullmatch(file.name):
                 log = next((one for one in _STRICT if _STRICT[one].fullmatch(file.name)), "")
                 if log and not _NO_ROWS.fullmatch(file.name):
                     self._add(log, file)
-                elif _LOG_NAME.fullmatch(file.name) and not _NO_ROWS.fullmatch(file.name):
+                elif not _NO_ROWS.fullmatch(file.name) and (
+                    _LOG_NAME.fullmatch(file.name) or "conn" in _words(file.name)
+                ):
                     self._look_into(file)
-            elif _COMMAS.fullmatch(file.name) and "conn" in _words(file.name):
+            elif _is_comma_table(file.name):
                 self._result.unread.append((file, "values between commas are not read"))
         self._result.errors += tables.errors
         self._result.warnings += tables.warnings
+
+    def _add_of_lake(self, file: Path) -> None:
+        if log := _lake_kind(file):
+            self._add(log, file)
+        elif log_columns.may_be_conn(parquet.columns(file)):
+            self._result.unread.append((file, _UNTOLD))
 
     def _look_into(self, file: Path) -> None:
         """Take a file for what it holds, as its name does not tell."""
@@ -173,15 +184,53 @@ class _Finder:
         elif len(holds) == 1 and word and _is_called(word, next(iter(holds))):
             self._other_words.add(word)
         elif "?" in holds and len(holds) == 1:
-            self._result.unread.append((file, "nothing in it tells which log it is"))
+            self._result.unread.append((file, _UNTOLD))
         elif holds:
             self._add("conn", file)  # its rows are told apart one by one
             self._guessed[os.path.realpath(file)] = file.name
 
 
+def told_by_name(path: str) -> bool | None:
+    """Whether a file is a log by its name; None where that does not tell."""
+    name = PurePath(path).name
+    if _NOT_A_LOG.fullmatch(name) or _NO_ROWS.fullmatch(name):
+        return _is_comma_table(name)
+    names = (_LOG_NAME, _LAKE_NAME, *_STRICT.values())
+    return True if any(one.fullmatch(name) for one in names) else None
+
+
+def logs_in(path: str | Path, read: Callable[[str, BinaryIO], Iterator[T]]) -> Iterator[T]:
+    """What ``read`` makes of each log in a file, of its name, "" but in zip and tar files, and its
+    content. There files that are none by their names, or neither by name nor content, are passed
+    over. Raises ArchiveError where one cannot be read, after all others, or OSError."""
+    failures: list[str] = []
+    try:
+        for name, stream in zeek_log.streams(path):
+            if name and told_by_name(name) is False:
+                continue
+            try:
+                yield from read(name, stream)
+            except ArchiveError as error:
+                if not name:
+                    raise
+                if told_by_name(name):
+                    failures.append(f"{name}: {error}")
+    except ArchiveError:
+        if not failures:  # what made a log in it end is said already
+            raise
+    if failures:
+        more = f" (and {len(failures) - 1} more such files in it)" if len(failures) > 1 else ""
+        raise ArchiveError(failures[0] + more)
+
+
 def _is_called(word: str, log: str) -> bool:
     """Whether a file of this name is that log, and no stream of several."""
     return f"_{log.lower()}_".replace("-", "_") in f"_{word}_" or word in log.lower()
+
+
+def _is_comma_table(name: str) -> bool:
+    """Whether a file is a conn log that somebody made a table of, which is not read."""
+    return bool(_COMMAS.fullmatch(name)) and "conn" in _words(name)
 
 
 def _words(name: str) -> list[str]:
@@ -195,9 +244,11 @@ def _holds(path: Path) -> set[str]:
     if parquet.is_parquet(path):
         return {log} if (log := _lake_kind(path)) else set()
     found: set[str] = set()
-    for number, (_, stream) in enumerate(zeek_log.streams(path)):
+    for number, (name, stream) in enumerate(zeek_log.streams(path)):
         if number:
             return found | {"several"}
+        if name and told_by_name(name) is False:
+            continue
         head = b""
         while len(head) < _HEAD and (part := stream.read1(_HEAD)):  # type: ignore[attr-defined]
             head += part
@@ -209,11 +260,12 @@ def _logs_in(head: bytes) -> set[str]:
     found = set()
     try:
         for header, body in zeek_log.of_head(head):
-            if header.fields:
+            # Where rows of TSV have a name each, it goes before that of the header.
+            if header.fields and "_path" not in header.fields:
                 names = header.fields
                 found.add(header.path or log_columns.kind_of_columns(names) or _by_columns(names))
             else:
-                rows = [row for row in json_lines.rows(body) if row is not None]
+                rows = list(zeek_log.parse(header, body))
                 untold: set[str] = set()
                 for row in rows:
                     if path := text(row.get("_path")):

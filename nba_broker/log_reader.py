@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nba_broker import log_rows, log_values, tunnels, uids
 from nba_broker.addresses import canonical
-from nba_broker.blocks import Block, Parsed
+from nba_broker.blocks import Block, Parsed, word
 from nba_broker.conn_blocks import parsed
 from nba_broker.errors import ArchiveError
 from nba_broker.leases import leases
+from nba_broker.log_columns import kind
 from nba_broker.messages import END_OF_TIME, Lease
 from nba_broker.networks import NEVER_HOSTS, PRIVATE, UNSPECIFIED, Networks
 
@@ -35,8 +37,9 @@ ROW = np.dtype(
 # What kind of originator an address is, a bit each.
 _IS_PRIVATE, _IS_LOCAL, _IS_NEVER, _IS_UNSPECIFIED = 1, 2, 4, 8
 
-# A file of which more than this share is not understood was not read.
-_USABLE = 0.5
+# A file of which more than this share is not understood was not read; up to the other one, it is no
+# more than a damaged row or two.
+_USABLE, _ODDITIES = 0.5, 0.01
 
 
 @dataclass(slots=True)
@@ -110,14 +113,23 @@ class _Doubts:
 
     def __init__(self) -> None:
         self.rows = self.skipped = 0
-        self._odd: dict[str, tuple[int, str]] = {}
+        self._lost: dict[str, tuple[int, str]] = {}
+        self._vague: dict[str, tuple[int, str]] = {}
         self._units: set[float] = set()
 
-    def note(self, column: str, rows: int, value: str) -> None:
-        """So many rows more with a value of a column that is none."""
+    def lose(self, column: str, rows: int, value: str) -> None:
+        """So many rows more are left out for their value of a column."""
+        self._note(self._lost, column, rows, value)
+
+    def miss(self, column: str, rows: int, value: str) -> None:
+        """So many rows more are read without their value of a column, as it is none."""
+        self._note(self._vague, column, rows, value)
+
+    @staticmethod
+    def _note(noted: dict[str, tuple[int, str]], column: str, rows: int, value: str) -> None:
         if rows:
-            number, first = self._odd.get(column, (0, ""))
-            self._odd[column] = number + rows, first or value
+            number, first = noted.get(column, (0, ""))
+            noted[column] = number + rows, first or value
 
     def unit(self, unit: float) -> None:
         """The unit that the times of some rows were taken to have."""
@@ -125,35 +137,55 @@ class _Doubts:
 
     def errors(self) -> Iterator[str]:
         """What makes the file's result wrong."""
-        if self.skipped > _USABLE * self.rows:
-            unusable = f"{self.skipped} of {self.rows} rows cannot be used"
-            skipping = [one for one in self._odd if one in _SKIPPING]
-            if skipping:
-                column = max(skipping, key=lambda name: self._odd[name][0])
-                yield f"{unusable}: {self._said(column)}"
-            else:
-                yield f"{unusable}: they have not the columns that the file begins with"
-        for column, why in _SILENT.items():
-            if self._odd.get(column, (0, ""))[0] > _USABLE * self.rows:
-                yield f"{self._said(column)}, so {why}"
+        if self._are_many(self.skipped):
+            yield self._left_out("cannot be used")
+        for column, (number, value) in self._vague.items():
+            if self._are_many(number):
+                yield f"{_said(column, value)}, so {_VAGUE[column]}"
         if len(self._units - {0.0}) > 1:
             yield (
                 "the times of column ts change their unit in the middle of it: the result may be "
                 "wrong; give parts with one unit each"
             )
 
-    def _said(self, column: str) -> str:
-        value = self._odd[column][1]
-        value = value if len(value) <= 60 else f"{value[:57]}..."
-        found = f"its value {value!r} is not understood" if value else "it is empty"
-        return f"column {column}: {found}"
+    def warnings(self) -> Iterator[str]:
+        """What is to be known of a file most of which is understood."""
+        if self._are_some(self.skipped):
+            yield self._left_out("are left out")
+        for column, (number, value) in self._vague.items():
+            if self._are_some(number):
+                why = _VAGUE[column]
+                yield f"in {number} of {self.rows} rows: {_said(column, value)}, so {why}"
+
+    def _are_many(self, rows: int) -> bool:
+        return rows > _USABLE * self.rows
+
+    def _are_some(self, rows: int) -> bool:
+        return rows > max(1, _ODDITIES * self.rows) and not self._are_many(rows)
+
+    def _left_out(self, what: str) -> str:
+        rows = f"{self.skipped} of {self.rows} rows {what}"
+        if not self._lost:
+            return f"{rows}: they have not the fields of the header, or are no JSON"
+        column, (_, value) = max(self._lost.items(), key=lambda item: item[1][0])
+        return f"{rows}: {_said(column, value)}"
 
 
-_SKIPPING = ("ts", "id.orig_h", "id.resp_h", "id.resp_p")
-_SILENT = {
+def _said(column: str, value: str) -> str:
+    value = value if len(value) <= 60 else f"{value[:57]}..."
+    found = f"its value {value!r} is not understood" if value else "it is empty"
+    return f"column {column}: {found}"
+
+
+_NO_LEASE = "the leases are not known"
+_VAGUE = {
+    "id.resp_p": "services are unknown",
     "proto": "services are unknown",
     "local_orig": "hosts are told by their addresses alone",
     "orig_l2_addr": "hosts have no MACs",
+    "mac": _NO_LEASE,
+    "assigned_addr": _NO_LEASE,
+    "ts": _NO_LEASE,
 }
 
 
@@ -240,12 +272,13 @@ class Reader:
         """One file's sessions, ROW, some at a time; why it ended early is noted. ``guessed``: its
         name does not say that it is a conn log."""
         report = self.report
-        doubts = _Doubts()
+        doubts, lent = _Doubts(), _Doubts()
         others: dict[str, int] = {}
         is_conn = has_leases = False
         try:
             for part in parsed(path):
                 self._beside(part, others)
+                self._lend(part.dhcp, lent)
                 has_leases |= bool(part.dhcp)
                 if part.block is None:
                     continue
@@ -257,8 +290,7 @@ class Reader:
                 doubts.skipped += missing
                 yield self._sessions(part.block, log, doubts)
             if others and not is_conn and not has_leases and not guessed:
-                logs = ", ".join(sorted(others, key=lambda one: -others[one])[:3])
-                raise ArchiveError(f"a {logs} log, not a conn log: name conn logs or their folder")
+                raise ArchiveError(_no_conn_log(others, path))
         except (ArchiveError, OSError) as error:
             report.errors.append(failure(path, error))
         report.files += is_conn
@@ -266,7 +298,8 @@ class Reader:
             self.dns_logs.append(path)
         if is_conn:
             report.add(Report(others=others))
-        report.errors += [failure(path, ArchiveError(line)) for line in doubts.errors()]
+        self._say(path, doubts)
+        self._say(path, lent)
         if doubts.skipped:
             report.add(Report(skipped_in={Path(path).name: doubts.skipped}))
 
@@ -274,15 +307,24 @@ class Reader:
         for name, rows in part.others.items():
             name = "dns" if name.lower().endswith("dns") else name
             others[name] = others.get(name, 0) + rows
-        self._leases += leases(part.dhcp)
 
     def read_leases(self, path: str | Path) -> None:
         """A dhcp log's leases; why it ended early is noted."""
+        doubts = _Doubts()
         try:
             for rows in log_rows.some(path, "dhcp"):
-                self._leases += leases(rows)
+                self._lend(rows, doubts)
         except (ArchiveError, OSError) as error:
             self.report.errors.append(failure(path, error))
+        self._say(path, doubts)
+
+    def _lend(self, rows: list[dict[str, Any]], doubts: _Doubts) -> None:
+        doubts.rows += len(rows)
+        self._leases += leases(rows, lambda column, value: doubts.miss(column, 1, value))
+
+    def _say(self, path: str | Path, doubts: _Doubts) -> None:
+        self.report.errors += [failure(path, ArchiveError(line)) for line in doubts.errors()]
+        self.report.warnings += [failure(path, ArchiveError(line)) for line in doubts.warnings()]
 
     def take(self, part: Part, log: int, path: str | Path) -> Iterator[np.ndarray]:
         """The same of a file that was read alone: codes become those of the whole archive."""
@@ -328,18 +370,23 @@ class Reader:
         doubts.unit(block.unit)
         if skipped:
             at = int(has_time.argmin()) if len(ts) else 0
-            doubts.note(
-                "ts", int(np.count_nonzero(~has_time)), block.odd_ts or f"{block.ts[at]:.17g}"
-            )
+            odd_ts = "" if np.isnan(block.ts[at]) else f"{block.ts[at]:.17g}"
+            doubts.lose("ts", int(np.count_nonzero(~has_time)), block.odd_ts or odd_ts)
             for name, odd in (("id.orig_h", host <= 0), ("id.resp_h", dst <= 0)):
-                doubts.note(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
-            doubts.note("id.resp_p", int((port < 0).sum()), block.an_example("id.resp_p", port < 0))
-        for name, odd in (("proto", proto < 0), ("local_orig", local < -1)):
+                doubts.lose(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
+            doubts.lose("id.resp_p", int((port < 0).sum()), block.an_example("id.resp_p", port < 0))
+        no_port = block.unset("id.resp_p")
+        no_proto = (proto < 0) | (block.unset("proto") & (port <= 0xFFFF))
+        for name, odd in (
+            ("id.resp_p", no_port),
+            ("proto", no_proto & ~no_port),
+            ("local_orig", local < -1),
+        ):
             if odd.any():
-                doubts.note(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
+                doubts.miss(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
         if "orig_l2_addr" in block.texts and (mac == 0).any():
             odd = block.coded("orig_l2_addr", _is_no_mac) > 0
-            doubts.note("orig_l2_addr", int(odd.sum()), block.an_example("orig_l2_addr", odd))
+            doubts.miss("orig_l2_addr", int(odd.sum()), block.an_example("orig_l2_addr", odd))
         rows = np.empty(np.count_nonzero(keep), ROW)
         report.sessions += len(rows)
         segment = np.array([self._segment(one) for one in block.segments], np.int32)
@@ -385,6 +432,19 @@ class Reader:
 
     def _segment(self, segment: str) -> int:
         return self._segment_codes.setdefault(segment, len(self._segment_codes))
+
+
+def _no_conn_log(others: dict[str, int], path: str | Path) -> str:
+    """Why a file is not read in which there are rows of other logs alone."""
+    if all(kind(one) == "conn" for one in others):
+        return (
+            "no row has the columns of a conn log (ts, id.orig_h, id.resp_h): give them the names "
+            "that Zeek has"
+        )
+    logs = ", ".join(sorted(others, key=lambda one: -others[one])[:3])
+    is_by_name = set(others) == {word(Path(path).name)}
+    remedy = "call it conn.log if it is one" if is_by_name else "name conn logs or their folder"
+    return f"a {logs} log, not a conn log: {remedy}"
 
 
 def _port(text: str) -> int:

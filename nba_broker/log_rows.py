@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from nba_broker import log_columns, parquet, zeek_log
+from nba_broker import log_columns, log_files, parquet, zeek_log
 from nba_broker.errors import ArchiveError
 from nba_broker.log_columns import kind
 from nba_broker.log_values import text
@@ -55,6 +55,9 @@ def _all(path: str | Path) -> Iterator[tuple[Row, str]]:
     if parquet.is_parquet(path):
         yield from ((row, "") for row in parquet.rows(path))
         return
-    for _, stream in zeek_log.streams(path):
-        for header, body in zeek_log.segments(stream):
-            yield from ((row, header.path) for row in zeek_log.parse(header, body))
+    yield from log_files.logs_in(path, _of_stream)
+
+
+def _of_stream(_: str, stream: BinaryIO) -> Iterator[tuple[Row, str]]:
+    for header, body in zeek_log.segments(stream):
+        yield from ((row, header.path) for row in zeek_log.parse(header, body, as_it_is=True))

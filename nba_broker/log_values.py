@@ -166,7 +166,7 @@ def moment(value: Any) -> tuple[float, bool]:
 
 
 def _iso(value: str) -> str:
-    value = _SLASHES.sub(r"\1-\2-\3", value.strip())
+    value = _SLASHES.sub(r"\1-\2-\3", value.strip().upper())
     return _ZONE.sub("", value)  # without one it is UTC
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,36 @@ def is_parquet(path: str | Path) -> bool:
 
 
 def columns(path: str | Path) -> set[str]:
-    """The names that Zeek gives a file's columns. Raises ArchiveError when it is damaged, or
-    OSError."""
-    return set(_names(_open(path, "hive")))
+    """The names that Zeek gives a file's columns, but for those without any value: one schema may
+    serve all logs. Raises ArchiveError when it is damaged, or OSError."""
+    data = _open(path, "hive")
+    rows, unset = _unset(data)
+    return {one for one in _names(data) if not rows or unset.get(one, 0) < rows}
+
+
+def lacks(path: str | Path, name: str) -> bool:
+    """Whether some row may have no value of a column, as far as the file says; raises as
+    :func:`columns`."""
+    return _unset(_open(path, "hive"))[1].get(name, 1) > 0
+
+
+def _unset(data: Dataset) -> tuple[int, dict[str, int]]:
+    """How many rows there are, and how many are unset in each plain column, by Zeek's names, where
+    the file says so of all its groups."""
+    rows, unset, groups = 0, Counter[str](), Counter[str]()
+    number = 0
+    for fragment in data.get_fragments():
+        metadata = fragment.metadata
+        rows += metadata.num_rows
+        number += metadata.num_row_groups
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                statistics = column.statistics
+                if statistics is not None and statistics.has_null_count:
+                    name = zeek_name(column.path_in_schema)
+                    unset[name] += statistics.null_count
+                    groups[name] += 1
+    return rows, {name: unset[name] for name in groups if groups[name] == number}
 
 
 def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:

@@ -137,6 +137,10 @@ _WIDE = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+# How logs begin where nobody marked the order of bytes.
+_UNMARKED = {
+    start.encode(name): name for start in ("#s", "{", "[") for name in ("utf-16-le", "utf-16-be")
+}
 
 
 def is_whole(path: str | Path) -> bool:
@@ -149,7 +153,7 @@ def is_whole(path: str | Path) -> bool:
 
 def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
     """What decodes a text that begins so, None for UTF-8 and the like."""
-    for mark, name in _WIDE.items():
+    for mark, name in (_WIDE | _UNMARKED).items():
         if head.startswith(mark):
             return codecs.getincrementaldecoder(name)("replace")
     return None
@@ -217,7 +221,7 @@ def _bare_header(header: Header, body: bytes) -> tuple[Header, bytes]:
     if "ts" in fields:
         return replace(header, fields=fields), rest
     if body.startswith(b"PAR1"):
-        raise ArchiveError("a Parquet file that is packed: unpack it first")
+        raise ArchiveError("a Parquet file that is packed or piped: give the file itself")
     if body.startswith(_CAPTURES):
         raise ArchiveError("a packet capture, not a log: use nba-broker pcap")
     if fields[0].replace(".", "", 1).isdigit() and len(fields) > 1:
@@ -248,26 +252,28 @@ def rows(path: str | Path) -> Iterator[dict[str, Any]]:
             yield from parse(header, body)
 
 
-def parse(header: Header, body: bytes) -> Iterator[dict[str, Any]]:
-    """The rows of a block of whole lines, as :func:`rows` gives them."""
+def parse(header: Header, body: bytes, as_it_is: bool = False) -> Iterator[dict[str, Any]]:
+    """The rows of a block of whole lines, as :func:`rows` gives them; with ``as_it_is`` a value
+    that is none of its column's type is its text, instead of leaving the row out."""
     if header.fields:
-        yield from _tsv_rows(header, body)
+        yield from _tsv_rows(header, body, as_it_is)
         return
     for row in json_lines.rows(body):
         if row is not None:
             yield {k: v for k, v in row.items() if v is not None}
 
 
-def _tsv_rows(header: Header, body: bytes) -> Iterator[dict[str, Any]]:
+def _tsv_rows(header: Header, body: bytes, as_it_is: bool) -> Iterator[dict[str, Any]]:
     types = header.types if len(header.types) == len(header.fields) else ()
     types = types or ("string",) * len(header.fields)
+    value_of = _value_or_text if as_it_is else _value
     for line in body.split(b"\n"):
         values = line.rstrip(b"\r").split(header.separator)
         if len(values) != len(header.fields):
             continue
         try:
             yield {
-                name: _value(header, kind, value)
+                name: value_of(header, kind, value)
                 for name, kind, value in zip(header.fields, types, values, strict=True)
                 if value != header.unset_field
             }
@@ -290,6 +296,13 @@ def _value(header: Header, kind: str, value: bytes) -> Any:
     if kind == "bool":
         return value == b"T"
     return "" if value == header.empty_field else _text(value)
+
+
+def _value_or_text(header: Header, kind: str, value: bytes) -> Any:
+    try:
+        return _value(header, kind, value)
+    except ValueError:
+        return _text(value)
 
 
 def _time(value: bytes) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import math
 import re
 from collections import defaultdict
@@ -124,29 +126,38 @@ def answered(
 def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
     """Each row with its line number; the file has at least one."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            missing = [name for name in REQUIRED if name not in reader.fieldnames]
-            if missing:
+        text = _text(path.read_bytes())
+        # What a spreadsheet puts between values depends on its language.
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        lines = io.StringIO(text, newline="")
+        reader = csv.DictReader(lines, delimiter=separator, strict=True)
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        missing = [name for name in REQUIRED if name not in reader.fieldnames]
+        if missing:
+            raise LabelsError(
+                f"{path}:1: no column {', '.join(missing)}; the first line must name "
+                f"{','.join(REQUIRED)}[,{'][,'.join(OPTIONAL)}]"
+            )
+        empty = True
+        for row in reader:
+            if None in row or None in row.values():
                 raise LabelsError(
-                    f"{path}:1: no column {', '.join(missing)}; the first line must name "
-                    f"{','.join(REQUIRED)}[,{',][,'.join(OPTIONAL)}]"
+                    f"{path}:{reader.line_num}: not as many fields as the first line names"
                 )
-            empty = True
-            for row in reader:
-                if None in row or None in row.values():
-                    raise LabelsError(
-                        f"{path}:{reader.line_num}: not as many fields as the first line names"
-                    )
-                empty = False
-                yield reader.line_num, {name: value.strip() for name, value in row.items()}
-            if empty:
-                raise LabelsError(f"{path}:1: no labels below the first line")
+            empty = False
+            yield reader.line_num, {name: value.strip() for name, value in row.items()}
+        if empty:
+            raise LabelsError(f"{path}:1: no labels below the first line")
     except OSError as error:
         raise LabelsError(f"{path}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeError, csv.Error) as error:
         raise LabelsError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+
+
+def _text(content: bytes) -> str:
+    """UTF-8, or what the mark says that a spreadsheet's text begins with."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
 
 
 def _label(row: Mapping[str, str], place: str) -> Label:

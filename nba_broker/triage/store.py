@@ -182,8 +182,10 @@ class Store:
                 if line is None:
                     self.damaged += 1
                     continue
-                address, segment, mac, made = line
-                mark = hash(made.raw)
+                address, segment, mac, device, made = line
+                # Zeek may write a line twice, as TSV and as JSON, to the millisecond.
+                when = int(made.ts * 1e3 + 1e-2)
+                mark = hash((address, segment, mac, when, made.state, made.reason, device))
                 if mark not in self._seen:
                     self._seen.add(mark)
                     self._add(self._zones.of(address, segment, made.first_seen), mac, made)
@@ -226,8 +228,8 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-# Address, segment, MAC or "", the line; None for one that is no use.
-_Found = tuple[str, str, str, Line] | None
+# Address, segment, MAC or "", device or "", the line; None for one that is no use.
+_Found = tuple[str, str, str, str, Line] | None
 
 
 def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
@@ -240,7 +242,9 @@ def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
     texts = _Texts()
     texts[header.unset_field] = texts[header.empty_field] = ""
     # Logs of before have no such columns.
-    vlan, site = (header.fields.index(key) if key in header.fields else -1 for key in _SEGMENT)
+    vlan, site, device = (
+        header.fields.index(key) if key in header.fields else -1 for key in (*_SEGMENT, "device")
+    )
     separator = header.separator
     for raw in body.split(b"\n"):
         if not raw:
@@ -263,7 +267,8 @@ def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
         segment = segment_name(
             texts[values[site]] if site >= 0 else "", texts[values[vlan]] if vlan >= 0 else ""
         )
-        yield texts[values[host]], segment, texts[values[mac]].lower(), line
+        name = texts[values[device]] if device >= 0 else ""
+        yield texts[values[host]], segment, texts[values[mac]].lower(), name, line
 
 
 def _json(body: bytes) -> Iterator[_Found]:
@@ -274,7 +279,7 @@ def _json(body: bytes) -> Iterator[_Found]:
         try:
             row = json_lines.row(raw) or {}
             ts, first_seen, state, reason, host = (row[key] for key in _KEYS[:5])
-            mac, vlan, site = (row.get(key) or "" for key in ("mac", *_SEGMENT))
+            mac, vlan, site, device = (row.get(key) or "" for key in ("mac", *_SEGMENT, "device"))
             texts = (reason, host, mac, vlan, site)
             if not (state in STATES and all(type(one) is str for one in texts)):
                 raise ValueError("not a verdict")
@@ -282,6 +287,7 @@ def _json(body: bytes) -> Iterator[_Found]:
                 host,
                 segment_name(site, vlan),
                 mac.lower(),
+                str(device),
                 Line(seconds(ts), seconds(first_seen), state, reason, header, raw),
             )
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -21,7 +21,7 @@ import pytest
 from nba_broker import conn_log, log_columns, log_files
 from nba_broker.cli import main
 from nba_broker.errors import ArchiveError
-from tests.unit.test_conn_log import MAC, jsonl, row, save, times, tsv
+from tests.unit.test_conn_log import FIELDS, MAC, jsonl, row, save, times, tsv
 from tests.unit.test_parquet import keep, lake
 
 LEASE = {"ts": 0.5, "mac": MAC, "assigned_addr": "10.0.0.2", "host_name": "lamp"}
@@ -56,6 +56,8 @@ CONN_NAMES = [
     "conn_long.log",
     "conn.log.zip",
     "conn_20260105.tar.gz",
+    "conn",
+    "2026-01-05-conn",
 ]
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -98,7 +100,9 @@ def test_what_is_no_log_of_zeeks_is_left_alone_without_a_word(tmp_path: Path, na
     assert (archive.errors, archive.warnings) == ([], [])
 
 
-@pytest.mark.parametrize("name", ["export.json", "zeek.log", "2026-01-05.log.gz", "all.tar.gz"])
+@pytest.mark.parametrize(
+    "name", ["export.json", "zeek.log", "2026-01-05.log.gz", "all.tar.gz", "05.gz"]
+)
 def test_a_conn_log_without_its_name_is_read_for_what_it_holds(tmp_path: Path, name: str) -> None:
     save(tmp_path, jsonl(of("conn", row())) if "json" in name else tsv([row()]), name)
     archive = conn_log.read([tmp_path])
@@ -225,15 +229,15 @@ def test_zeeks_own_spelling_of_a_column_goes_first() -> None:
 # Texts and packing
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("form", [tsv, jsonl])
-def test_texts_with_a_byte_order_mark(tmp_path: Path, encoding: str, form: Any) -> None:
+def test_texts_of_any_unicode(tmp_path: Path, encoding: str, form: Any) -> None:
     content = form([row(), row(2.5)]).decode().replace("\n", "\r\n").encode(encoding)
     assert times(conn_log.read([save(tmp_path, content)])) == [1.5, 2.5]
 
 
-def several(kind: str) -> bytes:
-    files = {
+def several(kind: str, files: dict[str, bytes] | None = None) -> bytes:
+    files = files or {
         "2026-01-05/conn.log": tsv([row()]),
         "2026-01-06/conn.log.gz": gzip.compress(tsv([row(2.5)])),
         "2026-01-06/dhcp.log": jsonl([LEASE]),
@@ -261,6 +265,33 @@ def test_the_logs_of_a_zip_or_tar_file_are_read_each(
     path = save(tmp_path, several(kind), "logs.zip" if kind == "zip" else "logs.tar")
     archive = conn_log.read([path if given_by_hand else tmp_path])
     assert (times(archive), len(archive.leases), archive.errors) == ([1.5, 2.5], 1, [])
+
+
+@pytest.mark.parametrize("kind", ["zip", "gz"])
+def test_what_lies_beside_the_logs_of_a_zip_or_tar_file_costs_nothing(
+    tmp_path: Path, kind: str
+) -> None:
+    others = {"README.txt": b"hello", "a.pcap": b"\xd4\xc3\xb2\xa1" + bytes(40), "x.csv": b"1,2"}
+    others |= {"conn-summary.log.gz": gzip.compress(b">== Total\n"), "stdout.log": b""}
+    files = others | {"conn.log": tsv([row()]), "dhcp.log": jsonl([LEASE])}
+    files["connections/ssl.json"] = jsonl([row(9.0, conn_state=None, service="ssl")])
+    save(tmp_path, several(kind, files), "day.zip")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), len(archive.leases), archive.errors) == ([1.5], 1, [])
+
+
+@pytest.mark.parametrize("kind", ["zip", "gz"])
+@pytest.mark.parametrize("name", ["conn.1.log", "part-0.parquet", "conn.csv"])
+def test_a_log_in_a_zip_or_tar_file_that_is_not_read_is_named_and_the_others_are_read(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    bad = b"PAR1" if "parquet" in name else b"a,b\n"
+    files = {"conn.0.log": tsv([row()]), name: bad, "conn.2.log": tsv([row(2.5)])}
+    save(tmp_path, several(kind, files | {"dhcp.log": jsonl([LEASE])}), "day.zip")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), len(archive.leases)) == ([1.5, 2.5], 1)
+    (line,) = archive.errors
+    assert f"day.zip: {name}: " in line
 
 
 @pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
@@ -382,3 +413,136 @@ def test_found_files_are_each_there_once(tmp_path: Path) -> None:
     path = save(tmp_path, jsonl(of("conn", row())), "export.json")
     found = log_files.find([tmp_path, path, tmp_path])
     assert found.conn == [path]
+
+
+@pytest.mark.parametrize("column", ["ts", "id.orig_h", "id.resp_p", "proto", "orig_l2_addr"])
+@pytest.mark.parametrize("form", ["json", "tsv", "parquet"])
+def test_what_is_not_understood_of_some_rows_is_said_with_a_value(
+    tmp_path: Path, column: str, form: str
+) -> None:
+    rows = [row(float(at)) | ({column: ODD[column]} if at % 3 == 0 else {}) for at in range(1, 31)]
+    if form == "parquet":
+        rows = [{name: str(value) for name, value in one.items()} for one in rows]
+        keep(tmp_path, pa.Table.from_pylist(rows), "conn.parquet")
+    else:
+        save(tmp_path, jsonl(rows) if form == "json" else tsv(rows))
+    archive = conn_log.read([tmp_path])
+    assert archive.errors == []
+    (line,) = archive.warnings
+    assert "10 of 30 rows" in line
+    assert f"column {column}: its value {ODD[column]!r} is not understood" in line
+
+
+@pytest.mark.parametrize("column", ["proto", "id.resp_p"])
+@pytest.mark.parametrize("form", [tsv, jsonl])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_services_that_no_row_tells_fail_with_the_column(
+    tmp_path: Path, column: str, form: Any, is_there: bool
+) -> None:
+    rows = [row(float(at)) | {column: None} for at in range(1, 9)]
+    if not is_there:
+        rows = [{name: one[name] for name in one if name != column} for one in rows]
+    fields = FIELDS if is_there else tuple(name for name in FIELDS if name != column)
+    save(tmp_path, tsv(rows, fields) if form is tsv else jsonl(rows))
+    archive = conn_log.read([tmp_path])
+    assert len(archive) == 8
+    (line,) = archive.errors
+    assert line.endswith(f"column {column}: it is empty, so services are unknown")
+
+
+def test_a_time_that_is_an_object_is_shown(tmp_path: Path) -> None:
+    save(tmp_path, jsonl([row() | {"ts": {"$date": year}} for year in ("2026", "2027")]))
+    (line,) = conn_log.read([tmp_path]).errors
+    assert "column ts: its value \"{'$date': '2026'}\" is not understood" in line
+
+
+def test_rows_of_a_stream_in_tsv_are_told_apart_in_a_folder(tmp_path: Path) -> None:
+    rows = [*of("ssl", row(9.0)), *of("conn", row())]
+    save(tmp_path, tsv(rows, (*FIELDS, "_path"), path="all"), "all.log")
+    assert times(conn_log.read([tmp_path])) == [1.5]
+
+
+def test_rows_that_lack_what_only_conn_logs_have_are_sessions_beside_others(tmp_path: Path) -> None:
+    rows = [row(1.0, conn_state=None, orig_bytes=9), row(2.0, conn_state=None)]
+    save(tmp_path, jsonl([*rows, row(9.0, conn_state=None, version="TLSv13")]))
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), archive.report.others) == ([1.0, 2.0], {"conn": 1})
+
+
+@pytest.mark.parametrize("name", ["Id", "ID"])
+def test_a_nested_id_in_any_letters(tmp_path: Path, name: str) -> None:
+    nested = {key.removeprefix("id."): value for key, value in row().items() if "id." in key}
+    rest = {key: value for key, value in row().items() if "id." not in key}
+    save(tmp_path, jsonl([rest | {name: nested}]))
+    assert times(conn_log.read([tmp_path])) == [1.5]
+
+
+def test_rows_that_are_no_json_at_all_fail(tmp_path: Path) -> None:
+    save(tmp_path, b"{'ts': 1.5}\n{'ts': 2.5}\n")
+    archive = conn_log.read([tmp_path])
+    assert (len(archive), archive.report.skipped) == (0, 2)
+    assert "2 of 2 rows cannot be used" in archive.errors[0]
+
+
+def test_a_table_that_may_be_a_conn_log_is_named(tmp_path: Path) -> None:
+    save(tmp_path, tsv([row()]))
+    rows = [row(9.0, conn_state=None, service="ssl")]
+    keep(tmp_path, pa.Table.from_pylist(rows), "part-0.parquet")
+    keep(tmp_path, pa.Table.from_pylist([rows[0] | {"version": "TLSv13"}]), "ssl.parquet")
+    (line,) = conn_log.read([tmp_path]).warnings
+    assert line.startswith("1 file looks like a log and is not read: part-0.parquet (nothing in it")
+
+
+def test_rows_in_another_row_are_said_to_lack_columns(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"conn\.json: no row has the columns of a conn log"):
+        conn_log.read([save(tmp_path, jsonl([{"conn": row()}]), "conn.json")])
+    path = save(tmp_path, jsonl([row(conn_state=None, service="ssl")]), "export.json")
+    with pytest.raises(ArchiveError, match=r"call it conn\.log if it is one"):
+        conn_log.read([path])
+
+
+def test_rows_of_a_table_that_lack_what_only_conn_logs_have_are_no_sessions(tmp_path: Path) -> None:
+    other = row(9.0, conn_state=None, proto=None, uid="CUid2") | {"version": "TLSv13"}
+    keep(tmp_path, pa.Table.from_pylist([row(), other, row(2.5)]), "export.parquet")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), archive.errors) == ([1.5, 2.5], [])
+    assert archive.report.others == {"export": 1}
+
+
+def test_a_table_with_the_columns_of_all_logs_is_what_its_rows_are(tmp_path: Path) -> None:
+    save(tmp_path, tsv([row()]))
+    other = row(9.0, conn_state=None) | {"version": "TLSv13"}
+    table = pa.Table.from_pylist([other]).append_column("conn_state", pa.array([None], pa.string()))
+    keep(tmp_path, table, "ssl.parquet")
+    archive = conn_log.read([tmp_path])
+    assert (times(archive), archive.errors, archive.warnings) == ([1.5], [], [])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("mac", "Intel"), ("assigned_addr", "10.0.0.2/24"), ("ts", "Monday")]
+)
+@pytest.mark.parametrize("name", ["dhcp.log", "stream.json"])
+def test_leases_that_are_not_understood_fail_with_the_column_and_a_value(
+    tmp_path: Path, column: str, value: str, name: str
+) -> None:
+    save(tmp_path, tsv([row()]))
+    save(tmp_path, jsonl([*of("dhcp", LEASE | {column: value}), *of("conn", row(2.5))]), name)
+    archive = conn_log.read([tmp_path])
+    assert archive.leases == ()
+    (error,) = archive.errors
+    assert f"{name}: column {column}: its value {value!r} is not understood, so the lea" in error
+
+
+@pytest.mark.parametrize("ts", ["0.5", "Monday"])
+def test_a_lease_needs_no_more_than_its_time_address_and_mac(tmp_path: Path, ts: str) -> None:
+    lease = LEASE | {"ts": ts, "lease_time": "1 day"}
+    content = tsv([lease], tuple(lease), path="dhcp").splitlines(True)
+    types = b"#types\ttime\tstring\taddr\tstring\tinterval\n"
+    content = [types if line.startswith(b"#types") else line for line in content]
+    save(tmp_path, b"".join(content), "dhcp.log")
+    save(tmp_path, tsv([row()]))
+    archive = conn_log.read([tmp_path])
+    assert len(archive.leases) == (ts == "0.5")
+    assert [("column ts: its value 'Monday'" in line) for line in archive.errors] == (
+        [] if ts == "0.5" else [True]
+    )

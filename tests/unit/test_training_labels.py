@@ -33,6 +33,14 @@ def test_a_row_needs_no_more_than_host_device_and_category(file) -> None:
     ]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_labels_are_read_as_spreadsheets_write_them(file, separator: str, encoding: str) -> None:
+    text = "Host,Device,Category\r\n10.0.0.1,Lämpchen,bulb\r\n".replace(",", separator)
+    [label] = labels.read([file(text.encode(encoding))])
+    assert label == Label("10.0.0.1", "Lämpchen", "bulb")
+
+
 @pytest.mark.parametrize("header", ["host,device", "host,device,category"])
 def test_a_device_without_a_category_is_of_the_category_unknown(file, header: str) -> None:
     more = "," * (header.count(",") - 1)

@@ -202,6 +202,20 @@ def test_rotation_shows_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
     assert [len(host.lines) for host in store.hosts.values()] == [1, 1, 1, 1]
 
 
+def test_a_log_in_tsv_and_in_json_shows_nothing_twice(tmp_path: Path) -> None:
+    lines = [verdict(ts=1000.1234567), verdict(ts=1000.1234567, device="Lamp"), verdict(2)]
+    written(tmp_path / "nba_device.log", *lines)
+    written(tmp_path / "json_streaming_nba_device.log", *lines, form="json")
+    assert polled(tmp_path).lines == 3
+
+
+def test_a_log_that_is_packed_as_is_not_read_is_named(tmp_path: Path) -> None:
+    written(tmp_path / "nba_device.log", verdict())
+    (tmp_path / "nba_device.log.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(30))
+    (error,) = polled(tmp_path).errors
+    assert "nba_device.log.7z: packed by 7-Zip" in error
+
+
 def test_a_log_that_is_written_anew_in_its_place_is_read_anew(tmp_path: Path) -> None:
     path = written(tmp_path / "nba_device.log", verdict(1), verdict(2))
     store = polled(tmp_path)
