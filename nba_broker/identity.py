@@ -98,8 +98,9 @@ class Identity:
         """Slots int64 of sessions in time order: of all n, or of the first only.
 
         The columns are those of :class:`nba_broker.messages.Sessions`. They end before a session
-        that tells the MAC of a host that had none, so that what is said of a host rests on nothing
-        later, and with the one that gives a router or a bond away.
+        that tells the MAC of a host that had none, or that a lease's MAC need not be a host's, so
+        that what is said of a host rests on nothing later, and with the one that gives a router or
+        a bond away.
         """
         self.ended = None
         host, mac = zoned_all(host, segment), list(mac)
@@ -119,8 +120,10 @@ class Identity:
             slot = self._slot_at.get(zone)
             if slot is None or (told and told != self._told[slot]):
                 fresh = slot is None and self._is_fresh(zone)
-                if slots and not fresh and self._names(self._meant(told, zone), zone):
-                    break
+                if slots and not fresh:
+                    mac_told = self._meant(told, zone)
+                    if self._names(mac_told, zone) or self._unnames(mac_told, zone):
+                        break
                 row = len(slots)
                 icmp = dport is not None and int(dport[row]) >> 16 == _ICMP
                 slot = self._settle(float(ts[row]), zone, told, icmp, fresh)
@@ -303,6 +306,16 @@ class Identity:
     def _part(self, zone: str, name: str) -> None:
         """An address turns up in one more segment, with a host of this name: what was known of it
         in a segment that may be this one or another is not known any more."""
+        for theirs, place, other in self._parted(zone, name):
+            self._lose(theirs, place)
+            self._forget_address(place)
+            if theirs == place or self._is_lent(theirs, place, other):
+                self._rename(theirs, other)
+                self._hostname_of_mac.pop(theirs, None)
+
+    def _parted(self, zone: str, name: str) -> Iterator[tuple[str, str, str]]:
+        """The hosts that :meth:`_part` is about, the address that each loses, and one that it
+        keeps."""
         address, segment = bare(zone), segment_of(zone)
         known = list(self._known(address))
         for near in known:
@@ -313,12 +326,19 @@ class Identity:
             for one in known:
                 other = zoned(address, one)
                 if self._owner(other) == theirs and not may_be_one(one, segment):
-                    self._lose(theirs, place)
-                    self._forget_address(place)
-                    if theirs == place or self._is_lent(theirs, place, other):
-                        self._rename(theirs, other)
-                        self._hostname_of_mac.pop(theirs, None)
+                    yield theirs, place, other
                     break
+
+    def _unnames(self, mac: str, zone: str) -> bool:
+        """Whether a session from this address takes a MAC from a host that only a lease gave it
+        to."""
+        if self._owner(zone) is not None or ("%" not in zone and zone not in self._segments):
+            return False
+        name = mac or self._belongs_to(zone) or zone
+        return any(
+            is_mac(theirs) and self._is_lent(theirs, place, other)
+            for theirs, place, other in self._parted(zone, name)
+        )
 
     def _is_lent(self, mac: str, place: str, other: str) -> bool:
         """Whether nothing but a lease of ``place`` says that a host, now at ``other``, has this

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from nba_broker import conn_log
+from nba_broker.event_time import YEAR
 from nba_broker.messages import Lease, Sessions, Verdict
 from nba_broker.pipeline import Pipeline
-from nba_broker.reorder import Reorder, order, take
+from nba_broker.reorder import Reorder, concatenate, order, take
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -66,8 +67,29 @@ def leases(rng: random.Random) -> list[Lease]:
     )
 
 
-def live(made: Pipeline, table: Sessions, rng: random.Random, nodes: int) -> list[Verdict]:
-    """Each session by one of these nodes, four batches a second of each, or more."""
+@pytest.mark.parametrize("size", [1, 2, 20])
+def test_a_lease_that_a_second_vlan_contradicts_names_a_host_until_then(
+    model_folder: ModelFolder, size: int
+) -> None:
+    rows = [(START + n, "192.168.1.20", "", LAMP_CLOUD) for n in range(20)]
+    table = replace(sessions(rows), segment=["/10"] * 6 + ["/20", "/10"] * 7)
+    made = pipeline(model_folder())
+    made.lease(Lease(START - 1, "192.168.1.20", MAC.format(0xC0), "lamp"))
+    verdicts = []
+    for at in range(0, 20, size):
+        verdicts += made.process(take(table, np.arange(at, min(at + size, 20))))
+    begun = [(one.vlan, one.mac, one.hostname) for one in verdicts if one.reason == "new"]
+    assert begun == [("10", MAC.format(0xC0), "lamp"), ("20", "", "")]
+
+
+STRAY = sessions([(START + 5 * YEAR, "192.168.1.99", MAC.format(0x99), "192.168.1.1")])
+
+
+def live(
+    made: Pipeline, table: Sessions, rng: random.Random, nodes: int, stray: bool = False
+) -> list[Verdict]:
+    """Each session by one of these nodes, four batches a second of each, or more; ``stray``: one
+    has a session from the future, too."""
     node = np.array([rng.randrange(nodes) for _ in range(len(table))])
     verdicts = []
     edges = [START + n / 4 for n in range(int(SECONDS * 4) + 80)]
@@ -83,6 +105,8 @@ def live(made: Pipeline, table: Sessions, rng: random.Random, nodes: int) -> lis
                 batch = take(table, np.array(rows[:cut], np.int64))
                 verdicts += made.push(f"n{one}", since, batch, since - START)
             batch = take(table, np.array(rows[cut:], np.int64))
+            if stray and since == edges[800]:
+                batch, stray = concatenate([STRAY, batch]), False
             verdicts += made.push(f"n{one}", until, batch, until - START)
     return verdicts + made.finish()
 
@@ -101,6 +125,23 @@ def test_however_nodes_split_and_cut_sessions_the_verdicts_are_those_of_the_whol
     expected = whole.process(table) + whole.finish()
     assert live(made, table, rng, nodes) == expected
     assert made.reorder.late == 0
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_a_session_from_the_future_changes_no_other_hosts_verdicts(
+    model_folder: ModelFolder, seed: int, nodes: int
+) -> None:
+    rng = random.Random(seed)
+    table, lent = traffic(rng), leases(rng)
+    whole, made = pipeline(model_folder()), pipeline(model_folder(), reorder=Reorder())
+    for lease in lent:
+        whole.lease(lease)
+        made.lease(lease)
+    expected = whole.process(table) + whole.finish()
+    found = live(made, table, rng, nodes, stray=True)
+    assert [one for one in found if one.host != "192.168.1.99"] == expected
+    assert made.door.restamped == 1
 
 
 def columns(table: Sessions) -> list[tuple[str, str, str]]:
