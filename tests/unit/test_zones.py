@@ -155,7 +155,8 @@ def test_made_up_vlans_of_an_address_cost_no_walk_over_all_and_touch_no_real_hos
 
     def slots_of(rows: list[tuple[str, str, str]]) -> list[int]:
         columns = [[row[n] for row in rows] for n in range(3)]
-        return identity.slots(np.zeros(len(rows)), columns[1], columns[2], columns[0]).tolist()
+        found = identity.slots(np.zeros(len(rows)), columns[1], columns[2], columns[0])
+        return list(map(int, found))
 
     before = [slots_of([row]) for row in ours]
     for tag in range(2000):
