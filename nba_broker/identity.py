@@ -33,6 +33,9 @@ UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 """Originators that have no address yet; only their MAC says who they are."""
 
 _ADDRESSES = 4  # remembered per host at most, on average: privacy addresses come anew every day
+# A VLAN's tag can be made up: an address known in more segments tells nothing of another one, so
+# that a session costs no walk over all of them.
+_SEGMENTS = 64
 _ROUTERS = 4096  # remembered at most, and as many bonds: MACs can be made up
 
 _ICMP = PROTOCOL_CODES["icmp"]
@@ -61,7 +64,8 @@ class Identity:
         self._aside: dict[str, str] = {}
         # A host's name -> its addresses, but for that of _address: it goes without a walk over all.
         self._others: dict[str, set[str]] = {}
-        self._segments: dict[str, list[str]] = {}  # bare address -> where it is known, but for ""
+        # Bare address -> where it is known, but for ""; a dict, for its order, where that is many.
+        self._segments: dict[str, list[str] | dict[str, None]] = {}
         self._claims: dict[str, Claim] = {}
         self._hostname_of_mac: dict[str, str] = {}
         self._key: list[str] = []  # by slot: the host's name, "" where it is free
@@ -98,8 +102,9 @@ class Identity:
         """Slots int64 of sessions in time order: of all n, or of the first only.
 
         The columns are those of :class:`nba_broker.messages.Sessions`. They end before a session
-        that tells the MAC of a host that had none, so that what is said of a host rests on nothing
-        later, and with the one that gives a router or a bond away.
+        that tells the MAC of a host that had none, or that a lease's MAC need not be a host's, so
+        that what is said of a host rests on nothing later, and with the one that gives a router or
+        a bond away.
         """
         self.ended = None
         host, mac = zoned_all(host, segment), list(mac)
@@ -119,8 +124,10 @@ class Identity:
             slot = self._slot_at.get(zone)
             if slot is None or (told and told != self._told[slot]):
                 fresh = slot is None and self._is_fresh(zone)
-                if slots and not fresh and self._names(self._meant(told, zone), zone):
-                    break
+                if slots and not fresh:
+                    mac_told = self._meant(told, zone)
+                    if self._names(mac_told, zone) or self._unnames(mac_told, zone):
+                        break
                 row = len(slots)
                 icmp = dport is not None and int(dport[row]) >> 16 == _ICMP
                 slot = self._settle(float(ts[row]), zone, told, icmp, fresh)
@@ -171,6 +178,8 @@ class Identity:
             return owner
         if "%" not in zone and zone not in self._segments:
             return None
+        if self._is_everywhere(bare(zone)):
+            return None
         address, segment = bare(zone), segment_of(zone)
         of = {one: self._owner(zoned(address, one)) for one in self._known(address)}
         near = {name for one, name in of.items() if may_be_one(one, segment)}
@@ -183,8 +192,12 @@ class Identity:
 
     def _known(self, address: str) -> list[str]:
         """The segments that an address is known in."""
-        some = self._segments.get(address, [])
+        some = list(self._segments.get(address, ()))
         return ["", *some] if self._owner(address) is not None else some
+
+    def _is_everywhere(self, address: str) -> bool:
+        """Whether an address is known in more segments than are looked at."""
+        return len(self._segments.get(address, ())) > _SEGMENTS
 
     def _names(self, mac: str, zone: str) -> bool:
         """Whether this MAC is the first one for a host that was known by its address."""
@@ -295,16 +308,33 @@ class Identity:
 
     def _note(self, zone: str) -> None:
         """An address is known in this segment."""
-        if "%" in zone:
-            known = self._segments.setdefault(bare(zone), [])
-            if (segment := segment_of(zone)) not in known:
-                known.append(segment)
+        if "%" not in zone:
+            return
+        known = self._segments.setdefault(bare(zone), [])
+        if (segment := segment_of(zone)) in known:
+            return
+        if len(known) == _SEGMENTS:
+            known = self._segments[bare(zone)] = dict.fromkeys(known)
+        if isinstance(known, dict):
+            known[segment] = None
+        else:
+            known.append(segment)
 
     def _part(self, zone: str, name: str) -> None:
         """An address turns up in one more segment, with a host of this name: what was known of it
         in a segment that may be this one or another is not known any more."""
+        for theirs, place, other in self._parted(zone, name):
+            self._lose(theirs, place)
+            self._forget_address(place)
+            if theirs == place or self._is_lent(theirs, place, other):
+                self._rename(theirs, other)
+                self._hostname_of_mac.pop(theirs, None)
+
+    def _parted(self, zone: str, name: str) -> Iterator[tuple[str, str, str]]:
+        """The hosts that :meth:`_part` is about, the address that each loses, and one that it
+        keeps."""
         address, segment = bare(zone), segment_of(zone)
-        known = list(self._known(address))
+        known = [] if self._is_everywhere(address) else self._known(address)
         for near in known:
             place = zoned(address, near)
             theirs = self._owner(place)
@@ -313,12 +343,19 @@ class Identity:
             for one in known:
                 other = zoned(address, one)
                 if self._owner(other) == theirs and not may_be_one(one, segment):
-                    self._lose(theirs, place)
-                    self._forget_address(place)
-                    if theirs == place or self._is_lent(theirs, place, other):
-                        self._rename(theirs, other)
-                        self._hostname_of_mac.pop(theirs, None)
+                    yield theirs, place, other
                     break
+
+    def _unnames(self, mac: str, zone: str) -> bool:
+        """Whether a session from this address takes a MAC from a host that only a lease gave it
+        to."""
+        if self._owner(zone) is not None or ("%" not in zone and zone not in self._segments):
+            return False
+        name = mac or self._belongs_to(zone) or zone
+        return any(
+            is_mac(theirs) and self._is_lent(theirs, place, other)
+            for theirs, place, other in self._parted(zone, name)
+        )
 
     def _is_lent(self, mac: str, place: str, other: str) -> bool:
         """Whether nothing but a lease of ``place`` says that a host, now at ``other``, has this
@@ -449,7 +486,10 @@ class Identity:
         self._claims.pop(zone, None)
         self._turns.of_address.pop(zone, None)
         if "%" in zone and (known := self._segments.get(bare(zone))):
-            known.remove(segment_of(zone))
+            if isinstance(known, dict):
+                known.pop(segment_of(zone), None)
+            else:
+                known.remove(segment_of(zone))
             if not known:
                 del self._segments[bare(zone)]
 
@@ -517,6 +557,8 @@ class Identity:
 
     def _lent(self, lease: Lease) -> list[str]:
         """The address of a lease in its segments; none where two hosts may be meant."""
+        if self._is_everywhere(lease.ip):
+            return [zoned(lease.ip, lease.segment)] if lease.segment else []
         known = self._known(lease.ip)
         near = [one for one in known if may_be_one(one, lease.segment)]
         if lease.segment in near and lease.segment:

@@ -245,15 +245,25 @@ class Reader:
         rank = np.empty(len(texts), dtype=np.int64)
         rank[np.argsort(texts, kind="stable")] = np.arange(len(texts))
         uid = np.ascontiguousarray(rows["uid"]).view(np.uint64).reshape(-1, uids.LENGTH // 8)
+        dst, host = rank[place]
         return (
             self._rank[rows["log"]],
-            rows["segment"] == 0,
             rows["mac"] == 0,
             *uid.T,
             rows["sport"],
             rows["dport"],
-            *rank[place],
+            dst,
+            self._segment_rank(rows["segment"]),
+            host,
         )
+
+    def _segment_rank(self, segment: np.ndarray) -> np.ndarray:
+        """Places of segments in their order as texts, the one that is not told last."""
+        texts = self.segments
+        rank = np.empty(len(texts), np.int64)
+        rank[sorted(range(len(texts)), key=lambda n: (not texts[n], texts[n]))] = range(len(texts))
+        places: np.ndarray = rank[segment]
+        return places
 
     def alone(self, path: str | Path, guessed: bool) -> Part:
         """One file, to be taken by another reader."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from functools import lru_cache
 
 # VRRP and CARP (RFC 9568: IPv4, IPv6), HSRP 1 and 2 and its IPv6 form, GLBP; and no interface at
 # all, as in captures of a loopback.
@@ -28,6 +29,7 @@ def is_virtual(mac: str) -> bool:
     return mac.startswith("00:0") and _VIRTUAL.fullmatch(mac) is not None
 
 
+@lru_cache(4096)  # a host's addresses take turns
 def eui64_mac(address: str) -> str:
     """The MAC in an IPv6 address whose interface identifier is a modified EUI-64, "" if none is.
 

@@ -42,7 +42,8 @@ def _segments(parts: list[Sessions]) -> list[str] | None:
 
 
 def order(sessions: Sessions) -> np.ndarray:
-    """Places int64 [n] that sort by (ts, host, dst, dport), so that every replay agrees."""
+    """Places int64 [n] that sort by (ts, host, segment, dst, dport, uid), so that every replay
+    agrees; a segment that is not told comes last, as in an archive."""
     places = np.argsort(sessions.ts, kind="stable")
     when = sessions.ts[places]
     same = when[1:] == when[:-1]
@@ -50,13 +51,16 @@ def order(sessions: Sessions) -> np.ndarray:
         # Few times are equal: only the sessions of these are sorted by the other columns.
         several = np.append(same, False) | np.append(False, same)
         rows = places[several].tolist()
+        told = repeat("") if sessions.segment is None else map(sessions.segment.__getitem__, rows)
         keys = zip(
             when[several].tolist(),
             map(sessions.host.__getitem__, rows),
+            ((not segment, segment) for segment in told),
             map(sessions.dst.__getitem__, rows),
             sessions.dport[places[several]].tolist(),
+            map(sessions.uid.__getitem__, rows),
             range(len(rows)),
-            strict=True,
+            strict=False,  # without segments, one of them stands for all
         )
         places[several] = [rows[key[-1]] for key in sorted(keys)]
     return places

@@ -284,7 +284,9 @@ def _restore(
     surprising = EVIDENCE if header.get("evidence") == ours["evidence"] else _FORMER_EVIDENCE
     for name in ("format", "feature_version", "layout"):
         if header[name] != ours[name]:
-            raise ValueError(f"its {name} is {header[name]}, here it is {ours[name]}")
+            # A layout is a page of text, which tells an operator nothing.
+            of = "" if name == "layout" else f" {header[name]}, not {ours[name]}"
+            raise SnapshotError(f"{path}: another version of this worker wrote it ({name}{of})")
     understood = header["policy"] == ours["policy"]
     policy_bytes = int(header["policy_bytes"])
     highest_pool = highest_device = -1

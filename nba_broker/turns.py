@@ -12,6 +12,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nba_broker.zones import bare, is_ipv4, segment_of
 
@@ -108,6 +109,7 @@ class Bond:
         )
 
 
+@lru_cache(4096)  # a host's addresses take turns
 def network(zone: str) -> str:
     """The network that an address is of, in its segment: a /24, or a /64."""
     address, segment = bare(zone), segment_of(zone)

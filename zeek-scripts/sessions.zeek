@@ -42,6 +42,10 @@ export {
 # Half of the shortest time to keep: a due batch is never more than this late.
 const tick_interval = 50msecs;
 
+# After a packet from the future, Zeek's clock stands still there and no tick comes: sessions
+# that are so much behind it tell the time themselves. No session is held back for so long.
+const clock_leap = 1hr;
+
 # What a worker takes at most, whatever the option says.
 const max_batch_size = 65536;
 
@@ -85,6 +89,8 @@ type Share: record {
 	run: string;
 	batch: Batch;
 	batch_began: time &default=double_to_time(0.0);
+	# Whether Zeek's clock was far ahead of this batch's first session.
+	clock_stands: bool &default=F;
 	last_sent_at: time &default=double_to_time(0.0);
 	last_seq: count &default=0;
 	acked_seq: count &default=0;
@@ -220,7 +226,11 @@ function report_session(c: connection)
 	local waiting_sessions = |batch$ts| + 1;
 
 	if ( waiting_sessions == 1 )
+		{
 		share$batch_began = network_time();
+		share$clock_stands = ! offline && share$batch_began - c$start_time >
+		    clock_leap;
+		}
 
 	# Zero tells a frame's priority and no VLAN.
 	if ( c?$vlan && c$vlan != 0 )
@@ -238,7 +248,9 @@ function report_session(c: connection)
 	batch$dst += c$id$resp_h;
 	batch$dport += c$id$resp_p;
 
-	if ( waiting_sessions >= batch_size || waiting_sessions >= max_batch_size )
+	if ( waiting_sessions >= batch_size
+	    || waiting_sessions >= max_batch_size
+	    || ( share$clock_stands && c$start_time - double_to_time(batch$ts[0]) >= flush_interval ) )
 		flush_batch(share);
 	}
 

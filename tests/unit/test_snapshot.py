@@ -277,8 +277,23 @@ def test_a_snapshot_of_another_version_is_refused(
     save(tmp_path / "s", pipeline(model_folder()))
     written = snapshot.FORMAT
     monkeypatch.setattr(snapshot, "FORMAT", written + 1)
-    with pytest.raises(SnapshotError, match=f"format is {written}"):
+    with pytest.raises(
+        SnapshotError, match=rf"version .* \(format {written}, not {written + 1}\)$"
+    ):
         snapshot.restore(tmp_path / "s", pipeline(model_folder()))
+
+
+def test_a_snapshot_with_other_columns_is_refused_in_one_short_line(
+    model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pipeline(model_folder())
+    columns = made.columns()
+    with monkeypatch.context() as former:
+        former.setattr(made, "columns", lambda: columns | {"former": columns["count"]})
+        save(tmp_path / "s", made)
+    with pytest.raises(SnapshotError) as error:
+        snapshot.restore(tmp_path / "s", pipeline(model_folder()))
+    assert str(error.value) == f"{tmp_path / 's'}: another version of this worker wrote it (layout)"
 
 
 WELL_FORMED: list[bytes] = []

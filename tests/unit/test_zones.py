@@ -137,3 +137,40 @@ def test_lines_of_one_host_are_its_own_though_only_some_tell_its_vlan() -> None:
     ten, none, twenty = hosts.of(X, "/10", 1.0), hosts.of(X, "", 1.0), hosts.of(X, "/20", 1.0)
     assert ten == none != twenty
     assert hosts.of(X, "/10", 5.0) == ten
+
+
+def test_made_up_vlans_of_an_address_cost_no_walk_over_all_and_touch_no_real_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+
+    def counted(segment: str, other: str) -> bool:
+        nonlocal compared
+        compared += 1
+        return may_be_one(segment, other)
+
+    monkeypatch.setattr("nba_broker.identity.may_be_one", counted)
+    identity = Identity()
+    ours = [("/10", "192.168.1.10", ""), ("", "192.168.1.11", A)]
+
+    def slots_of(rows: list[tuple[str, str, str]]) -> list[int]:
+        columns = [[row[n] for row in rows] for n in range(3)]
+        found = identity.slots(np.zeros(len(rows)), columns[1], columns[2], columns[0])
+        return list(map(int, found))
+
+    before = [slots_of([row]) for row in ours]
+    for tag in range(2000):
+        for _, address, _ in ours:
+            slots_of([(f"/{tag // 40 + 100}.{tag % 40}", address, "")])
+    assert compared < 2 * 2000 * 4 * 64
+    assert [slots_of([row]) for row in ours] == before
+    assert len(identity) == 2 * 2000 + 1  # the first tag may be the untagged host's own
+    assert len(identity.everywhere("192.168.1.10")) == 2001
+    # A lease that tells no VLAN is of nobody, one that tells it is of its host.
+    identity.lease(Lease(1.0, "192.168.1.10", B, ""))
+    identity.lease(Lease(1.0, "192.168.1.10", B, "", "/149.39"))
+    assert [slots_of([row]) for row in ours] == before
+    (slot,) = slots_of([("/149.39", "192.168.1.10", "")])
+    assert identity.mac(slot) == B
+    identity.release(range(identity.capacity))
+    assert identity.everywhere("192.168.1.10") == [""]
