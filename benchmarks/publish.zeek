@@ -46,8 +46,9 @@ function bench_prepare()
 	{
 	local filling: vector of Batch;
 	local unready = |shares|;
-	# Each sensor has sessions of its own: what several see at once counts once.
-	local i = to_count(sub("0" + this_node, /.*[^0-9]/, "")) * 1000003;
+	local i = 0;
+	# Each sensor has destinations of its own: what several see at once counts once.
+	local first = to_count(sub("0" + this_node, /.*[^0-9]/, "")) * 5000;
 
 	for ( p in shares )
 		{
@@ -58,7 +59,7 @@ function bench_prepare()
 	while ( unready > 0 )
 		{
 		local n = i * 7919 % bench_hosts;
-		local m = i * 104729 % 5000;
+		local m = first + i * 104729 % 5000;
 		local host = counts_to_addr(vector(167772160 + n));
 		local mac = fmt("02:00:00:%02x:%02x:%02x", n / 65536 % 256, n / 256 % 256, n %
 		    256);

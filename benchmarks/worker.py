@@ -28,9 +28,7 @@ class Slow(Reorder):
         super().__init__(hold)
         self._seconds = seconds
 
-    def add(
-        self, node: str, clock: float, sessions: Sessions, now: float, ticket: int = 0
-    ) -> None:
+    def add(self, node: str, clock: float, sessions: Sessions, now: float, ticket: int = 0) -> None:
         """As :class:`Reorder`."""
         time.sleep(len(sessions) * self._seconds)
         super().add(node, clock, sessions, now, ticket)

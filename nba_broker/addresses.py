@@ -11,9 +11,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
-# As Zeek, Windows, switches of several makers, SNMP and inventories print a MAC; BSD's arp leaves
-# leading zeros out.
-_MAC_IN_BYTES = re.compile(r"[0-9a-f]{1,2}(?:([-: ])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2}){4})")
+# As Zeek, Windows, switches of several makers, SNMP and inventories print a MAC. Two digits a byte: a
+# MAC that lacks one may be another host's.
+_MAC_IN_BYTES = re.compile(r"[0-9a-f]{2}(?:([-: ])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4})")
 _MAC_IN_GROUPS = re.compile(
     r"(?:0x)?[0-9a-f]{12}|[0-9a-f]{6}([-.:])[0-9a-f]{6}|[0-9a-f]{4}([-.:])[0-9a-f]{4}\2[0-9a-f]{4}"
 )
@@ -46,7 +46,7 @@ def canonical_mac(text: str) -> str:
     """
     lower = text.strip().lower()
     if match := _MAC_IN_BYTES.fullmatch(lower):
-        return ":".join(part.zfill(2) for part in lower.split(match[1]))
+        return lower.replace(match[1], ":")
     if _MAC_IN_GROUPS.fullmatch(lower):
         digits = re.sub("^0x|[-.:]", "", lower)
         return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
