@@ -11,8 +11,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
-# As Zeek, Windows, switches of several makers, SNMP and inventories print a MAC. Two digits a byte: a
-# MAC that lacks one may be another host's.
+# As Zeek, Windows, switches of several makers, SNMP and inventories print a MAC. Two digits a byte:
+# a MAC that lacks one may be another host's.
 _MAC_IN_BYTES = re.compile(r"[0-9a-f]{2}(?:([-: ])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4})")
 _MAC_IN_GROUPS = re.compile(
     r"(?:0x)?[0-9a-f]{12}|[0-9a-f]{6}([-.:])[0-9a-f]{6}|[0-9a-f]{4}([-.:])[0-9a-f]{4}\2[0-9a-f]{4}"

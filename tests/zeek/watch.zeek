@@ -15,7 +15,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     category: string, confidence: double, alternatives: vector of string,
     sessions: count, since: double, first_seen: double, reason: string,
     evidence: vector of string, uids: vector of string, model: string,
-    worker: string) &priority=-5
+    worker: string, vlan: string, site: string) &priority=-5
 	{
 	note("verdict", host);
 	}
