@@ -263,6 +263,8 @@ def _answer(row: dict[str, str]) -> Answer:
         raise ValueError("no host; only an ignored pool may mean every host")
     if (action == "label") != bool(device):
         raise ValueError("label, and nothing else, names a device")
+    if _names_a_host(device):
+        raise ValueError(f"device {device!r} is a host's MAC or address; the host comes first")
     if category and action != "label":
         raise ValueError("only label has a category")
     if action != "ignore" and (pool or expires < math.inf):
@@ -281,6 +283,11 @@ def _answer(row: dict[str, str]) -> Answer:
         reason=row.get("reason", ""),
         expires=expires,
     )
+
+
+def _names_a_host(text: str) -> bool:
+    """Whether a text can only be meant as a host: a MAC in any notation, or an address."""
+    return bool(_MAC.fullmatch(canonical_mac(text))) or _network(text) is not None
 
 
 def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:

@@ -203,8 +203,8 @@ def _score(arguments: argparse.Namespace, settings: Config, log: Path) -> tuple[
     report = archive.report  # whole once the sessions were given out
     if pipeline.inventory.waiting and report.sessions:
         LOG.warning(
-            "%d of %d answers are later than the archive's last session and changed nothing; their "
-            "at says from when on they hold",
+            "%d of %d answers are later than the archive's last session and changed nothing; give "
+            "them an earlier time (at, or --at)",
             pipeline.inventory.waiting,
             len(pipeline.inventory),
         )

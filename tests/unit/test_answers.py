@@ -183,3 +183,10 @@ def test_whatever_a_file_holds_it_is_read_or_one_clear_error(
     path.write_bytes(HEADER.encode() + b"\n" + content)
     with contextlib.suppress(AnswersError):
         assert all(isinstance(answer, Answer) for answer in answers.read(path))
+
+
+@pytest.mark.parametrize("device", ["02:4e:42:41:01:08", "024e42410108", "10.0.0.7", "fe80::1"])
+def test_a_host_in_place_of_the_device_is_refused(device: str) -> None:
+    row = {"at": "", "host": "Hall_Lamp", "action": "label", "device": device}
+    with pytest.raises(AnswersError, match="the host comes first"):
+        answers.answer(row, "here")
