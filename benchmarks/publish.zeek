@@ -48,7 +48,7 @@ function bench_prepare()
 	local unready = |shares|;
 	local i = 0;
 	# Each sensor has destinations of its own: what several see at once counts once.
-	local first = to_count(sub("0" + this_node, /.*[^0-9]/, "")) * 5000;
+	local first = to_count("0" + sub(this_node, /.*[^0-9]/, "")) * 5000;
 
 	for ( p in shares )
 		{

@@ -199,4 +199,7 @@ def odd(values: Sequence[Any], ts: np.ndarray) -> str:
     at = int(np.isnan(ts).argmax()) if len(ts) else 0
     if not len(ts) or not np.isnan(ts[at]) or values[at] is None:
         return ""
-    return log_values.text(values[at]) or str(values[at])
+    try:
+        return log_values.text(values[at]) or str(values[at])
+    except RecursionError:  # nested so deep, it cannot even be printed
+        return "{...}"

@@ -115,15 +115,17 @@ class _Doubts:
         self.rows = self.skipped = 0
         self._lost: dict[str, tuple[int, str]] = {}
         self._vague: dict[str, tuple[int, str]] = {}
+        self._absent: dict[str, tuple[int, str]] = {}
         self._units: set[float] = set()
 
     def lose(self, column: str, rows: int, value: str) -> None:
         """So many rows more are left out for their value of a column."""
         self._note(self._lost, column, rows, value)
 
-    def miss(self, column: str, rows: int, value: str) -> None:
-        """So many rows more are read without their value of a column, as it is none."""
-        self._note(self._vague, column, rows, value)
+    def miss(self, column: str, rows: int, value: str, is_there: bool = True) -> None:
+        """So many rows more are read without their value of a column, as it is none, or as the
+        column is not there: whoever left it out knows that."""
+        self._note(self._vague if is_there else self._absent, column, rows, value)
 
     @staticmethod
     def _note(noted: dict[str, tuple[int, str]], column: str, rows: int, value: str) -> None:
@@ -152,6 +154,8 @@ class _Doubts:
         """What is to be known of a file most of which is understood."""
         if self._are_some(self.skipped):
             yield self._left_out("are left out")
+        for column in self._absent:
+            yield f"there is no column {column}, so {_VAGUE[column]}"
         for column, (number, value) in self._vague.items():
             if self._are_some(number):
                 why = _VAGUE[column]
@@ -393,7 +397,8 @@ class Reader:
             ("local_orig", local < -1),
         ):
             if odd.any():
-                doubts.miss(name, int(np.count_nonzero(odd)), block.an_example(name, odd))
+                is_there = name in block.texts
+                doubts.miss(name, int(np.count_nonzero(odd)), block.an_example(name, odd), is_there)
         if "orig_l2_addr" in block.texts and (mac == 0).any():
             odd = block.coded("orig_l2_addr", _is_no_mac) > 0
             doubts.miss("orig_l2_addr", int(odd.sum()), block.an_example("orig_l2_addr", odd))

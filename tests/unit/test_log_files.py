@@ -435,19 +435,31 @@ def test_what_is_not_understood_of_some_rows_is_said_with_a_value(
 
 @pytest.mark.parametrize("column", ["proto", "id.resp_p"])
 @pytest.mark.parametrize("form", [tsv, jsonl])
-@pytest.mark.parametrize("is_there", [True, False])
 def test_services_that_no_row_tells_fail_with_the_column(
-    tmp_path: Path, column: str, form: Any, is_there: bool
+    tmp_path: Path, column: str, form: Any
 ) -> None:
     rows = [row(float(at)) | {column: None} for at in range(1, 9)]
-    if not is_there:
-        rows = [{name: one[name] for name in one if name != column} for one in rows]
-    fields = FIELDS if is_there else tuple(name for name in FIELDS if name != column)
-    save(tmp_path, tsv(rows, fields) if form is tsv else jsonl(rows))
+    save(tmp_path, tsv(rows) if form is tsv else jsonl([one | {column: ""} for one in rows]))
     archive = conn_log.read([tmp_path])
     assert len(archive) == 8
     (line,) = archive.errors
     assert line.endswith(f"column {column}: it is empty, so services are unknown")
+
+
+@pytest.mark.parametrize("column", ["proto", "id.resp_p"])
+@pytest.mark.parametrize("form", [tsv, jsonl])
+def test_a_column_of_services_that_was_left_out_is_a_warning(
+    tmp_path: Path, column: str, form: Any
+) -> None:
+    rows = [row(float(at)) for at in range(1, 9)]
+    rows = [{name: one[name] for name in one if name != column} for one in rows]
+    fields = tuple(name for name in FIELDS if name != column)
+    save(tmp_path, tsv(rows, fields) if form is tsv else jsonl(rows))
+    archive = conn_log.read([tmp_path])
+    assert len(archive) == 8
+    assert archive.errors == []
+    (line,) = archive.warnings
+    assert line.endswith(f"there is no column {column}, so services are unknown")
 
 
 def test_a_time_that_is_an_object_is_shown(tmp_path: Path) -> None:

@@ -94,7 +94,6 @@ def test_hosts_that_need_attention_come_first_the_most_urgent_before_others(logs
         ("q=02:00:00:00:00:05", [5]),
         ("q=0200.0000.0005", [5]),
         ("q=020000000005", [5]),
-        ("q=2:0:0:0:0:5", [5]),
         ("q=::FFFF:10.0.0.4", [4]),
         ("since=1m", [2]),
         ("since=1970-01-01T00:33:20Z", [2]),
