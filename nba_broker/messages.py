@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,6 +54,7 @@ _ROLE = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)  # the same few for every batch
 def site_of(node: str) -> str:
     """The site that a cluster's node is at, as far as its name tells: ``berlin-worker-3`` is at
     berlin, ``branch-7`` at branch-7, and ``worker-1-2`` says only what it does there."""
