@@ -65,14 +65,6 @@ def _text(value: bytes) -> str:
     return unescape(value).decode("utf-8", "replace")
 
 
-def open_log(path: str | Path) -> BinaryIO:
-    """Open a log for reading bytes, unpacked where it is packed; ``-`` is standard input.
-
-    The content decides, not the name. Raises ArchiveError or OSError.
-    """
-    return compression.unpack(_opened(path))
-
-
 def streams(path: str | Path) -> Iterator[tuple[str, BinaryIO]]:
     """The logs in a file: itself without a name, or those in it where it is a zip or tar file.
 

@@ -280,7 +280,7 @@ def forbid(patch: pytest.MonkeyPatch, *paths: Path) -> None:
 
     patch.setattr(os, "scandir", guarded(os.scandir))
     patch.setattr(Path, "open", guarded(Path.open))
-    patch.setattr(zeek_log, "open_log", guarded(zeek_log.open_log))
+    patch.setattr(zeek_log, "_opened", guarded(zeek_log._opened))
 
 
 def test_a_file_or_folder_that_may_not_be_read_is_named_until_it_may(
