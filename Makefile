@@ -35,6 +35,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	@for script in zeek-scripts/*.zeek; do \
 		$(BIN)/zeek-format < $$script | diff -u $$script - || exit 1; \
 	done

@@ -10,11 +10,11 @@ from pathlib import Path
 from benchmarks import traffic
 from benchmarks.offline import Figure
 from benchmarks.processes import highest, processor
-from nba_broker import config
-from nba_broker.conn_log import Each
-from nba_broker.features import Services, Vocabulary
-from nba_broker.pools import Database, Pools
-from nba_broker.scorer import Scorer
+from nba_broker.archive.conn_log import Each
+from nba_broker.destinations.pools import Database, Pools
+from nba_broker.model.features import Services, Vocabulary
+from nba_broker.model.scorer import Scorer
+from nba_broker.worker import config
 
 FILES = 8
 LABELLED = 50  # hosts, of this many:
@@ -30,7 +30,7 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
     """
     from distributed import LocalCluster
 
-    from training import cluster
+    from training.data import cluster
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -55,9 +55,10 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
 def _figures(
     folder: Path, rows: int, name: str, each: Each | None, pids: list[int]
 ) -> Iterator[Figure]:
-    from training import dataset, fit
-    from training.evaluate import evaluate
-    from training.labels import Label
+    from training.data import dataset
+    from training.data.labels import Label
+    from training.evaluation.evaluate import evaluate
+    from training.model import fit
 
     pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
     labels = [Label(traffic.mac(n), f"Device_{n}", "thing") for n in range(LABELLED)]
@@ -87,6 +88,6 @@ def _figures(
 
 def _warm(_: int) -> str:
     """Has a worker load what the first task would else wait for."""
-    from training import evaluate
+    from training.evaluation import evaluate
 
     return evaluate.__name__

@@ -18,7 +18,7 @@ from benchmarks import live
 from benchmarks.live import PUBLISH
 from benchmarks.offline import Figure
 from benchmarks.processes import Memory, processor
-from nba_broker.config import Config
+from nba_broker.worker.config import Config
 from tests.zeek.zeek_process import Argument, Cluster
 
 SENSORS = 2

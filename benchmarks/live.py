@@ -19,9 +19,9 @@ import orjson
 
 from benchmarks import processes
 from benchmarks.offline import Figure
-from nba_broker.link import Ledger, Link, SessionBatch, decode, encode_ack, encode_hello
-from nba_broker.worker import HELLO_PERIOD
-from nba_broker.zeek_process import free_port
+from nba_broker.archive.zeek_process import free_port
+from nba_broker.wire.connection import Ledger, Link, SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.worker.worker import HELLO_PERIOD
 from tests.zeek.zeek_process import Standalone
 
 SESSIONS = 2_000_000
@@ -31,7 +31,7 @@ SETTLE = 1.0
 QUIET = 3.0  # seconds without a frame after which nothing more comes
 PUBLISH = Path(__file__).with_name("publish.zeek")
 
-RUN = ("nba_broker.cli", "run")
+RUN = ("nba_broker.cli.main", "run")
 """The worker's module, and what its command line begins with."""
 
 

@@ -18,16 +18,16 @@ import numpy as np
 
 from benchmarks import traffic
 from benchmarks.traffic import Traffic
-from nba_broker import config, snapshot
-from nba_broker.cli import build_pipeline
-from nba_broker.features import Services, Vocabulary
-from nba_broker.link import decode
-from nba_broker.messages import Sessions
-from nba_broker.pipeline import Pipeline
-from nba_broker.pools import Database, Pools
-from nba_broker.reorder import Reorder
-from nba_broker.scorer import Scorer, Scores
-from nba_broker.sequences import Windows
+from nba_broker.cli.main import build_pipeline
+from nba_broker.destinations.pools import Database, Pools
+from nba_broker.model.features import Services, Vocabulary
+from nba_broker.model.scorer import Scorer, Scores
+from nba_broker.model.windows import Windows
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.sessions import Sessions
+from nba_broker.wire.connection import decode
+from nba_broker.wire.reorder import Reorder
+from nba_broker.worker import config, snapshot
 from tools import generate
 
 Figure = tuple[str, float, str]
@@ -174,7 +174,7 @@ def archive(rows: int) -> Iterator[Figure]:
             "sum(map(len, conn_log.read(sys.argv[1:]).batches()))"
         )
         reading = _child("-c", sort, str(log))
-        score = _child("-m", "nba_broker.cli", "score", str(log), "--out", folder)
+        score = _child("-m", "nba_broker.cli.main", "score", str(log), "--out", folder)
     name = f"{rows}_rows"
     yield f"read_csv.{name}", rows / pandas.wall, "rows/s"
     yield f"read_csv.cpu.{name}", rows / pandas.cpu, "rows/cpu-s"
@@ -212,9 +212,9 @@ def _child(*arguments: str) -> _Cost:
 
 def fit(archive: Path | None, labels: Path | None) -> Iterator[Figure]:
     """``nba-train fit`` of a labelled archive, by default 14 days of seven devices, made up."""
-    from training import dataset
-    from training import fit as module
-    from training.labels import read
+    from training.data import dataset
+    from training.data.labels import read
+    from training.model import fit as module
 
     with tempfile.TemporaryDirectory() as folder:
         if archive is None or labels is None:

@@ -45,7 +45,7 @@ def browser() -> Iterator[Any]:
 @contextlib.contextmanager
 def served(logs: Path, *arguments: str | Path) -> Iterator[str]:
     """``nba-broker triage`` over a folder of logs; its address, as soon as it says so."""
-    command = [sys.executable, "-m", "nba_broker.cli", "triage", str(logs)]
+    command = [sys.executable, "-m", "nba_broker.cli.main", "triage", str(logs)]
     process = subprocess.Popen(
         [*command, "--listen", "127.0.0.1:0", *map(str, arguments)],
         stderr=subprocess.PIPE,

@@ -19,11 +19,10 @@ import numpy as np
 from benchmarks import live, processes
 from benchmarks.offline import Figure
 from benchmarks.traffic import Traffic
-from nba_broker.link import Link, SessionBatch, decode, encode_ack, encode_hello
-from nba_broker.messages import Sessions
-from nba_broker.reorder import concatenate
-from nba_broker.worker import ACK_PERIOD
-from nba_broker.zeek_process import free_port
+from nba_broker.archive.zeek_process import free_port
+from nba_broker.records.sessions import Sessions, concatenate
+from nba_broker.wire.connection import Link, SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.worker.worker import ACK_PERIOD
 from tests.zeek.client import Client
 from tests.zeek.zeek_process import (
     Cluster,

@@ -24,9 +24,9 @@ from pathlib import Path
 from benchmarks import live, processes
 from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
-from nba_broker import snapshot
-from nba_broker.config import shipped
-from nba_broker.zeek_process import free_port
+from nba_broker.archive.zeek_process import free_port
+from nba_broker.worker import snapshot
+from nba_broker.worker.config import shipped
 from tests.zeek.zeek_process import Cluster, wait_until, zeek_path
 
 DOWN = 3.0  # seconds until a service manager starts a killed worker again
@@ -218,7 +218,7 @@ class Soak:
 
     def answer(self) -> None:
         """An analyst says what a host is."""
-        command = [sys.executable, "-m", "nba_broker.cli", "label", ANSWERED, DEVICE]
+        command = [sys.executable, "-m", "nba_broker.cli.main", "label", ANSWERED, DEVICE]
         subprocess.run([*command, "--answers", str(self.answers)], check=True, stdout=sys.stderr)
 
     def close(self) -> None:
@@ -237,7 +237,7 @@ class Soak:
 
     def remembered(self) -> tuple[int, bool]:
         """Sessions of all hosts in the last snapshot, and whether the answered one has its name."""
-        command = [sys.executable, "-m", "nba_broker.cli", "hosts", "--state", str(self.state)]
+        command = [sys.executable, "-m", "nba_broker.cli.main", "hosts", "--state", str(self.state)]
         text = subprocess.run(
             [*command, "--format", "json"], check=True, stdout=subprocess.PIPE, text=True
         ).stdout

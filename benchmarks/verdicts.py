@@ -7,9 +7,9 @@ from random import Random
 from typing import Literal
 
 from benchmarks import traffic
-from nba_broker import device_log
-from nba_broker.answers import print_time
-from nba_broker.messages import Verdict
+from nba_broker.archive import device_log
+from nba_broker.records.times import print_time
+from nba_broker.records.verdicts import Verdict
 
 START = 1767225600.0  # 2026-01-01
 _DAY = 86_400.0

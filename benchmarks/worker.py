@@ -11,12 +11,12 @@ import os
 import time
 from dataclasses import replace
 
-from nba_broker import config, metrics
-from nba_broker.cli import build_pipeline
-from nba_broker.link import Link
-from nba_broker.messages import Sessions
-from nba_broker.reorder import Reorder
-from nba_broker.worker import VERDICT_RATE, Worker, worker_name
+from nba_broker.cli.main import build_pipeline
+from nba_broker.records.sessions import Sessions
+from nba_broker.wire.connection import Link
+from nba_broker.wire.reorder import Reorder
+from nba_broker.worker import config, metrics
+from nba_broker.worker.worker import VERDICT_RATE, Worker, worker_name
 
 _AT_ONCE = 1e-6  # seconds of event time after which a host is logged again: with its next score
 

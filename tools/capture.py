@@ -15,8 +15,9 @@ import struct
 import sys
 from pathlib import Path
 
-from nba_broker import conn_log
-from nba_broker.messages import PROTOCOLS, Sessions
+from nba_broker.archive import conn_log
+from nba_broker.records.ports import PROTOCOLS
+from nba_broker.records.sessions import Sessions
 
 GATEWAY_MAC = bytes.fromhex("02aa00000001")
 _PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)

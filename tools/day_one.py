@@ -16,14 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from nba_broker import config, conn_log, summary
-from nba_broker.cli import build_pipeline
-from nba_broker.errors import NBAError
-from nba_broker.messages import STATES, Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import UNKNOWN
-from training import labels, propose
-from training.notices import BASELINE, Manager
+from nba_broker.archive import conn_log
+from nba_broker.cli.main import build_pipeline
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.errors import NBAError
+from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.verdicts import groups
+from nba_broker.verdicts.decision import UNKNOWN
+from nba_broker.worker import config
+from training.data import labels, propose
+from training.evaluation.notices import BASELINE, Manager
 
 DAY = 86_400.0
 
@@ -79,7 +81,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         + ", ".join(f"{n} {state}" for state, n in states.items()),
     ]
     slots = np.flatnonzero(pipeline.policy.columns()["state"] == UNKNOWN)
-    found = summary.kinds(slots, identity, pipeline.sequences, pipeline.pools)
+    found = groups.kinds(slots, identity, pipeline.sequences, pipeline.pools)
     rows = [
         (devices[host], kind)
         for slot, kind in zip(found.slot.tolist(), found.kind.tolist(), strict=True)

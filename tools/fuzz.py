@@ -35,17 +35,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from nba_broker import answers, config, conn_log, overrides, snapshot
-from nba_broker.errors import NBAError
-from nba_broker.link import MAX_TEXT
-from nba_broker.messages import END_OF_TIME, REASONS, STATES, Lease, Sessions, port_code
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import PolicySettings
-from nba_broker.pools import Database, Pools
-from nba_broker.reorder import Reorder
-from nba_broker.scorer import Scorer
-from nba_broker.worker import Worker
-from training import labels
+from nba_broker.archive import conn_log
+from nba_broker.destinations import overrides
+from nba_broker.destinations.pools import Database, Pools
+from nba_broker.model.scorer import Scorer
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.errors import NBAError
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Lease, Sessions
+from nba_broker.records.times import END_OF_TIME
+from nba_broker.records.verdicts import REASONS, STATES
+from nba_broker.verdicts import annotation_file
+from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.wire.connection import MAX_TEXT
+from nba_broker.wire.reorder import Reorder
+from nba_broker.worker import config, snapshot
+from nba_broker.worker.worker import Worker
+from training.data import labels
 
 FRAMES = Path(__file__).parents[1] / "tests/contract/frames"
 LIMIT = 4.0  # seconds for one input: a sensor's whole backlog waits meanwhile
@@ -381,7 +387,9 @@ class Snapshots:
         made = pipeline(scorer, 64)
         made.lease(Lease(1.7e9 + 60, "192.168.1.30", "02:00:00:00:00:05", "camera"))
         made.process(traffic())
-        made.answer([answers.Answer(0.0, "192.168.1.11", "label", "Hall_Camera", "camera")])
+        made.answer(
+            [annotation_file.Annotation(0.0, "192.168.1.11", "label", "Hall_Camera", "camera")]
+        )
         self._good = b"".join(snapshot.parts(made, {}))
         self._more = traffic()
         self._more.ts += 4000
@@ -416,7 +424,7 @@ class Verdicts:
     @staticmethod
     def check(verdict: Any) -> None:
         """Raise AssertionError unless a manager would take it."""
-        from nba_broker.link import encode_verdict
+        from nba_broker.wire.connection import encode_verdict
 
         check_sent(encode_verdict(verdict))
 
@@ -559,7 +567,7 @@ class Files:
         """Read it and answer."""
         path = self.folder / "answers.csv"
         path.write_bytes(data)
-        for verdict in self._answering.answer(answers.read(path)):
+        for verdict in self._answering.answer(annotation_file.read(path)):
             Verdicts.check(verdict)
 
     def overrides_csv(self, n: int, rng: random.Random) -> bytes:

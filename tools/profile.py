@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nba_broker import conn_log
-from nba_broker.messages import port_name
-from nba_broker.pools import Database
+from nba_broker.archive import conn_log
+from nba_broker.destinations.pools import Database
+from nba_broker.records.ports import port_name
 
 # The last stands for the maximum, so that one hole in a recording does not stretch every tail.
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)

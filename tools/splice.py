@@ -6,8 +6,8 @@ writes DIR/conn.log, the archive's sessions with those of the attack among them,
 with a uid that begins with "Cattack", and prints how many there are. ``nba-broker score DIR`` and
 ``nba-train alarms`` read it as any archive, ``tools.capture`` makes a capture of it.
 
-Attacks: those of training.attacks, and device-swapped (from T on the device's place is taken by
---other) and addresses-swapped (from T on the two have each other's addresses).
+Attacks: those of training.evaluation.attacks, and device-swapped (from T on the device's place is
+taken by --other) and addresses-swapped (from T on the two have each other's addresses).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nba_broker import conn_log
-from nba_broker.config import shipped
-from nba_broker.errors import NBAError
-from nba_broker.messages import Sessions, port_name
-from nba_broker.pools import Database, Pools
-from nba_broker.reorder import part_of
-from training.attacks import ATTACKS, Victim
-from training.labels import parse_time
+from nba_broker.archive import conn_log
+from nba_broker.destinations.pools import Database, Pools
+from nba_broker.records.errors import NBAError
+from nba_broker.records.ports import port_name
+from nba_broker.records.sessions import Sessions, part_of
+from nba_broker.worker.config import shipped
+from training.data.labels import parse_time
+from training.evaluation.attacks import ATTACKS, Victim
 
 SWAPS = ("device-swapped", "addresses-swapped")
 UID = "Cattack"

@@ -4,7 +4,7 @@ module NBA;
 
 # UDP ports of tunnels whose packets Zeek unpacks. What is inside has sessions of its own; the
 # outside is that of a mirror or gateway, which is no host to identify. GRE and ERSPAN without UDP
-# have no outer session. As nba_broker/tunnels.py has it for archives. Of Teredo, AYIYA and GTP, Zeek
+# have no outer session. As nba_broker/archive/tunnels.py has it for archives. Of Teredo, AYIYA and GTP, Zeek
 # 8.0 does not export its ports.
 global tunnel_ports: set[port] = {
 	3544/udp, # Teredo

@@ -18,13 +18,15 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from nba_broker import answers, results
-from nba_broker.answers import Answer
-from nba_broker.errors import AnswersError, ConfigError
-from nba_broker.messages import Verdict
+from nba_broker.archive import results
+from nba_broker.records.errors import AnnotationError, ConfigError
+from nba_broker.records.times import print_time
+from nba_broker.records.verdicts import Verdict
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.guard import Guard, is_loopback
 from nba_broker.triage.view import FOLDER, Views
+from nba_broker.verdicts import annotation_file
+from nba_broker.verdicts.annotation_file import Annotation
 
 LOG = logging.getLogger("nba_broker")
 
@@ -83,11 +85,13 @@ def make(views: Views, listen: str) -> Starlette:
             return shown(request, key, filters, 409, error="there is no file of answers: --answers")
         try:
             answer = answer_of(form, host.latest)
-            if known := answers.misspelt(answer.device, views.devices()):
-                raise AnswersError(f"label: {known} is there already: spell it so, or take a name "
-                                   "that differs in more than case and punctuation")  # fmt: skip
-            answers.append(views.answers.path, answer)
-        except AnswersError as error:
+            if known := annotation_file.misspelt(answer.device, views.devices()):
+                raise AnnotationError(
+                    f"label: {known} is there already: spell it so, or take a name "
+                    "that differs in more than case and punctuation"
+                )
+            annotation_file.append(views.answers.path, answer)
+        except AnnotationError as error:
             return shown(request, key, filters, 400, error=str(error), values=dict(form))
         what = " ".join(filter(None, (answer.action, answer.host, answer.device, answer.pool)))
         LOG.info("%s: %s", views.answers.path, what)
@@ -119,7 +123,7 @@ def _key(request: Request) -> str:
     return request.query_params.get("id", "")
 
 
-def answer_of(form: Mapping[str, str], latest: Verdict) -> Answer:
+def answer_of(form: Mapping[str, str], latest: Verdict) -> Annotation:
     """A form about the host of this verdict as a checked answer; raises AnswersError.
 
     Whoever names his machine like an address or a network must not have another one answered.
@@ -128,30 +132,28 @@ def answer_of(form: Mapping[str, str], latest: Verdict) -> Answer:
     target = form.get("target", "mac" if latest.mac else "address")
     meant = {"mac": latest.mac, "address": latest.host, "hostname": latest.hostname, "any": ""}
     if target not in meant or (not meant[target] and target != "any"):
-        raise AnswersError(f"{action}: the host has no {target}")
+        raise AnnotationError(f"{action}: the host has no {target}")
     if action == "confirm" and form.get("seen") != f"{latest.ts:.6f}":
-        raise AnswersError("confirm: there is a newer verdict; look at it and confirm again")
+        raise AnnotationError("confirm: there is a newer verdict; look at it and confirm again")
     if action == "ignore" and not form.get("reason", "").strip():
-        raise AnswersError("ignore: say for what reason, for whoever reads it later")
+        raise AnnotationError("ignore: say for what reason, for whoever reads it later")
     columns = {"label": ("device", "category"), "ignore": ("pool", "expires")}.get(action, ())
     row = {name: form.get(name, "") for name in ("at", "reason", *columns)}
     row |= {"action": action, "host": meant[target]}
     now = round(time.time(), 3)
     # What is said at the time of a verdict is applied before it, and a sensor's clock may be ahead.
     after = math.floor(latest.ts) + 1.0
-    row["at"] = row["at"].strip() or answers.print_time(
-        max(now, after) if action == "confirm" else now
-    )
-    answer = answers.answer(row, action or "answer")
+    row["at"] = row["at"].strip() or print_time(max(now, after) if action == "confirm" else now)
+    answer = annotation_file.answer(row, action or "answer")
     if action == "confirm" and not latest.ts < answer.at <= max(now, after):
-        raise AnswersError("confirm: From must be after the verdict that is shown, so from "
-                           f"{answers.print_time(after)} on, and not in the future")  # fmt: skip
+        raise AnnotationError("confirm: From must be after the verdict that is shown, so from "
+                           f"{print_time(after)} on, and not in the future")  # fmt: skip
     if target == "mac" and not answer.mac:
-        raise AnswersError(f"{action}: {latest.mac!r} is no MAC")
+        raise AnnotationError(f"{action}: {latest.mac!r} is no MAC")
     if target == "address" and not answer.one_address:
-        raise AnswersError(f"{action}: {latest.host!r} is no address")
+        raise AnnotationError(f"{action}: {latest.host!r} is no address")
     if target == "hostname" and not answer.hostname:
-        raise AnswersError(f"{action}: the hostname {latest.hostname!r} could mean others; take "
+        raise AnnotationError(f"{action}: the hostname {latest.hostname!r} could mean others; take "
                            "the MAC or the address")  # fmt: skip
     return answer
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from nba_broker.answers import parse_time
-from nba_broker.messages import Verdict
+from nba_broker.records.times import parse_time
+from nba_broker.records.verdicts import Verdict
 
 _WHERE = r"(?P<address>[0-9a-fA-F.:]+) (?P<port>\d+/\w+) (?P<pool>.+?)(?: \((?P<org>.*)\))?"
 _ATTENTION = re.compile(

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nba_broker import results, zeek_log
-from nba_broker.errors import ArchiveError
-from nba_broker.zeek_log import Header
+from nba_broker.archive import results, zeek_log
+from nba_broker.archive.zeek_log import Header
+from nba_broker.records.errors import ArchiveError
 
 _BLOCK = 16 << 20
 _TAIL = 512 << 10

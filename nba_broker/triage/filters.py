@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from nba_broker.addresses import canonical, canonical_mac
-from nba_broker.answers import parse_time
-from nba_broker.device_log import order
-from nba_broker.messages import STATES
+from nba_broker.archive.device_log import order
+from nba_broker.records.addresses import canonical, canonical_mac
+from nba_broker.records.times import parse_time
+from nba_broker.records.verdicts import STATES
 from nba_broker.triage.judge import Judged
 
 PAGE = 50

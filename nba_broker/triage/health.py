@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from nba_broker.errors import ArchiveError
+from nba_broker.records.errors import ArchiveError
 from nba_broker.triage.files import File, Finder, tail, why
 from nba_broker.triage.store import seconds
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nba_broker import answers
-from nba_broker.addresses import Network
-from nba_broker.answers import Answer
-from nba_broker.errors import AnswersError
-from nba_broker.messages import Verdict
-from nba_broker.pools import in_networks
+from nba_broker.destinations.pools import in_networks
+from nba_broker.records.addresses import Network
+from nba_broker.records.errors import AnnotationError
+from nba_broker.records.verdicts import Verdict
 from nba_broker.triage.store import ALARMS, Host
+from nba_broker.verdicts import annotation_file
+from nba_broker.verdicts.annotation_file import Annotation
 
 BASELINE = 7 * 86_400.0
 """Seconds after its first session for which an unknown host is less urgent: NBA::baseline."""
@@ -34,8 +34,8 @@ class Judged:
     host: Host
     latest: Verdict
     attention: bool
-    ignored: Answer | None = None
-    waiting: Answer | None = None
+    ignored: Annotation | None = None
+    waiting: Annotation | None = None
     young: bool = False
 
     @property
@@ -52,10 +52,10 @@ class Answers:
         self.path = path
         self.error = ""
         """Why the file is no use, "" if it is."""
-        self._all: tuple[Answer, ...] = ()
+        self._all: tuple[Annotation, ...] = ()
         self._read: tuple[int, int, int] | None = None
-        self._named: dict[str, list[Answer]] = {}
-        self._networks: list[tuple[Network, Answer]] = []
+        self._named: dict[str, list[Annotation]] = {}
+        self._networks: list[tuple[Network, Annotation]] = []
 
     def poll(self) -> None:
         """Take over what the file says now; one that is no use leaves the old answers."""
@@ -72,12 +72,12 @@ class Answers:
             return
         self._read = mark
         try:
-            self._take(answers.read(self.path) if status.st_size else ())
+            self._take(annotation_file.read(self.path) if status.st_size else ())
             self.error = ""
-        except AnswersError as error:
+        except AnnotationError as error:
             self.error = str(error)
 
-    def _take(self, given: tuple[Answer, ...]) -> None:
+    def _take(self, given: tuple[Annotation, ...]) -> None:
         self._all, self._named, self._networks = given, {}, []
         for answer in given:
             network = answer.hosts
@@ -86,7 +86,7 @@ class Answers:
             elif answer.host:
                 self._named.setdefault(answer.host, []).append(answer)
 
-    def about(self, latest: Verdict) -> list[Answer]:
+    def about(self, latest: Verdict) -> list[Annotation]:
         """The answers that mean the host of this verdict, in the order of their time."""
         if not self._all:
             return []
@@ -98,7 +98,7 @@ class Answers:
                 found += [one for net, one in self._networks if in_networks(address, (net,))]
         return sorted(found, key=lambda answer: answer.at)
 
-    def about_all(self) -> list[Answer]:
+    def about_all(self) -> list[Annotation]:
         """The answers that mean any host, of ignored pools."""
         return [answer for answer in self._all if not answer.host]
 
@@ -112,7 +112,7 @@ def judge(hosts: Iterable[Host], given: Answers, newest: float) -> list[Judged]:
     return [_judge(host, given.about(host.latest), newest) for host in hosts]
 
 
-def _judge(host: Host, said: Sequence[Answer], newest: float) -> Judged:
+def _judge(host: Host, said: Sequence[Annotation], newest: float) -> Judged:
     latest = host.latest
     alarming = latest.state in ALARMS
     if not said and not alarming:

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nba_broker import json_lines, zeek_log
-from nba_broker.answers import canonical_host, parse_time
-from nba_broker.device_log import COLUMNS
-from nba_broker.messages import END_OF_TIME, STATES, Verdict, segment_name
-from nba_broker.policy import ALARMING
+from nba_broker.archive import json_lines, zeek_log
+from nba_broker.archive.device_log import COLUMNS
+from nba_broker.archive.zeek_log import Header
+from nba_broker.records.segments import Hosts, bare
+from nba_broker.records.sessions import segment_name
+from nba_broker.records.times import END_OF_TIME, parse_time
+from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.triage.files import File, Follower
-from nba_broker.zeek_log import Header
-from nba_broker.zones import Hosts, bare
+from nba_broker.verdicts.annotation_file import canonical_host
+from nba_broker.verdicts.decision import ALARMING
 
 LINES = 500_000
 """Lines that are read at first, the newest files before others: about 1 KB of memory each."""

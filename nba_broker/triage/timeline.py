@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from nba_broker.messages import Verdict
+from nba_broker.records.verdicts import Verdict
 from nba_broker.triage.evidence import Session
 
 WIDTH = 1000

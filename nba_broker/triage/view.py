@@ -19,9 +19,9 @@ from urllib.parse import quote
 import jinja2
 
 from nba_broker import __version__
-from nba_broker.answers import print_time
-from nba_broker.errors import ConfigError
-from nba_broker.messages import STATES, Verdict
+from nba_broker.records.errors import ConfigError
+from nba_broker.records.times import print_time
+from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.triage import evidence, filters, health, timeline
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.health import Health

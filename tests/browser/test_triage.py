@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import verdicts
 from benchmarks.page import served
-from nba_broker import answers
+from nba_broker.verdicts import annotation_file
 from tests.unit.test_triage_app import SCRIPT, hostile
 from tests.unit.test_triage_store import MAC, verdict, written
 
@@ -62,7 +62,7 @@ def test_an_analyst_filters_opens_a_host_and_names_it(page: Any, site: tuple[str
     page.click("#label button")
     page.wait_for_selector("p.done")
     assert "state=unknown" in page.url
-    (row,) = answers.read(folder / "answers.csv")
+    (row,) = annotation_file.read(folder / "answers.csv")
     assert (row.host, row.action, row.device) == (mac, "label", "Hall_Camera_7")
     assert row.reason == "walked there"
     page.click("a[rel=up]")

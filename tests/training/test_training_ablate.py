@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from tests.training.test_training_fit import QUICK, sessions
-from training.ablate import ablate, variants
+from training.evaluation.ablate import ablate, variants
 
 
 def test_intervals_are_missed_where_they_alone_tell_devices_apart() -> None:

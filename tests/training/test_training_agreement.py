@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-import nba_broker.cli
-import training.cli
-import training.fit
-from nba_broker import zeek_log
+import nba_broker.cli.main
+import training.cli.main
+import training.model.fit
+from nba_broker.archive import zeek_log
 
 EARLY = ("2019-07-08", "2019-07-09", "2019-07-10")
 LAST = ("2019-07-12", "2019-07-13")
@@ -23,16 +23,16 @@ LAST = ("2019-07-12", "2019-07-13")
 def test_the_last_days_hosts_are_named_as_the_evaluation_says(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = replace(training.fit.DEFAULT, window=32, epochs=2, per_class=1024)
-    real = training.fit.fit
-    monkeypatch.setattr(training.fit, "fit", lambda given, **more: real(given, quick, **more))
+    quick = replace(training.model.fit.DEFAULT, window=32, epochs=2, per_class=1024)
+    real = training.model.fit.fit
+    monkeypatch.setattr(training.model.fit, "fit", lambda given, **more: real(given, quick, **more))
     early, last = ([str(data / "lsif" / day) for day in days] for days in (EARLY, LAST))
     labels = ["--labels", str(data / "lsif" / "labels.csv")]
     model, figures = str(tmp_path / "model"), tmp_path / "figures.json"
-    assert training.cli.main(["fit", *early, *labels, "--out", model]) == 0
+    assert training.cli.main.main(["fit", *early, *labels, "--out", model]) == 0
     words = ["evaluate", *last, *labels, "--model", model, "--json", str(figures)]
-    assert training.cli.main(words) == 0
-    assert nba_broker.cli.main(["score", *last, "--model", model, "--out", str(tmp_path)]) == 0
+    assert training.cli.main.main(words) == 0
+    assert nba_broker.cli.main.main(["score", *last, "--model", model, "--out", str(tmp_path)]) == 0
 
     log = list(zeek_log.read(tmp_path / "nba_device.log"))
     by_day = json.loads(figures.read_text())["by_day"]

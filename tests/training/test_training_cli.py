@@ -11,12 +11,14 @@ import pytest
 
 pytest.importorskip("torch")
 
-import training.export
-import training.fit
-from nba_broker.scorer import Scorer
-from training.cli import main
+import training.model.export
+import training.model.fit
+from nba_broker.model.scorer import Scorer
+from training.cli.main import main
 
-QUICK = replace(training.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)
+QUICK = replace(
+    training.model.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64
+)
 HOSTS = {"10.0.0.1": ("Lamp", 1.0, "10.0.0.254"), "10.0.0.2": ("Lens", 60.0, "224.0.0.251")}
 
 
@@ -39,8 +41,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def quick(patch: pytest.MonkeyPatch) -> None:
-    real = training.fit.fit
-    patch.setattr(training.fit, "fit", lambda sessions, **more: real(sessions, QUICK, **more))
+    real = training.model.fit.fit
+    patch.setattr(training.model.fit, "fit", lambda sessions, **more: real(sessions, QUICK, **more))
     patch.setenv("SOURCE_DATE_EPOCH", "0")
 
 
@@ -60,7 +62,7 @@ def test_the_manifest_says_how_the_model_came_about(site: Path) -> None:
     assert raw["created"] == "1970-01-01T00:00:00+00:00"
     assert raw["training"]["sessions"] == 400
     assert [host["device"] for host in raw["training"]["hosts"]] == ["Lamp", "Lens"]
-    assert raw["onnx"]["deviation"] <= training.export.TOLERANCE
+    assert raw["onnx"]["deviation"] <= training.model.export.TOLERANCE
     assert raw["databases"][0]["sha256"]
     assert "10.0.0.1" not in json.dumps(raw)
 
@@ -68,7 +70,7 @@ def test_the_manifest_says_how_the_model_came_about(site: Path) -> None:
 def test_the_onnx_file_holds_no_path_of_the_machine_it_was_made_on(site: Path) -> None:
     content = (site / "model" / "model.onnx").read_bytes()
     assert b".py" not in content
-    assert str(Path(training.fit.__file__).parent).encode() not in content
+    assert str(Path(training.model.fit.__file__).parent).encode() not in content
 
 
 def test_the_same_fit_gives_the_same_folder(site: Path, monkeypatch, tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_an_onnx_file_that_deviates_is_refused_and_leaves_nothing(
     site: Path, monkeypatch, tmp_path: Path, capsys
 ) -> None:
     quick(monkeypatch)
-    monkeypatch.setattr(training.export, "TOLERANCE", -1.0)
+    monkeypatch.setattr(training.model.export, "TOLERANCE", -1.0)
     assert main(arguments(site, "--seed", "9", "--out", str(tmp_path / "model"))) == 1
     assert "deviates from PyTorch" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -140,13 +142,13 @@ def test_what_has_come_to_be_there_during_the_fit_is_not_replaced(
 ) -> None:
     quick(monkeypatch)
     out = tmp_path / "model"
-    check = training.export.check
+    check = training.model.export.check
 
     def meanwhile(*given):
         out.symlink_to(site / "model")
         return check(*given)
 
-    monkeypatch.setattr(training.export, "check", meanwhile)
+    monkeypatch.setattr(training.model.export, "check", meanwhile)
     assert main(arguments(site, "--seed", "9", "--out", str(out))) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"nba-train: {out}: ")
     assert list(tmp_path.iterdir()) == [out]

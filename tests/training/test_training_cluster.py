@@ -22,16 +22,17 @@ pytest.importorskip("distributed")
 from distributed import Client, LocalCluster
 
 import nba_broker
-from nba_broker import config, conn_log
-from nba_broker.errors import ArchiveError, ConfigError, ModelError
-from nba_broker.pools import Database, Pools
-from nba_broker.scorer import Scorer
-from nba_broker.sequences import Schedule, Windows
+from nba_broker.archive import conn_log
+from nba_broker.destinations.pools import Database, Pools
+from nba_broker.model.scorer import Scorer
+from nba_broker.model.windows import Schedule, Windows
+from nba_broker.records.errors import ArchiveError, ConfigError, ModelError
+from nba_broker.worker import config
 from tests.commands import RUN_ELSEWHERE, words
-from training import cluster, dataset, labels
-from training.cli import main
-from training.dataset import LabelledSessions
-from training.evaluate import evaluate
+from training.cli.main import main
+from training.data import cluster, dataset, labels
+from training.data.dataset import LabelledSessions
+from training.evaluation.evaluate import evaluate
 
 INCOMPLETE = 1  # one of the site's logs is none
 MODEL = config.shipped("default")
@@ -175,7 +176,7 @@ def test_a_worker_that_is_killed_costs_no_window(
 def test_a_fit_is_the_same_on_three_workers_of_which_one_after_another_is_killed(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = pytest.importorskip("training.fit")
+    fit = pytest.importorskip("training.model.fit")
     quick = replace(fit.DEFAULT, window=8, hidden=8, epochs=2, per_class=128, batch=64)
     monkeypatch.setattr(fit, "fit", partial(fit.fit, settings=quick))
     monkeypatch.setattr(dataset, "_TOGETHER", 200)
@@ -282,7 +283,7 @@ def test_what_is_no_address_is_one_line_and_leaves_nothing_to_be_closed(
 ) -> None:
     line = ["fit", str(site), "--labels", "l", "--out", "o", "--scheduler", scheduler]
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "training.cli", *line], capture_output=True)
+    done = subprocess.run([sys.executable, "-m", "training.cli.main", *line], capture_output=True)
     assert done.returncode == 1
     assert done.stderr.decode().startswith(f"nba-train: --scheduler {scheduler}: ")
     assert done.stderr.count(b"\n") == 1

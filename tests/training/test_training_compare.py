@@ -15,14 +15,15 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from nba_broker.errors import ArchiveError, ConfigError
+from nba_broker.records.errors import ArchiveError, ConfigError
 from tests.training.traffic import shuffled, traffic
-from training import fit, report
-from training.compare import compare, run
-from training.instances import Instances, Stretches, half_hours, latest, windows
-from training.protocols import split
-from training.rivals import choose, registry
-from training.systems import Settings
+from training.evaluation.baselines.baseline import Settings
+from training.evaluation.baselines.registry import choose, registry
+from training.evaluation.compare import compare, run
+from training.evaluation.instances import Instances, Stretches, half_hours, latest, windows
+from training.evaluation.protocols import split
+from training.model import fit
+from training.reports import report
 
 QUICK = Settings(epochs=1, per_epoch=2048)
 SMALL = replace(fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)

@@ -9,12 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nba_broker.errors import ArchiveError  # noqa: E402
-from nba_broker.features import NEVER_SEEN, PADDING, Services, Vocabulary  # noqa: E402
-from nba_broker.messages import port_code  # noqa: E402
-from training.dataset import LabelledSessions  # noqa: E402
-from training.fit import DEFAULT, augment, balanced, examples, fit, predict, split  # noqa: E402
-from training.labels import Label  # noqa: E402
+from nba_broker.model.features import NEVER_SEEN, PADDING, Services, Vocabulary  # noqa: E402
+from nba_broker.records.errors import ArchiveError  # noqa: E402
+from nba_broker.records.ports import port_code  # noqa: E402
+from training.data.dataset import LabelledSessions  # noqa: E402
+from training.data.labels import Label  # noqa: E402
+from training.model.fit import DEFAULT, augment, balanced, examples, fit, predict, split  # noqa: E402
 
 QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=1024, batch=64)
 TABLE = ["as:1", "as:2", "lan"]

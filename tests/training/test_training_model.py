@@ -9,11 +9,11 @@ torch = pytest.importorskip("torch")
 
 import onnxruntime  # noqa: E402
 
-from nba_broker.features import INPUTS  # noqa: E402
-from nba_broker.scorer import OUTPUTS  # noqa: E402
-from training import graph  # noqa: E402
-from training.habits import STEPS, Habits  # noqa: E402
-from training.model import FEATURES, NBA  # noqa: E402
+from nba_broker.model.features import INPUTS  # noqa: E402
+from nba_broker.model.manifest import OUTPUTS  # noqa: E402
+from training.model import onnx_graph  # noqa: E402
+from training.model.class_likelihoods import STEPS, ClassLikelihoods  # noqa: E402
+from training.model.network import FEATURES, NBA  # noqa: E402
 
 LENGTH = 17
 
@@ -101,13 +101,13 @@ def test_a_feature_that_is_left_out_makes_no_difference(left_out: str) -> None:
     assert torch.equal(model.logits(**given), model.logits(**changed))
 
 
-def habits(novel_service: int) -> Habits:
+def habits(novel_service: int) -> ClassLikelihoods:
     """Habits of 4 classes for which nothing but this service is novel."""
     novelty = np.zeros(5, np.float32)
     novelty[novel_service] = 1.0
     row = np.tile(np.arange(5, dtype=np.int32)[:, None], (1, 20))
     timing = np.zeros((5, STEPS + 1, 4), np.float32)
-    return Habits(row, novelty, np.zeros((5, 4), np.float32), timing)
+    return ClassLikelihoods(row, novelty, np.zeros((5, 4), np.float32), timing)
 
 
 def test_a_window_of_novel_sessions_is_less_familiar(model: NBA) -> None:
@@ -158,7 +158,7 @@ def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
     made.timing = torch.randn(5, STEPS + 1, 4)
     made.weigh(0.7, 0.4)
     session = onnxruntime.InferenceSession(
-        graph.build(made).SerializeToString(), providers=["CPUExecutionProvider"]
+        onnx_graph.build(made).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     for paddings in ((0,), (1,), (2,), (LENGTH - 1,), tuple(range(LENGTH))):
         given = windows(*paddings)

@@ -14,12 +14,12 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from tests.training.traffic import traffic
-from training import protocols
-from training.compare import folds_of, material_of
-from training.labels import LabelsError
-from training.protocols import Split, split
-from training.rivals import registry
-from training.systems import Settings
+from training.data.labels import LabelsError
+from training.evaluation import protocols
+from training.evaluation.baselines.baseline import Settings
+from training.evaluation.baselines.registry import registry
+from training.evaluation.compare import folds_of, material_of
+from training.evaluation.protocols import Split, split
 
 SYSTEMS = registry([])
 UNITS = {

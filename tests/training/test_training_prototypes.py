@@ -10,17 +10,18 @@ import pytest
 
 pytest.importorskip("torch")
 
-import training.fit
-from nba_broker import conn_log
-from nba_broker.answers import Answer, parse_time
-from nba_broker.config import shipped
-from nba_broker.messages import Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import PolicySettings
-from nba_broker.pools import Database, Pools
-from nba_broker.reorder import Reorder
-from nba_broker.scorer import Scorer
-from training.cli import main
+import training.model.fit
+from nba_broker.archive import conn_log
+from nba_broker.destinations.pools import Database, Pools
+from nba_broker.model.scorer import Scorer
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.times import parse_time
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.wire.reorder import Reorder
+from nba_broker.worker.config import shipped
+from training.cli.main import main
 
 CAMERA = "Blink_Indoor"
 EARLY, LATER = "2019-07-0*", "2019-07-1*"  # days of the site that the model is of
@@ -31,17 +32,19 @@ LABELLED = "2021-03-10"  # two days after the cameras came
 def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of one site, fitted in a hurry: prototypes do not rest on it."""
     out = tmp_path_factory.mktemp("models") / "lsif"
-    real = training.fit.fit
-    quick = replace(training.fit.DEFAULT, window=32, hidden=16, epochs=2, per_class=1024)
+    real = training.model.fit.fit
+    quick = replace(training.model.fit.DEFAULT, window=32, hidden=16, epochs=2, per_class=1024)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.fit, "fit", lambda sessions, **more: real(sessions, quick, **more))
+        patch.setattr(
+            training.model.fit, "fit", lambda sessions, **more: real(sessions, quick, **more)
+        )
         days = [str(day) for day in sorted((data / "lsif").glob(EARLY))]
         labels = str(data / "lsif" / "labels.csv")
         assert main(["fit", *days, "--labels", labels, "--out", str(out)]) == 0
     return out
 
 
-def verdicts(folder: Path, model: Path, answers: list[Answer], *paths: Path) -> list[Verdict]:
+def verdicts(folder: Path, model: Path, answers: list[Annotation], *paths: Path) -> list[Verdict]:
     """What is said of an archive that follows on the cameras' own, in one run."""
     scorer = Scorer(model)
     manifest = scorer.manifest
@@ -72,7 +75,7 @@ def cameras(data: Path) -> list[str]:
 def test_the_other_units_of_a_named_device_are_recognised_and_nothing_else(
     unit: int, data: Path, lsif_model: Path, cameras: list[str]
 ) -> None:
-    label = Answer(parse_time(LABELLED), cameras[unit], "label", CAMERA, "camera")
+    label = Annotation(parse_time(LABELLED), cameras[unit], "label", CAMERA, "camera")
     others = [
         *sorted((data / "lsif").glob(LATER)),
         data / "non_iot",

@@ -14,19 +14,22 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("scipy")
 
-import training.fit
-from nba_broker.errors import ArchiveError
-from nba_broker.messages import port_code
-from nba_broker.scorer import Manifest, Scorer
-from training import refresh
-from training.cli import main
-from training.dataset import LabelledSessions
-from training.labels import Label
-from training.refresh import Check, after, before, cut
+import training.model.fit
+from nba_broker.model.manifest import Manifest
+from nba_broker.model.scorer import Scorer
+from nba_broker.records.errors import ArchiveError
+from nba_broker.records.ports import port_code
+from training.cli.main import main
+from training.data.dataset import LabelledSessions
+from training.data.labels import Label
+from training.gate import refresh
+from training.gate.refresh import Check, after, before, cut
 
 ModelFolder = Callable[..., Path]
 
-QUICK = replace(training.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)
+QUICK = replace(
+    training.model.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64
+)
 KINDS = ("Lamp", "Lens", "Lock")
 PERIODS = (20.0, 60.0, 180.0)
 DAY = 86_400.0
@@ -205,8 +208,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def quick(patch: pytest.MonkeyPatch) -> None:
-    real = training.fit.fit
-    patch.setattr(training.fit, "fit", lambda sessions, **more: real(sessions, QUICK, **more))
+    real = training.model.fit.fit
+    patch.setattr(training.model.fit, "fit", lambda sessions, **more: real(sessions, QUICK, **more))
 
 
 def renew(site: Path, out: Path, labels: Path, *more: str) -> int:
@@ -248,7 +251,7 @@ def test_wrong_labels_are_refused_before_anything_is_trained(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(training.fit, "fit", None)
+    monkeypatch.setattr(training.model.fit, "fit", None)
     labels = write_labels(tmp_path / "labels.csv", devices)
     assert renew(site, tmp_path, labels) == 1
     error = capsys.readouterr().err.splitlines()[-1]
@@ -262,7 +265,7 @@ def test_wrong_labels_are_refused_before_anything_is_trained(
 def test_a_class_with_too_few_sessions_to_be_learned_again_is_refused(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training.fit, "fit", None)
+    monkeypatch.setattr(training.model.fit, "fit", None)
     rows = [f"10.0.0.{n + 1},{KINDS[n % 3]},thing," for n in range(6)]
     rows[2::3] = [f"{row}{1e9 + DAY + 3 * PERIODS[2]}" for row in rows[2::3]]
     labels = tmp_path / "labels.csv"

@@ -12,10 +12,11 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from tests.training.traffic import traffic
-from training import ccit, destinations, figures, networks
-from training.figures import Decisions
-from training.instances import Stretches, half_hours
-from training.naive_bayes import Histograms, tokens
+from training.evaluation import figures
+from training.evaluation.baselines import ccit, destinations, networks
+from training.evaluation.baselines.naive_bayes import Histograms, tokens
+from training.evaluation.figures import Decisions
+from training.evaluation.instances import Stretches, half_hours
 
 
 def one_half_hour():

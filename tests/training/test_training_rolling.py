@@ -9,14 +9,14 @@ import pytest
 
 pytest.importorskip("torch")
 
-from nba_broker.errors import ArchiveError
-from nba_broker.messages import port_code
+from nba_broker.records.errors import ArchiveError
+from nba_broker.records.ports import port_code
 from tests.unit.helpers import pools
-from training import rolling as module
-from training.alarms import DAY, Followed
-from training.dataset import LabelledSessions, Origin
-from training.fit import fit
-from training.labels import Label
+from training.data.dataset import LabelledSessions, Origin
+from training.data.labels import Label
+from training.evaluation import rolling as module
+from training.evaluation.alarms import DAY, Followed
+from training.model.fit import fit
 
 from .test_training_fit import QUICK, quiet
 

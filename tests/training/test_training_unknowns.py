@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-import training.unknowns
-from training.cli import main
-from training.unknowns import FALSE_ALARMS, SESSIONS, auroc, roc, table, unknowns
+import training.evaluation.unknowns
+from training.cli.main import main
+from training.evaluation.unknowns import FALSE_ALARMS, SESSIONS, auroc, roc, table, unknowns
 
 from .test_training_fit import QUICK, quiet, sessions
 
@@ -62,7 +62,7 @@ def test_the_table_names_every_score(figures: dict) -> None:
 def test_the_command_writes_its_figures_and_takes_strangers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.unknowns, "QUICK", QUICK)
+    monkeypatch.setattr(training.evaluation.unknowns, "QUICK", QUICK)
     rng = np.random.default_rng(0)
     lines = ["#separator \\x09", "#path\tconn", "#fields\tts\tid.orig_h\tid.resp_h"]
     for host in range(1, 5):

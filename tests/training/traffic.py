@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from training.dataset import LabelledSessions
-from training.labels import Label
-from training.traffic import Traffic
+from training.data.dataset import LabelledSessions
+from training.data.labels import Label
+from training.data.traffic import Traffic
 
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "93.184.215.14", "2.16.1.1", "2001:db8:1::5")
 TABLE = ["as:1", "as:2", "as:3"]

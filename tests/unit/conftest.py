@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from nba_broker.features import FEATURE_VERSION
+from nba_broker.model.features import FEATURE_VERSION
 
 POOLS = ["as:1", "as:2", "lan", "gw"]
 CLASSES = [("Lamp", "bulb"), ("Lens", "camera")]

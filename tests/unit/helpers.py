@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.messages import Sessions, port_code
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import PolicySettings
-from nba_broker.pools import Place, Pools
-from nba_broker.reorder import Reorder
-from nba_broker.scorer import Scorer
+from nba_broker.destinations.pools import Place, Pools
+from nba_broker.model.scorer import Scorer
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Sessions
+from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.wire.reorder import Reorder
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.addresses import canonical_mac
-from nba_broker.answers import canonical_host
+from nba_broker.records.addresses import canonical_mac
+from nba_broker.verdicts.annotation_file import canonical_host
 
 MAC = "02:4e:42:41:01:08"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nba_broker.ahead import ahead
+from nba_broker.archive.prefetch import ahead
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nba_broker import answers
-from nba_broker.answers import COLUMNS, Answer
-from nba_broker.errors import AnswersError
+from nba_broker.records.errors import AnnotationError
+from nba_broker.verdicts import annotation_file
+from nba_broker.verdicts.annotation_file import COLUMNS, Annotation
 
 HEADER = ",".join(COLUMNS)
 
@@ -31,22 +31,22 @@ def test_rows_are_read_in_the_order_of_their_time(tmp_path: Path) -> None:
         "1700000000,192.168.1.7,label,Hall_Camera,camera,,bought in May,",
         ",,ignore,,,as:15169,,2027-01-01",
     )
-    assert answers.read(path) == (
-        Answer(0.0, "", "ignore", pool="as:15169", expires=1798761600.0),
-        Answer(1.7e9, "192.168.1.7", "label", "Hall_Camera", "camera", reason="bought in May"),
-        Answer(1795428000.0, "02:4e:42:41:01:01", "confirm"),
+    assert annotation_file.read(path) == (
+        Annotation(0.0, "", "ignore", pool="as:15169", expires=1798761600.0),
+        Annotation(1.7e9, "192.168.1.7", "label", "Hall_Camera", "camera", reason="bought in May"),
+        Annotation(1795428000.0, "02:4e:42:41:01:01", "confirm"),
     )
 
 
 def test_columns_may_come_in_any_order_and_the_later_ones_be_missing(tmp_path: Path) -> None:
     path = written(tmp_path, "ignore,LAPTOP-7,2026-01-01", header="action,host,at")
-    (answer,) = answers.read(path)
+    (answer,) = annotation_file.read(path)
     assert (answer.action, answer.hostname, answer.expires) == ("ignore", "laptop-7", math.inf)
 
 
 def test_a_host_is_a_mac_an_address_a_network_or_a_hostname() -> None:
     kinds = {
-        host: answers.answer({"at": "", "host": host, "action": "ignore"}, "here")
+        host: annotation_file.answer({"at": "", "host": host, "action": "ignore"}, "here")
         for host in ("02:4e:42:41:01:01", "FE80::1", "10.0.0.0/8", "bob's-phone")
     }
     assert kinds["02:4e:42:41:01:01"].mac == "02:4e:42:41:01:01"
@@ -57,7 +57,7 @@ def test_a_host_is_a_mac_an_address_a_network_or_a_hostname() -> None:
 
 def test_a_mac_may_be_written_as_windows_or_a_switch_does() -> None:
     for host in ("50-C7-BF-EB-EC-C4", "50c7.bfeb.ecc4"):
-        answer = answers.answer({"at": "", "host": host, "action": "ignore"}, "here")
+        answer = annotation_file.answer({"at": "", "host": host, "action": "ignore"}, "here")
         assert answer.mac == "50:c7:bf:eb:ec:c4"
 
 
@@ -71,15 +71,17 @@ def test_a_pool_may_be_written_as_analysts_write_an_autonomous_system() -> None:
         ("gw", "gw"),
         ("Head office", "Head office"),
     ):
-        answer = answers.answer({"at": "", "host": "", "action": "ignore", "pool": pool}, "here")
+        answer = annotation_file.answer(
+            {"at": "", "host": "", "action": "ignore", "pool": pool}, "here"
+        )
         assert answer.pool == meant
 
 
 def test_a_name_that_differs_from_a_known_one_only_in_its_spelling_is_found() -> None:
     classes = ["tp-link_LightBulb", "Wemo_SmartPlug", "wemo_smartplug"]
-    assert answers.misspelt("TP-Link lightbulb", classes) == "tp-link_LightBulb"
-    assert answers.misspelt("wemo_smartplug", classes) == ""
-    assert answers.misspelt("Hall_Plug", classes) == ""
+    assert annotation_file.misspelt("TP-Link lightbulb", classes) == "tp-link_LightBulb"
+    assert annotation_file.misspelt("wemo_smartplug", classes) == ""
+    assert annotation_file.misspelt("Hall_Plug", classes) == ""
 
 
 @pytest.mark.parametrize(
@@ -116,8 +118,8 @@ def test_a_row_that_is_no_use_is_named_by_file_and_line(
     row: str, complaint: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path, "2026-01-01,good,confirm,,,,,", row)
-    with pytest.raises(AnswersError, match=complaint) as error:
-        answers.read(path)
+    with pytest.raises(AnnotationError, match=complaint) as error:
+        annotation_file.read(path)
     assert str(error.value).startswith(f"{path}:3: ")
 
 
@@ -125,42 +127,42 @@ def test_a_file_of_something_else_is_one_clear_error(tmp_path: Path) -> None:
     for content in (b"", b"host,device\n", b"\xff\xfe\x00", b'at,host,action\n"'):
         path = tmp_path / "f"
         path.write_bytes(content)
-        with pytest.raises(AnswersError, match=str(path)):
-            answers.read(path)
-    with pytest.raises(AnswersError, match="No such file"):
-        answers.read(tmp_path / "none")
+        with pytest.raises(AnnotationError, match=str(path)):
+            annotation_file.read(path)
+    with pytest.raises(AnnotationError, match="No such file"):
+        annotation_file.read(tmp_path / "none")
 
 
 def test_an_added_row_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    label = Answer(1.7e9, "192.168.1.7", "label", "Cam, hall", "camera", reason='he said "yes"')
-    ignore = Answer(1.8e9, "10.0.0.0/8", "ignore", pool="as:15169", expires=1.9e9)
-    answers.append(path, label)
-    answers.append(path, ignore)
-    assert answers.read(path) == (label, ignore)
+    label = Annotation(1.7e9, "192.168.1.7", "label", "Cam, hall", "camera", reason='he said "yes"')
+    ignore = Annotation(1.8e9, "10.0.0.0/8", "ignore", pool="as:15169", expires=1.9e9)
+    annotation_file.append(path, label)
+    annotation_file.append(path, ignore)
+    assert annotation_file.read(path) == (label, ignore)
 
 
 def test_a_row_is_added_in_the_columns_that_the_file_has(tmp_path: Path) -> None:
     path = written(tmp_path, "ignore,h,2026-01-01", header="action,host,at")
     path.write_text(path.read_text().rstrip())
-    confirm = Answer(1.8e9, "h", "confirm")
-    answers.append(path, confirm)
-    assert confirm in answers.read(path)
-    with pytest.raises(AnswersError, match="no column device"):
-        answers.append(path, Answer(1.8e9, "h", "label", "Camera"))
+    confirm = Annotation(1.8e9, "h", "confirm")
+    annotation_file.append(path, confirm)
+    assert confirm in annotation_file.read(path)
+    with pytest.raises(AnnotationError, match="no column device"):
+        annotation_file.append(path, Annotation(1.8e9, "h", "label", "Camera"))
 
 
 def test_nothing_is_added_to_a_file_that_a_worker_would_refuse(tmp_path: Path) -> None:
     path = written(tmp_path, "2026-01-01,h,allow,,,,,")
     before = path.read_text()
-    with pytest.raises(AnswersError, match=":2: "):
-        answers.append(path, Answer(1.8e9, "h", "confirm"))
+    with pytest.raises(AnnotationError, match=":2: "):
+        annotation_file.append(path, Annotation(1.8e9, "h", "confirm"))
     assert path.read_text() == before
 
 
 def _add(path: Path, writer: int) -> None:
     for number in range(20):
-        answers.append(path, Answer(1e9 + 1000 * writer + number, "h", "confirm"))
+        annotation_file.append(path, Annotation(1e9 + 1000 * writer + number, "h", "confirm"))
 
 
 def test_several_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_several_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    assert len({answer.at for answer in answers.read(path)}) == 80
+    assert len({answer.at for answer in annotation_file.read(path)}) == 80
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -181,12 +183,12 @@ def test_whatever_a_file_holds_it_is_read_or_one_clear_error(
 ) -> None:
     path = tmp_path / "f"
     path.write_bytes(HEADER.encode() + b"\n" + content)
-    with contextlib.suppress(AnswersError):
-        assert all(isinstance(answer, Answer) for answer in answers.read(path))
+    with contextlib.suppress(AnnotationError):
+        assert all(isinstance(answer, Annotation) for answer in annotation_file.read(path))
 
 
 @pytest.mark.parametrize("device", ["02:4e:42:41:01:08", "024e42410108", "10.0.0.7", "fe80::1"])
 def test_a_host_in_place_of_the_device_is_refused(device: str) -> None:
     row = {"at": "", "host": "Hall_Lamp", "action": "label", "device": device}
-    with pytest.raises(AnswersError, match="the host comes first"):
-        answers.answer(row, "here")
+    with pytest.raises(AnnotationError, match="the host comes first"):
+        annotation_file.answer(row, "here")

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker import captures, packets
-from nba_broker.errors import ZeekError
+from nba_broker.archive import captures, packets
+from nba_broker.records.errors import ZeekError
 
 MAGIC = {"<": 0xA1B2C3D4, ">": 0xA1B23C4D}
 FRAME = bytes(12) + b"\x08\x00" + bytes(40)

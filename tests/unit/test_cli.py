@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import answers, snapshot
-from nba_broker.answers import Answer
-from nba_broker.cli import main
-from nba_broker.scorer import Manifest
+from nba_broker.cli.main import main
+from nba_broker.model.manifest import Manifest
+from nba_broker.verdicts import annotation_file
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -25,8 +26,8 @@ def test_an_answer_is_a_row_from_now_on(tmp_path: Path) -> None:
     assert main([*words, "--answers", str(path), "--reason", "seen it"]) == 0
     assert main(["confirm", "hall-lamp", "--answers", str(path), "--at", "2026-01-01"]) == 0
     assert main(["ignore", "--pool", "as:15169", "--answers", str(path), "--expires", "4e9"]) == 0
-    confirm, *rest = answers.read(path)
-    assert confirm == Answer(1767225600.0, "hall-lamp", "confirm")
+    confirm, *rest = annotation_file.read(path)
+    assert confirm == Annotation(1767225600.0, "hall-lamp", "confirm")
     (label, ignore) = sorted(rest, key=lambda one: one.action, reverse=True)
     assert (label.host, label.device, label.category, label.reason) == (
         "02:4e:42:41:01:01",
@@ -122,7 +123,7 @@ def test_a_label_by_address_names_the_mac_that_the_state_knows(
     path = tmp_path / "answers.csv"
     for address in ("192.168.1.7", "192.168.1.9", "192.168.1.8"):
         assert main(["label", address, "Hall_Lamp", *site, "--answers", str(path)]) == 0
-    assert [answer.host for answer in answers.read(path)] == [
+    assert [answer.host for answer in annotation_file.read(path)] == [
         MAC.format(7),
         "192.168.1.9",
         "192.168.1.8",
@@ -151,7 +152,7 @@ def test_an_answer_needs_no_state_unless_it_names_an_address(tmp_path: Path) -> 
     to = ["--state", str(tmp_path), "--answers", str(tmp_path / "answers.csv")]
     assert main(["label", MAC.format(7), "Lens", *to]) == 0
     assert main(["label", "192.168.1.7", "Lens", *to]) == 1
-    assert len(answers.read(tmp_path / "answers.csv")) == 1
+    assert len(annotation_file.read(tmp_path / "answers.csv")) == 1
 
 
 def test_a_shadow_that_is_not_there_is_told_from_the_model(
@@ -201,7 +202,7 @@ def test_alternatives_have_the_names_of_the_workers_model_whatever_model_is_aske
 ) -> None:
     made = pipeline(model_folder())
     made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
-    made.answer([Answer(110.0, MAC.format(7), "label", "Hall_Light", "light")])
+    made.answer([Annotation(110.0, MAC.format(7), "label", "Hall_Light", "light")])
     snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
     assert main(["hosts", "--state", str(tmp_path), "--format", "json"]) == 0
     (light,) = map(json.loads, capsys.readouterr().out.splitlines())

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.columns import Ascii, Coded, Memo
+from nba_broker.records.columns import Ascii, Coded, Memo
 
 TEXTS = st.lists(st.sampled_from(["", "a", "bb", "10.0.0.2"]), max_size=12)
 CUT = st.integers(-13, 13)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import nba_broker.cli
-import training.cli
-from nba_broker import answers, config, snapshot
+import nba_broker.cli.main
+import training.cli.main
+from nba_broker.verdicts import annotation_file
+from nba_broker.worker import config, snapshot
 from tests.commands import (
     DOCUMENTS,
     NOT_RUN,
@@ -28,8 +29,8 @@ from tests.commands import (
 from tests.unit.helpers import LAMP_CLOUD, host, sessions
 
 PROGRAMS: dict[str, Callable[[list[str]], int]] = {
-    "nba-broker": nba_broker.cli.main,
-    "nba-train": training.cli.main,
+    "nba-broker": nba_broker.cli.main.main,
+    "nba-train": training.cli.main.main,
 }
 
 
@@ -95,7 +96,7 @@ def test_the_answers_that_the_readme_gives(tmp_path: Path, monkeypatch: pytest.M
     for start in ("nba-broker label", "nba-broker confirm", "nba-broker ignore"):
         [command] = [command for command in RUN_HERE if command.startswith(start)]
         assert run(command) == 0
-    given = answers.read(tmp_path / "answers.csv")
+    given = annotation_file.read(tmp_path / "answers.csv")
     assert sorted(answer.action for answer in given) == ["confirm", "ignore", "label"]
 
 
@@ -112,7 +113,7 @@ def test_the_archive_that_the_readme_scores(
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """What a worker with the shipped model has left behind."""
-    made = nba_broker.cli.build_pipeline(config.load(None, {}, {}), worker="w")
+    made = nba_broker.cli.main.build_pipeline(config.load(None, {}, {}), worker="w")
     made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
     snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
     return tmp_path

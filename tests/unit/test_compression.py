@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker import compression
-from nba_broker.compression import Damaged
-from nba_broker.errors import ArchiveError
+from nba_broker.archive import compression
+from nba_broker.archive.compression import Damaged
+from nba_broker.records.errors import ArchiveError
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import config
-from nba_broker.errors import ConfigError
+import nba_broker
+from nba_broker.records.errors import ConfigError
+from nba_broker.worker import config
 
 
 def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
@@ -62,21 +63,21 @@ def imported_by(statement: str) -> set[str]:
 
 
 def test_the_live_worker_needs_neither_arrow_nor_torch_nor_training() -> None:
-    modules = imported_by("import nba_broker.cli, nba_broker.worker")
+    modules = imported_by("import nba_broker.cli.main, nba_broker.worker.worker")
     assert modules.isdisjoint({"torch", "pyarrow", "pandas", "training", "sklearn", "onnx"})
 
 
 def test_the_offline_reader_needs_nothing_of_the_trainer() -> None:
-    modules = imported_by("import nba_broker.cli, nba_broker.conn_log")
+    modules = imported_by("import nba_broker.cli.main, nba_broker.archive.conn_log")
     assert modules.isdisjoint({"torch", "pandas", "training", "sklearn", "onnx"})
 
 
 def sources() -> list[Path]:
-    return sorted((Path(config.__file__).parent).glob("**/*.py"))
+    return sorted(Path(nba_broker.__file__).parent.glob("**/*.py"))
 
 
-def test_only_link_knows_zeekpy() -> None:
-    assert [path.name for path in sources() if "zeekpy" in path.read_text()] == ["link.py"]
+def test_only_the_wire_knows_zeekpy() -> None:
+    assert [path.name for path in sources() if "zeekpy" in path.read_text()] == ["connection.py"]
 
 
 def test_nothing_in_the_runtime_imports_training() -> None:
@@ -90,4 +91,4 @@ def test_nothing_in_the_runtime_imports_training() -> None:
 
 def test_only_the_command_line_reads_the_environment() -> None:
     reads = re.compile(r"\b(environ|environb|getenv)\b")
-    assert [p.name for p in sources() if reads.search(p.read_text())] == ["cli.py"]
+    assert [p.name for p in sources() if reads.search(p.read_text())] == ["main.py"]

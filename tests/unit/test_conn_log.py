@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker import conn_log
-from nba_broker.errors import ArchiveError
-from nba_broker.messages import Sessions, port_code, port_name
+from nba_broker.archive import conn_log
+from nba_broker.records.errors import ArchiveError
+from nba_broker.records.ports import port_code, port_name
+from nba_broker.records.sessions import Sessions
 
 MAC = "02:00:00:00:00:01"
 FIELDS = (
@@ -157,7 +158,7 @@ def test_rows_across_block_borders_stay_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(tmp_path, tsv([row(float(i)) for i in range(200)]))
-    monkeypatch.setattr("nba_broker.zeek_log._BLOCK", 100)
+    monkeypatch.setattr("nba_broker.archive.zeek_log._BLOCK", 100)
     assert [s[0] for s in sessions(path)] == list(range(200))
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker import conn_log
-from nba_broker.errors import ArchiveError
+from nba_broker.archive import conn_log
+from nba_broker.records.errors import ArchiveError
 
 
 def rows(path: Path) -> list[list[str]]:

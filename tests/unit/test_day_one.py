@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker.messages import Verdict
+from nba_broker.records.verdicts import Verdict
 from tools import day_one
 
 DAY = 86_400.0

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker import device_log, zeek_log
-from nba_broker.messages import STATES, Verdict
+from nba_broker.archive import device_log, zeek_log
+from nba_broker.records.verdicts import STATES, Verdict
 
 VERDICT = Verdict(
     ts=1561793774.742619,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from nba_broker.config import Config
-from nba_broker.messages import Verdict
+from nba_broker.records.verdicts import Verdict
+from nba_broker.worker.config import Config
 from tests.unit.helpers import ROOT, columns, scripts
 
 

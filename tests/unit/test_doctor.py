@@ -13,11 +13,13 @@ from types import SimpleNamespace
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from nba_broker import cli, doctor, snapshot, zeek_process
-from nba_broker.config import Config
-from nba_broker.doctor import Finding, Heard
-from nba_broker.link import Link, encode_hello
-from nba_broker.scorer import Scorer
+from nba_broker.archive import zeek_process
+from nba_broker.cli import main
+from nba_broker.model.scorer import Scorer
+from nba_broker.wire.connection import Link, encode_hello
+from nba_broker.worker import doctor, snapshot
+from nba_broker.worker.config import Config
+from nba_broker.worker.doctor import Finding, Heard
 from tests.unit.helpers import LAMP_CLOUD, MAC, pipeline
 from tests.unit.test_worker import frame
 
@@ -283,8 +285,8 @@ def test_the_exit_status_says_whether_there_is_something_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arguments = ["doctor", "--model", str(model_folder()), "--state", str(tmp_path / "state")]
-    assert cli.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
+    assert main.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
     assert "TO DO  no connection to Zeek" in capsys.readouterr().out
     monkeypatch.setattr(doctor, "examine", lambda settings, link: [Finding("well")])
-    assert cli.main(arguments) == 0
+    assert main.main(arguments) == 0
     assert capsys.readouterr().out == "ok     well\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker.drift import Drift
+from nba_broker.model.drift import Drift
 from tests.unit.helpers import LAMP_CLOUD, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker.duplicates import FIRST, Duplicates
-from nba_broker.reorder import Reorder
+from nba_broker.wire.duplicates import FIRST, Duplicates
+from nba_broker.wire.reorder import Reorder
 from tests.unit.helpers import LAMP_CLOUD, pipeline, sessions
 
 ModelFolder = Callable[..., Path]

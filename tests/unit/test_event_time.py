@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker import snapshot
-from nba_broker.event_time import DAY, YEAR, Batch, Door
-from nba_broker.messages import Lease, Sessions, Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.reorder import Reorder
+from nba_broker.pipeline.event_time import Batch, Door
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.sessions import Lease, Sessions
+from nba_broker.records.times import DAY, YEAR
+from nba_broker.records.verdicts import Verdict
+from nba_broker.wire.reorder import Reorder
+from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker import external_sort
-from nba_broker.errors import ArchiveError
-from nba_broker.external_sort import Sorter
+from nba_broker.archive import external_sort
+from nba_broker.archive.external_sort import Sorter
+from nba_broker.records.errors import ArchiveError
 
 ROW = np.dtype([("ts", np.float64), ("a", np.int32), ("b", np.int32), ("number", np.int32)])
 ONE_ROW = 3 * ROW.itemsize  # bytes of memory with which every row is a run of its own

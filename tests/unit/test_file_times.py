@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nba_broker import cli, conn_log
+from nba_broker.archive import conn_log
+from nba_broker.cli import main
 
 YEAR = 365.25 * 86_400
 START = 1_767_571_200.0
@@ -84,7 +85,7 @@ def test_score_says_what_it_leaves_out_and_no_line_is_from_the_future(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = write(tmp_path / "conn.log", [*day(), START + 12 * YEAR])
-    assert cli.main(["score", str(log), "--out", str(tmp_path), "--format", "json"]) == 0
+    assert main.main(["score", str(log), "--out", str(tmp_path), "--format", "json"]) == 0
     assert "conn.log: 1 session is left out" in caplog.text
     rows = map(json.loads, (tmp_path / "nba_device.log").read_text().splitlines())
     assert max(row["ts"] for row in rows) < START + 86_400
@@ -95,7 +96,7 @@ def test_score_keeps_the_few_sessions_of_a_capture_years_later(tmp_path: Path) -
         write(tmp_path / "conn.1.log", day(number=20)),
         write(tmp_path / "conn.2.log", [START + 3 * YEAR + n for n in range(5)]),
     ]
-    assert cli.main(["score", *map(str, paths), "--out", str(tmp_path), "--format", "json"]) == 0
+    assert main.main(["score", *map(str, paths), "--out", str(tmp_path), "--format", "json"]) == 0
     assert (tmp_path / "nba_device.log").exists()
     archive = conn_log.read(paths)
     assert len(archive) == 25

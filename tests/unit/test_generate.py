@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import conn_log
+from nba_broker.archive import conn_log
 from tools import generate
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nba_broker import conn_log
-from nba_broker.identity import Identity
-from nba_broker.macs import eui64_mac, is_mac
-from nba_broker.messages import Lease, port_code
-from nba_broker.turns import ROUTER_SPAN
+from nba_broker.archive import conn_log
+from nba_broker.hosts.identity import Identity
+from nba_broker.hosts.routers import ROUTER_SPAN
+from nba_broker.records.macs import eui64_mac, is_mac
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Lease
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 IP, OTHER, THIRD = "192.168.1.10", "192.168.1.11", "192.168.1.12"

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nba_broker import snapshot, zeek_log
-from nba_broker.answers import Answer
-from nba_broker.cli import main
-from nba_broker.messages import Lease, Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import PolicySettings
-from nba_broker.reorder import part_of, take
+from nba_broker.archive import zeek_log
+from nba_broker.cli.main import main
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.sessions import Lease, part_of, take
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -37,7 +38,9 @@ def answered(verdicts: list[Verdict]) -> list[tuple[float, str, str, str, str]]:
 
 def test_a_label_names_a_host_from_its_time_on(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(4.5, MAC.format(7), "label", "Hall_Camera", "camera", reason="seen it")])
+    made.answer(
+        [Annotation(4.5, MAC.format(7), "label", "Hall_Camera", "camera", reason="seen it")]
+    )
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
     (line,) = [v for v in verdicts if v.reason == "answer"]
     assert (line.ts, line.state, line.previous) == (4.5, "identified", "learning")
@@ -65,7 +68,7 @@ def test_a_name_of_ones_own_makes_no_impostor_of_the_shipped_samples_hosts(
 def test_a_label_that_is_late_applies_to_what_is_open_at_once(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(30)), dst=NOWHERE))
-    label = Answer(4.5, MAC.format(7), "label", "Lens")
+    label = Annotation(4.5, MAC.format(7), "label", "Lens")
     assert answered(made.answer([label])) == [
         (29.0, "192.168.1.7", "identified", "unknown", "Lens")
     ]
@@ -78,9 +81,9 @@ def test_a_label_by_address_network_or_hostname_names_the_hosts_that_come(
     made = pipeline(model_folder(), settings=STRICT)
     made.answer(
         [
-            Answer(0.0, "192.168.1.1", "label", "By_Address"),
-            Answer(0.0, "192.168.1.128/25", "label", "By_Network"),
-            Answer(0.0, "lamp", "label", "By_Name"),
+            Annotation(0.0, "192.168.1.1", "label", "By_Address"),
+            Annotation(0.0, "192.168.1.128/25", "label", "By_Network"),
+            Annotation(0.0, "lamp", "label", "By_Name"),
         ]
     )
     made.lease(Lease(2.5, "192.168.1.3", MAC.format(3), "Lamp"))
@@ -98,7 +101,7 @@ def test_a_label_by_address_is_brought_to_a_host_that_leaves_the_address_in_the_
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, "192.168.1.7", "label", "Hall_Camera")])
+    made.answer([Annotation(0.0, "192.168.1.7", "label", "Hall_Camera")])
     mac = MAC.format(7)
     rows = [(1.0, "192.168.1.7", mac, NOWHERE), (2.0, "192.168.1.9", mac, NOWHERE)]
     assert [line[1:] for line in answered(process(made, rows))] == [
@@ -110,7 +113,7 @@ def test_a_row_that_was_corrected_no_longer_names_the_host_that_it_meant(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    row = Answer(4.5, MAC.format(7), "label", "Hall_Camera")
+    row = Annotation(4.5, MAC.format(7), "label", "Hall_Camera")
     other = replace(row, host=MAC.format(9))
     made.answer([row, other])
     process(made, [one for n in (7, 8, 9) for one in host(n, times=list(range(9)), dst=NOWHERE)])
@@ -144,7 +147,7 @@ MOVED = [
 ]
 """A host that left its address, and the one that has it now."""
 
-BY_ADDRESS = [Answer(0.5, f"192.168.1.{n}", "label", "Hall_Camera") for n in (7, 9)]
+BY_ADDRESS = [Annotation(0.5, f"192.168.1.{n}", "label", "Hall_Camera") for n in (7, 9)]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -181,7 +184,7 @@ def test_a_host_of_two_rows_that_say_the_same_keeps_its_name_until_both_are_gone
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    rows = [Answer(0.5, name, "label", "Lamp") for name in ("192.168.1.7", MAC.format(7))]
+    rows = [Annotation(0.5, name, "label", "Lamp") for name in ("192.168.1.7", MAC.format(7))]
     made.answer(rows)
     process(made, host(7, times=[1.0, 2.0], dst=NOWHERE))
     for left in (rows[1:], rows[:1], [replace(rows[0], host="192.168.1.0/24")]):
@@ -197,7 +200,7 @@ def test_what_a_row_means_is_looked_up_as_often_for_many_hosts_as_for_one(
     asked = []
     for hosts in (1, 40):
         made = pipeline(model_folder(), settings=STRICT)
-        row = Answer(0.5, "192.168.1.0/24", "label", "Lamp")
+        row = Annotation(0.5, "192.168.1.0/24", "label", "Lamp")
         made.answer([row])
         process(made, [(1.0, f"192.168.1.{n}", MAC.format(n), NOWHERE) for n in range(hosts)])
         identity = made.tracker.identity
@@ -222,14 +225,14 @@ def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     mac = MAC.format(7)
     process(made, host(7, times=[1.0], dst=NOWHERE))
-    made.answer([Answer(2.0, mac, "label", "First"), Answer(3.0, mac, "label", "Second")])
+    made.answer([Annotation(2.0, mac, "label", "First"), Annotation(3.0, mac, "label", "Second")])
     verdicts = process(made, host(7, times=[2.5, 4.0], dst=NOWHERE))
     assert [line[-1] for line in answered(verdicts)] == ["First", "Second"]
 
 
 def test_a_label_whose_row_is_gone_no_longer_holds(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, MAC.format(7), "label", "Lamp")])
+    made.answer([Annotation(0.0, MAC.format(7), "label", "Lamp")])
     process(made, host(7, times=list(range(40)), dst=LENS_CLOUD))
     (line,) = answered(made.answer([]))
     assert line == (39.0, "192.168.1.7", "identified", "impostor", "Lens")
@@ -240,7 +243,7 @@ def test_a_confirmation_settles_what_was_said_before_it(model_folder: ModelFolde
     process(made, host(7, times=list(range(30)), dst=LAMP_CLOUD))
     changed = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
     assert [v.state for v in changed] == ["changed"]
-    confirm = Answer(95.0, MAC.format(7), "confirm")
+    confirm = Annotation(95.0, MAC.format(7), "confirm")
     assert answered(made.answer([confirm])) == []
     assert answered(process(made, host(7, times=[96.0], dst=LENS_CLOUD))) == [
         (95.0, "192.168.1.7", "identified", "changed", "Lens")
@@ -258,7 +261,7 @@ def test_a_confirmed_misbehaviour_is_what_the_host_does_from_now_on(
     alarms = [v for v in verdicts if v.state == "misbehaving"]
     assert alarms
     made = pipeline(model_folder(), settings=replace(STRICT, settled=1e9, calm=3600))
-    made.answer([Answer(alarms[0].ts + 3600, MAC.format(7), "confirm")])
+    made.answer([Annotation(alarms[0].ts + 3600, MAC.format(7), "confirm")])
     verdicts = process(made, rows)
     assert [v for v in verdicts if v.state == "misbehaving"] == alarms[:1]
     (line,) = [v for v in verdicts if v.reason == "answer"]
@@ -269,7 +272,7 @@ def test_a_confirmation_from_before_a_host_was_there_says_nothing_of_it(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(5.0, MAC.format(7), "confirm")])
+    made.answer([Annotation(5.0, MAC.format(7), "confirm")])
     assert answered(process(made, host(7, times=[6.0], dst=LAMP_CLOUD))) == []
 
 
@@ -277,7 +280,7 @@ def test_no_line_of_an_ignored_host_has_the_reason_change_until_that_is_over(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, "192.168.1.0/24", "ignore", expires=200.0)])
+    made.answer([Annotation(0.0, "192.168.1.0/24", "ignore", expires=200.0)])
     process(made, host(7, times=list(range(30)), dst=LAMP_CLOUD))
     verdicts = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
     assert [(v.state, v.reason) for v in verdicts] == [("changed", "answer")]
@@ -287,7 +290,7 @@ def test_no_line_of_an_ignored_host_has_the_reason_change_until_that_is_over(
 
 def test_an_ignore_that_is_withdrawn_is_over(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, MAC.format(7), "ignore")])
+    made.answer([Annotation(0.0, MAC.format(7), "ignore")])
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")]
     assert made.answer([]) == []
@@ -297,9 +300,9 @@ def test_an_ignore_that_is_withdrawn_is_over(model_folder: ModelFolder) -> None:
 
 def test_what_rests_on_an_ignored_destination_is_no_alarm(model_folder: ModelFolder) -> None:
     for answer in (
-        Answer(0.0, "", "ignore", pool="none"),
-        Answer(0.0, MAC.format(7), "ignore", pool="9.9.9.0/24"),
-        Answer(0.0, "192.168.1.0/24", "ignore", pool=NOWHERE),
+        Annotation(0.0, "", "ignore", pool="none"),
+        Annotation(0.0, MAC.format(7), "ignore", pool="9.9.9.0/24"),
+        Annotation(0.0, "192.168.1.0/24", "ignore", pool=NOWHERE),
     ):
         made = pipeline(model_folder(), settings=STRICT)
         made.answer([answer])
@@ -320,7 +323,7 @@ def test_an_ignored_destination_may_be_named_by_what_it_stands_for(
     model_folder: ModelFolder, dst: str, pool: str
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, "", "ignore", pool=pool)])
+    made.answer([Annotation(0.0, "", "ignore", pool=pool)])
     verdicts = process(made, host(7, times=list(range(30)), dst=dst))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")]
 
@@ -338,9 +341,9 @@ def test_no_batch_searches_the_table_of_pools(model_folder: ModelFolder) -> None
     made = pipeline(model_folder(), settings=STRICT)
     made.answer(
         [
-            Answer(0.0, "", "ignore", pool="none"),
-            Answer(0.0, "", "ignore", pool="as:77"),
-            Answer(0.0, MAC.format(7), "label", "Hall_Camera", "camera"),
+            Annotation(0.0, "", "ignore", pool="none"),
+            Annotation(0.0, "", "ignore", pool="as:77"),
+            Annotation(0.0, MAC.format(7), "label", "Hall_Camera", "camera"),
         ]
     )
     process(made, host(7, times=list(range(90)), dst=NOWHERE))  # which makes it a prototype
@@ -353,7 +356,7 @@ def test_what_rests_on_an_ignored_destination_by_half_is_still_an_alarm(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, "", "ignore", pool=NOWHERE)])
+    made.answer([Annotation(0.0, "", "ignore", pool=NOWHERE)])
     verdicts = process(made, like(7, 0.25))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")]
 
@@ -362,11 +365,11 @@ def test_an_ignored_destination_of_another_host_or_time_changes_nothing(
     model_folder: ModelFolder,
 ) -> None:
     for answer in (
-        Answer(0.0, MAC.format(8), "ignore", pool="none"),
-        Answer(0.0, "", "ignore", pool="as:1"),
-        Answer(0.0, "", "ignore", pool="8.0.0.0/8"),
-        Answer(0.0, "", "ignore", pool="none", expires=1.0),
-        Answer(1e6, "", "ignore", pool="none"),
+        Annotation(0.0, MAC.format(8), "ignore", pool="none"),
+        Annotation(0.0, "", "ignore", pool="as:1"),
+        Annotation(0.0, "", "ignore", pool="8.0.0.0/8"),
+        Annotation(0.0, "", "ignore", pool="none", expires=1.0),
+        Annotation(1e6, "", "ignore", pool="none"),
     ):
         made = pipeline(model_folder(), settings=STRICT)
         made.answer([answer])
@@ -386,7 +389,7 @@ def test_a_second_unit_of_a_named_device_is_recognised_and_nothing_else(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    label = Answer(50.0, MAC.format(7), "label", "Hall_Camera", "camera")
+    label = Annotation(50.0, MAC.format(7), "label", "Hall_Camera", "camera")
     made.answer([label])
     process(made, like(7, 0.25) + like(8, 0.5) + host(9, times=list(range(40)), dst=LENS_CLOUD))
     verdicts = process(made, like(30, 60.0) + host(31, times=list(range(60, 99)), dst=NOWHERE))
@@ -407,7 +410,7 @@ def test_a_host_that_is_named_early_becomes_a_prototype_when_it_has_done_enough(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, MAC.format(7), "label", "Hall_Camera")])
+    made.answer([Annotation(0.0, MAC.format(7), "label", "Hall_Camera")])
     process(made, like(7, 0.0, count=7))
     assert not len(made.inventory.prototypes)
     process(made, like(7, 20.0, count=5))
@@ -424,10 +427,10 @@ def test_lines_do_not_depend_on_how_sessions_were_cut_into_batches(
     rows += host(9, times=[300.0 + n for n in range(60)], dst=LENS_CLOUD)
     table = sessions(rows)
     given = [
-        Answer(0.0, MAC.format(9), "label", "Lamp"),
-        Answer(20.0, MAC.format(8), "ignore", expires=90.0),
-        Answer(labelled, MAC.format(7), "label", "Hall_Camera"),
-        Answer(330.0, MAC.format(9), "confirm"),
+        Annotation(0.0, MAC.format(9), "label", "Lamp"),
+        Annotation(20.0, MAC.format(8), "ignore", expires=90.0),
+        Annotation(labelled, MAC.format(7), "label", "Hall_Camera"),
+        Annotation(330.0, MAC.format(9), "confirm"),
     ]
     made = pipeline(model_folder(), settings=STRICT)
     made.answer(given)
@@ -447,7 +450,7 @@ def test_what_an_address_means_is_said_when_the_host_has_it_whatever_else_is_in_
     rows = host(7, times=[20.0 * n for n in range(60)], dst=LAMP_CLOUD)
     rows += [(20.0 * n, "fd00::7", MAC.format(7), LAMP_CLOUD) for n in range(60, 120)]
     made = pipeline(model_folder())
-    made.answer([Answer(0.0, "fd00::7", "label", "Lens")])
+    made.answer([Annotation(0.0, "fd00::7", "label", "Lens")])
     verdicts = process(made, rows)
     found = [(v.ts, v.state, v.device, v.sessions) for v in verdicts if v.state != "learning"]
     assert [line[1:3] for line in found] == [("identified", "Lamp"), ("identified", "Lens")]
@@ -457,7 +460,7 @@ def test_what_an_address_means_is_said_when_the_host_has_it_whatever_else_is_in_
 
 ADDRESSES = ("192.168.1.{}", "fd00::{}", "fd00:1::{}")
 ANSWERS = st.builds(
-    lambda at, who, action, device: Answer(
+    lambda at, who, action, device: Annotation(
         at, who, action, device if action == "label" else "", expires=FOREVER[action]
     ),
     st.sampled_from([0.0, 40.5, 150.5]),
@@ -480,10 +483,10 @@ FOREVER = {"label": np.inf, "confirm": np.inf, "ignore": 200.25}
     ),
     st.lists(ANSWERS, min_size=1, max_size=5),
 )
-@example([(1, 0, 1)] * 2 + [(1, 1, 1)] * 3, [Answer(0.0, "fd00::1", "label", "Lens")])
+@example([(1, 0, 1)] * 2 + [(1, 1, 1)] * 3, [Annotation(0.0, "fd00::1", "label", "Lens")])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_lines_do_not_depend_on_batches_when_hosts_come_to_addresses_that_are_answered(
-    model_folder: ModelFolder, spells: list[tuple[int, int, int]], answers: list[Answer]
+    model_folder: ModelFolder, spells: list[tuple[int, int, int]], answers: list[Annotation]
 ) -> None:
     rows: list[tuple[float, str, str, str]] = [
         (float(n), ADDRESSES[0].format(n), MAC.format(n), NOWHERE) for n in (1, 2, 3)
@@ -511,7 +514,7 @@ def test_sessions_are_worked_on_together_where_answers_say_nothing_new(
     model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, "192.168.1.0/24", "label", "Hall_Camera")])
+    made.answer([Annotation(0.0, "192.168.1.0/24", "label", "Hall_Camera")])
     pushed: list[int] = []
     push = made.sequences.push
 
@@ -528,7 +531,7 @@ def test_sessions_are_worked_on_together_where_answers_say_nothing_new(
 
 def test_an_answer_becomes_due_in_a_silence(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(50.0, MAC.format(7), "label", "Hall_Camera")])
+    made.answer([Annotation(50.0, MAC.format(7), "label", "Hall_Camera")])
     made.push("one", 20.0, sessions(host(7, times=[1.0], dst=NOWHERE)), now=0.0)
     assert [v.reason for v in made.flush(now=1.0)] == ["new"]
     made.push("one", 49.0, sessions([]), now=1.1)
@@ -541,7 +544,7 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_ans
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, MAC.format(7), "label", "Hall_Lamp", "bulb")])
+    made.answer([Annotation(0.0, MAC.format(7), "label", "Hall_Lamp", "bulb")])
     asking = (10.0, "0.0.0.0", MAC.format(7), "255.255.255.255")
     verdicts = process(made, [asking, *host(7, times=[11.0, 12.0], dst=NOWHERE)])
     assert [(v.reason, v.ts, v.sessions) for v in verdicts] == [
@@ -553,8 +556,8 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_ans
 def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(9)), dst=LAMP_CLOUD))
-    made.answer([Answer(1.0, MAC.format(7), "ignore")])
-    made.answer([Answer(1.0, MAC.format(7), "ignore", expires=50.0)])
+    made.answer([Annotation(1.0, MAC.format(7), "ignore")])
+    made.answer([Annotation(1.0, MAC.format(7), "ignore", expires=50.0)])
     assert made.policy.columns()["ignored"][0] == 50.0
 
 
@@ -564,7 +567,7 @@ def test_an_answer_by_address_means_the_hosts_of_every_vlan(
 ) -> None:
     rows = [(float(n), "192.168.1.7", "", NOWHERE) for n in range(40)]
     table = replace(sessions(rows), segment=[("/10", "/20")[n % 2] for n in range(40)])
-    answer = Answer(0.0, wanted, "label", "Hall_Camera")
+    answer = Annotation(0.0, wanted, "label", "Hall_Camera")
     before, after = (pipeline(model_folder(), settings=STRICT) for _ in range(2))
     before.answer([answer])
     said = before.process(table)
@@ -581,7 +584,7 @@ def test_an_answer_by_address_means_the_hosts_of_every_vlan(
 @pytest.mark.parametrize("which", [7, 8])
 def test_a_label_of_any_mac_of_a_bond_means_its_host(model_folder: ModelFolder, which: int) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Answer(0.0, MAC.format(which), "label", "Server")])
+    made.answer([Annotation(0.0, MAC.format(which), "label", "Server")])
     rows = [(n * 60.0, "192.168.1.7", MAC.format(7 + n % 2), NOWHERE) for n in range(40)]
     process(made, rows)
     assert named(made) == {MAC.format(7): "Server"}

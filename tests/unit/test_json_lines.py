@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker import json_lines
+from nba_broker.archive import json_lines
 
 OBJECTS = st.dictionaries(
     st.text(max_size=5),

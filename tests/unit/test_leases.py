@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nba_broker import conn_log
-from nba_broker.messages import site_of
+from nba_broker.archive import conn_log
+from nba_broker.records.sessions import site_of
 from tests.unit.test_conn_log import MAC, jsonl, row, save, tsv
 from tests.unit.test_parquet import keep
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker import likeness
-from nba_broker.likeness import Profiles
-from nba_broker.messages import port_code
+from nba_broker.records.ports import port_code
+from nba_broker.verdicts import similarity
+from nba_broker.verdicts.similarity import Profiles
 
 TABLE = ["gw", "as:1", "as:2", "as:3", "mcast:224.0.0.251"]
 HTTPS, DNS, NTP = port_code(443, "tcp"), port_code(53, "udp"), port_code(123, "udp")
@@ -25,12 +25,12 @@ sessions = st.lists(
 
 def profiles(rows: Sequence[tuple[int, int, int]]) -> Profiles:
     slot, pool, dport = (np.array(column) for column in zip(*rows, strict=True))
-    return likeness.profiles(slot, pool, dport, TABLE)
+    return similarity.profiles(slot, pool, dport, TABLE)
 
 
 def between(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> float:
     both = profiles([(0, *row) for row in one] + [(1, *row) for row in other])
-    return float(likeness.similarity(both, both)[0, 1])
+    return float(similarity.similarity(both, both)[0, 1])
 
 
 def test_the_same_shares_are_the_same_whatever_the_number_of_sessions() -> None:
@@ -59,7 +59,7 @@ def test_high_ports_are_one_service() -> None:
 
 def test_profiles_made_apart_are_comparable_by_the_pool_table() -> None:
     one, other = profiles([(7, 1, HTTPS), (7, 0, DNS)]), profiles([(3, 0, DNS), (3, 1, HTTPS)])
-    assert likeness.similarity(one, other) == pytest.approx(np.ones((1, 1)))
+    assert similarity.similarity(one, other) == pytest.approx(np.ones((1, 1)))
 
 
 @given(sessions)
@@ -67,7 +67,7 @@ def test_likeness_is_symmetric_within_bounds_and_full_with_oneself(
     rows: list[tuple[int, int, int]],
 ) -> None:
     hosts = profiles(rows)
-    alike = likeness.similarity(hosts, hosts)
+    alike = similarity.similarity(hosts, hosts)
     assert alike.shape == (len(hosts), len(hosts))
     assert ((alike >= 0) & (alike <= 1)).all()
     assert np.allclose(alike, alike.T)
@@ -79,8 +79,8 @@ def test_groups_are_those_of_average_linkage(
     rows: list[tuple[int, int, int]], threshold: float
 ) -> None:
     hosts = profiles(rows)
-    group = likeness.groups(hosts, threshold)
-    alike = likeness.similarity(hosts, hosts)
+    group = similarity.groups(hosts, threshold)
+    alike = similarity.similarity(hosts, hosts)
     number = int(group.max()) + 1
     assert sorted(set(group.tolist())) == list(range(number))
     mean = np.array(
@@ -96,25 +96,27 @@ def test_groups_are_those_of_average_linkage(
 @given(sessions, st.randoms(use_true_random=False))
 def test_groups_do_not_depend_on_the_order_of_sessions(rows: list, random) -> None:
     shuffled = random.sample(rows, len(rows))
-    assert likeness.groups(profiles(rows)).tolist() == likeness.groups(profiles(shuffled)).tolist()
+    assert (
+        similarity.groups(profiles(rows)).tolist() == similarity.groups(profiles(shuffled)).tolist()
+    )
 
 
 def test_groups_are_numbered_by_their_first_hosts() -> None:
     hosts = profiles([(0, 1, HTTPS), (1, 2, NTP), (2, 1, HTTPS), (3, 3, DNS)])
-    assert likeness.groups(hosts).tolist() == [0, 1, 0, 2]
+    assert similarity.groups(hosts).tolist() == [0, 1, 0, 2]
 
 
 def test_no_hosts_make_no_groups() -> None:
     nothing = np.zeros(0, np.int64)
-    hosts = likeness.profiles(nothing, nothing, nothing, TABLE)
-    assert len(likeness.groups(hosts)) == 0
-    assert len(likeness.kinds(hosts, [])) == 0
+    hosts = similarity.profiles(nothing, nothing, nothing, TABLE)
+    assert len(similarity.groups(hosts)) == 0
+    assert len(similarity.kinds(hosts, [])) == 0
 
 
 def test_hosts_of_two_makers_are_of_two_kinds() -> None:
     hosts = profiles([(slot, 1, HTTPS) for slot in range(5)])
-    assert likeness.groups(hosts).tolist() == [0, 0, 0, 0, 0]
-    assert likeness.kinds(hosts, ["B", "", "A", "B", ""]).tolist() == [0, 1, 2, 0, 1]
+    assert similarity.groups(hosts).tolist() == [0, 0, 0, 0, 0]
+    assert similarity.kinds(hosts, ["B", "", "A", "B", ""]).tolist() == [0, 1, 2, 0, 1]
 
 
 def test_what_hosts_mostly_do_is_said_with_its_share_and_the_pools_organisation() -> None:

@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from nba_broker import link
-from nba_broker.errors import MessageError
-from nba_broker.link import ErrorReply, Hello, Ledger, SessionBatch, decode
-from nba_broker.messages import Lease, Sessions, Verdict, port_code
+from nba_broker.records.errors import MessageError
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Lease, Sessions
+from nba_broker.records.verdicts import Verdict
+from nba_broker.wire import connection
+from nba_broker.wire.connection import ErrorReply, Hello, Ledger, SessionBatch, decode
 from tests.unit.helpers import sessions
 
 
@@ -258,7 +260,11 @@ def arguments(text: str) -> list[Any]:
 
 def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> None:
     sent = dict(
-        zip([n for n, _ in VERDICT.items()], arguments(link.encode_verdict(VERDICT)), strict=True)
+        zip(
+            [n for n, _ in VERDICT.items()],
+            arguments(connection.encode_verdict(VERDICT)),
+            strict=True,
+        )
     )
     assert sent["host"] == value("address", "192.168.1.2")
     assert sent["sessions"] == value("count", 12)
@@ -266,24 +272,24 @@ def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> 
     assert sent["alternatives"] == value("vector", [value("string", "Lens=0.01")])
     assert sent["state"] == value("string", "identified")
     # Zeek refuses a real that looks like an integer.
-    assert '"data":1.0}' in link.encode_verdict(VERDICT)
+    assert '"data":1.0}' in connection.encode_verdict(VERDICT)
 
 
 def test_a_text_longer_than_the_manager_takes_is_cut_between_characters() -> None:
-    hostname = arguments(link.encode_verdict(VERDICT))[3]["data"]
+    hostname = arguments(connection.encode_verdict(VERDICT))[3]["data"]
     assert hostname == "ä" * 128
 
 
 @pytest.mark.parametrize("partition", [0, 1, 9, 10, 999])
 def test_a_name_tells_the_partition_that_was_put_into_it(partition: int) -> None:
-    assert link.partition_of(link.name_in(partition, "sensor-1:7:abc")) == partition
+    assert connection.partition_of(connection.name_in(partition, "sensor-1:7:abc")) == partition
 
 
 @pytest.mark.parametrize(
     "name", ["", "a", "a/", "a/0", "a/01", "a/1000", "a/-1", "a/1 ", "a/1\n", "a/1/x", "a1"]
 )
 def test_a_name_that_tells_no_partition_is_of_partition_0(name: str) -> None:
-    assert link.partition_of(name) == 0
+    assert connection.partition_of(name) == 0
 
 
 @pytest.mark.parametrize(
@@ -308,7 +314,7 @@ def test_a_link_subscribes_to_the_sessions_of_its_own_partition(
     async def listen() -> None:
         async with serve(zeek, "127.0.0.1", 0) as server:
             number = server.sockets[0].getsockname()[1]
-            await link.Link(f"ws://127.0.0.1:{number}/", partition=partition).listen(
+            await connection.Link(f"ws://127.0.0.1:{number}/", partition=partition).listen(
                 0.1, lambda frame: None
             )
 
@@ -317,7 +323,7 @@ def test_a_link_subscribes_to_the_sessions_of_its_own_partition(
 
 
 def test_an_ack_goes_to_its_node_alone() -> None:
-    document = json.loads(link.encode_ack("worker-1", "R1", 7))
+    document = json.loads(connection.encode_ack("worker-1", "R1", 7))
     assert document["topic"] == "zeek/nba/ack/worker-1/"
     assert [one["data"] for one in arguments(json.dumps(document))] == ["worker-1", "R1", 7]
 
@@ -357,7 +363,7 @@ def test_a_new_run_starts_a_new_account_and_keeps_the_old_losses() -> None:
 
 def test_made_up_node_names_do_not_fill_the_memory() -> None:
     ledger = Ledger()
-    for number in range(link.MAX_NODES):
+    for number in range(connection.MAX_NODES):
         message = decode(frame(batch(node=value("string", f"n{number}"))))
         assert isinstance(message, SessionBatch)
         assert ledger.enter(message)
@@ -365,7 +371,7 @@ def test_made_up_node_names_do_not_fill_the_memory() -> None:
     assert isinstance(message, SessionBatch)
     with pytest.raises(MessageError, match="too many nodes"):
         ledger.enter(message)
-    assert len(ledger.accounts) == link.MAX_NODES
+    assert len(ledger.accounts) == connection.MAX_NODES
 
 
 @pytest.mark.parametrize("depth", [300, 1000])

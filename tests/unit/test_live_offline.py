@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker import conn_log
-from nba_broker.event_time import YEAR
-from nba_broker.messages import Lease, Sessions, Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.reorder import Reorder, concatenate, order, take
+from nba_broker.archive import conn_log
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.sessions import Lease, Sessions, concatenate, order, take
+from nba_broker.records.times import YEAR
+from nba_broker.records.verdicts import Verdict
+from nba_broker.wire.reorder import Reorder
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, pipeline, sessions
 
 ModelFolder = Callable[..., Path]

@@ -18,9 +18,9 @@ import lz4.frame
 import pyarrow as pa
 import pytest
 
-from nba_broker import conn_log, log_columns, log_files
-from nba_broker.cli import main
-from nba_broker.errors import ArchiveError
+from nba_broker.archive import conn_log, discover, log_columns
+from nba_broker.cli.main import main
+from nba_broker.records.errors import ArchiveError
 from tests.unit.test_conn_log import FIELDS, MAC, jsonl, row, save, times, tsv
 from tests.unit.test_parquet import keep, lake
 
@@ -411,7 +411,7 @@ def test_a_few_rows_that_are_not_understood_fail_nothing(tmp_path: Path) -> None
 
 def test_found_files_are_each_there_once(tmp_path: Path) -> None:
     path = save(tmp_path, jsonl(of("conn", row())), "export.json")
-    found = log_files.find([tmp_path, path, tmp_path])
+    found = discover.find([tmp_path, path, tmp_path])
     assert found.conn == [path]
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker import log_values
-from nba_broker.messages import PROTOCOL_CODES
+from nba_broker.archive import log_values
+from nba_broker.records.ports import PROTOCOL_CODES
 
 MAC = "aa:bb:cc:00:11:02"
 NOON = 1767614400.5

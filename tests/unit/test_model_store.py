@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import model_store
-from nba_broker.cli import main
-from nba_broker.errors import ModelError
-from nba_broker.scorer import Scorer
+from nba_broker.cli.main import main
+from nba_broker.model import store
+from nba_broker.model.scorer import Scorer
+from nba_broker.records.errors import ModelError
 
 ModelFolder = Callable[..., Path]
 
@@ -35,15 +35,15 @@ def test_an_installed_model_is_used_and_the_one_before_comes_back(
 ) -> None:
     into = tmp_path / "etc" / "model"
     first, second = (candidate(model_folder, name) for name in ("first", "second"))
-    assert model_store.install(first, into).before is None
-    switched = model_store.install(second, into)
+    assert store.install(first, into).before is None
+    switched = store.install(second, into)
     assert (switched.before and switched.before.name, switched.now.name) == ("first", "second")
     assert name_of(into) == "second"
-    assert model_store.rollback(into).now.name == "first"
+    assert store.rollback(into).now.name == "first"
     assert name_of(into) == "first"
-    model_store.rollback(into)
+    store.rollback(into)
     assert name_of(into) == "second"
-    assert [(mark, one.name) for mark, one in model_store.versions(into)] == [
+    assert [(mark, one.name) for mark, one in store.versions(into)] == [
         ("previous", "first"),
         ("current", "second"),
     ]
@@ -57,23 +57,23 @@ def test_a_plain_folder_becomes_the_first_version(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     into = candidate(model_folder, "old")
-    model_store.install(candidate(model_folder, "new"), into)
+    store.install(candidate(model_folder, "new"), into)
     assert (name_of(into), into.is_symlink()) == ("new", True)
-    assert model_store.rollback(into).now.name == "old"
+    assert store.rollback(into).now.name == "old"
 
 
 def test_a_candidate_that_no_worker_takes_changes_nothing(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     into = tmp_path / "model-in-use"
-    model_store.install(candidate(model_folder, "good"), into)
+    store.install(candidate(model_folder, "good"), into)
     bad = candidate(model_folder, "bad")
     (bad / "model.onnx").write_bytes(b"cut short")
     with pytest.raises(ModelError, match="does not match the SHA-256"):
-        model_store.install(bad, into)
+        store.install(bad, into)
     assert name_of(into) == "good"
     with pytest.raises(ModelError, match="no version before this one"):
-        model_store.rollback(into)
+        store.rollback(into)
     assert name_of(into) == "good"
 
 
@@ -85,7 +85,7 @@ def test_a_plain_folder_that_has_no_version_before_stays_one(
     before = sorted(tmp_path.rglob("*"))
     for where in (into, tmp_path / "nowhere" / "model"):
         with pytest.raises(ModelError, match="no version before this one"):
-            model_store.rollback(where)
+            store.rollback(where)
     assert sorted(tmp_path.rglob("*")) == before
     assert not into.is_symlink()
 
@@ -99,7 +99,7 @@ def test_what_is_no_model_is_not_replaced_and_nothing_is_left_beside_it(
     before = sorted(tmp_path.rglob("*"))
     for name in ("file", "folder"):
         with pytest.raises(ModelError):
-            model_store.install(good, tmp_path / name)
+            store.install(good, tmp_path / name)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -114,7 +114,7 @@ def test_a_plain_folder_stays_one_when_the_candidate_cannot_be_copied(
     monkeypatch.setattr(shutil, "copytree", full)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ModelError, match="No space left"):
-        model_store.install(good, into)
+        store.install(good, into)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -123,9 +123,9 @@ def test_a_version_that_this_release_cannot_read_is_replaced_without_a_complaint
 ) -> None:
     into = tmp_path / "in-use"
     first, second = (candidate(model_folder, name) for name in ("first", "second"))
-    model_store.install(first, into)
+    store.install(first, into)
     (into / "manifest.json").write_text(json.dumps({"feature_version": 0}))
-    switched = model_store.install(second, into)
+    switched = store.install(second, into)
     assert (switched.now.name, switched.before) == ("second", None)
 
 
@@ -154,11 +154,11 @@ def test_the_same_network_with_other_thresholds_is_another_version(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     into = tmp_path / "in-use"
-    model_store.install(candidate(model_folder, "same"), into)
+    store.install(candidate(model_folder, "same"), into)
     model_folder(name="same", thresholds={"identified": 0.9, "known": 0.0})
-    model_store.install(tmp_path / "model", into)
+    store.install(tmp_path / "model", into)
     assert Scorer(into).manifest.identified == 0.9
-    model_store.rollback(into)
+    store.rollback(into)
     assert Scorer(into).manifest.identified == 0.7
 
 
@@ -168,8 +168,8 @@ def test_installing_what_is_used_keeps_the_one_before(
     into = tmp_path / "in-use"
     first, second = (candidate(model_folder, name) for name in ("first", "second"))
     for one in (first, second, second):
-        model_store.install(one, into)
-    assert model_store.rollback(into).now.name == "first"
+        store.install(one, into)
+    assert store.rollback(into).now.name == "first"
 
 
 def test_the_commands_say_what_is_used_and_what_is_no_longer_known(

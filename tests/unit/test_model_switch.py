@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker.answers import Answer
-from nba_broker.errors import ModelError
-from nba_broker.policy import NOTHING
-from nba_broker.scorer import Scorer
-from nba_broker.sequences import NO_POOL, Schedule, Sequences
+from nba_broker.model.scorer import Scorer
+from nba_broker.model.windows import NO_POOL, HostWindows, Schedule
+from nba_broker.records.errors import ModelError
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.verdicts.decision import NOTHING
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -92,8 +92,8 @@ def test_names_that_analysts_gave_outlive_every_model(model_folder: ModelFolder)
     made.process(sessions(two_hosts(0)))
     made.answer(
         [
-            Answer(39.0, MAC.format(7), "label", "Hall_Lamp", "bulb"),
-            Answer(39.0, MAC.format(8), "label", "Lens"),
+            Annotation(39.0, MAC.format(7), "label", "Hall_Lamp", "bulb"),
+            Annotation(39.0, MAC.format(8), "label", "Lens"),
         ]
     )
     named = [(v.device, v.confidence) for v in made.standing()]
@@ -119,7 +119,7 @@ def test_an_impostor_whose_other_device_is_gone_is_what_the_analyst_said(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder())
-    made.answer([Answer(5.0, MAC.format(8), "label", "Lamp")])
+    made.answer([Annotation(5.0, MAC.format(8), "label", "Lamp")])
     made.process(sessions(host(8, times=list(range(60)), dst=LENS_CLOUD)))
     assert [v.state for v in made.standing()] == ["impostor"]
     made.use(Scorer(model_folder(**WITHOUT_LENS)))
@@ -141,14 +141,14 @@ def test_after_a_change_of_window_the_last_sessions_are_those_that_both_had_room
     slot, ts = np.array(slots), np.arange(len(slots), dtype=float)
     pool = np.arange(len(slots), dtype=np.int32)
 
-    def push(sequences: Sequences, rows: slice) -> None:
+    def push(sequences: HostWindows, rows: slice) -> None:
         sequences.push(slot[rows], ts[rows], pool=pool[rows], dport=pool[rows])
 
-    changed = Sequences(Schedule(before, before), evidence=False)
+    changed = HostWindows(Schedule(before, before), evidence=False)
     push(changed, slice(cut))
     changed.use(Schedule(after, after))
     push(changed, slice(cut, None))
-    whole = Sequences(Schedule(after, after), evidence=False)
+    whole = HostWindows(Schedule(after, after), evidence=False)
     push(whole, slice(None))
     hosts = np.unique(slot)
     found, wanted = changed.latest(hosts), whole.latest(hosts)

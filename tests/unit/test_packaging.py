@@ -26,15 +26,15 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from nba_broker import zeek_log
-from nba_broker.cli import _parser, main
-from nba_broker.drift import LEAST
-from nba_broker.link import Link
-from nba_broker.messages import REASONS, STATES
-from nba_broker.metrics import TimedScorer, WorkerCollector
-from nba_broker.scorer import Scorer
-from nba_broker.shadow import Shadow
-from nba_broker.worker import Worker
+from nba_broker.archive import zeek_log
+from nba_broker.cli.main import _parser, main
+from nba_broker.model.drift import LEAST
+from nba_broker.model.scorer import Scorer
+from nba_broker.records.verdicts import REASONS, STATES
+from nba_broker.verdicts.shadow import Shadow
+from nba_broker.wire.connection import Link
+from nba_broker.worker.metrics import TimedScorer, WorkerCollector
+from nba_broker.worker.worker import Worker
 from tests.unit import ingest
 from tests.unit.helpers import ROOT, columns, pipeline
 from tests.unit.ingest import Document

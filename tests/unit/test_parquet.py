@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker import conn_log, zeek_log
-from nba_broker.cli import main
-from nba_broker.errors import ArchiveError
+from nba_broker.archive import conn_log, zeek_log
+from nba_broker.cli.main import main
+from nba_broker.records.errors import ArchiveError
 from tests.unit.test_conn_log import FIELDS, MAC, ONE, flat, row, save, sessions, tsv
 
 Rows = list[dict[str, Any]]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker.messages import Lease, Sessions, Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import PolicySettings
-from nba_broker.reorder import take
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.sessions import Lease, Sessions, take
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts.decision import PolicySettings
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -92,7 +92,7 @@ def test_a_batch_that_is_larger_than_a_step_gives_the_same_verdicts(
         + host(2, times=[t + 0.5 for t in range(50)], dst=LENS_CLOUD)
     )
     whole = process(pipeline(model_folder()), rows)
-    monkeypatch.setattr("nba_broker.pipeline._CHUNK", 16)
+    monkeypatch.setattr("nba_broker.pipeline.pipeline._CHUNK", 16)
     assert process(pipeline(model_folder()), rows) == whole
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker import snapshot
-from nba_broker.answers import Answer
-from nba_broker.messages import Sessions, Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.reorder import part_of
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.sessions import Sessions, part_of
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 DAY = 86_400.0
@@ -73,7 +73,7 @@ def test_a_destination_that_an_analyst_ignores_raises_no_alarm(
     lamp: Callable[[], Pipeline],
 ) -> None:
     one = lamp()
-    one.answer([Answer(at=BEGIN, host="", action="ignore", pool="none")])
+    one.answer([Annotation(at=BEGIN, host="", action="ignore", pool="none")])
     assert misbehaving(one.process(scan())) == []
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.messages import STATES
-from nba_broker.policy import NOTHING, Decision, Policy, PolicySettings
+from nba_broker.records.verdicts import STATES
+from nba_broker.verdicts.decision import NOTHING, Decision, Policy, PolicySettings
 
 SETTINGS = PolicySettings(
     identified=0.7,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.messages import Sessions
-from nba_broker.reorder import Reorder
+from nba_broker.records.sessions import Sessions
+from nba_broker.wire.reorder import Reorder
 from tests.unit.helpers import sessions
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker import conn_log, repeats, uids
+from nba_broker.archive import conn_log, repeats
+from nba_broker.records import uids
 from tests.unit.test_conn_log import jsonl, row, save, sessions, times, tsv
 
 Rows = list[dict[str, Any]]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import results, zeek_log
-from nba_broker.cli import main
-from nba_broker.errors import ConfigError
+from nba_broker.archive import results, zeek_log
+from nba_broker.cli.main import main
+from nba_broker.records.errors import ConfigError
 from tests.unit.helpers import ROOT
 
 SAMPLE = str(ROOT / "models/sample")
@@ -162,7 +162,7 @@ def test_a_score_that_is_ended_leaves_the_result_before_and_no_trace(tmp_path: P
     put(tmp_path, LOG)
     before = {path.name for path in tmp_path.iterdir()}
     os.mkfifo(tmp_path / "conn.log")
-    words = [sys.executable, "-m", "nba_broker.cli", "score", str(tmp_path / "conn.log")]
+    words = [sys.executable, "-m", "nba_broker.cli.main", "score", str(tmp_path / "conn.log")]
     started = subprocess.Popen(
         [*words, "--out", str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )

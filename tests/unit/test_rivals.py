@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from nba_broker.rivals import ANSWER, GRACE, MOST, STALL, Rivals
+from nba_broker.worker.duplicates import ANSWER, GRACE, MOST, STALL, OtherWorkers
 
 SMALL, LARGE = "vm:12:aaaaaa", "vm:13:bbbbbb"
 PERIOD, SETTLE, STEP = 5.0, 0.5, 0.05
@@ -16,7 +16,7 @@ class Worker:
     """The timing of a worker: hellos when it joins, settles, is due, or owes an answer."""
 
     def __init__(self, name: str, joins: float) -> None:
-        self.rivals = Rivals(name)
+        self.rivals = OtherWorkers(name)
         self.name = name
         self.joins = self.joined = self.awake = joins
         self.due = joins
@@ -111,7 +111,7 @@ def test_two_that_missed_each_others_hellos_are_told_by_their_answers() -> None:
 
 
 def test_made_up_names_make_nobody_leave_that_has_been_here_for_long() -> None:
-    rivals, chance = Rivals(LARGE), random.Random(3)
+    rivals, chance = OtherWorkers(LARGE), random.Random(3)
     names = [f"a:{number}:{number:06x}" for number in range(50)]  # each again and again
     for number in range(4000):
         now = 100 + number * 0.05
@@ -122,7 +122,7 @@ def test_made_up_names_make_nobody_leave_that_has_been_here_for_long() -> None:
 
 
 def test_one_made_up_name_that_floods_makes_nobody_leave() -> None:
-    rivals = Rivals(LARGE)
+    rivals = OtherWorkers(LARGE)
     for number in range(10_000):
         now = 100 + number * 0.01
         if now - rivals.said >= ANSWER:
@@ -131,5 +131,5 @@ def test_one_made_up_name_that_floods_makes_nobody_leave() -> None:
 
 
 def test_a_worker_gives_way_only_while_it_is_new() -> None:
-    assert Rivals(LARGE).hear(SMALL, 100.0, joined=100.0 - GRACE / 2)
-    assert not Rivals(LARGE).hear(SMALL, 100.0, joined=100.0 - 2 * GRACE)
+    assert OtherWorkers(LARGE).hear(SMALL, 100.0, joined=100.0 - GRACE / 2)
+    assert not OtherWorkers(LARGE).hear(SMALL, 100.0, joined=100.0 - 2 * GRACE)

@@ -13,12 +13,12 @@ import numpy as np
 import onnx
 import pytest
 
-from nba_broker.errors import ModelError
-from nba_broker.features import NEVER_SEEN, IntervalScale, Services, Vocabulary
-from nba_broker.messages import port_code
-from nba_broker.ports import HIGH
-from nba_broker.scorer import Manifest, Scorer
-from nba_broker.sequences import Schedule, Sequences
+from nba_broker.model.features import NEVER_SEEN, IntervalScale, Services, Vocabulary
+from nba_broker.model.manifest import Manifest
+from nba_broker.model.scorer import Scorer
+from nba_broker.model.windows import HostWindows, Schedule
+from nba_broker.records.errors import ModelError
+from nba_broker.records.ports import HIGH, port_code
 
 ModelFolder = Callable[..., Path]
 
@@ -52,7 +52,7 @@ def test_the_interval_scale_keeps_milliseconds_apart_from_seconds() -> None:
 
 def test_attention_is_zero_on_padding_and_sums_to_one(model_folder: ModelFolder) -> None:
     scorer = Scorer(model_folder())
-    sequences = Sequences(Schedule(8, 4), evidence=False)
+    sequences = HostWindows(Schedule(8, 4), evidence=False)
     zeros = np.zeros(5, np.int32)
     windows = sequences.push(zeros, np.arange(5.0), pool=zeros, dport=zeros)
     scores = scorer(windows, ["as:1"])
@@ -64,7 +64,7 @@ def test_attention_is_zero_on_padding_and_sums_to_one(model_folder: ModelFolder)
 def test_scores_do_not_depend_on_the_number_of_threads(model_folder: ModelFolder) -> None:
     folder = model_folder()
     rng = np.random.default_rng(0)
-    sequences = Sequences(Schedule(8, 1), evidence=False)
+    sequences = HostWindows(Schedule(8, 1), evidence=False)
     pool, dport = np.zeros((2, 200), np.int32)
     windows = sequences.push(
         np.zeros(200, np.int64), np.cumsum(rng.exponential(9, 200)), pool=pool, dport=dport

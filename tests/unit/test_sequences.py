@@ -8,13 +8,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.sequences import NO_POOL, Schedule, Sequences, Windows
-from nba_broker.uids import unpack
+from nba_broker.model.windows import NO_POOL, HostWindows, Schedule, Windows
+from nba_broker.records.uids import unpack
 
 LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE = 6, 2, 3, 2
 
 
-def push(sequences: Sequences, rows: list[tuple[int, float, int]]) -> Windows:
+def push(sequences: HostWindows, rows: list[tuple[int, float, int]]) -> Windows:
     slot = np.array([row[0] for row in rows], np.int64)
     number = np.array([row[2] for row in rows], np.int32)
     return sequences.push(
@@ -81,13 +81,13 @@ def batches(draw: st.DrawFn) -> list[list[tuple[int, float, int]]]:
 def test_windows_do_not_depend_on_how_sessions_were_cut_into_batches(
     parts: list[list[tuple[int, float, int]]],
 ) -> None:
-    sequences = Sequences(Schedule(LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE))
+    sequences = HostWindows(Schedule(LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE))
     found = [row for part in parts if part for row in as_rows(push(sequences, part))]
     assert found == expected([row for part in parts for row in part])
 
 
 def test_a_late_session_has_no_interval_and_moves_no_clock() -> None:
-    sequences = Sequences(Schedule(LENGTH, 1))
+    sequences = HostWindows(Schedule(LENGTH, 1))
     push(sequences, [(0, 100.0, 0)])
     late = push(sequences, [(0, 90.0, 1)])
     after = push(sequences, [(0, 103.0, 2)])
@@ -96,7 +96,7 @@ def test_a_late_session_has_no_interval_and_moves_no_clock() -> None:
 
 
 def test_a_forgotten_slot_starts_empty() -> None:
-    sequences = Sequences(Schedule(LENGTH, 2))
+    sequences = HostWindows(Schedule(LENGTH, 2))
     push(sequences, [(0, 1.0, 7), (0, 2.0, 8)])
     sequences.reset(np.array([0]))
     assert len(push(sequences, [(0, 3.0, 9)])) == 0
@@ -105,7 +105,7 @@ def test_a_forgotten_slot_starts_empty() -> None:
 
 
 def test_only_long_uids_make_hosts_take_more_memory() -> None:
-    sequences = Sequences(Schedule(LENGTH, 2))
+    sequences = HostWindows(Schedule(LENGTH, 2))
     size = sequences.columns()["uid"].dtype.itemsize
     for uid, larger in ((b"C" * 18, False), (b"C" * 23, True), (b"C" * 18, True)):
         sequences.push(

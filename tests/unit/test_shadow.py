@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nba_broker import shadow
-from nba_broker.answers import Answer
-from nba_broker.errors import ModelError
-from nba_broker.pipeline import Pipeline
-from nba_broker.scorer import Scorer
-from nba_broker.shadow import Shadow
+from nba_broker.model.scorer import Scorer
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.errors import ModelError
+from nba_broker.verdicts import shadow
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.verdicts.shadow import Shadow
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -116,7 +116,7 @@ def test_a_name_of_an_analyst_that_the_shadow_never_learned_is_no_question(
     model_folder: ModelFolder,
 ) -> None:
     made = shadowed(model_folder)
-    made.answer([Answer(0.0, MAC.format(7), "label", "Hall_Light", "bulb")])
+    made.answer([Annotation(0.0, MAC.format(7), "label", "Hall_Light", "bulb")])
     feed(made, two_hosts())
     assert set(seen(made)["confusion"]) == {"Lens"}
 

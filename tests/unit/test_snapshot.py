@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nba_broker import snapshot
-from nba_broker.answers import Answer
-from nba_broker.errors import ConfigError, SnapshotError
-from nba_broker.link import Position
-from nba_broker.messages import Lease, Sessions, Verdict
-from nba_broker.pipeline import Pipeline
-from nba_broker.reorder import take
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.errors import ConfigError, SnapshotError
+from nba_broker.records.sessions import Lease, Sessions, take
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.wire.connection import Position
+from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -62,10 +62,10 @@ def test_a_restored_worker_goes_on_as_if_it_had_never_stopped(
 def test_answers_outlive_a_restart(model_folder: ModelFolder, tmp_path: Path) -> None:
     table = traffic(2000)
     given = [
-        Answer(3000.0, MAC.format(1), "label", "Hall_Camera", "camera"),
-        Answer(4000.0, MAC.format(2), "confirm"),
-        Answer(5000.0, MAC.format(4), "ignore", expires=12000.0),
-        Answer(9000.0, MAC.format(5), "label", "Lens"),
+        Annotation(3000.0, MAC.format(1), "label", "Hall_Camera", "camera"),
+        Annotation(4000.0, MAC.format(2), "confirm"),
+        Annotation(5000.0, MAC.format(4), "ignore", expires=12000.0),
+        Annotation(9000.0, MAC.format(5), "label", "Lens"),
     ]
     unbroken = pipeline(model_folder())
     unbroken.answer(given)
@@ -203,7 +203,7 @@ def test_the_hosts_of_another_partition_are_refused(
 def test_hosts_that_come_go_and_move_while_a_snapshot_is_written_do_no_harm(
     model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nba_broker.snapshot._PART", 3)
+    monkeypatch.setattr("nba_broker.worker.snapshot._PART", 3)
     table = traffic(2000, hosts=60, seed=3)
     made = pipeline(model_folder(), max_hosts=40)
     made.process(take(table, np.arange(500)))
@@ -302,7 +302,7 @@ WELL_FORMED: list[bytes] = []
 def well_formed(folder: Path) -> bytes:
     if not WELL_FORMED:
         made = pipeline(folder)
-        made.answer([Answer(0.0, MAC.format(1), "label", "Hall_Camera")])
+        made.answer([Annotation(0.0, MAC.format(1), "label", "Hall_Camera")])
         made.process(traffic())
         assert len(made.inventory.prototypes)
         WELL_FORMED.append(b"".join(snapshot.parts(made, {"n": Position("R", 3)})))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker import conn_log
+from nba_broker.archive import conn_log
 from tests.unit.helpers import FixedDatabase, host, sessions
 from tools import splice
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker import summary
-from nba_broker.messages import Sessions, UnknownHosts
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import UNKNOWN, PolicySettings
-from nba_broker.reorder import part_of
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.sessions import Sessions, part_of
+from nba_broker.records.verdicts import UnknownHosts
+from nba_broker.verdicts import groups
+from nba_broker.verdicts.decision import UNKNOWN, PolicySettings
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 DAY = 86_400.0
@@ -122,7 +122,7 @@ def test_the_rest_of_many_kinds_is_counted(model_folder: Model) -> None:
 def test_of_too_many_hosts_the_latest_are_compared(
     model_folder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary, "COMPARED", 3)
+    monkeypatch.setattr(groups, "COMPARED", 3)
     found = unknown(model_folder(), 9).unknown_hosts(100.0)
     assert found.hosts == 9
     assert "192.168.1.8" in found.kinds[0]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker.messages import port_code
-from nba_broker.pairs import ANY
-from nba_broker.peers import Peers
-from nba_broker.surprise import HOUR, Excess, Surprise, SurpriseSettings
+from nba_broker.baseline.class_baseline import ClassBaseline
+from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, Excess, HostBaseline
+from nba_broker.baseline.keys import ANY
+from nba_broker.records.ports import port_code
 
 DAY = 24 * HOUR
 BEGIN = 1_600_000_000.0
@@ -40,7 +40,7 @@ def usual(days: float, *, seed: int = 0) -> Rows:
 
 # A class whose hosts call as:100 several times in most hours, and one that knows nothing.
 CALLERS, OTHERS = 0, 1
-PEERS = Peers(
+CLASS_BASELINE = ClassBaseline(
     [
         {"span": 500.0, "pairs": [[TABLE[ELSEWHERE], "443/tcp", 480.0, 864.0, 1680.0]]},
         {"span": 500.0, "pairs": []},
@@ -49,7 +49,7 @@ PEERS = Peers(
 
 
 def push(
-    surprise: Surprise, rows: Rows, slot: int = 0, kind: int = -1
+    surprise: HostBaseline, rows: Rows, slot: int = 0, kind: int = -1
 ) -> tuple[np.ndarray, list[Excess]]:
     rows = sorted(rows)
     return surprise.push(
@@ -63,7 +63,7 @@ def push(
 
 
 def excesses(rows: Rows) -> list[Excess]:
-    return push(Surprise(), rows)[1]
+    return push(HostBaseline(), rows)[1]
 
 
 def test_a_device_that_does_nothing_new_raises_no_alarm() -> None:
@@ -72,7 +72,7 @@ def test_a_device_that_does_nothing_new_raises_no_alarm() -> None:
 
 def test_a_single_odd_session_is_surprising_and_no_alarm() -> None:
     odd = (BEGIN + 6 * DAY, ELSEWHERE, TELNET)
-    surprise, found = push(Surprise(), [*usual(7), odd])
+    surprise, found = push(HostBaseline(), [*usual(7), odd])
     assert found == []
     assert surprise.max() > 1
     assert sorted([*usual(7), odd])[int(surprise.argmax())] == odd
@@ -106,24 +106,25 @@ def calls(begin: float, days: float, period: float = 600) -> Rows:
 
 def test_what_the_hosts_of_its_class_do_is_no_surprise_of_a_host_that_begins_with_it() -> None:
     rows = [*usual(9), *calls(BEGIN + 6 * DAY, 3)]
-    surprise, found = push(Surprise(peers=PEERS), rows, kind=CALLERS)
+    surprise, found = push(HostBaseline(classes=CLASS_BASELINE), rows, kind=CALLERS)
     assert found == []
     assert not surprise.any()
-    assert push(Surprise(peers=PEERS), rows, kind=OTHERS)[1]
-    assert push(Surprise(peers=PEERS), rows)[1]
+    assert push(HostBaseline(classes=CLASS_BASELINE), rows, kind=OTHERS)[1]
+    assert push(HostBaseline(classes=CLASS_BASELINE), rows)[1]
 
 
 def test_many_more_sessions_than_its_class_has_are_an_alarm_all_the_same() -> None:
     begin = BEGIN + 6 * DAY
     rows = sorted([*usual(7), *calls(begin, 1 / 24, period=0.02)])
-    found = push(Surprise(peers=PEERS), rows, kind=CALLERS)[1]
+    found = push(HostBaseline(classes=CLASS_BASELINE), rows, kind=CALLERS)[1]
     assert begin < rows[found[0].index][0] < begin + HOUR
 
 
 def test_a_place_that_its_class_does_not_know_is_as_surprising_as_ever() -> None:
     scan = [(BEGIN + 6 * DAY + n / 10, ELSEWHERE + 1 + n, TELNET) for n in range(600)]
     alone, among = (
-        push(Surprise(peers=PEERS), [*usual(7), *scan], kind=kind)[0] for kind in (-1, CALLERS)
+        push(HostBaseline(classes=CLASS_BASELINE), [*usual(7), *scan], kind=kind)[0]
+        for kind in (-1, CALLERS)
     )
     assert among.tolist() == alone.tolist()
     assert alone.any()
@@ -131,16 +132,16 @@ def test_a_place_that_its_class_does_not_know_is_as_surprising_as_ever() -> None
 
 def test_a_class_that_meets_new_places_in_every_hour_makes_one_no_surprise() -> None:
     often = (490.0, 800.0, 1500.0)
-    roaming = Peers([{"span": 500.0, "pairs": [["", "", *often], ["", "443/tcp", *often]]}])
+    roaming = ClassBaseline([{"span": 500.0, "pairs": [["", "", *often], ["", "443/tcp", *often]]}])
     new = [(BEGIN + 6 * DAY + n * HOUR, ELSEWHERE + n, HTTPS) for n in range(20)]
-    assert push(Surprise(), [*usual(7), *new])[0].any()
-    assert not push(Surprise(peers=roaming), [*usual(7), *new], kind=0)[0].any()
+    assert push(HostBaseline(), [*usual(7), *new])[0].any()
+    assert not push(HostBaseline(classes=roaming), [*usual(7), *new], kind=0)[0].any()
 
 
 def test_what_a_host_is_taken_for_holds_from_the_next_hour_on() -> None:
     begin = (BEGIN // HOUR + 6 * 24) * HOUR
     before = [row for row in usual(7) if row[0] < begin]
-    surprise = Surprise(peers=PEERS)
+    surprise = HostBaseline(classes=CLASS_BASELINE)
     push(surprise, [*before, (begin, CLOUD, HTTPS)])
     same, later = (
         push(surprise, [(begin + at, ELSEWHERE, HTTPS)], kind=CALLERS)[0] for at in (60, HOUR)
@@ -150,10 +151,10 @@ def test_what_a_host_is_taken_for_holds_from_the_next_hour_on() -> None:
 
 
 def test_another_model_s_classes_keep_what_hosts_are_taken_for() -> None:
-    surprise = Surprise(peers=PEERS)
+    surprise = HostBaseline(classes=CLASS_BASELINE)
     push(surprise, usual(1), kind=OTHERS)
     push(surprise, usual(1), slot=1, kind=CALLERS)
-    surprise.use(Peers([{"span": 1.0, "pairs": []}]), np.array([-1, 0], np.int16))
+    surprise.use(ClassBaseline([{"span": 1.0, "pairs": []}]), np.array([-1, 0], np.int16))
     assert surprise.columns()["kind"][:2].tolist() == [1, 0]
 
 
@@ -173,7 +174,7 @@ def test_another_model_s_classes_keep_what_hosts_are_taken_for() -> None:
 )
 def test_a_baseline_that_is_none_is_refused(table: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
-        Peers([table])
+        ClassBaseline([table])
 
 
 def test_what_strangers_provoke_is_no_alarm_of_the_host_that_answers() -> None:
@@ -186,14 +187,14 @@ def test_what_strangers_provoke_is_no_alarm_of_the_host_that_answers() -> None:
         (GATEWAY, unreachable, True),
     ):
         probed = [(begin + n / 10, pool, port) for n in range(600)]
-        surprise, found = push(Surprise(), [*usual(7), *probed])
+        surprise, found = push(HostBaseline(), [*usual(7), *probed])
         assert bool(found) == surprise.any() == surprises
 
 
 def test_what_was_absorbed_is_no_alarm_any_more() -> None:
     beacon = [(BEGIN + 6 * DAY + n * 60, ELSEWHERE, HTTPS) for n in range(2 * 1440)]
     answered = BEGIN + 6.5 * DAY
-    surprise = Surprise()
+    surprise = HostBaseline()
     rows = sorted([*usual(8), *beacon])
     assert push(surprise, [row for row in rows if row[0] < answered])[1]
     surprise.absorb(np.array([0]))
@@ -211,7 +212,7 @@ def test_an_alarm_tells_the_most_surprising_sessions() -> None:
     assert all(one["ts"] >= begin for one in first.evidence)
     assert first.since == begin
     assert 1 < first.sessions <= 300
-    assert first.surprise >= SurpriseSettings().threshold
+    assert first.surprise >= BaselineSettings().threshold
 
 
 def test_nothing_is_an_alarm_while_a_host_is_learned() -> None:
@@ -222,8 +223,8 @@ def test_nothing_is_an_alarm_while_a_host_is_learned() -> None:
 
 def test_one_more_time_server_does_not_surprise_where_they_change_all_the_time() -> None:
     changing = [(BEGIN + n * HOUR, ELSEWHERE + n, NTP) for n in range(200)]
-    used = push(Surprise(), [*usual(9), *changing])[0]
-    never = push(Surprise(), [*usual(9), changing[-1]])[0]
+    used = push(HostBaseline(), [*usual(9), *changing])[0]
+    never = push(HostBaseline(), [*usual(9), changing[-1]])[0]
     at = sorted([*usual(9), *changing]).index(changing[-1])
     assert used[at] == 0
     assert never.max() > 1
@@ -231,7 +232,7 @@ def test_one_more_time_server_does_not_surprise_where_they_change_all_the_time()
 
 def test_who_meets_a_new_time_server_in_each_hour_is_not_known_for_other_new_pairs() -> None:
     changing = [(BEGIN + n * HOUR, ELSEWHERE + n, NTP) for n in range(200)]
-    surprise = Surprise()
+    surprise = HostBaseline()
     push(surprise, [*usual(9), *changing])
     columns = surprise.columns()
     assert columns["hours"][0, columns["key"][0].tolist().index(ANY)] < 3
@@ -239,7 +240,7 @@ def test_who_meets_a_new_time_server_in_each_hour_is_not_known_for_other_new_pai
 
 def test_what_does_not_count_is_neither_judged_nor_learned_but_begins_an_hour() -> None:
     begin = (BEGIN // HOUR + 6 * 24) * HOUR
-    surprise = Surprise(peers=PEERS)
+    surprise = HostBaseline(classes=CLASS_BASELINE)
     push(surprise, [row for row in usual(7) if row[0] < begin])
     before = surprise.columns()["key"][0].tolist()
     slot, pool, dport = (
@@ -255,7 +256,7 @@ def test_what_does_not_count_is_neither_judged_nor_learned_but_begins_an_hour() 
 
 
 def test_a_scan_does_not_push_out_what_the_host_usually_does() -> None:
-    surprise = Surprise()
+    surprise = HostBaseline()
     scan = [(BEGIN + 4 * DAY + n, ELSEWHERE + n, TELNET) for n in range(1500)]
     push(surprise, [*usual(5), *scan])
     rows = [(ts, pool, dport) for ts, pool, dport in usual(6) if ts > BEGIN + 5 * DAY]
@@ -263,7 +264,7 @@ def test_a_scan_does_not_push_out_what_the_host_usually_does() -> None:
 
 
 def test_a_slot_that_is_reset_knows_nothing() -> None:
-    surprise = Surprise()
+    surprise = HostBaseline()
     push(surprise, usual(4))
     surprise.reset(np.array([0]))
     for name in ("hour", "span", "summed", "key", "hours", "top"):
@@ -274,7 +275,7 @@ def test_no_host_depends_on_another() -> None:
     begin = BEGIN + 6 * DAY
     beacon = [(begin + n * 60, ELSEWHERE, HTTPS) for n in range(300)]
     alone, quiet = [*usual(7), *beacon], usual(7, seed=1)
-    both = Surprise()
+    both = HostBaseline()
     rows = sorted([(*row, 0) for row in alone] + [(*row, 1) for row in quiet])
     ts, pool, dport, slot = map(np.array, zip(*rows, strict=True))
     _, found = both.push(slot, ts, pool.astype(np.int32), dport.astype(np.int32), TABLE)
@@ -297,7 +298,7 @@ def test_cutting_sessions_into_batches_changes_nothing(cuts: list[int], late: li
     columns = {"pool": pool.astype(np.int32), "dport": dport.astype(np.int32)}
     columns["kind"] = np.full(len(rows), CALLERS)
     slot = np.arange(len(rows)) % 2
-    whole, parts = Surprise(peers=PEERS), Surprise(peers=PEERS)
+    whole, parts = HostBaseline(classes=CLASS_BASELINE), HostBaseline(classes=CLASS_BASELINE)
     expected, wanted = whole.push(slot, ts, table=TABLE, **columns)
     got, found = [], []
     bounds = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
@@ -326,7 +327,7 @@ def test_the_alarms_of_a_host_with_more_pairs_than_places_do_not_depend_on_batch
     late = times > BEGIN + 6 * DAY
     pool[late] = np.where(draw.random(late.sum()) < 0.25, draw.integers(60, 1900), pool[late])
     rows = [(ts, int(one), HTTPS) for ts, one in zip(times.tolist(), pool, strict=True)]
-    whole, pieces = Surprise(), Surprise()
+    whole, pieces = HostBaseline(), HostBaseline()
     surprise, _ = push(whole, rows)
     parts = [push(pieces, rows[at : at + 7])[0] for at in range(0, len(rows), 7)]
     assert np.concatenate(parts).tolist() == surprise.tolist()

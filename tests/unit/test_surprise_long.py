@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.messages import port_code
-from nba_broker.surprise import HOUR, Surprise, SurpriseSettings
+from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, HostBaseline
+from nba_broker.records.ports import port_code
 
 BEGIN = 400_000 * HOUR
 HTTPS = port_code(443, "tcp")
@@ -14,7 +14,7 @@ TABLE = ["as:1", "as:2"]
 CLOUD, ELSEWHERE = 0, 1
 
 
-def push(surprise: Surprise, ts: np.ndarray, pool: np.ndarray) -> np.ndarray:
+def push(surprise: HostBaseline, ts: np.ndarray, pool: np.ndarray) -> np.ndarray:
     nothing = np.zeros(len(ts), np.int64)
     found, _ = surprise.push(
         nothing, ts, pool.astype(np.int32), (nothing + HTTPS).astype(np.int32), TABLE
@@ -42,11 +42,11 @@ def test_sixty_days_of_hourly_traffic_keep_the_baseline_right_to_one_percent(
     count: np.ndarray,
 ) -> None:
     count = np.maximum(np.round(count), 1).astype(int)
-    surprise = Surprise()
+    surprise = HostBaseline()
     ts = np.append(hourly(count), BEGIN + len(count) * HOUR)  # which ends the last of them
     push(surprise, ts, np.zeros(len(ts)))
     log = np.log(count)
-    weight = np.exp(-np.arange(len(count), 0, -1) / SurpriseSettings().memory)
+    weight = np.exp(-np.arange(len(count), 0, -1) / BaselineSettings().memory)
     mean = np.average(log, weights=weight)
     columns = {name: column[0] for name, column in surprise.columns().items()}
     place = columns["hours"].argmax()
@@ -65,7 +65,7 @@ def test_what_a_host_begins_to_do_is_as_surprising_after_eight_years_as_after_si
     pool = np.append(np.full(len(usual), CLOUD), np.full(len(beacon), ELSEWHERE))
 
     def after(years: float) -> np.ndarray:
-        surprise = Surprise()
+        surprise = HostBaseline()
         push(surprise, ts[order][:500], pool[order][:500])
         surprise.columns()["first"][0] -= round(years * 365 * 24)
         return push(surprise, ts[order][500:], pool[order][500:])

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import terminal
-from nba_broker.errors import ConfigError
+from nba_broker.cli import terminal
+from nba_broker.records.errors import ConfigError
 from tests.unit.helpers import ROOT
 
 SAMPLE = ROOT / "models/sample"
@@ -124,23 +124,31 @@ def test_what_a_terminal_cannot_show_costs_a_letter_and_files_are_in_utf_8(
     locale: dict[str, str], archive: Path
 ) -> None:
     out = archive / "out"
-    done = typed("nba_broker.cli", "score", archive, "--out", out, **locale)
+    done = typed("nba_broker.cli.main", "score", archive, "--out", out, **locale)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert b"192.168.1.7" in done.stdout
     assert b"mpe-" in done.stdout
     assert "lämpe-电" in (out / "nba_device.log").read_text("utf-8")
     page = out / "page.html"
-    done = typed("nba_broker.cli", "triage", out, "--html", page, **locale)
+    done = typed("nba_broker.cli.main", "triage", out, "--html", page, **locale)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert "lämpe-电" in page.read_text("utf-8")
-    done = typed("training.cli", "labels", archive, "--out", out / "l.csv", **locale)
+    done = typed("training.cli.main", "labels", archive, "--out", out / "l.csv", **locale)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert "lämpe-电" in (out / "l.csv").read_text("utf-8")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_an_output_that_is_full_is_one_clear_line_and_costs_no_result(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "nba_broker.cli", "score", str(SAMPLE), "--out", str(tmp_path)]
+    words = [
+        sys.executable,
+        "-m",
+        "nba_broker.cli.main",
+        "score",
+        str(SAMPLE),
+        "--out",
+        str(tmp_path),
+    ]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
@@ -151,7 +159,15 @@ def test_an_output_that_is_full_is_one_clear_line_and_costs_no_result(tmp_path: 
 
 
 def test_whoever_has_seen_enough_may_close_the_output(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "nba_broker.cli", "score", str(SAMPLE), "--out", str(tmp_path)]
+    words = [
+        sys.executable,
+        "-m",
+        "nba_broker.cli.main",
+        "score",
+        str(SAMPLE),
+        "--out",
+        str(tmp_path),
+    ]
     started = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert started.stdout is not None
     started.stdout.close()

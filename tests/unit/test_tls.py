@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from nba_broker import cli, doctor
-from nba_broker.config import Config
-from nba_broker.errors import ConfigError
-from nba_broker.link import Link
+from nba_broker.cli import main
+from nba_broker.records.errors import ConfigError
+from nba_broker.wire.connection import Link
+from nba_broker.worker import doctor
+from nba_broker.worker.config import Config
 from tests.certificates import authority, signed
 
 
@@ -22,7 +23,7 @@ async def joins(settings: Config, port: int, seconds: float) -> bool:
     """Whether a link with these settings gets through to the subscription in this time."""
     url = f"wss://127.0.0.1:{port}/"
     given = Config(url=url, ca=settings.ca, cert=settings.cert, key=settings.key)
-    link, joined = Link(url, tls=cli._tls(given), pause=0.05), asyncio.Event()
+    link, joined = Link(url, tls=main._tls(given), pause=0.05), asyncio.Event()
 
     async def join() -> None:
         joined.set()
@@ -61,7 +62,7 @@ def test_only_a_certificate_of_the_right_authority_joins(
         async with serve(zeek, "127.0.0.1", 0, ssl=server) as listening:
             return await joins(settings, listening.sockets[0].getsockname()[1], seconds)
 
-    caplog.set_level(logging.WARNING, "nba_broker.link")
+    caplog.set_level(logging.WARNING, "nba_broker.wire.connection")
     assert asyncio.run(attempt(Config(ca=ours, cert=good[0], key=good[1]), 30))
     caplog.clear()
     for settings in (
@@ -80,7 +81,7 @@ def test_a_certificate_file_that_is_none_is_one_clear_error(tmp_path: Path) -> N
     (tmp_path / "x").write_text("no certificate")
     for path in (tmp_path / "x", tmp_path / "missing"):
         with pytest.raises(ConfigError, match="TLS files"):
-            cli._tls(Config(url="wss://x/", ca=path))
+            main._tls(Config(url="wss://x/", ca=path))
 
 
 def test_the_doctor_warns_of_what_leaves_the_machine_in_the_clear() -> None:

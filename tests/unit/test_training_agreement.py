@@ -9,15 +9,15 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nba_broker import conn_log
-from nba_broker.messages import Verdict
-from nba_broker.policy import PolicySettings
-from nba_broker.scorer import Scorer, Scores
-from nba_broker.sequences import Windows
+from nba_broker.archive import conn_log
+from nba_broker.model.scorer import Scorer, Scores
+from nba_broker.model.windows import Windows
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts.decision import PolicySettings
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, pipeline, pools
-from training import dataset
-from training.evaluate import evaluate
-from training.labels import Label
+from training.data import dataset
+from training.data.labels import Label
+from training.evaluation.evaluate import evaluate
 
 LABELS = [
     Label(MAC.format(number), device, "thing")

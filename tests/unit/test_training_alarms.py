@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker.messages import port_code
-from nba_broker.pools import Pools
-from nba_broker.scorer import Scorer
-from nba_broker.surprise import SurpriseSettings
+from nba_broker.baseline.host_baseline import BaselineSettings
+from nba_broker.destinations.pools import Pools
+from nba_broker.model.scorer import Scorer
+from nba_broker.records.ports import port_code
 from tests.unit.helpers import pools
-from training.alarms import (
+from training.cli.main import main
+from training.data.dataset import LabelledSessions
+from training.data.labels import Label
+from training.evaluation.alarms import (
     Followed,
     alarms,
     between,
@@ -24,10 +27,7 @@ from training.alarms import (
     rated,
     table,
 )
-from training.attacks import ATTACKS
-from training.cli import main
-from training.dataset import LabelledSessions
-from training.labels import Label
+from training.evaluation.attacks import ATTACKS
 
 DAY = 86_400.0
 BEGIN = 1_600_000_000.0
@@ -74,7 +74,7 @@ def test_the_exact_bounds_are_those_of_the_tables() -> None:
 def test_quiet_devices_raise_no_alarm_and_a_scan_does(
     two_devices: Followed, scorer: Scorer
 ) -> None:
-    thresholds = [SurpriseSettings().threshold]
+    thresholds = [BaselineSettings().threshold]
     result = alarms(two_devices, scorer, thresholds, trials=5, say=lambda line: None)
     (row,) = result["thresholds"].values()
     assert row["notices"] == row["wrong"] == []
@@ -100,7 +100,7 @@ def test_a_device_that_changes_is_a_notice_and_a_wrong_change(
     odd = (sessions.series == 0) & (sessions.ts > BEGIN + 5 * DAY)
     pool = np.where(odd, sessions.pool[1], sessions.pool)
     changed = replace(two_devices, sessions=replace(sessions, pool=pool.astype(np.int32)))
-    part = judged(changed, scorer, SurpriseSettings())
+    part = judged(changed, scorer, BaselineSettings())
     assert [one["state"] for one in part["notices"]] == ["misbehaving", "changed"]
     first, second = part["notices"]
     assert (first["device"], first["name"]) == ("Lamp", "Lamp")
@@ -118,7 +118,7 @@ def test_a_day_is_judged_alone_and_nothing_after_it_is_known(
 ) -> None:
     day = between(two_devices, BEGIN + 5 * DAY, BEGIN + 6 * DAY)
     assert day.sessions.ts.max() < BEGIN + 6 * DAY
-    part = judged(day, scorer, SurpriseSettings())
+    part = judged(day, scorer, BaselineSettings())
     assert part["device_weeks"] == pytest.approx(2 / 7)
     assert part["host_days"] in (2, 4)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from nba_broker import config
-from nba_broker.pools import Database, Pools
+from nba_broker.destinations.pools import Database, Pools
+from nba_broker.worker import config
 from tests.unit.test_conn_log import MAC, jsonl, row, save, tsv
-from training import propose, traffic
-from training.cli import main
-from training.labels import Label
+from training.cli.main import main
+from training.data import propose, traffic
+from training.data.labels import Label
 
 QUERY = {"ts": 1.0, "uid": "C0", "query": "lamp.local", "qtype": 255, "id.orig_h": "10.0.0.2"}
 QUERY |= {"id.resp_h": "224.0.0.251", "answers": ["TXT 7 md=Lamp"]}

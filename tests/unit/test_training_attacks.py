@@ -5,9 +5,9 @@ import ipaddress
 import numpy as np
 import pytest
 
-from nba_broker.messages import port_code, port_name
+from nba_broker.records.ports import port_code, port_name
 from tests.unit.helpers import pools
-from training.attacks import ATTACKS, HORIZON, Attack, Victim
+from training.evaluation.attacks import ATTACKS, HORIZON, Attack, Victim
 
 START = 1_600_000_000.0
 HTTPS = port_code(443, "tcp")
@@ -20,7 +20,7 @@ class CloudDatabase:
     has_asn = has_country = True
 
     def place(self, address: str) -> object:
-        from nba_broker.pools import Place
+        from nba_broker.destinations.pools import Place
 
         first = int(address.split(".")[0])
         return Place(16509 if first % 8 == 0 else first, "Organisation", "IS")

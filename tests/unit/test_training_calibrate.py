@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.policy import Policy, PolicySettings
-from training.calibrate import (
+from nba_broker.verdicts.decision import Policy, PolicySettings
+from training.model.calibrate import (
     CANDIDATES,
     blend,
     calibrate,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.errors import ConfigError
-from training.classes import by_kind, merged, renamed
-from training.dataset import LabelledSessions
-from training.labels import Label
-from training.recordings import caveat, recordings
+from nba_broker.records.errors import ConfigError
+from training.data.classes import by_kind, merged, renamed
+from training.data.dataset import LabelledSessions
+from training.data.labels import Label
+from training.data.recordings import caveat, recordings
 
 LABELS = [
     Label("10.0.0.1", "Hue_Bridge", "hub"),

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker import conn_log
-from nba_broker.errors import ArchiveError
-from nba_broker.messages import Sessions
-from nba_broker.scorer import Class, Scorer
-from nba_broker.sequences import Schedule
+from nba_broker.archive import conn_log
+from nba_broker.model.scorer import Scorer
+from nba_broker.model.windows import Schedule
+from nba_broker.records.classes import Class
+from nba_broker.records.errors import ArchiveError
+from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, pools
-from training import dataset
-from training.labels import Label
+from training.data import dataset
+from training.data.labels import Label
 
 LAMP = "02:00:00:00:00:01"
 LENS = "02:00:00:00:00:02"
@@ -179,7 +180,7 @@ def test_classes_are_the_devices_that_occur_ordered_by_name(archive) -> None:
 
 def test_windows_equal_those_of_the_runtime(archive, model_folder) -> None:
     """The same sessions through the live pipeline reach the model as the same arrays."""
-    from nba_broker import conn_log
+    from nba_broker.archive import conn_log
     from tests.unit.helpers import pipeline
 
     rows = lamp(np.cumsum(np.random.default_rng(1).exponential(9, 30)))

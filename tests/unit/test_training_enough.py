@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.errors import ArchiveError
-from training.dataset import LabelledSessions
-from training.enough import enough, lacking
-from training.labels import Label
+from nba_broker.records.errors import ArchiveError
+from training.data.dataset import LabelledSessions
+from training.data.enough import enough, lacking
+from training.data.labels import Label
 
 
 def sessions(*numbers: tuple[str, int]) -> LabelledSessions:

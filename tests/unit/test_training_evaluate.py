@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.errors import ArchiveError
-from nba_broker.messages import port_code
-from nba_broker.scorer import Scorer
-from training import card, dataset
-from training.dataset import LabelledSessions
-from training.evaluate import evaluate
-from training.labels import Label
+from nba_broker.model.scorer import Scorer
+from nba_broker.records.errors import ArchiveError
+from nba_broker.records.ports import port_code
+from training.data import dataset
+from training.data.dataset import LabelledSessions
+from training.data.labels import Label
+from training.evaluation.evaluate import evaluate
+from training.model import card
 
 LABELS = (
     Label("10.0.0.1", "Lamp", "bulb"),

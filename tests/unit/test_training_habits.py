@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.features import NEVER_SEEN, IntervalScale, Services, Vocabulary
-from nba_broker.messages import port_code
-from training.dataset import LabelledSessions
-from training.habits import STEPS, Habits, habits, step_of
-from training.labels import Label
+from nba_broker.model.features import NEVER_SEEN, IntervalScale, Services, Vocabulary
+from nba_broker.records.ports import port_code
+from training.data.dataset import LabelledSessions
+from training.data.labels import Label
+from training.model.class_likelihoods import STEPS, ClassLikelihoods, habits, step_of
 
 NTP, HTTPS, SSH = port_code(123, "udp"), port_code(443, "tcp"), port_code(22, "tcp")
 TABLE = ["as:1", "as:2", "as:3"]
@@ -17,7 +17,7 @@ TABLE = ["as:1", "as:2", "as:3"]
 
 def learned(
     pool: list[int], dport: list[int], series: list[int], ts: list[float]
-) -> tuple[Habits, Vocabulary, Services]:
+) -> tuple[ClassLikelihoods, Vocabulary, Services]:
     """The habits of as many classes as there are series."""
     labels = tuple(Label(f"10.0.0.{n}", f"Thing_{n}", "thing") for n in range(max(series) + 1))
     sessions = LabelledSessions(

@@ -8,8 +8,9 @@ import sys
 PROGRAM = """
 import sys
 sys.modules["torch"] = None  # importing it fails, as where it is not installed
-from training import cli, dataset, evaluate
-sys.exit(cli.main(["fit", "conn.log", "--labels", "labels.csv", "--out", "model"]))
+from training.cli.main import main
+from training.evaluation import evaluate
+sys.exit(main(["fit", "conn.log", "--labels", "labels.csv", "--out", "model"]))
 """
 
 

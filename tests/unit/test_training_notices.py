@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker.messages import STATES
-from nba_broker.policy import CHANGED, MISBEHAVING, NOTHING, UNKNOWN, Decision
-from nba_broker.surprise import SurpriseSettings
+from nba_broker.baseline.host_baseline import BaselineSettings
+from nba_broker.records.verdicts import STATES
+from nba_broker.verdicts.decision import CHANGED, MISBEHAVING, NOTHING, UNKNOWN, Decision
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
-from training import notices
-from training.notices import BASELINE, SUPPRESSION, Stream, Turn, raised, wrong
+from training.evaluation import notices
+from training.evaluation.notices import BASELINE, SUPPRESSION, Stream, Turn, raised, wrong
 
 DAY = 86_400.0
 BEGIN = 1_600_000_000.0
@@ -42,7 +42,7 @@ def test_turns_are_the_lines_of_the_pipeline(
     slot = np.array([{"192.168.1.7": 0, "192.168.1.8": 1}[one] for one in batch.host])
     pool = whole.pools.ids(batch.host, batch.dst)
     stream = Stream(slot, batch.ts, pool, batch.dport, whole.pools.table)
-    turns = stream.turns(whole.scorer, SurpriseSettings())
+    turns = stream.turns(whole.scorer, BaselineSettings())
     names = [one.device for one in whole.scorer.manifest.classes]
     found = [
         (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nba_broker import pairs
-from nba_broker.messages import port_code
-from nba_broker.peers import Peers
-from nba_broker.scorer import Class
-from training.dataset import LabelledSessions
-from training.labels import Label
-from training.peers import peers
+from nba_broker.baseline import keys
+from nba_broker.baseline.class_baseline import ClassBaseline
+from nba_broker.records.classes import Class
+from nba_broker.records.ports import port_code
+from training.data.dataset import LabelledSessions
+from training.data.labels import Label
+from training.model.class_baseline import peers
 
 HOUR = 3600.0
 BEGIN = 400_000 * HOUR
@@ -57,9 +57,9 @@ def test_how_often_a_class_meets_something_new_is_known_by_service_and_transport
 
 def test_a_manifest_s_baseline_is_read_as_it_was_counted() -> None:
     tables = peers(sessions(), [PLUG, CAMERA])
-    known = Peers(tables)
+    known = ClassBaseline(tables)
     assert len(known) == 2
-    key = pairs.pairs(np.array([pairs.crc("as:1")], np.uint64), np.array([HTTPS], np.int32))
+    key = keys.pairs(np.array([keys.crc("as:1")], np.uint64), np.array([HTTPS], np.int32))
     found = known.of(np.array([0, 1, -1]), np.repeat(key, 3))
     assert found.share[0] > 0.7
     assert found.share[1:].tolist() == [0, 0]
@@ -78,4 +78,4 @@ def test_a_pair_met_in_every_hour_of_many_weeks_makes_a_table_that_can_be_read()
     nothing = np.zeros(700, np.int64)
     one = LabelledSessions(ts, nothing, nothing, np.full(700, HTTPS, np.int32), labels, TABLE)
     for length in range(100, 700, 50):
-        Peers(peers(one.select(np.arange(700) < length), [PLUG]))
+        ClassBaseline(peers(one.select(np.arange(700) < length), [PLUG]))

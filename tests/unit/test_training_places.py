@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training.cli import main
+from training.cli.main import main
 
 # None of what these read is there, so whoever reads first complains of that.
 FIT = ["fit", "no.log", "--labels", "no.csv"]

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker import conn_log
-from nba_broker.errors import ArchiveError, ConfigError
-from nba_broker.messages import Sessions
+from nba_broker.archive import conn_log
+from nba_broker.records.errors import ArchiveError, ConfigError
+from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import pools
-from training import labels, propose
-from training.cli import main
-from training.labels import Label
+from training.cli.main import main
+from training.data import labels, propose
+from training.data.labels import Label
 
 ACME, OTHER = "00:00:0c:00:00:{:02x}", "00:00:aa:00:00:{:02x}"  # Cisco's and Xerox's
 CONN = "ts\tuid\tid.orig_h\tid.resp_h\tid.resp_p\tproto\torig_l2_addr"
@@ -181,8 +181,8 @@ def test_on_real_traffic_units_of_one_model_are_one_group_and_others_apart(data:
 
 
 def pools_of_the_package():
-    from nba_broker.config import shipped
-    from nba_broker.pools import Database, Pools
+    from nba_broker.destinations.pools import Database, Pools
+    from nba_broker.worker.config import shipped
 
     return Pools([Database(shipped("asn.mmdb.xz"))])
 

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from benchmarks import verdicts
-from nba_broker import answers, cli
-from nba_broker.answers import Answer
+from nba_broker.cli import main
 from nba_broker.triage import app, evidence, timeline
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.view import Views
+from nba_broker.verdicts import annotation_file
+from nba_broker.verdicts.annotation_file import Annotation
 from tests.unit.test_triage_store import MAC, forbid, verdict, written
 
 BASE = "http://127.0.0.1:27780"
@@ -219,7 +220,7 @@ def test_a_static_page_of_logs_that_cannot_all_be_read_is_written_and_is_a_failu
     for wrong, hosts in (((rotated,), 5), ((logs / "nba_device.log", rotated.parent), 0)):
         with monkeypatch.context() as patch:
             forbid(patch, *wrong)
-            assert cli.main(["triage", str(logs), "--html", str(page)]) == 1
+            assert main.main(["triage", str(logs), "--html", str(page)]) == 1
         said = capsys.readouterr().err.splitlines()
         assert [line.split(": ")[:3] for line in said] == [
             ["nba-broker", str(path), "permission denied; whoever runs nba-broker triage must be "
@@ -267,8 +268,8 @@ def hostile(folder: Path) -> Path:
             uids=(SCRIPT, "C1$(reboot)")),
         verdict(2, hostname=SCRIPT),
     )  # fmt: skip
-    row = Answer(1.0, MAC.format(2), "label", SCRIPT, SCRIPT, reason=SCRIPT)
-    answers.append(folder / "answers.csv", row)
+    row = Annotation(1.0, MAC.format(2), "label", SCRIPT, SCRIPT, reason=SCRIPT)
+    annotation_file.append(folder / "answers.csv", row)
     return folder
 
 
@@ -334,8 +335,10 @@ def test_a_name_is_exactly_one_row_that_a_worker_reads(logs: Path) -> None:
         "done": ["label"],
         "state": ["unknown"],
     }
-    assert answers.read(logs / "answers.csv") == (
-        Answer(1767225600.0, MAC.format(2), "label", "Hall_Camera", "camera", reason="seen, it"),
+    assert annotation_file.read(logs / "answers.csv") == (
+        Annotation(
+            1767225600.0, MAC.format(2), "label", "Hall_Camera", "camera", reason="seen, it"
+        ),
     )
     page = browser.get(answer.headers["location"]).text
     assert "named Hall_Camera, not yet in the log" in page
@@ -350,7 +353,7 @@ def test_a_confirmation_is_of_what_the_analyst_saw(logs: Path) -> None:
     assert not (logs / "answers.csv").exists()
     fields = form(opened(browser, 5), "confirm") | {"target": "address", "reason": "moved"}
     assert posted(browser, fields) == 303
-    (row,) = answers.read(logs / "answers.csv")
+    (row,) = annotation_file.read(logs / "answers.csv")
     assert (row.host, row.action, row.reason) == ("10.0.0.5", "confirm", "moved")
 
 
@@ -385,7 +388,7 @@ def test_a_confirmation_of_a_sensor_whose_clock_is_ahead_holds_after_its_verdict
     written(tmp_path / "nba_device.log", verdict(1, ts=ahead, state="changed"))
     browser = client(tmp_path)
     assert posted(browser, form(opened(browser, 1), "confirm") | {"target": "mac"}) == 303
-    (answer,) = answers.read(tmp_path / "answers.csv")
+    (answer,) = annotation_file.read(tmp_path / "answers.csv")
     assert ahead < answer.at <= ahead + 1
 
 
@@ -402,7 +405,7 @@ def test_an_answer_about_an_archive_is_of_its_time_and_it_has_to_be_scored_again
     fields = form(page, action) | {"target": "mac", "at": preset[0]} | given
     answer = browser.post("/answer", data=fields, headers={"origin": BASE})
     assert answer.status_code == 303
-    assert [row.at for row in answers.read(tmp_path / "answers.csv")] == [1.6e9 + 1]
+    assert [row.at for row in annotation_file.read(tmp_path / "answers.csv")] == [1.6e9 + 1]
     page = browser.get(answer.headers["location"]).text
     assert "the archive has to be scored again" in page
     assert "A worker" not in page
@@ -431,9 +434,9 @@ def test_a_host_or_a_pool_is_ignored_with_reason_and_expiry(logs: Path) -> None:
     assert posted(browser, hidden | host) == 303
     pool = {"target": "any", "pool": "as:1", "reason": "cdn", "expires": "", "at": "2026-01-02"}
     assert posted(browser, hidden | pool) == 303
-    assert answers.read(logs / "answers.csv") == (
-        Answer(1767225600.0, MAC.format(2), "ignore", reason="guest", expires=1798761600.0),
-        Answer(1767312000.0, "", "ignore", pool="as:1", reason="cdn"),
+    assert annotation_file.read(logs / "answers.csv") == (
+        Annotation(1767225600.0, MAC.format(2), "ignore", reason="guest", expires=1798761600.0),
+        Annotation(1767312000.0, "", "ignore", pool="as:1", reason="cdn"),
     )
     page = browser.get("/?view=attention").text
     assert "10.0.0.2" not in shown(page)
@@ -441,8 +444,8 @@ def test_a_host_or_a_pool_is_ignored_with_reason_and_expiry(logs: Path) -> None:
 
 
 def test_an_ignored_host_is_back_when_that_has_expired(logs: Path) -> None:
-    row = Answer(1500.0, MAC.format(2), "ignore", reason="guest", expires=1900.0)
-    answers.append(logs / "answers.csv", row)
+    row = Annotation(1500.0, MAC.format(2), "ignore", reason="guest", expires=1900.0)
+    annotation_file.append(logs / "answers.csv", row)
     assert "10.0.0.2" in shown(client(logs).get("/?view=attention").text)
 
 
@@ -550,7 +553,7 @@ def test_only_what_is_needed_can_be_asked_for(logs: Path) -> None:
 
 def test_a_static_page_needs_nothing_else_and_changes_nothing(logs: Path, tmp_path: Path) -> None:
     page = tmp_path / "ticket.html"
-    assert cli.main(["triage", str(logs), "--html", str(page)]) == 0
+    assert main.main(["triage", str(logs), "--html", str(page)]) == 0
     text = page.read_text()
     found = Tags(text)
     assert len(shown(text)) == 5
@@ -560,7 +563,7 @@ def test_a_static_page_needs_nothing_else_and_changes_nothing(logs: Path, tmp_pa
     targets = set(re.findall(r'class="row" href="#(\w+)"', text))
     assert targets == {f"h{number}" for number in range(1, 6)}
     assert targets <= set(re.findall(r'id="(\w+)"', text))
-    assert cli.main(["triage", str(logs), "--html", str(page), "--filter", "state=unknown"]) == 0
+    assert main.main(["triage", str(logs), "--html", str(page), "--filter", "state=unknown"]) == 0
     assert shown(page.read_text()) == ["10.0.0.2"]
 
 
@@ -569,7 +572,7 @@ def test_a_static_page_takes_the_place_of_no_other_file(
 ) -> None:
     other = tmp_path / "labels.csv"
     other.write_text("host,device\n10.0.0.1,Lamp\n")
-    assert cli.main(["triage", str(logs), "--html", str(other)]) == 1
+    assert main.main(["triage", str(logs), "--html", str(other)]) == 1
     assert "labels.csv: there already, and not written by nba-broker" in capsys.readouterr().err
     assert other.read_text() == "host,device\n10.0.0.1,Lamp\n"
 
@@ -579,7 +582,7 @@ def test_the_hosts_that_a_static_page_shows_are_counted(
 ) -> None:
     command = ["triage", str(logs), "--html", str(tmp_path / "page.html"), "--filter"]
     for query, number in (("?category=camera&page=9", 3), ("device=&state=", 5), ("q=no+such", 0)):
-        assert cli.main([*command, query]) == 0
+        assert main.main([*command, query]) == 0
         assert capsys.readouterr().out.startswith(f"{number} of 5 hosts in ")
         assert len(shown((tmp_path / "page.html").read_text())) == number
 
@@ -591,7 +594,7 @@ def test_a_filter_that_means_nothing_makes_no_page_of_all_hosts(
     logs: Path, tmp_path: Path, query: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "page.html"
-    assert cli.main(["triage", str(logs), "--html", str(page), "--filter", query]) == 1
+    assert main.main(["triage", str(logs), "--html", str(page), "--filter", query]) == 1
     error = capsys.readouterr().err
     assert "--filter: " in error
     assert error.count("\n") == 1
@@ -606,7 +609,7 @@ def test_a_filter_that_means_nothing_makes_no_page_of_all_hosts(
 def test_a_folder_without_verdicts_makes_no_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["triage", str(tmp_path), "--html", str(tmp_path / "page.html")]) == 1
+    assert main.main(["triage", str(tmp_path), "--html", str(tmp_path / "page.html")]) == 1
     assert "give the folder with nba_device.log" in capsys.readouterr().err
     assert not (tmp_path / "page.html").exists()
 
@@ -622,7 +625,7 @@ def test_a_static_page_is_saved_under_a_name(logs: Path) -> None:
 def test_wrong_use_is_one_clear_line(
     logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["triage", str(tmp_path / "none")]) == 1
+    assert main.main(["triage", str(tmp_path / "none")]) == 1
     assert "no such folder" in capsys.readouterr().err
     for wrong, said in (
         (["--listen", "27784"], "'27784' is no HOST:PORT, e.g. 127.0.0.1:27784"),
@@ -634,7 +637,7 @@ def test_wrong_use_is_one_clear_line(
         (["--filter", "state=unknown"], "only for --html"),
         (["--answers", str(tmp_path / "none" / "a.csv")], f"no folder {tmp_path}/none to write"),
     ):
-        assert cli.main(["triage", str(logs), *wrong]) == 1
+        assert main.main(["triage", str(logs), *wrong]) == 1
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1
@@ -643,7 +646,7 @@ def test_wrong_use_is_one_clear_line(
 def test_without_the_extra_it_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None\n"
-        "from nba_broker import cli; sys.exit(cli.main(['triage', '.']))"
+        "from nba_broker.cli.main import main; sys.exit(main(['triage', '.']))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1

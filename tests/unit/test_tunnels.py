@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from nba_broker import conn_log
+from nba_broker.archive import conn_log
 from tests.unit.test_conn_log import FIELDS, jsonl, row, save, tsv
 
 Form = Callable[[Path, list[dict[str, Any]]], Path]

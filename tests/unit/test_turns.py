@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from nba_broker.identity import Identity
-from nba_broker.macs import is_virtual
-from nba_broker.messages import Lease, port_code
-from nba_broker.turns import BOND_SPAN, ROUTER_SPAN, Bond
+from nba_broker.hosts.identity import Identity
+from nba_broker.hosts.routers import BOND_SPAN, ROUTER_SPAN, Bond
+from nba_broker.records.macs import is_virtual
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Lease
 
 A, B, C, R = (f"02:00:00:00:00:{digits}" for digits in ("0a", "0b", "0c", "99"))
 X, Y, Z = "192.168.1.10", "192.168.1.11", "192.168.1.12"

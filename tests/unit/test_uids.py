@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.uids import LENGTH, PACKED, WIDE, are_wide, pack, unpack
+from nba_broker.records.uids import LENGTH, PACKED, WIDE, are_wide, pack, unpack
 
 ZEEKS = st.text(string.ascii_letters + string.digits, max_size=LENGTH)
 

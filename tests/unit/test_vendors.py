@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nba_broker.vendors import vendor
+from nba_broker.hosts.vendor import vendor
 
 
 @pytest.mark.parametrize(

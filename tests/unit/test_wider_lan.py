@@ -6,8 +6,9 @@ import ipaddress
 
 import numpy as np
 
-from nba_broker.messages import Sessions, port_code
-from nba_broker.pipeline import Tracker
+from nba_broker.pipeline.pipeline import Tracker
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import MAC, pools
 
 DNS, DHCP, HTTPS, NETBIOS = (

@@ -16,19 +16,23 @@ from typing import Any
 
 import pytest
 
-from nba_broker import answers, cli, lock, metrics, model_store, snapshot
-from nba_broker import worker as worker_module
-from nba_broker.answers import Answer
-from nba_broker.errors import AnswersError, ConfigError, LinkError
-from nba_broker.link import Position, SessionBatch, decode, encode_hello
-from nba_broker.messages import Verdict, port_name
-from nba_broker.pipeline import Pipeline
-from nba_broker.policy import PolicySettings
-from nba_broker.reorder import Reorder
-from nba_broker.scorer import Scorer
-from nba_broker.shadow import Shadow
-from nba_broker.worker import Worker, worker_name
-from nba_broker.zeek_process import free_port
+from nba_broker.archive.zeek_process import free_port
+from nba_broker.cli import main
+from nba_broker.model import store
+from nba_broker.model.scorer import Scorer
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.errors import AnnotationError, ConfigError, LinkError
+from nba_broker.records.ports import port_name
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts import annotation_file
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.shadow import Shadow
+from nba_broker.wire.connection import Position, SessionBatch, decode, encode_hello
+from nba_broker.wire.reorder import Reorder
+from nba_broker.worker import lock, metrics, snapshot
+from nba_broker.worker import worker as worker_module
+from nba_broker.worker.worker import Worker, worker_name
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -242,7 +246,7 @@ def test_the_later_of_two_workers_of_a_partition_gives_way(model_folder: ModelFo
 def test_a_worker_whose_partition_no_sensor_has_says_so_once(
     model_folder: ModelFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+    monkeypatch.setattr("nba_broker.worker.worker.STATUS_PERIOD", 0.05)
 
     class Silent(Zeek):
         async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
@@ -266,7 +270,7 @@ def test_a_worker_does_not_start_with_the_hosts_of_another_partition(
     snapshot.write(state, snapshot.parts(pipeline(model_folder()), {}, 1))
     before = state.read_bytes()
     arguments = ["run", "--model", str(model_folder()), "--state", str(tmp_path)]
-    assert cli.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
+    assert main.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"nba-broker: state: {state} has the hosts of partition 1, and this worker is of "
         "partition 0; give each partition a folder of its own"
@@ -286,7 +290,7 @@ def test_a_restarted_worker_says_how_many_sessions_it_missed(
 def test_a_loss_is_logged_with_its_reason(
     model_folder: ModelFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+    monkeypatch.setattr("nba_broker.worker.worker.STATUS_PERIOD", 0.05)
 
     class Losing(Zeek):
         async def frames(self, joined: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
@@ -311,7 +315,7 @@ def test_a_router_is_logged_once_and_not_again_after_a_restart(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+    monkeypatch.setattr("nba_broker.worker.worker.STATUS_PERIOD", 0.05)
     mac = MAC.format(1)
     rows = [(float(n), f"192.168.1.{5 + n % 3}", mac, LAMP_CLOUD) for n in range(12)]
     state = tmp_path / "s"
@@ -327,7 +331,7 @@ def test_a_router_is_logged_once_and_not_again_after_a_restart(
 def test_a_lan_that_may_be_wider_is_logged_once(
     model_folder: ModelFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.STATUS_PERIOD", 0.05)
+    monkeypatch.setattr("nba_broker.worker.worker.STATUS_PERIOD", 0.05)
     neighbours = [
         (1.0, "10.0.5.9", MAC.format(9), LAMP_CLOUD),
         (2.0, "10.0.6.5", MAC.format(5), "10.0.5.9"),
@@ -345,7 +349,7 @@ def test_answers_are_taken_over_while_the_worker_works(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.ANSWERS_PERIOD", 0.05)
+    monkeypatch.setattr("nba_broker.worker.worker.ANSWERS_PERIOD", 0.05)
     path = tmp_path / "answers.csv"
     zeek = Zeek(frame(1, LAMP[:3], 3))
 
@@ -361,7 +365,9 @@ def test_answers_are_taken_over_while_the_worker_works(
         while "none of label, confirm, ignore; the old answers stay" not in caplog.text:
             await asyncio.sleep(0.02)
         path.unlink()
-        answers.append(path, Answer(1.5, MAC.format(7), "label", "Hall_Camera", reason="seen it"))
+        annotation_file.append(
+            path, Annotation(1.5, MAC.format(7), "label", "Hall_Camera", reason="seen it")
+        )
         await answered("identified")
         worker.stop()
         await running
@@ -380,7 +386,7 @@ def test_a_worker_does_not_start_with_answers_that_are_no_use(
 ) -> None:
     path = tmp_path / "answers.csv"
     path.write_text("at,host,action\n1,h,allow\n")
-    with pytest.raises(AnswersError, match=f"{path}:2: "):
+    with pytest.raises(AnnotationError, match=f"{path}:2: "):
         work(Zeek(), pipeline(model_folder()), answers=path)
 
 
@@ -626,7 +632,7 @@ def test_the_lag_runs_from_the_arrival_of_what_waits_for_a_node_that_is_behind(
 
 def installed(model_folder: ModelFolder, into: Path, name: str, **changes: object) -> str:
     """Install a version of the voting model; returns its id."""
-    return model_store.install(model_folder(name=name, **changes), into).now.id
+    return store.install(model_folder(name=name, **changes), into).now.id
 
 
 @pytest.mark.parametrize("window", [8, 4, 12])
@@ -638,7 +644,7 @@ def test_models_are_switched_and_rolled_back_under_load_without_a_lost_session(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr("nba_broker.worker.MODEL_PERIOD", 0.02)
+    monkeypatch.setattr("nba_broker.worker.worker.MODEL_PERIOD", 0.02)
     into, batches, size = tmp_path / "in-use", 60, 50
     first = installed(model_folder, into, "first")
     rows = [row for n in range(10) for row in host(n + 1, times=range(300), dst=LAMP_CLOUD)]
@@ -658,7 +664,7 @@ def test_models_are_switched_and_rolled_back_under_load_without_a_lost_session(
                         model_folder, into, "second", classes=classes, pools=pools, window=window
                     )
                 if number == 40:
-                    model_store.rollback(into)
+                    store.rollback(into)
                 yield one
                 if number in (20, 40):
                     before = made.scorer
@@ -691,7 +697,7 @@ def test_a_bad_model_is_refused_with_one_line_and_the_old_one_stays(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.MODEL_PERIOD", 0.02)
+    monkeypatch.setattr("nba_broker.worker.worker.MODEL_PERIOD", 0.02)
     folder = model_folder()
     made = pipeline(folder)
     zeek = Zeek(frame(1, LAMP[:3], 3))

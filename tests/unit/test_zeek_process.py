@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import config, zeek_process
-from nba_broker.errors import ZeekError
+from nba_broker.archive import zeek_process
+from nba_broker.records.errors import ZeekError
+from nba_broker.worker import config
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.identity import Identity
-from nba_broker.messages import Lease
-from nba_broker.zones import Hosts, bare, described, may_be_one, segment_of, zoned
+from nba_broker.hosts.identity import Identity
+from nba_broker.records.segments import Hosts, bare, described, may_be_one, segment_of, zoned
+from nba_broker.records.sessions import Lease
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 X = "192.168.1.10"
@@ -149,7 +149,7 @@ def test_made_up_vlans_of_an_address_cost_no_walk_over_all_and_touch_no_real_hos
         compared += 1
         return may_be_one(segment, other)
 
-    monkeypatch.setattr("nba_broker.identity.may_be_one", counted)
+    monkeypatch.setattr("nba_broker.hosts.identity.may_be_one", counted)
     identity = Identity()
     ours = [("/10", "192.168.1.10", ""), ("", "192.168.1.11", A)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import conn_log, zeek_log
+from nba_broker.archive import conn_log, zeek_log
 from tests.unit.test_captures import interface, packet, pcap, section, wifi
 from tools import capture
 
@@ -23,7 +23,7 @@ LOGS = {"conn.log", "nba_device.log"}
 
 def broker(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "nba_broker.cli", "pcap", *map(str, arguments)],
+        [sys.executable, "-m", "nba_broker.cli.main", "pcap", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nba_broker.messages import Sessions, port_code
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Sessions
 from tests.zeek.client import Client
 from tests.zeek.test_worker import broker, running_worker, verdicts
 from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until

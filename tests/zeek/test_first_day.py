@@ -10,12 +10,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("uvicorn")
 
-from nba_broker import cli
+from nba_broker.cli import main
 from tests.commands import ROOT, shown, words
 from tests.training.test_training_cli import quick
 from tests.zeek.test_worker import running_worker, sample_capture, zeek_logs
 from tests.zeek.zeek_process import Standalone, read, wait_until
-from training import cli as training_cli
+from training.cli import main as training_cli
 
 pytestmark = pytest.mark.usefixtures("zeek")
 
@@ -62,9 +62,9 @@ def test_three_devices_named_in_what_labels_proposed_have_these_names_on_the_pag
             worker.terminate()
             worker.wait(60)
     capsys.readouterr()
-    assert cli.main(typed("hosts")) == 0
+    assert main.main(typed("hosts")) == 0
     inventory = capsys.readouterr().out
-    assert cli.main([*typed("triage"), "--html", "page.html"]) == 0
+    assert main.main([*typed("triage"), "--html", "page.html"]) == 0
     page = (tmp_path / "page.html").read_text()
     for host, device in NAMES.items():
         [line] = [line for line in inventory.splitlines() if host in line]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import conn_log
+from nba_broker.archive import conn_log
 from tests.zeek.test_worker import SAMPLE, broker, verdicts, zeek_logs
 from tools import capture
 

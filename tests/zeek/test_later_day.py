@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import cli, zeek_log
+from nba_broker.archive import zeek_log
+from nba_broker.cli import main
 
 pytestmark = pytest.mark.usefixtures("zeek")
 pytest.importorskip("torch")
@@ -19,8 +20,8 @@ DAY = "2019-07-12"
 @pytest.fixture(scope="module")
 def earlier_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the days before the captured one, fitted in a quarter of the usual time."""
-    from training import cli as training_cli
-    from training import fit as training_fit
+    from training.cli import main as training_cli
+    from training.model import fit as training_fit
 
     real, quick = training_fit.fit, replace(training_fit.DEFAULT, epochs=4)
     out = tmp_path_factory.mktemp("models") / "earlier"
@@ -39,7 +40,7 @@ def test_all_seven_devices_are_named_rightly_at_the_end_of_the_day(
 ) -> None:
     capture = data / "lsif" / "pcap" / f"{DAY}.pcap.gz"
     arguments = ["pcap", str(capture), "--model", str(earlier_model), "--out", str(tmp_path)]
-    assert cli.main(arguments) == 0
+    assert main.main(arguments) == 0
     with (data / "lsif" / "labels.csv").open(newline="") as stream:
         truth = {row["host"]: row["device"] for row in csv.DictReader(stream)}
     last = {row["mac"]: row for row in zeek_log.read(tmp_path / "nba_device.log")}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import cli, zeek_log
+from nba_broker.archive import zeek_log
+from nba_broker.cli import main
 from tests.unit.helpers import scripts
 from tests.unit.test_packaging import LOGS, ingested, mapping, misfits
 
@@ -17,7 +18,7 @@ EIGHT = Path(__file__).parent / "btest/Traces/eight.pcap"
 
 @pytest.mark.usefixtures("zeek")
 def test_what_a_real_zeek_logs_fits_the_index_templates(tmp_path: Path) -> None:
-    assert cli.main(["pcap", str(EIGHT), "--out", str(tmp_path)]) == 0
+    assert main.main(["pcap", str(EIGHT), "--out", str(tmp_path)]) == 0
     for log in LOGS:
         rows = zeek_log.read(tmp_path / f"{log}.log")
         assert rows

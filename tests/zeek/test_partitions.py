@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from nba_broker import snapshot, zeek_log
-from nba_broker.link import partition_of
-from nba_broker.zeek_process import free_port
+from nba_broker.archive import zeek_log
+from nba_broker.archive.zeek_process import free_port
+from nba_broker.wire.connection import partition_of
+from nba_broker.worker import snapshot
 from tests.zeek.client import Client, decode
 from tests.zeek.test_worker import (
     ENVIRONMENT,

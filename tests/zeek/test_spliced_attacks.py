@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from nba_broker import cli, zeek_log
-from nba_broker.answers import parse_time
+from nba_broker.archive import zeek_log
+from nba_broker.cli import main
+from nba_broker.records.times import parse_time
 from tools import capture, generate, splice
 
 pytestmark = pytest.mark.usefixtures("zeek")
@@ -43,7 +44,7 @@ def attacked(
         pcap = str(tmp_path / "spliced.pcap")
         monkeypatch.setattr("sys.argv", ["capture", spliced, "--out", pcap])
         assert capture.main() == 0
-        assert cli.main(["pcap", pcap, "--out", out]) == 0
+        assert main.main(["pcap", pcap, "--out", out]) == 0
         lines = list(zeek_log.read(tmp_path / "out" / "nba_device.log"))
         notices = list(zeek_log.read(tmp_path / "out" / "notice.log"))
         return lines, [one for one in notices if str(one["note"]).startswith("NBA::")]

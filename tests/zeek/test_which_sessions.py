@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker import conn_log, zeek_log
+from nba_broker.archive import conn_log, zeek_log
 from tests.zeek.test_worker import broker, lsif_day, verdicts, zeek_logs
 from tests.zeek.zeek_process import read_rows
 

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nba_broker import cli, conn_log, zeek_log
-from nba_broker.scorer import Scorer
-from nba_broker.sequences import Windows
+from nba_broker.archive import conn_log, zeek_log
+from nba_broker.cli import main
+from nba_broker.model.scorer import Scorer
+from nba_broker.model.windows import Windows
 from tests.zeek.client import Client
 from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until, zeek_path
 from tools import capture
@@ -33,7 +34,7 @@ APART = ("uids", "worker")  # what a second look at the same traffic may see dif
 
 def broker(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "nba_broker.cli", *map(str, arguments)],
+        [sys.executable, "-m", "nba_broker.cli.main", *map(str, arguments)],
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
@@ -50,7 +51,7 @@ def verdicts(log: Path) -> list[dict[str, Any]]:
 @contextmanager
 def running_worker(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "nba_broker.cli", "run", "--url", url, *arguments],
+        [sys.executable, "-m", "nba_broker.cli.main", "run", "--url", url, *arguments],
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
@@ -132,10 +133,10 @@ def test_the_arrays_that_reach_the_model_live_and_from_conn_log_are_equal(
         recorders.append(Recorder(folder, threads))
         return recorders[-1]
 
-    monkeypatch.setattr(cli, "Scorer", recorder)
-    assert cli.main(["pcap", str(pcap), "--out", str(tmp_path / "live")]) == 0
+    monkeypatch.setattr(main, "Scorer", recorder)
+    assert main.main(["pcap", str(pcap), "--out", str(tmp_path / "live")]) == 0
     logs = zeek_logs(pcap, tmp_path / "zeek")
-    assert cli.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
+    assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
     live, offline = (one.arrays() for one in recorders)
     assert len(live[0]) > 0
     for a, b in zip(live, offline, strict=True):

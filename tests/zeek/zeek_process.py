@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nba_broker import config
-from nba_broker.zeek_process import find_zeek, free_port
+from nba_broker.archive.zeek_process import find_zeek, free_port
+from nba_broker.worker import config
 
 PACKAGE = Path(__file__).parents[2] / "zeek-scripts"
 

@@ -1,0 +1,64 @@
+"""Rows of dhcp logs to leases: which address was lent to which MAC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nba_broker.archive import log_columns, log_values
+from nba_broker.archive.blocks import is_place, segment_of
+from nba_broker.archive.log_values import clean, is_unset, text
+from nba_broker.records.addresses import canonical
+from nba_broker.records.sessions import Lease
+from nba_broker.records.times import END_OF_TIME
+
+_NOBODY = frozenset({"0.0.0.0", "::"})
+# Bro 2.5 and before call it assigned_ip.
+_ADDRESSES = ("assigned_addr", "assigned_ip")
+
+
+def leases(
+    rows: Sequence[Mapping[str, Any]], odd: Callable[[str, str], None] = lambda *_: None
+) -> Iterator[Lease]:
+    """What these rows lend. A row whose messages end without an ACK lends nothing. ``odd`` gets the
+    column and the value that is not understood of each row that lends nothing for that."""
+    flat = [row if log_columns.is_flat(row) else log_columns.flat(row) for row in rows]
+    times, _ = log_values.times(row.get("ts") for row in flat)
+    for row, ts in zip(flat, times.tolist(), strict=True):
+        mac = log_values.mac(text(row.get("mac")))
+        address = next((text(row[name]) for name in _ADDRESSES if row.get(name)), "")
+        if is_unset(address):
+            continue
+        try:
+            ip, _ = canonical(address.strip())
+        except (OSError, ValueError):
+            odd("assigned_addr", address)
+            continue
+        if not mac and not is_unset(written := text(row.get("mac"))):
+            odd("mac", written)
+        if np.isnan(ts):
+            odd("ts", text(row.get("ts")))
+        if not mac or mac == log_values.EVERYBODY or ip in _NOBODY or not 0 <= ts < END_OF_TIME:
+            continue
+        if not _acknowledged(row.get("msg_types")):
+            continue
+        place = {name: text(value) for name, value in row.items() if is_place(name)}
+        yield Lease(float(log_values.microseconds(ts)), ip, mac, _hostname(row), segment_of(place))
+
+
+def _acknowledged(types: Any) -> bool:
+    """Whether the server said yes, as far as the row tells: old ones do not."""
+    if isinstance(types, str):
+        types = [] if is_unset(types) else types.split(",")
+    if not types or not isinstance(types, (list, tuple, set)):
+        return True
+    return any("ACK" in text(one).upper() and "NAK" not in text(one).upper() for one in types)
+
+
+def _hostname(row: Mapping[str, Any]) -> str:
+    for name in ("host_name", "client_fqdn"):
+        if not is_unset(found := text(row.get(name))):
+            return clean(found)
+    return ""

@@ -1,0 +1,35 @@
+"""Which sessions are the outer flow of a tunnel that Zeek looks into: no host's, but its ends'.
+
+What is inside has sessions of its own. The Zeek package leaves the same ones out: see
+zeek-scripts/tunnels.zeek. GRE and ERSPAN without UDP have no outer session in Zeek.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nba_broker.records.ports import port_code
+
+_PORTS = np.array(
+    [
+        port_code(4789, "udp"),  # VXLAN
+        port_code(6081, "udp"),  # Geneve
+        port_code(4754, "udp"),  # GRE
+        port_code(2152, "udp"),  # GTP's user plane
+        port_code(3544, "udp"),  # Teredo
+        port_code(5072, "udp"),  # AYIYA
+    ],
+    np.int32,
+)
+_SERVICES = frozenset({"vxlan", "geneve", "gre", "gtpv1", "teredo", "ayiya"})
+
+
+def outer_flows(dport: np.ndarray) -> np.ndarray:
+    """Whether each session goes to a tunnel's usual port; ``dport`` int32 [n] as in
+    :class:`~nba_broker.records.sessions.Sessions`, bool [n]."""
+    return np.isin(dport, _PORTS)
+
+
+def is_tunnel(service: str) -> bool:
+    """Whether conn.log's ``service`` names a tunnel, which it does at any port."""
+    return not _SERVICES.isdisjoint(service.lower().split(","))

@@ -1,0 +1,1 @@
+"""What a host usually does, and when it no longer does."""

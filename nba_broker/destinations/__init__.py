@@ -1,0 +1,1 @@
+"""What a destination address means: its pool."""

@@ -1,0 +1,1 @@
+"""A model folder, its inputs, and its scores."""

@@ -1,0 +1,141 @@
+"""What a worker must know of a model before it may use it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nba_broker.destinations.pools import SCHEMES
+from nba_broker.model.features import FEATURE_VERSION, IntervalScale
+from nba_broker.model.windows import Schedule
+from nba_broker.records.classes import Class
+from nba_broker.records.errors import ModelError
+
+MODEL_FILE = "model.onnx"
+MANIFEST_FILE = "manifest.json"
+OUTPUTS = ("probability", "attention", "context", "known")
+
+WINDOW_LIMIT = 4096
+"""Sessions of a host that a model may ask for at most."""
+
+_LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that makes sense
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a worker must know of a model before it may use it; see docs/model.md."""
+
+    name: str
+    window: int
+    min_sessions: int
+    stride: int
+    early_stride: int
+    pool_scheme: str
+    pools: tuple[str, ...]
+    services: tuple[str, ...]
+    interval: IntervalScale
+    classes: tuple[Class, ...]
+    identified: float
+    known: float
+    sha256: str
+    databases: tuple[dict[str, str], ...]
+    class_baseline: tuple[dict[str, Any], ...]
+    raw: dict[str, Any]
+
+    @property
+    def schedule(self) -> Schedule:
+        """When a host is scored."""
+        return Schedule(self.window, self.min_sessions, self.stride, self.early_stride)
+
+    @property
+    def id(self) -> str:
+        """The name with the first digits of the file's hash: what the log's ``model`` says."""
+        return f"{self.name}-{self.sha256[:8]}"
+
+    @property
+    def created(self) -> datetime | None:
+        """When the model was made, where the manifest says it."""
+        try:
+            created = datetime.fromisoformat(str(self.raw.get("created")))
+        except ValueError:
+            return None
+        return created if created.tzinfo else created.replace(tzinfo=UTC)
+
+    @classmethod
+    def load(cls, folder: Path) -> Manifest:
+        """Read and check ``folder/manifest.json``; raises ModelError with what to do."""
+        path = folder / MANIFEST_FILE
+        try:
+            raw = json.loads(read_file(folder, MANIFEST_FILE))
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"{path}: not readable as JSON ({error})") from error
+        if not isinstance(raw, dict):
+            raise ModelError(f"{path}: not a manifest")
+        version = raw.get("feature_version")
+        if version != FEATURE_VERSION:
+            raise ModelError(
+                f"{path}: made for feature version {version}, this nba-broker computes version "
+                f"{FEATURE_VERSION}; train the model again with this release"
+            )
+        try:
+            manifest = cls(
+                name=str(raw["name"]),
+                window=int(raw["window"]),
+                min_sessions=int(raw["min_sessions"]),
+                stride=int(raw["stride"]),
+                early_stride=int(raw.get("early_stride") or raw["stride"]),
+                pool_scheme=str(raw["pool_scheme"]),
+                pools=tuple(map(str, raw["pools"])),
+                services=tuple(map(str, raw["services"])),
+                interval=IntervalScale(
+                    float(raw["interval"]["unit"]), float(raw["interval"]["cap"])
+                ),
+                classes=tuple(
+                    Class(str(one["device"]), str(one["category"])) for one in raw["classes"]
+                ),
+                identified=float(raw["thresholds"]["identified"]),
+                known=float(raw["thresholds"]["known"]),
+                sha256=str(raw["onnx"]["sha256"]),
+                databases=tuple(dict(one) for one in raw["databases"]),
+                class_baseline=tuple(dict(one) for one in raw.get("baseline") or ()),
+                raw=raw,
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ModelError(f"{path}: incomplete or malformed ({error!r})") from error
+        if not (
+            1 <= manifest.min_sessions <= manifest.window <= WINDOW_LIMIT
+            and 1 <= manifest.early_stride <= manifest.stride <= manifest.window
+            and manifest.classes
+            and 0 < manifest.identified <= 1
+            and abs(manifest.known) < float("inf")
+            and 0 < manifest.interval.unit < manifest.interval.cap < float("inf")
+        ):
+            raise ModelError(f"{path}: window, stride, classes, threshold or interval out of range")
+        if len(manifest.class_baseline) not in (0, len(manifest.classes)):
+            raise ModelError(f"{path}: not as many baselines as classes")
+        if manifest.pool_scheme not in SCHEMES:
+            raise ModelError(
+                f"{path}: pool scheme {manifest.pool_scheme!r}, this nba-broker knows "
+                f"{', '.join(SCHEMES)}"
+            )
+        return manifest
+
+
+def read_file(folder: Path, name: str) -> bytes:
+    """A file of the folder; raises ModelError, also when it lies elsewhere or is none of ours."""
+    path = folder / name
+    try:
+        # Links within the folder are fine: that is how some deploy.
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder.resolve()):
+            raise ModelError(f"{path}: a link out of its folder; copy the file there")
+        if not real.is_file() or real.stat().st_size > _LARGEST:
+            raise ModelError(f"{path}: not a file, or larger than {_LARGEST >> 20} MB")
+        return real.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: not found; a model is a folder that nba-train wrote") from None
+    except (OSError, RuntimeError) as error:  # a link to itself is a RuntimeError
+        raise ModelError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

@@ -1,0 +1,151 @@
+"""A model folder (ONNX file with manifest) as a function from windows to probabilities."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from nba_broker.model import features, onnx_check
+from nba_broker.model.features import INPUTS, Services, Vocabulary
+from nba_broker.model.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest, read_file
+from nba_broker.model.windows import Windows
+from nba_broker.records.errors import ModelError
+
+_BATCH = 48  # windows per inference: a thread is fastest around there
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The model's answer to B windows: probability float32 [B, K], attention float32 [B, N]
+    (each row sums to 1, exactly 0 on padding), context float32 [B, M], and known float32 [B]: the
+    higher, the more a window is like those the model was trained on."""
+
+    probability: np.ndarray
+    attention: np.ndarray
+    context: np.ndarray
+    known: np.ndarray
+
+
+class Scorer:
+    """Scores windows in the model's own vocabulary and interval scale.
+
+    threads: how many batches are scored at once; the scores do not depend on it. One is for a
+    sensor, whose other cores are Zeek's. Raises ModelError when the folder's parts do not belong
+    together.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        self.folder = folder
+        self.manifest = Manifest.load(folder)
+        self._vocabulary = Vocabulary(list(self.manifest.pools))
+        try:
+            self._services = Services(self.manifest.services)
+        except ValueError as error:
+            raise ModelError(f"{folder / MANIFEST_FILE}: {error}") from error
+        path = folder / MODEL_FILE
+        content = read_file(folder, MODEL_FILE)
+        if hashlib.sha256(content).hexdigest() != self.manifest.sha256:
+            raise ModelError(
+                f"{path}: does not match the SHA-256 in {MANIFEST_FILE}; copy it again"
+            )
+        try:
+            onnx_check.check(content)
+        except ValueError as error:
+            raise ModelError(f"{path}: cannot be used: {error}") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # The runtime would else guess the format, and may guess another than was checked.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises classes of its own, all meaning this
+            raise ModelError(f"{path}: onnxruntime cannot load it ({error})") from error
+        names = {output.name for output in self._session.get_outputs()}
+        if not names.issuperset(OUTPUTS):
+            raise ModelError(f"{path}: outputs {sorted(names)}, expected {sorted(OUTPUTS)}")
+        self._inputs = [feature.name for feature in self._session.get_inputs()]
+        if not set(self._inputs).issubset(INPUTS):
+            raise ModelError(f"{path}: inputs {self._inputs}, expected some of {list(INPUTS)}")
+        # A model that takes any length answers the same without the padding.
+        self._any_length = not any(
+            isinstance(one.shape[1], int) for one in self._session.get_inputs()
+        )
+        self._try(path)
+        self._threads = ThreadPoolExecutor(threads, "score") if threads > 1 else None
+
+    def _try(self, path: Path) -> None:
+        """One window of the highest ids: else another manifest's file fails at the first host."""
+        manifest = self.manifest
+        shape = (1, manifest.window)
+        arrays = {
+            "pool": np.full(shape, len(self._vocabulary) - 1, np.int64),
+            "interval": np.zeros(shape, np.float32),
+            "service": np.full(shape, len(self._services) - 1, np.int64),
+        }
+        try:
+            outputs = self._session.run(OUTPUTS, {name: arrays[name] for name in self._inputs})
+        except Exception as error:
+            raise ModelError(f"{path}: does not take what the manifest says ({error})") from error
+        probability, attention, context, known = (output.shape for output in outputs)
+        if (
+            probability != (1, len(manifest.classes))
+            or attention != shape
+            or len(context) != 2
+            or known != (1,)
+        ):
+            raise ModelError(f"{path}: its outputs do not have the shapes that the manifest says")
+        self._context_size = context[1]
+
+    def never_seen(self, pools: np.ndarray, table: list[str]) -> np.ndarray:
+        """Whether pools, indices into ``table``, were in no training session, bool."""
+        ids = self._vocabulary.ids(pools, table)
+        return np.asarray(ids == features.NEVER_SEEN)
+
+    def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, ...]:
+        """The arrays that can reach the model, each [B, N], in the order of features.INPUTS."""
+        return features.inputs(
+            windows, table, self._vocabulary, self.manifest.interval, self._services
+        )
+
+    def __call__(self, windows: Windows, table: list[str]) -> Scores:
+        """Score B windows whose pools are indices into ``table``."""
+        window = self.manifest.window
+        length = np.full(len(windows), window)
+        if self._any_length:
+            length = np.minimum(length, windows.count)
+        # Windows of hosts that are new are mostly padding: those of a length go together.
+        order = np.argsort(length, kind="stable")
+        length = length[order]
+        inputs = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
+        arrays = {name: inputs[name][order] for name in self._inputs}
+        scores = Scores(
+            probability=np.empty((len(windows), len(self.manifest.classes)), np.float32),
+            attention=np.zeros((len(windows), window), np.float32),
+            context=np.empty((len(windows), self._context_size), np.float32),
+            known=np.empty(len(windows), np.float32),
+        )
+
+        def score(at: int) -> None:
+            rows = slice(at, at + _BATCH)
+            padding = window - int(length[rows][-1])
+            batch = {name: array[rows, padding:] for name, array in arrays.items()}
+            probability, attention, context, known = self._session.run(OUTPUTS, batch)
+            places = order[rows]
+            scores.probability[places] = probability
+            scores.attention[places, padding:] = attention
+            scores.context[places] = context
+            scores.known[places] = known
+
+        # Every batch is one thread's work, so that sums do not depend on the number of threads.
+        each = self._threads.map if self._threads else map
+        list(each(score, range(0, len(windows), _BATCH)))
+        return scores

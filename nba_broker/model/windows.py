@@ -1,0 +1,284 @@
+"""The last N sessions of every host in flat rings, and the windows that are due for a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker.records import uids
+
+NO_POOL = -1
+"""Pool index in front of a window that is not full yet."""
+
+NO_INTERVAL = np.float32(np.inf)
+"""Interval of a host's very first session: nothing came before it, a silence without an end."""
+
+_SESSION = [("ts", "f8"), ("pool", "i4"), ("dport", "i4")]
+_EVIDENCE = [("dst", "V16"), ("uid", uids.PACKED)]
+_WIDE_EVIDENCE = [("dst", "V16"), ("uid", uids.WIDE)]
+
+
+@dataclass(slots=True)
+class Windows:
+    """Windows that end at their deciding session, right-aligned, in the order of those sessions.
+
+    slot int64 [B]; index int64 [B], the deciding session's place in the pushed batch; count
+    int64 [B], sessions of the host up to then. The others are [B, N]: pool int32 (NO_POOL in
+    front), interval float32 in seconds, dport int32, and, unless left out, ts, dst, uid (see
+    uids.unpack) as evidence.
+    """
+
+    slot: np.ndarray
+    index: np.ndarray
+    count: np.ndarray
+    columns: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def part(self, start: int, stop: int) -> Windows:
+        """The windows from ``start`` up to ``stop``."""
+        rows = slice(start, stop)
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Windows(self.slot[rows], self.index[rows], self.count[rows], columns)
+
+    @property
+    def pool(self) -> np.ndarray:
+        """Indices into the pool table, int32 [B, N], NO_POOL where there is no session yet."""
+        return self.columns["pool"]
+
+    @property
+    def interval(self) -> np.ndarray:
+        """Seconds since the host's previous session, float32 [B, N]."""
+        return self.columns["interval"]
+
+    @property
+    def dport(self) -> np.ndarray:
+        """Destination ports with their transport (see messages.port_code), int32 [B, N]."""
+        return self.columns["dport"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a host is scored, by the number of its sessions alone.
+
+    First at its ``min_sessions``-th session; then every ``early_stride`` sessions while its window
+    of ``length`` is not full, as a new host should have its name soon; then every ``stride``.
+    """
+
+    length: int
+    min_sessions: int
+    stride: int = 1
+    early_stride: int = 1
+
+    def due(self, count: np.ndarray) -> np.ndarray:
+        """Whether a score is due, bool, at these session numbers int64 of any shape, from 1."""
+        since = count - self.min_sessions
+        stride = np.where(count <= self.length, self.early_stride, self.stride)
+        due: np.ndarray = (since >= 0) & (since % stride == 0)
+        return due
+
+
+class HostWindows:
+    """Rings of the last sessions per slot, and windows when the schedule says so.
+
+    However the sessions were cut into batches, a replay gives the same windows.
+    """
+
+    def __init__(self, schedule: Schedule, *, evidence: bool = True) -> None:
+        self.schedule = schedule
+        self.length = schedule.length
+        self.count = np.zeros(0, np.int64)
+        self.last_ts = np.full(0, -np.inf)
+        # A session is one record, since most of the time goes into waiting for memory. One more
+        # than a window has: the interval of its first is since the one before.
+        self._record = np.dtype(_SESSION + (_EVIDENCE if evidence else []))
+        self._evidence = evidence
+        self._ring = np.zeros((0, self.length + 1), self._record)
+
+    def reserve(self, slots: int) -> None:
+        """Make room for slot numbers below ``slots``, doubling so that growth stays cheap."""
+        have = len(self.count)
+        if slots <= have:
+            return
+        more = max(slots, 2 * have, 64) - have
+        self.count = np.concatenate([self.count, np.zeros(more, np.int64)])
+        self.last_ts = np.concatenate([self.last_ts, np.full(more, -np.inf)])
+        # Zeros that are never written take no memory, so nobody pays for hosts to come.
+        ring = np.zeros((have + more, self.length + 1), self._record)
+        ring[:have] = self._ring
+        self._ring = ring
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The state itself by name; the first axis is the slot."""
+        rings = {name: self._ring[name] for name in self._record.names or ()}
+        return {"count": self.count, "last_ts": self.last_ts, **rings}
+
+    def use(self, schedule: Schedule) -> None:
+        """Go on with another schedule; of each host the last sessions that fit both stay."""
+        before, self.schedule, self.length = self.length, schedule, schedule.length
+        if self.length == before:
+            return
+        slots = np.flatnonzero(self.count)
+        number = self.count[slots, None] - 1 - np.arange(min(before, self.length) + 1)
+        row, place = np.nonzero(number >= 0)
+        host, kept = slots[row], number[row, place]
+        ring, self._ring = self._ring, np.zeros((len(self._ring), self.length + 1), self._record)
+        # What the shorter window did not keep. Of the session before it only the time is of use.
+        self._ring["pool"][slots], self._ring["ts"][slots] = NO_POOL, -np.inf
+        self._ring[host, kept % (self.length + 1)] = ring[host, kept % (before + 1)]
+        if self.length > before:
+            whole = slots[self.count[slots] > before]
+            self._ring["pool"][whole, (self.count[whole] - 1 - before) % (self.length + 1)] = (
+                NO_POOL
+            )
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for uids of more than 96 bits."""
+        return self._record == np.dtype(_SESSION + _WIDE_EVIDENCE)
+
+    def widen(self) -> None:
+        """Make room for such uids: few sites have them, and all hosts would pay for it."""
+        if self.wide or not self._evidence:
+            return
+        self._record = np.dtype(_SESSION + _WIDE_EVIDENCE)
+        ring, self._ring = self._ring, np.zeros(self._ring.shape, self._record)
+        for name in ring.dtype.names or ():
+            self._ring[name] = ring[name]
+
+    def copy(self) -> HostWindows:
+        """The same hosts with the same sessions, without evidence."""
+        other = HostWindows(self.schedule, evidence=False)
+        other.count, other.last_ts = self.count.copy(), self.last_ts.copy()
+        other._ring = np.zeros(self._ring.shape, other._record)
+        for name in other._record.names or ():
+            other._ring[name] = self._ring[name]
+        return other
+
+    def reset(self, slots: np.ndarray) -> None:
+        """Forget what these slots hold; their numbers may go to other hosts."""
+        self.count[slots] = 0
+        self.last_ts[slots] = -np.inf
+
+    def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
+        """Append sessions (all columns [n], in time order) and return the windows now due.
+
+        ``columns`` are pool, dport and, with evidence, dst and uid (uids.TEXT).
+        """
+        self.reserve(int(slot.max(initial=-1)) + 1)
+        order = by_slot(slot)
+        by_host = slot[order]
+        start = np.flatnonzero(changes(by_host))
+        host = by_host[start]
+        size = np.diff(np.append(start, len(order)))
+        rank = np.arange(len(order)) - np.repeat(start, size)
+
+        columns["ts"] = ts
+        if self._evidence:
+            if uids.are_wide(columns["uid"]):
+                self.widen()
+            columns["uid"] = uids.pack(columns["uid"], self._record["uid"])
+        sessions = np.empty(len(order), self._record)
+        for name in self._record.names or ():
+            sessions[name] = columns[name]
+        batch = _whole(sessions).take(order)
+
+        count = self.count[by_host] + rank + 1
+        due = np.flatnonzero(self.schedule.due(count))
+        due = due[np.argsort(order[due], kind="stable")]
+        windows = Windows(
+            by_host[due], order[due], count[due], self._gather(batch, by_host, rank, count, due)
+        )
+
+        self._append(batch, by_host, rank, np.repeat(size, size))
+        self.count[host] += size
+        self.last_ts[host] = np.maximum(self.last_ts[host], ts[order[start + size - 1]])
+        return windows
+
+    def numbers(self, slot: np.ndarray) -> np.ndarray:
+        """Which session of its host's life each of these would be if they came next, int64 [n],
+        from 1."""
+        order = by_slot(slot)
+        by_host = slot[order]
+        number = np.empty(len(slot), np.int64)
+        number[order] = np.arange(len(slot)) - np.searchsorted(by_host, by_host)
+        count: np.ndarray = self.count[slot] + number + 1
+        return count
+
+    def latest(self, slot: np.ndarray) -> Windows:
+        """The windows that the sessions of these hosts, int64 [B], end with now; no deciding
+        session is in a batch, so ``index`` is -1."""
+        nothing = _whole(np.zeros(0, self._record))
+        count, outside = self.count[slot], np.full(len(slot), -1)
+        columns = self._gather(nothing, slot, outside, count, np.arange(len(slot)))
+        return Windows(slot, outside, count, columns)
+
+    def _gather(
+        self,
+        batch: np.ndarray,
+        slot: np.ndarray,
+        rank: np.ndarray,
+        count: np.ndarray,
+        due: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        """The last N sessions before and with each due one, from the batch and from the rings."""
+        kept = self.length + 1
+        back = np.arange(self.length, -1, -1)
+        in_batch = rank[due, None] >= back
+        from_batch = (due[:, None] - back)[in_batch]
+        number = count[due, None] - 1 - back  # 0-based number of the session in its host's life
+        # take() on the flat ring: half the time of an index per axis.
+        found = _whole(self._ring).take(slot[due, None] * kept + number % kept)
+        found[in_batch] = batch.take(from_batch)
+        sessions = found.view(self._record)
+        ts = np.where(number < 0, -np.inf, sessions["ts"])
+        nothing = (number < 0) | (sessions["pool"] == NO_POOL)
+        gathered = {name: np.ascontiguousarray(sessions[name][:, 1:]) for name in ("pool", "dport")}
+        if self._evidence:  # not copied: few windows are asked for it
+            gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "uid")}
+        gathered["pool"][nothing[:, 1:]] = NO_POOL
+        gathered["interval"] = _intervals(ts, nothing)
+        return gathered
+
+    def _append(
+        self, batch: np.ndarray, slot: np.ndarray, rank: np.ndarray, size: np.ndarray
+    ) -> None:
+        """Write the batch into the rings; of more sessions of a host than fit only the last."""
+        length = self.length + 1
+        kept = np.flatnonzero(size - rank <= length)
+        place = (self.count[slot[kept]] + rank[kept]) % length
+        _whole(self._ring)[slot[kept] * length + place] = batch.take(kept)
+
+
+def _whole(records: np.ndarray) -> np.ndarray:
+    """The same memory, flat, as records that numpy copies as a whole."""
+    return records.reshape(-1).view(f"V{records.dtype.itemsize}")
+
+
+def _intervals(ts: np.ndarray, nothing: np.ndarray) -> np.ndarray:
+    """Seconds float32 [B, N] since the session before each but the first of [B, N + 1]; 0 for those
+    that are ``nothing``, and ``ts`` is -inf where not even a time is known.
+
+    A late session lies before its predecessor: no time has passed between them, and the next one's
+    interval is since the latest."""
+    latest = np.maximum.accumulate(ts, axis=1)
+    interval = np.zeros((len(ts), ts.shape[1] - 1), np.float32)
+    np.subtract(
+        latest[:, 1:], latest[:, :-1], out=interval, where=~nothing[:, 1:], casting="same_kind"
+    )
+    return interval
+
+
+def changes(values: np.ndarray) -> np.ndarray:
+    """Where a run of equal values begins, bool [n]."""
+    return np.append(True, values[1:] != values[:-1]) if len(values) else np.zeros(0, bool)
+
+
+def by_slot(slot: np.ndarray) -> np.ndarray:
+    """The stable order of slot numbers: numpy sorts 16 bits at a time ten times as fast."""
+    order = np.argsort(slot.astype(np.uint16), kind="stable")
+    if slot.max(initial=0) > 0xFFFF:
+        order = order[np.argsort((slot >> 16).astype(np.uint16)[order], kind="stable")]
+    return order

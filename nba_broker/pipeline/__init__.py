@@ -1,0 +1,1 @@
+"""The stages that a session passes, in their order."""

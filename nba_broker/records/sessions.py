@@ -1,0 +1,154 @@
+"""The data that travels between the parts: sessions and leases in, verdicts out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, repeat
+
+import numpy as np
+
+
+def segment_name(site: str = "", vlan: str = "") -> str:
+    """A segment's name, ``site/vlan``: the same address in two of them is two hosts. ``vlan`` is
+    the VLAN's number, or ``outer.inner`` where frames carry two (IEEE 802.1ad)."""
+    return f"{site}/{vlan}" if site or vlan else ""
+
+
+def segment_parts(segment: str) -> tuple[str, str]:
+    """The inverse of :func:`segment_name`: site and VLAN, "" each where there is none."""
+    site, _, vlan = segment.rpartition("/")
+    return site, vlan
+
+
+_ROLE = re.compile(
+    r"(?:(.*?)[-_.@])??(?:worker|logger|manager|proxy|standalone|zeek|bro|archiver|agent|controller)"
+    r"(?:[-_.@0-9].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@lru_cache(maxsize=1024)  # the same few for every batch
+def site_of(node: str) -> str:
+    """The site that a cluster's node is at, as far as its name tells: ``berlin-worker-3`` is at
+    berlin, ``branch-7`` at branch-7, and ``worker-1-2`` says only what it does there."""
+    role = _ROLE.fullmatch(node)
+    return (role[1] or "") if role else node
+
+
+@dataclass(slots=True)
+class Sessions:
+    """A batch of session starts as parallel columns, all of the same length n.
+
+    ts: float64 [n], seconds since the epoch. host, dst: addresses as Zeek prints them.
+    mac: lower case with colons, "" where unknown. dport: int32 [n], see :func:`port_code`.
+    segment: the part of the network that an address is unique in, "" where nothing tells one, see
+    :func:`segment_name`; None where that holds for all. log: index into the archive's file names,
+    int32 [n]; only archives have it.
+    """
+
+    ts: np.ndarray
+    host: Sequence[str]
+    uid: Sequence[str]
+    mac: Sequence[str]
+    dst: Sequence[str]
+    dport: np.ndarray
+    segment: Sequence[str] | None = None
+    log: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address lent by DHCP: from ``ts`` on, ``ip`` belongs to ``mac``; in that ``segment``, if
+    the log told one."""
+
+    ts: float
+    ip: str
+    mac: str
+    hostname: str
+    segment: str = ""
+
+
+def concatenate(parts: list[Sessions]) -> Sessions:
+    """Several batches as one, in the given order."""
+    if len(parts) == 1:
+        return parts[0]
+    return Sessions(
+        np.concatenate([part.ts for part in parts]) if parts else np.zeros(0),
+        list(chain.from_iterable(part.host for part in parts)),
+        list(chain.from_iterable(part.uid for part in parts)),
+        list(chain.from_iterable(part.mac for part in parts)),
+        list(chain.from_iterable(part.dst for part in parts)),
+        np.concatenate([part.dport for part in parts]) if parts else np.zeros(0, np.int32),
+        _segments(parts),
+    )
+
+
+def _segments(parts: list[Sessions]) -> list[str] | None:
+    if all(part.segment is None for part in parts):
+        return None
+    return list(
+        chain.from_iterable(
+            repeat("", len(part)) if part.segment is None else part.segment for part in parts
+        )
+    )
+
+
+def order(sessions: Sessions) -> np.ndarray:
+    """Places int64 [n] that sort by (ts, host, segment, dst, dport, uid), so that every replay
+    agrees; a segment that is not told comes last, as in an archive."""
+    places = np.argsort(sessions.ts, kind="stable")
+    when = sessions.ts[places]
+    same = when[1:] == when[:-1]
+    if same.any():
+        # Few times are equal: only the sessions of these are sorted by the other columns.
+        several = np.append(same, False) | np.append(False, same)
+        rows = places[several].tolist()
+        told = repeat("") if sessions.segment is None else map(sessions.segment.__getitem__, rows)
+        keys = zip(
+            when[several].tolist(),
+            map(sessions.host.__getitem__, rows),
+            ((not segment, segment) for segment in told),
+            map(sessions.dst.__getitem__, rows),
+            sessions.dport[places[several]].tolist(),
+            map(sessions.uid.__getitem__, rows),
+            range(len(rows)),
+            strict=False,  # without segments, one of them stands for all
+        )
+        places[several] = [rows[key[-1]] for key in sorted(keys)]
+    return places
+
+
+def take(sessions: Sessions, places: np.ndarray) -> Sessions:
+    """The sessions at these places, in this order."""
+    rows = places.tolist()
+    return Sessions(
+        sessions.ts[places],
+        list(map(sessions.host.__getitem__, rows)),
+        list(map(sessions.uid.__getitem__, rows)),
+        list(map(sessions.mac.__getitem__, rows)),
+        list(map(sessions.dst.__getitem__, rows)),
+        sessions.dport[places],
+        None if sessions.segment is None else list(map(sessions.segment.__getitem__, rows)),
+    )
+
+
+def part_of(sessions: Sessions, start: int, stop: int) -> Sessions:
+    """The sessions from ``start`` up to ``stop``; the same object when that is all of them."""
+    if start == 0 and stop >= len(sessions):
+        return sessions
+    return Sessions(
+        sessions.ts[start:stop],
+        sessions.host[start:stop],
+        sessions.uid[start:stop],
+        sessions.mac[start:stop],
+        sessions.dst[start:stop],
+        sessions.dport[start:stop],
+        None if sessions.segment is None else sessions.segment[start:stop],
+        None if sessions.log is None else sessions.log[start:stop],
+    )

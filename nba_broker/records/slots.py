@@ -1,0 +1,111 @@
+"""One growable store for what is kept of each host: a slot is a host's number in all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+_LEAST = 64  # slots of a store that holds anything
+
+
+class Column(NamedTuple):
+    """What a column holds of each host: its type, the value of a host of which nothing is known,
+    and the shape of one host's values."""
+
+    dtype: DTypeLike
+    fill: float = 0
+    shape: tuple[int, ...] = ()
+
+    def empty(self, slots: int) -> np.ndarray:
+        """The column [slots, *shape] of hosts of which nothing is known."""
+        size = (slots, *self.shape)
+        # Zeros that are never written take no memory: hosts to come cost nothing.
+        return (
+            np.zeros(size, self.dtype) if self.fill == 0 else np.full(size, self.fill, self.dtype)
+        )
+
+
+class Columns(Mapping[str, np.ndarray]):
+    """The columns of one stage by name; the first axis is the slot. Growth replaces the arrays, so
+    ask for one by its name each time."""
+
+    def __init__(self, columns: Mapping[str, Column], slots: int) -> None:
+        self._columns = dict(columns)
+        self._arrays = {name: column.empty(slots) for name, column in columns.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    @property
+    def layout(self) -> np.dtype:
+        """One host's values as a record."""
+        return np.dtype(
+            [(name, array.dtype, array.shape[1:]) for name, array in self._arrays.items()]
+        )
+
+    def records(self, slots: np.ndarray) -> np.ndarray:
+        """The values of these hosts, records of :attr:`layout` [n]."""
+        records = np.empty(len(slots), self.layout)
+        for name, array in self._arrays.items():
+            records[name] = array[slots]
+        return records
+
+    def restore(self, slots: np.ndarray, records: np.ndarray) -> None:
+        """Set the values of these hosts to records of :attr:`layout` [n]."""
+        for name, array in self._arrays.items():
+            array[slots] = records[name]
+
+    def redefine(self, name: str, column: Column) -> np.ndarray:
+        """Give a column another type or shape, with nothing in it; returns what it held before."""
+        before = self._arrays[name]
+        self._columns[name], self._arrays[name] = column, column.empty(len(before))
+        return before
+
+    def grow(self, slots: int) -> None:
+        """Make room for this many slots; called by :class:`Slots`."""
+        for name, before in self._arrays.items():
+            array = self._columns[name].empty(slots)
+            array[: len(before)] = before
+            self._arrays[name] = array
+
+    def reset(self, slots: np.ndarray) -> None:
+        """Nothing is known of the hosts in these slots."""
+        for name, array in self._arrays.items():
+            array[slots] = self._columns[name].empty(1)[0]
+
+
+class Slots:
+    """The columns of all stages, which grow together."""
+
+    def __init__(self) -> None:
+        self.capacity = 0
+        """How many slots there is room for."""
+        self._stages: dict[str, Columns] = {}
+
+    def add(self, stage: str, columns: Mapping[str, Column]) -> Columns:
+        """The columns of a stage, for it alone to write; raises ValueError where it has some."""
+        if stage in self._stages:
+            raise ValueError(f"the stage {stage} has its columns already")
+        self._stages[stage] = Columns(columns, self.capacity)
+        return self._stages[stage]
+
+    def reserve(self, slots: int) -> None:
+        """Make room for slot numbers below ``slots``, doubling so that growth stays cheap."""
+        if slots > self.capacity:
+            self.capacity = max(slots, 2 * self.capacity, _LEAST)
+            for columns in self._stages.values():
+                columns.grow(self.capacity)
+
+    def reset(self, slots: np.ndarray) -> None:
+        """Nothing is known of the hosts in these slots; their numbers may go to others."""
+        for columns in self._stages.values():
+            columns.reset(slots)

@@ -1,0 +1,1 @@
+"""From scores, alarms and annotations to verdicts."""

@@ -1,0 +1,322 @@
+"""The analyst's answers: a CSV file that says what hosts are, and what is nobody's concern."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import fcntl
+import io
+import ipaddress
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TextIO
+
+from nba_broker.records.addresses import Network, canonical, canonical_mac
+from nba_broker.records.errors import AnnotationError
+from nba_broker.records.times import END_OF_TIME, parse_time, print_time
+
+ACTIONS = ("label", "confirm", "ignore")
+
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+_ASN = re.compile(r"as:?([0-9]{1,10})(/[a-z]{2})?", re.IGNORECASE)
+
+
+_COUNTRY = re.compile(r"cc:[a-z]{2}", re.IGNORECASE)
+
+
+# What can only be meant as an address: a typing error must not become a hostname.
+_ADDRESS_LIKE = re.compile(r"[0-9.]+|.*[:/].*")
+
+
+# A name has to fit into a log line's 256 bytes, "=0.12" included.
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One row of the file, checked; the fields are its columns.
+
+    ``at`` and ``expires`` are seconds since the epoch: 0 from the beginning, infinity never.
+    ``host`` is a MAC (lower case, colons), an address as Zeek prints it, a network, a hostname
+    (lower case), or "" for every host; ``pool`` a pool's name, an address or a network.
+    """
+
+    at: float
+    host: str
+    action: str
+    device: str = ""
+    category: str = ""
+    pool: str = ""
+    reason: str = ""
+    expires: float = math.inf
+
+    @property
+    def mac(self) -> str:
+        """The MAC that is meant, "" if none is."""
+        return self.host if _MAC.fullmatch(self.host) else ""
+
+    @property
+    def hosts(self) -> Network | None:
+        """The network that hosts are in, or one address as such; None where none is meant."""
+        return None if self.mac else _network(self.host)
+
+    @property
+    def one_address(self) -> bool:
+        """Whether one address is meant, and no network."""
+        network = self.hosts
+        return network is not None and network.num_addresses == 1
+
+    @property
+    def destinations(self) -> Network | None:
+        """The destinations that ``pool`` means, where it is an address or a network, or a multicast
+        group, which need not be a pool of its own."""
+        return _network(self.pool.removeprefix("mcast:"))
+
+    @property
+    def hostname(self) -> str:
+        """The hostname that is meant, "" if none is."""
+        return "" if self.mac or self.hosts is not None else self.host
+
+
+COLUMNS = tuple(field.name for field in fields(Annotation))
+
+
+"""The file's columns; all but the first three may be left out."""
+
+
+def read(path: Path) -> tuple[Annotation, ...]:
+    """All answers in the order of their time; raises AnswersError at the first line that is no
+    use, and when the file cannot be read."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return _read(stream, str(path))
+    except OSError as error:
+        raise AnnotationError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path}: not in UTF-8 ({error})") from error
+
+
+def answer(row: Mapping[str, str], place: str) -> Annotation:
+    """One row as an answer; raises AnswersError that begins with ``place``."""
+    try:
+        return _answer({name: text.strip() for name, text in row.items()})
+    except ValueError as error:
+        raise AnnotationError(f"{place}: {error}") from None
+
+
+def is_database_name(pool: str) -> bool:
+    """Whether a pool has a name as the schemes asn, asn+cc and cc make them."""
+    return bool(_ASN.fullmatch(pool) or _COUNTRY.fullmatch(pool))
+
+
+def misspelt(device: str, known: Iterable[str]) -> str:
+    """The known name that this one differs from in case or punctuation alone; "" if there is none,
+    or if it is known itself."""
+    names = list(known)
+    if device in names:
+        return ""
+    return next((name for name in names if _letters(name) == _letters(device)), "")
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
+def append(path: Path, row: Annotation) -> None:
+    """Add a row as a whole, also while others do; makes the file where there is none.
+
+    Raises AnswersError, also when the file holds a line that is no use: a worker would refuse it.
+    """
+    try:
+        with _locked(path) as stream, _whole(path, stream):
+            before = stream.read()
+            columns = COLUMNS
+            if before.strip():
+                _read(io.StringIO(before.removeprefix("\ufeff"), newline=""), str(path))
+                header = before.removeprefix("\ufeff").splitlines()[0]
+                columns = tuple(name.strip() for name in next(csv.reader([header])))
+            values = asdict(row) | {"at": print_time(row.at), "expires": print_time(row.expires)}
+            missing = [name for name, text in values.items() if text and name not in columns]
+            if missing:
+                raise AnnotationError(f"{path}:1: no column {', '.join(missing)} for this answer")
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+            if not before.strip():
+                writer.writeheader()
+            elif not before.endswith("\n"):
+                text.write("\n")
+            writer.writerow(values)
+            stream.seek(0, os.SEEK_END)
+            stream.write(text.getvalue())
+            stream.flush()
+            os.fsync(stream.fileno())
+    except FileNotFoundError as error:
+        raise AnnotationError(f"{path}: there is no folder {path.parent} to write it in") from error
+    except OSError as error:
+        raise AnnotationError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path}: not in UTF-8 ({error})") from error
+
+
+@contextlib.contextmanager
+def _whole(path: Path, stream: TextIO) -> Iterator[None]:
+    """A disk that is full must not leave half a row, or a file without its first line."""
+    size = os.fstat(stream.fileno()).st_size
+    try:
+        yield
+    except OSError:
+        os.ftruncate(stream.fileno(), size)
+        if not size:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _locked(path: Path) -> TextIO:
+    """The file, opened to read and append, for nobody else until it is closed."""
+    while True:
+        stream = path.open("a+", encoding="utf-8", newline="")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.seek(0)
+        # An editor may have put another file in its place while this waited.
+        try:
+            if path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
+                return stream
+        except FileNotFoundError:
+            pass
+        stream.close()
+
+
+def _read(stream: Iterable[str], name: str) -> tuple[Annotation, ...]:
+    reader = csv.DictReader(stream, strict=True)
+    answers = []
+    try:
+        reader.fieldnames = [field.strip() for field in reader.fieldnames or ()]
+        wrong = [field for field in reader.fieldnames if field not in COLUMNS]
+        missing = [field for field in COLUMNS[:3] if field not in reader.fieldnames]
+        if wrong or missing or len(set(reader.fieldnames)) < len(reader.fieldnames):
+            raise AnnotationError(f"{name}:1: the first line must be {','.join(COLUMNS)}")
+        for row in reader:
+            place = f"{name}:{reader.line_num}"
+            if None in row or None in row.values():
+                raise AnnotationError(f"{place}: not as many fields as the first line names")
+            answers.append(answer(row, place))
+    except csv.Error as error:
+        raise AnnotationError(f"{name}:{reader.line_num}: {error}") from error
+    return tuple(sorted(answers, key=lambda one: one.at))
+
+
+def _answer(row: dict[str, str]) -> Annotation:
+    action = row["action"]
+    if action not in ACTIONS:
+        raise ValueError(f"action {action!r} is none of {', '.join(ACTIONS)}")
+    host, pool = canonical_host(row["host"]), row.get("pool", "")
+    device, category = row.get("device", ""), row.get("category", "")
+    for name, text in row.items():
+        if not text.isprintable() or len(text.encode()) > _LONGEST:
+            raise ValueError(f"{name} {text!r} is too long or not printable")
+    at, expires = _time(row, "at", 0.0), _time(row, "expires", math.inf)
+    if not host and (action != "ignore" or not pool):
+        raise ValueError("no host; only an ignored pool may mean every host")
+    if (action == "label") != bool(device):
+        raise ValueError("label, and nothing else, names a device")
+    if _names_a_host(device):
+        raise ValueError(f"device {device!r} is a host's MAC or address; the host comes first")
+    if category and action != "label":
+        raise ValueError("only label has a category")
+    if action != "ignore" and (pool or expires < math.inf):
+        raise ValueError("only ignore has a pool or expires")
+    if action == "confirm" and not at:
+        raise ValueError("confirm needs a time: what the host does then is right")
+    if expires <= at:
+        raise ValueError("expires is not after at")
+    return Annotation(
+        at=at,
+        host=host,
+        action=action,
+        device=device,
+        category=category,
+        pool=_pool(pool),
+        reason=row.get("reason", ""),
+        expires=expires,
+    )
+
+
+def _names_a_host(text: str) -> bool:
+    """Whether a text can only be meant as a host: a MAC in any notation, or an address."""
+    return bool(_MAC.fullmatch(canonical_mac(text))) or _network(text) is not None
+
+
+def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:
+    text = row.get(name, "")
+    if not text:
+        return otherwise
+    try:
+        seconds = parse_time(text)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
+    if not 0 < seconds < END_OF_TIME:
+        raise ValueError(f"{name} {text!r} is not between 1970 and 2100")
+    return seconds
+
+
+def canonical_host(text: str) -> str:
+    """A host as :class:`Answer` has it; raises ValueError."""
+    text = canonical_mac(text.lower())
+    if _MAC.fullmatch(text) and (int(text[:2], 16) & 1 or not text.strip("0:")):
+        raise ValueError(f"host {text!r} is the MAC of no single host")
+    if not text or _MAC.fullmatch(text):
+        return text
+    network = _network(text)
+    if network is not None:
+        address = network.network_address
+        if address.is_multicast or (address.is_unspecified and network.prefixlen in (0, 32, 128)):
+            raise ValueError(f"host {text!r} means no host, or every one")
+        return _printed(network)
+    if _ADDRESS_LIKE.fullmatch(text):
+        raise ValueError(f"host {text!r} is no MAC, address, network or hostname")
+    return text
+
+
+def _pool(text: str) -> str:
+    """A pool as :class:`Answer` has it; raises ValueError. It may be any word, as an operator may
+    have named networks as he liked."""
+    network = _network(text)
+    if network is not None:
+        if not network.prefixlen:
+            raise ValueError(f"pool {text!r} is every destination; ignore the host instead")
+        return _printed(network)
+    if asn := _ASN.fullmatch(text):
+        return f"as:{int(asn[1])}{(asn[2] or '').lower()}"
+    return text.lower() if _COUNTRY.fullmatch(text) else text
+
+
+def _network(text: str) -> Network | None:
+    """An address or network as a network; None if the text is neither."""
+    try:
+        if "/" not in text:
+            text, _ = canonical(text)
+        return _unmapped(ipaddress.ip_network(text))
+    except (OSError, ValueError):
+        return None
+
+
+def _unmapped(network: Network) -> Network:
+    """A network of IPv4-mapped addresses as that of IPv4, which Zeek takes them for."""
+    if network.version == 4 or network.prefixlen < 96:
+        return network
+    mapped = network.network_address.ipv4_mapped
+    return ipaddress.IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
+
+
+def _printed(network: Network) -> str:
+    """A network of one address as that address, as Zeek prints it."""
+    if network.num_addresses > 1:
+        return str(network)
+    return canonical(str(network.network_address))[0]

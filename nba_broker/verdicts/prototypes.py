@@ -1,0 +1,110 @@
+"""How hosts behave that an analyst named, so that other units of these devices are recognised.
+
+Context vectors are not compared: a model that never met a device does not lead its units to the
+same place, so what is compared is where they go, by the profiles of ``likeness``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nba_broker.model.windows import Windows
+from nba_broker.verdicts.similarity import Profiles, profiles, similarity
+
+ALIKE = 0.95
+"""Similarity from which two hosts are units of one device: the lowest, in steps of 0.01, at which
+none of the windows of IoT Sentinel, LSIF, the PCs and FIT without its cameras is taken for one of
+another maker's device. Devices of one maker that talk alike stay alike."""
+
+MOST = 512
+"""Prototypes at most, since every window is compared with each; the first ones stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prototype:
+    """The profile of a host over ``sessions``; ``device`` is its number."""
+
+    slot: int
+    device: int
+    sessions: int
+    profile: Profiles
+
+
+class Prototypes:
+    """At most one prototype for each host that an analyst named."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, Prototype] = {}
+        self._profiles = _joined([])
+        self._column = np.zeros(0, np.int64)  # by prototype: place of its device in ``devices``
+        self.devices = np.zeros(0, np.int16)
+        """The devices that there are prototypes of, [D]."""
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __iter__(self) -> Iterator[Prototype]:
+        return iter(self._of.values())
+
+    def teach(self, slot: int, device: int, window: Windows, table: Sequence[str]) -> bool:
+        """Take the profile of a window, whose pools are indices into ``table``, for that of a
+        device; False if there is no room."""
+        sessions = int((window.pool >= 0).sum())
+        return self.add(Prototype(slot, device, sessions, _profiles(window, table)))
+
+    def add(self, prototype: Prototype) -> bool:
+        """Keep a prototype, instead of the one that the host was; False if there is no room."""
+        if prototype.slot not in self._of and len(self._of) >= MOST:
+            return False
+        self._of[prototype.slot] = prototype
+        self._index()
+        return True
+
+    def forget(self, slots: np.ndarray) -> None:
+        """These hosts are no prototypes any more."""
+        gone = [slot for slot in slots.tolist() if self._of.pop(slot, None) is not None]
+        if gone:
+            self._index()
+
+    def renumber(self, number: np.ndarray) -> None:
+        """Devices have other numbers now: ``number`` int16 [devices] by the old ones."""
+        for slot, one in self._of.items():
+            self._of[slot] = replace(one, device=int(number[one.device]))
+        self._index()
+
+    def likeness(self, windows: Windows, table: Sequence[str]) -> np.ndarray:
+        """How much B windows are like each of ``devices``, float32 [B, D]: like the prototype that
+        is most alike, 0 below ALIKE."""
+        alike = similarity(_profiles(windows, table), self._profiles).astype(np.float32)
+        alike[alike < ALIKE] = 0
+        likeness = np.zeros((len(windows), len(self.devices)), np.float32)
+        for number, column in enumerate(self._column.tolist()):
+            likeness[:, column] = np.maximum(likeness[:, column], alike[:, number])
+        return likeness
+
+    def _index(self) -> None:
+        prototypes = list(self)
+        self._profiles = _joined([one.profile for one in prototypes])
+        devices = np.array([one.device for one in prototypes], np.int16)
+        self.devices, self._column = np.unique(devices, return_inverse=True)
+
+
+def _profiles(windows: Windows, table: Sequence[str]) -> Profiles:
+    """The profile of each window."""
+    there = windows.pool >= 0
+    row, _ = np.nonzero(there)
+    return profiles(row, windows.pool[there], windows.dport[there], table)
+
+
+def _joined(parts: Sequence[Profiles]) -> Profiles:
+    """The hosts of all parts, numbered anew."""
+    size = np.array([len(part.feature) for part in parts], np.int64)
+    return Profiles(
+        slot=np.arange(len(parts)),
+        start=np.append(0, size.cumsum()),
+        feature=np.concatenate([np.zeros(0, np.int64), *(part.feature for part in parts)]),
+        root=np.concatenate([np.zeros(0), *(part.root for part in parts)]),
+    )

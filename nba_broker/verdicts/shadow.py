@@ -1,0 +1,279 @@
+"""A candidate that is asked beside the running model: how often they agree, and on which hosts not.
+
+It never has a say. It is asked at the same moments about the same sessions (of its own window, if
+that differs), its policy starts with every host unknown to it, and what it costs is left out
+whenever the worker is behind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from nba_broker.hosts.identity import Identity
+from nba_broker.model.scorer import Scorer
+from nba_broker.model.windows import HostWindows, Windows
+from nba_broker.records.errors import ModelError
+from nba_broker.records.times import print_time
+from nba_broker.verdicts.applied_annotations import AppliedAnnotations
+from nba_broker.verdicts.decision import LEARNING, NOTHING, Policy, PolicySettings
+
+LONG = 3600.0
+"""Seconds of event time for which the two must differ about a host before that is told."""
+
+SCORES = 6
+"""And scores in a row: as many as the policy wants before a host is called something else."""
+
+TOLD = 20
+"""Hosts told of in a day's log; the summary has them all."""
+
+LISTED = 1000
+"""Hosts in the summary."""
+
+_DAY = 86_400.0
+
+
+class Shadow:
+    """Counts only grow until :meth:`restart`.
+
+    paused: while true, nothing is scored and ``skipped`` counts what is left out. lines: for the
+    log; whoever reads them removes them. failure: why it gave up, if it did.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        manifest = scorer.manifest
+        self.scorer = scorer
+        self.paused = False
+        self.failure = ""
+        self.lines: deque[str] = deque(maxlen=4 * TOLD)
+        self._classes = [one.device for one in manifest.classes]
+        self._policy = Policy(
+            len(self._classes),
+            PolicySettings(identified=manifest.identified, known=manifest.known, reminder=0),
+        )
+        self._own: HostWindows | None = None  # of another window than the running model's
+        self._slots = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Count anew: the running model is another one."""
+        self.scores = self.agreeing = self.skipped = 0
+        self._confusion: Counter[tuple[str, str]] = Counter()
+        self._since, self._until = np.nan, np.nan
+        self._day = -np.inf
+        self._told_today = 0
+        self._differ = np.zeros(self._slots, np.int32)  # scores in a row
+        self._from = np.zeros(self._slots)  # since when
+        self._pair = np.full((self._slots, 2), NOTHING, np.int16)
+        self._told = np.zeros(self._slots, bool)
+
+    @property
+    def differing(self) -> np.ndarray:
+        """The slots of hosts on which the two have differed for long, int64."""
+        return np.flatnonzero(self._told)
+
+    def see(
+        self,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        columns: dict[str, np.ndarray],
+        windows: Windows,
+        sequences: HostWindows,
+        inventory: AppliedAnnotations,
+        policy: Policy,
+        identity: Identity,
+        table: list[str],
+    ) -> None:
+        """Take a step of the pipeline, after the running model's policy has; never raises."""
+        if self.failure or not len(slot):
+            return
+        try:
+            if sequences.schedule != self.scorer.manifest.schedule:
+                windows = self._windows(slot, ts, columns, sequences)
+            else:
+                self._own = None
+            if len(windows):
+                self._compare(windows, ts, inventory, policy, identity, table)
+            self._day_passes(float(ts[-1]))
+        except Exception as error:  # whatever it is, verdicts go on without the shadow
+            self.failure = repr(error)
+            self.lines.append(f"the shadow failed and is off ({self.failure}); verdicts go on")
+
+    def forget(self, slots: np.ndarray) -> None:
+        """These slots hold new hosts, or none."""
+        if self._own is not None:
+            self._own.reserve(int(slots.max(initial=-1)) + 1)
+            self._own.reset(slots)
+        slots = slots[slots < self._slots]
+        self._policy.reset(slots)
+        self._differ[slots] = 0
+        self._told[slots] = False
+
+    def summary(
+        self, inventory: AppliedAnnotations, identity: Identity, running: str
+    ) -> dict[str, Any]:
+        """What an operator wants to know before a switch."""
+        devices = inventory.devices
+        differ = self.differing
+        confusion: dict[str, dict[str, int]] = {}
+        for (one, other), number in sorted(self._confusion.items()):
+            confusion.setdefault(one, {})[other] = number
+        return {
+            "shadow": self.scorer.manifest.id,
+            "running": running,
+            "since": print_time(round(self._since)) if self.scores else None,
+            "until": print_time(round(self._until)) if self.scores else None,
+            "scores": self.scores,
+            "agreeing": self.agreeing,
+            "skipped": self.skipped,
+            "hosts_that_differ": len(differ),
+            "differ": [
+                {
+                    "host": identity.address(number),
+                    "mac": identity.mac(number),
+                    "running": self._name(int(self._pair[number, 0]), devices),
+                    "shadow": self._name(int(self._pair[number, 1]), devices),
+                    "since": print_time(round(self._from[number])),
+                }
+                for number in differ[:LISTED].tolist()
+            ],
+            "confusion": confusion,
+            "failure": self.failure,
+        }
+
+    def told(self) -> str:
+        """The same in a line."""
+        share = f"{self.agreeing / self.scores:.1%}" if self.scores else "none"
+        left_out = f"; {self.skipped} scores left out, as the worker was behind" * bool(
+            self.skipped
+        )
+        return (
+            f"shadow {self.scorer.manifest.id} agrees in {share} of {self.scores} scores; "
+            f"{len(self.differing)} hosts differ{left_out}"
+        )
+
+    def _windows(
+        self, slot: np.ndarray, ts: np.ndarray, columns: dict[str, np.ndarray], main: HostWindows
+    ) -> Windows:
+        if self._own is None:
+            # With what the running model's rings hold, this step included.
+            self._own = main.copy()
+            self._own.use(self.scorer.manifest.schedule)
+            nothing = {"pool": columns["pool"][:0], "dport": columns["dport"][:0]}
+            return self._own.push(slot[:0], ts[:0], **nothing)
+        return self._own.push(slot, ts, pool=columns["pool"], dport=columns["dport"])
+
+    def _compare(
+        self,
+        windows: Windows,
+        ts: np.ndarray,
+        inventory: AppliedAnnotations,
+        policy: Policy,
+        identity: Identity,
+        table: list[str],
+    ) -> None:
+        if self.paused:
+            self.skipped += len(windows)
+            return
+        scores = self.scorer(windows, table)
+        self._reserve(int(windows.slot.max()) + 1)
+        when = ts[windows.index]
+        # What both say at a step's end counts for all of a host's windows in it, mostly one.
+        self._policy.update(windows.slot, when, scores.probability, scores.known)
+        slot, first, number = np.unique(windows.slot, return_index=True, return_counts=True)
+        last = len(when) - 1 - np.unique(windows.slot[::-1], return_index=True)[1]
+        began, when = when[first], when[last]
+        ours, theirs = policy.columns(), self._policy.columns()
+        settled = (ours["state"][slot] != LEARNING) & (theirs["state"][slot] != LEARNING)
+        numbers, strange = self._numbers(inventory)
+        main = ours["device"][slot].astype(np.int64)
+        # What an analyst named and the candidate never learned is no question to it.
+        settled &= ~np.isin(main, strange)
+        slot, number, main = slot[settled], number[settled], main[settled]
+        began, when = began[settled], when[settled]
+        shadow = numbers[theirs["device"][slot]]
+        same = main == shadow
+        self.scores += int(number.sum())
+        self.agreeing += int(number[same].sum())
+        if len(slot):
+            self._since = np.fmin(self._since, began.min())
+            self._until = np.fmax(self._until, when.max())
+        for one, other, size in zip(main.tolist(), shadow.tolist(), number.tolist(), strict=True):
+            names = self._name(one, inventory.devices), self._name(other, inventory.devices)
+            self._confusion[names] += size
+        pair = np.stack([main, shadow], 1)
+        goes_on = ~same & (self._pair[slot] == pair).all(1) & (self._differ[slot] > 0)
+        self._differ[slot] = np.where(same, 0, number + np.where(goes_on, self._differ[slot], 0))
+        self._from[slot] = np.where(goes_on, self._from[slot], began)
+        self._told[slot] &= goes_on
+        self._pair[slot] = pair
+        long = (self._differ[slot] >= SCORES) & (when - self._from[slot] >= LONG)
+        for one in slot[long & ~self._told[slot]].tolist():
+            self._tell(one, inventory, identity)
+        self._told[slot[long]] = True
+
+    def _tell(self, slot: int, inventory: AppliedAnnotations, identity: Identity) -> None:
+        self._told_today += 1
+        if self._told_today > TOLD:
+            return
+        main, shadow = self._pair[slot].tolist()
+        mac = identity.mac(slot)
+        began = datetime.fromtimestamp(float(self._from[slot]), UTC)
+        self.lines.append(
+            f"shadow: {identity.address(slot)}{f' ({mac})' if mac else ''} is "
+            f"{self._name(main, inventory.devices)}, and to {self.scorer.manifest.id} "
+            f"{self._name(shadow, inventory.devices)}, since {began:%Y-%m-%dT%H:%M:%SZ}"
+        )
+
+    def _numbers(self, inventory: AppliedAnnotations) -> tuple[np.ndarray, list[int]]:
+        """By the candidate's classes the worker's number of the device, one beyond all where it has
+        none, and NOTHING at the end; and what analysts named that the candidate does not know."""
+        devices = inventory.devices
+        place = {one.device: number for number, one in enumerate(devices)}
+        numbers = [
+            place.get(name, len(devices) + number) for number, name in enumerate(self._classes)
+        ]
+        known = set(self._classes)
+        taught = {one.device for one in inventory.taught} - known
+        return np.array([*numbers, NOTHING]), [place[name] for name in taught]
+
+    def _name(self, number: int, devices: Sequence[Any]) -> str:
+        if number == NOTHING:
+            return "unknown"
+        if number < len(devices):
+            return str(devices[number].device)
+        return self._classes[min(number - len(devices), len(self._classes) - 1)]
+
+    def _reserve(self, slots: int) -> None:
+        if slots <= self._slots:
+            return
+        more = max(slots, 2 * self._slots, 64) - self._slots
+        self._policy.reserve(self._slots + more)
+        self._differ = np.append(self._differ, np.zeros(more, np.int32))
+        self._from = np.append(self._from, np.zeros(more))
+        self._pair = np.append(self._pair, np.full((more, 2), NOTHING, np.int16), axis=0)
+        self._told = np.append(self._told, np.zeros(more, bool))
+        self._slots += more
+
+    def _day_passes(self, ts: float) -> None:
+        if ts // _DAY > self._day:
+            if np.isfinite(self._day):
+                hidden = self._told_today - TOLD
+                more = f" ({hidden} of them not told of here)" if hidden > 0 else ""
+                self.lines.append(self.told() + more)
+            self._day = ts // _DAY
+            self._told_today = 0
+
+
+def fits(scorer: Scorer, scheme: str) -> None:
+    """Raise ModelError where a worker with this pool scheme could not ask the model."""
+    manifest = scorer.manifest
+    if manifest.pool_scheme != scheme:
+        raise ModelError(
+            f"shadow {manifest.id} names pools by {manifest.pool_scheme}, this worker by {scheme}: "
+            "train it with the same databases"
+        )

@@ -1,0 +1,203 @@
+"""How alike hosts behave: which share of their sessions goes to which pool by which service.
+
+A host's profile is a distribution, of its sessions over pairs of pool and service and, for a
+smaller part, over services alone: time servers, say, are a service whose pool is another one each
+time. Two profiles are as alike as their Bhattacharyya coefficient says (Bhattacharyya, "On a
+measure of divergence between two statistical populations defined by their probability
+distributions", 1943), which is the inner product of their square roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker.model.windows import Windows
+from nba_broker.records.ports import HIGH, port_name
+
+ALIKE = 0.85
+"""The similarity from which hosts are taken for the same kind. Chosen, like the two constants
+below, on half of the set-ups of the IoT Sentinel captures, as the most even balance of same models
+together and others apart; `nba-train labels --truth` measures it on any archive."""
+
+_LOCAL_WEIGHT = 0.25  # of a session within the network: every host asks its gateway for names
+_SERVICE_SHARE = 0.25  # of a profile that counts services wherever they are
+
+_LOCAL = ("gw", "lan", "bcast", "mcast:", "private", "local", "none")
+_ANYWHERE = -1  # in place of a pool: the service alone
+_SERVICES = 1 << 18  # more than there are ports and transports
+_MENTIONED = 3  # pairs that tell a person enough of what hosts do
+_COLUMNS = 1024  # features compared at a time, so that memory stays small
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles:
+    """Profiles of h hosts, sparse; comparable with all others made with the same pool table.
+
+    slot: int64 [h], ascending. start: int64 [h + 1], where each host's entries begin. feature:
+    int64 [entries], ascending within a host. root: float64 [entries], square roots of the
+    feature's share, whose squares add up to 1 for each host.
+    """
+
+    slot: np.ndarray
+    start: np.ndarray
+    feature: np.ndarray
+    root: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def rows(self) -> np.ndarray:
+        """Each entry's host, int64 [entries] into ``slot``."""
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
+
+    def select(self, rows: np.ndarray) -> Profiles:
+        """The hosts with these numbers, int64 [k] ascending."""
+        size = np.diff(self.start)[rows]
+        entries = np.isin(self.rows(), rows)
+        return Profiles(
+            self.slot[rows], np.append(0, size.cumsum()), self.feature[entries], self.root[entries]
+        )
+
+    def mostly(self, table: Sequence[str], organisation: Callable[[int], str]) -> str:
+        """What all these hosts do together, for people: the pairs that they share out most to,
+        each with its percentage if that is 1 or more. ``organisation`` is that of a pool's index,
+        or ""."""
+        pair, inverse = np.unique(self.feature[self.feature >= 0], return_inverse=True)
+        share = np.bincount(inverse, self.root[self.feature >= 0] ** 2, len(pair))
+        order = np.argsort(-share.round(9), kind="stable")[:_MENTIONED]
+        pool, service = np.divmod(pair[order], _SERVICES)
+        percent = 100 * share[order] / share.sum()
+        said: list[str] = []
+        for number, code, part in zip(pool.tolist(), service.tolist(), percent, strict=True):
+            if said and part < 1:
+                break
+            who = organisation(number)
+            name = f"{table[number]} ({who})" if who else table[number]
+            said.append(f"{name} {_service(code)} {part:.0f} %")
+        return ", ".join(said)
+
+
+def profiles(
+    slot: np.ndarray, pool: np.ndarray, dport: np.ndarray, table: Sequence[str]
+) -> Profiles:
+    """Profiles of the hosts of n sessions: slot int64 [n], pool int [n] into ``table``, dport
+    int32 [n] (see messages.port_code)."""
+    hosts, host = np.unique(slot, return_inverse=True)
+    number, place = np.unique(pool, return_inverse=True)
+    local = np.array([table[one].startswith(_LOCAL) for one in number.tolist()], bool)
+    weight = np.where(local[place], _LOCAL_WEIGHT, 1.0)
+    weight /= np.bincount(host, weight, len(hosts))[host]
+    port = dport.astype(np.int64)
+    service = np.where((port & 0xFFFF) >= HIGH, (port & ~0xFFFF) | HIGH, port)
+    features = np.concatenate(
+        [pool.astype(np.int64) * _SERVICES + service, _ANYWHERE * _SERVICES + service]
+    )
+    shares = np.concatenate([(1 - _SERVICE_SHARE) * weight, _SERVICE_SHARE * weight])
+    feature, column = np.unique(features, return_inverse=True)
+    place, entry = np.unique(np.tile(host, 2) * len(feature) + column, return_inverse=True)
+    row, column = np.divmod(place, max(len(feature), 1))
+    return Profiles(
+        slot=hosts,
+        start=np.searchsorted(row, np.arange(len(hosts) + 1)),
+        feature=feature[column],
+        root=np.sqrt(np.bincount(entry, shares, len(place))),
+    )
+
+
+def of_windows(windows: Windows, table: Sequence[str]) -> Profiles:
+    """Profiles of the hosts of B windows, in their order; no window may be empty."""
+    there = windows.pool >= 0
+    row, _ = np.nonzero(there)
+    return profiles(row, windows.pool[there], windows.dport[there], table)
+
+
+def similarity(a: Profiles, b: Profiles) -> np.ndarray:
+    """How alike each host of ``a`` is to each of ``b``: float64 [len(a), len(b)] in [0, 1]."""
+    return _products(a, b, np.intersect1d(a.feature, b.feature))
+
+
+def groups(hosts: Profiles, threshold: float = ALIKE) -> np.ndarray:
+    """A group number for each host, int64 [h], 0 for the group of the first host, and so on.
+
+    Hosts and groups are merged, the most alike first, as long as the mean similarity of their
+    members is at least ``threshold``: average linkage (Sokal and Michener, 1958), by the chain of
+    nearest neighbours (Murtagh, "A survey of recent advances in hierarchical clustering
+    algorithms", 1983), in time and memory that grow with the square of h.
+    """
+    feature, times = np.unique(hosts.feature, return_counts=True)
+    alike = _products(hosts, hosts, feature[times > 1])
+    np.fill_diagonal(alike, -np.inf)
+    size = np.ones(len(hosts))
+    group = np.arange(len(hosts))
+    merges: list[tuple[float, int, int]] = []
+    chain: list[int] = []
+    left = np.ones(len(hosts), bool)
+    while len(merges) < len(hosts) - 1:
+        if not chain:
+            chain.append(int(left.argmax()))
+        near = alike[chain[-1]]
+        nearest = int(near.argmax())
+        # Among equals the one before: else a chain of equals would never close.
+        if len(chain) < 2 or near[nearest] > near[chain[-2]]:
+            chain.append(nearest)
+            continue
+        gone, kept = sorted((chain.pop(), chain.pop()), reverse=True)
+        merges.append((float(alike[kept, gone]), kept, gone))
+        mean = (size[kept] * alike[kept] + size[gone] * alike[gone]) / (size[kept] + size[gone])
+        alike[kept] = alike[:, kept] = mean
+        alike[gone] = alike[:, gone] = alike[kept, kept] = -np.inf
+        size[kept] += size[gone]
+        left[gone] = False
+    for value, kept, gone in sorted(merges, reverse=True):
+        if value < threshold:
+            break
+        group[group == group[gone]] = group[kept]
+    return _numbered(group)
+
+
+def kinds(hosts: Profiles, vendors: Sequence[str], threshold: float = ALIKE) -> np.ndarray:
+    """As :func:`groups`, but hosts whose interfaces have different makers are of different kinds.
+
+    vendors: of each host; "" is one of its own. Many makers buy the same firmware.
+    """
+    maker = np.array(vendors, dtype=object)
+    number = np.zeros(len(hosts), np.int64)
+    taken = 0
+    for name in sorted(set(vendors)):
+        rows = np.flatnonzero(maker == name)
+        number[rows] = taken + groups(hosts.select(rows), threshold)
+        taken = number[rows].max() + 1
+    return _numbered(number)
+
+
+def _products(a: Profiles, b: Profiles, features: np.ndarray) -> np.ndarray:
+    """Inner products over these features, ascending."""
+    found = np.zeros((len(a), len(b)))
+    for at in range(0, len(features), _COLUMNS):
+        part = features[at : at + _COLUMNS]
+        found += _dense(a, part) @ _dense(b, part).T
+    return found.clip(0.0, 1.0)
+
+
+def _dense(hosts: Profiles, features: np.ndarray) -> np.ndarray:
+    place = np.searchsorted(features, hosts.feature).clip(max=len(features) - 1)
+    meant = features[place] == hosts.feature
+    dense = np.zeros((len(hosts), len(features)))
+    dense[hosts.rows()[meant], place[meant]] = hosts.root[meant]
+    return dense
+
+
+def _service(code: int) -> str:
+    name = port_name(code)
+    return name.replace(str(HIGH), "high") if code & 0xFFFF == HIGH else name
+
+
+def _numbered(group: np.ndarray) -> np.ndarray:
+    """The same groups, numbered in the order of their first members."""
+    _, first, group = np.unique(group, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[group]

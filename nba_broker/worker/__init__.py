@@ -1,0 +1,1 @@
+"""The live process: event loop, state on disk, metrics, self-tests."""

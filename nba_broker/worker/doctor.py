@@ -1,0 +1,343 @@
+"""What an operator should know before asking anybody: each finding one line, with what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from nba_broker.archive import zeek_process
+from nba_broker.destinations.pools import Database
+from nba_broker.hosts.identity import Identity
+from nba_broker.model.manifest import Manifest
+from nba_broker.model.scorer import Scorer
+from nba_broker.records.errors import (
+    ConfigError,
+    LinkError,
+    MessageError,
+    NBAError,
+    SnapshotError,
+    ZeekError,
+)
+from nba_broker.wire.connection import Hello, Link, SessionBatch, decode, partition_of
+from nba_broker.worker import lock, snapshot
+from nba_broker.worker.config import Config
+
+LISTEN = 6.0  # seconds: a worker says hello every five, a sensor speaks four times a second
+OLD = 90  # days after which an IP database names too many networks wrongly
+SKEW = 5.0  # seconds between a sensor's clock and this machine's that need no explanation
+_BYTES_PER_SESSION, _BYTES_PER_HOST = 46, 1_050  # of the state, see docs/operations.md
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line; without ``advice`` all is well."""
+
+    text: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"TO DO  {self.text}: {self.advice}" if self.advice else f"ok     {self.text}"
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a few seconds of listening told of one partition."""
+
+    partition: int = 0
+    workers: set[str] = field(default_factory=set)
+    clocks: dict[str, float] = field(default_factory=dict)  # node -> its clock less this one's
+    seen: dict[str, int] = field(default_factory=dict)  # by node, since it started
+    skipped: dict[str, list[int]] = field(default_factory=dict)  # by node, first count and last
+    identity: Identity = field(default_factory=Identity)
+
+    def hear(self, frame: bytes) -> None:
+        """Take note of one frame."""
+        try:
+            message = decode(frame)
+        except MessageError:
+            return
+        if isinstance(message, Hello):
+            if partition_of(message.worker) == self.partition:
+                self.workers.add(message.worker)
+        elif isinstance(message, SessionBatch):
+            self.clocks[message.node] = message.now - time.time()
+            self.seen[message.node] = message.sent + message.skipped
+            counts = self.skipped.setdefault(message.node, [message.skipped, message.skipped])
+            counts[1] = message.skipped
+            sessions, at = message.sessions, 0
+            while at < len(sessions):
+                segment = None if sessions.segment is None else sessions.segment[at:]
+                columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:]
+                at += len(self.identity.slots(*columns, segment, sessions.dport[at:]))
+
+
+def examine(settings: Config, link: Link) -> Iterator[Finding]:
+    """Every finding, the live ones after some seconds of listening; it never speaks itself."""
+    yield from model_and_databases(settings)
+    yield from state(settings)
+    yield from port(settings.url, settings.ca is not None)
+    heard = Heard(settings.partition)
+    try:
+        asyncio.run(link.listen(LISTEN, heard.hear))
+    except LinkError as error:
+        yield from installed_zeek(settings.zeek)
+        yield Finding(
+            str(error), "start Zeek with the package loaded, or give its address with --url"
+        )
+        return
+    yield version(link.version)
+    yield backend(link.endpoint)
+    holder = lock.holder(settings.state) if settings.state else ""
+    yield from sensors(heard, expected_sensors(settings.zeek), holder)
+
+
+def model_and_databases(settings: Config) -> Iterator[Finding]:
+    """Whether the worker could start, and with what."""
+    try:
+        manifest = Scorer(settings.model).manifest
+        yield Finding(_model(manifest))
+    except NBAError as error:
+        yield Finding("the model cannot be used", str(error))
+    for path in settings.pools:
+        try:
+            database = Database(path)
+        except NBAError as error:
+            yield Finding("an IP database cannot be used", str(error))
+            continue
+        days = (time.time() - database.built.timestamp()) / 86400
+        text = f"{path.name}: {database.kind} of {database.built:%Y-%m-%d}, {int(days)} days old"
+        yield Finding(text, "fetch a newer edition; it is taken over live" if days > OLD else "")
+
+
+def _model(manifest: Manifest) -> str:
+    made = f", made {manifest.created:%Y-%m-%d}" if manifest.created else ""
+    return (
+        f"model {manifest.id}{made}: {len(manifest.classes)} devices, window {manifest.window}, "
+        f"feature version {manifest.raw['feature_version']}"
+    )
+
+
+def state(settings: Config) -> Iterator[Finding]:
+    """Whether a restart would know anything, and whether there is room for it."""
+    if settings.state is None:
+        yield Finding("a restart forgets all hosts", "give run a folder with --state")
+        return
+    if not settings.state.is_dir():
+        yield Finding(
+            f"no folder {settings.state}", "start the worker with this --state, or give its own"
+        )
+        return
+    try:
+        path = snapshot.path_in(settings.state)
+    except ConfigError as error:
+        yield Finding("no snapshots", str(error))
+        return
+    text = f"state in {settings.state}"
+    if path.exists():
+        text += f", last written {time.time() - path.stat().st_mtime:.0f} s ago"
+    yield Finding(text)
+    for bad in sorted(settings.state.glob(f"{snapshot.FILE}.bad-*")):
+        yield Finding(f"{bad.name} could not be read at a start", "delete it, or report it")
+    try:
+        manifest = Manifest.load(settings.model)
+    except NBAError:
+        return
+    try:
+        used = snapshot.model_id(path) if path.exists() else ""
+    except (SnapshotError, OSError) as error:
+        yield Finding("the last snapshot cannot be read", str(error))
+        used = ""
+    if used not in ("", manifest.id):
+        yield Finding(
+            f"the worker of {settings.state} uses model {used}, not {manifest.id}",
+            "give the doctor the worker's --model, --config or NBA_MODEL; if it was just switched, "
+            "ask again after the next snapshot",
+        )
+    # The old one stays until the new one is complete.
+    need = 2 * settings.max_hosts * (_BYTES_PER_SESSION * manifest.window + _BYTES_PER_HOST)
+    free = shutil.disk_usage(settings.state).free
+    text = (
+        f"{free / 1e9:.1f} GB free there, {need / 1e9:.1f} GB needed for {settings.max_hosts} hosts"
+    )
+    yield Finding(text, "make room, or lower max_hosts" if free < need else "")
+
+
+def port(url: str, authority: bool) -> Iterator[Finding]:
+    """Who may reach Zeek's port: whoever does is trusted by it."""
+    parts = urlsplit(url)
+    host, number = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    if parts.scheme == "wss":
+        yield Finding(
+            f"{url} is encrypted",
+            "" if authority else "set --ca, so that nobody else can pass for this Zeek",
+        )
+    elif _is_loopback(host):
+        yield Finding(f"{url} stays on this machine")
+    else:
+        yield Finding(
+            f"{url} crosses the network in the clear",
+            "use TLS with client certificates (NBA::tls_options; wss:// with --ca, --cert, --key)",
+        )
+    if parts.scheme != "wss":
+        for address in listening(number):
+            if _is_loopback(host) and not _is_loopback(address):
+                yield Finding(
+                    f"port {number} is open at {address} without TLS",
+                    "set NBA::listen_addr to 127.0.0.1, or NBA::tls_options",
+                )
+
+
+def listening(number: int) -> list[str]:
+    """Addresses at which this machine listens on a TCP port; none where it does not tell."""
+    found = []
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        try:
+            rows = table.read_text("ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for row in rows:
+            local, _, status = row.split()[1:4]
+            address, _, port = local.partition(":")
+            if status == "0A" and int(port, 16) == number:  # 0A: listening
+                words = bytes.fromhex(address)
+                # Each group of four bytes is in the machine's order.
+                packed = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
+                found.append(str(ipaddress.ip_address(packed)))
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def installed_zeek(chosen: Path | None = None) -> Iterator[Finding]:
+    """What can be said of a Zeek that does not answer."""
+    try:
+        zeek = zeek_process.find_zeek(chosen)
+    except ZeekError as error:
+        yield Finding("the Zeek of NBA_ZEEK is not there", str(error))
+        return
+    if zeek is None:
+        yield Finding("no zeek on PATH or in /opt/zeek/bin", "look on the machine that runs it")
+        return
+    said = subprocess.run([zeek, "--version"], capture_output=True, text=True, check=False).stdout
+    yield version(said.split()[-1] if said.split() else "")
+    scripts = zeek_process.installed_scripts(zeek)
+    if scripts is None:
+        yield Finding(f"the Zeek of {zeek} has no package", zeek_process.INSTALL)
+    else:
+        yield Finding(f"package in {scripts}")
+
+
+def version(text: str) -> Finding:
+    """Whether one stuck client can stall the others on its port in this version of Zeek."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    if found is None:
+        return Finding(f"Zeek's version is not known ({text!r})", "check that it is 8.0 or later")
+    number = tuple(int(part or 0) for part in found.groups())
+    if number < (8, 0, 0):
+        return Finding(f"Zeek {text} is too old", "install Zeek 8.1 or later")
+    if number < (8, 0, 9) or (8, 1, 0) <= number < (8, 2, 1):
+        return Finding(
+            f"Zeek {text} waits without limit for a WebSocket client that stops reading",
+            "keep NBA::listen_port for the worker alone until Zeek is 8.0.9, 8.2.1 or later",
+        )
+    return Finding(f"Zeek {text}")
+
+
+def backend(endpoint: str) -> Finding:
+    """Whether Zeek's nodes, and so its worker, hear each other at all."""
+    # Other backends begin with their name; Broker's endpoints are numbers of 128 bits.
+    name = "broker" if _BROKER_ID.match(endpoint) else endpoint.partition("_")[0].lower()
+    if name.startswith("none"):
+        return Finding(
+            "Zeek has no cluster backend, so nothing is delivered",
+            "load zeek-nba/standalone, or policy/frameworks/cluster/backend/zeromq",
+        )
+    return Finding(f"cluster backend: {name or 'not told'}")
+
+
+_BROKER_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Finding]:
+    """Whether the package runs on every sensor, told by its heartbeats; ``holder`` is the worker
+    that works with the state folder."""
+    where = option = shared = ""
+    if heard.partition:
+        where, option = f" in partition {heard.partition}", f" --partition {heard.partition}"
+        shared = f"see that NBA::partitions is {heard.partition + 1} or more, "
+    if not heard.workers and holder:
+        yield Finding(
+            f"worker {holder} runs, but this Zeek has not heard of it{where}",
+            f"{shared}wait a minute if Zeek has just started; else look whether it has another "
+            "--url, and at what it logs",
+        )
+        return
+    if not heard.workers:
+        yield Finding(
+            f"no worker is running{where}, so sensors are silent",
+            f"{shared}start nba-broker run{option}, then ask the doctor again",
+        )
+        return
+    yield Finding(f"worker {', '.join(sorted(heard.workers))}")
+    if len(heard.workers) > 1:
+        yield Finding(f"more than one worker{where}", "stop all but one")
+    if not heard.clocks:
+        yield Finding(
+            f"no sensor is heard{where}",
+            f"{shared}load the package on all nodes (@load zeek-nba in local.zeek, then deploy)",
+        )
+        return
+    yield Finding(f"heard {len(heard.clocks)} sensors: {', '.join(sorted(heard.clocks))}")
+    if not any(heard.seen.values()):
+        yield Finding(
+            f"no session of a local host{where} yet since the sensors started",
+            "wait if that was just now; else, is it the right interface, and are NBA::hosts (where "
+            "empty, Site::local_nets) your networks?",
+        )
+    for node in sorted(expected - heard.clocks.keys()):
+        yield Finding(
+            f"{node} is not heard", "see whether it runs, and has the package (deploy it again)"
+        )
+    for node, skew in sorted(heard.clocks.items()):
+        if abs(skew) > SKEW:
+            yield Finding(
+                f"the clock of {node} differs from this machine's by {skew:.1f} s",
+                "set both by NTP; a sensor that reads a capture may be left alone",
+            )
+    for mac in sorted(heard.identity.routers()):
+        yield Finding(f"{mac} stands for several hosts, told apart by lease or address")
+    for node, (first, last) in sorted(heard.skipped.items()):
+        if last > first:
+            yield Finding(
+                f"{node} skipped {last - first} sessions meanwhile",
+                "the worker does not keep up: see the capacity planning in docs/operations.md",
+            )
+
+
+def expected_sensors(chosen: Path | None = None) -> set[str]:
+    """The workers of the cluster layout that zeekctl or systemd's generator made, if any."""
+    try:
+        zeek = zeek_process.find_zeek(chosen)
+    except ZeekError:
+        zeek = None
+    if zeek is None:
+        return set()
+    names: set[str] = set()
+    for top in ("spool", "var"):
+        for layout in (zeek.parent.parent / top).glob("**/cluster-layout.zeek"):
+            text = layout.read_text("utf-8", "replace")
+            names.update(re.findall(r'\["([^"]+)"\]\s*=\s*\[\$node_type=Cluster::WORKER', text))
+    return names

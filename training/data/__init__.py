@@ -1,0 +1,1 @@
+"""Labelled archives as training data."""

@@ -1,0 +1,213 @@
+"""Splits of labelled sessions: which sessions may teach, and which are asked about."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nba_broker.records.times import parse_time
+from training.data.dataset import LabelledSessions
+from training.data.labels import LabelsError
+from training.data.traffic import Traffic
+
+PROTOCOLS = ("paper", "paper-overlap", "blocked", "temporal", "unit")
+FOLDS = 5
+TRAINING_SHARE = 0.6
+"""Of the archive's time, its first part, teaches in ``temporal``."""
+VALIDATION_SHARE = 0.25
+"""Of that part's time, its last part, chooses among variants."""
+
+ALWAYS = -1
+"""The fold of a stretch that is never asked about and teaches in every fold."""
+
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Stretches of sessions, and which fold each belongs to.
+
+    In fold k the stretches of fold k are asked about and all others teach. stretch: int64 [n], the
+    stretch of each session, -1 where it takes no part. fold: int64 [S], or None where every system
+    deals its own instances to the folds: then ``stride`` is that of windows, 0 meaning as many
+    sessions as they are long. cluster: int64 [n], sessions that are drawn together when a
+    confidence interval is estimated, ``cluster_name`` says what they are.
+    """
+
+    stretch: np.ndarray
+    fold: np.ndarray | None
+    folds: int
+    cluster: np.ndarray
+    cluster_name: str
+    stride: int = 1
+    leaks: bool = False
+
+    def series(self, sessions: LabelledSessions) -> np.ndarray:
+        """The series of each stretch, int64 [S]."""
+        series = np.zeros(int(self.stretch.max(initial=-1)) + 1, np.int64)
+        series[self.stretch[self.stretch >= 0]] = sessions.series[self.stretch >= 0]
+        return series
+
+
+def split(sessions: LabelledSessions, protocol: str, groups: np.ndarray | None = None) -> Split:
+    """The split of a protocol's name.
+
+    groups: int64 [n], sessions that no two parts may share, -1 for none (see :func:`read_groups`);
+    they take the place of time blocks. Raises LabelsError where the labels do not allow it.
+    """
+    if protocol in ("paper", "paper-overlap"):
+        return paper(sessions, overlap=protocol == "paper-overlap")
+    if protocol == "blocked":
+        return blocked(sessions, groups)
+    if protocol == "unit":
+        return unit(sessions, groups)
+    return temporal(sessions)
+
+
+def paper(sessions: LabelledSessions, *, overlap: bool) -> Split:
+    """Instances are dealt at random, windows at a stride of their length, or, leaking, of 1."""
+    return Split(
+        stretch=sessions.series,
+        fold=None,
+        folds=FOLDS,
+        cluster=_days(sessions),
+        cluster_name="day",
+        stride=1 if overlap else 0,
+        leaks=overlap,
+    )
+
+
+def blocked(sessions: LabelledSessions, groups: np.ndarray | None) -> Split:
+    """Each host's time in FOLDS equal blocks one after the other, or its groups in turn."""
+    block = _blocks(sessions, FOLDS) if groups is None else _dealt(sessions, groups, FOLDS)
+    return _of_blocks(sessions, block, groups, FOLDS)
+
+
+def temporal(sessions: LabelledSessions, *, validate: bool = False) -> Split:
+    """The first part of the archive's time teaches, the rest is asked about.
+
+    validate: the same inside the first part alone, so that a choice costs nothing later.
+    """
+    first, last = sessions.ts[0], sessions.ts[-1]
+    cut = first + TRAINING_SHARE * (last - first)
+    taking_part = np.ones(len(sessions), bool)
+    if validate:
+        taking_part = sessions.ts < cut
+        cut = first + (1 - VALIDATION_SHARE) * (cut - first)
+    stretch, part = _numbered(
+        np.stack([sessions.series, np.where(sessions.ts < cut, ALWAYS, 0)]), taking_part
+    )
+    return Split(stretch, part[1], 1, _days(sessions), "day")
+
+
+def unit(sessions: LabelledSessions, groups: np.ndarray | None) -> Split:
+    """One unit of each model is asked about, its others teach; each fold asks another one.
+
+    A host without ``unit`` in its label is a unit of its own. A model with one unit only is cut
+    into blocks (or groups) instead, so that it can be mistaken for the others, and they for it.
+    Raises LabelsError when no model has two units.
+    """
+    of_device = units(sessions)
+    folds = max(map(len, of_device.values()))
+    if folds < 2:
+        raise LabelsError("unit transfer: no device has sessions of two units; label them (unit)")
+    block = _blocks(sessions, folds) if groups is None else _dealt(sessions, groups, folds)
+    for number in np.unique(sessions.series).tolist():
+        label = sessions.labels[number]
+        own = of_device[label.device]
+        if len(own) > 1:
+            block[sessions.series == number] = own.index(label.unit or label.host)
+    return _of_blocks(sessions, block, groups, folds)
+
+
+def units(sessions: LabelledSessions) -> dict[str, list[str]]:
+    """The units of each device that have sessions here: by ``unit``, or by host where none is."""
+    found: dict[str, list[str]] = {}
+    for number in np.unique(sessions.series).tolist():
+        label = sessions.labels[number]
+        own = found.setdefault(label.device, [])
+        if (name := label.unit or label.host) not in own:
+            own.append(name)
+    return found
+
+
+def leave_one_device_out(
+    sessions: LabelledSessions,
+) -> Iterator[tuple[str, LabelledSessions, LabelledSessions]]:
+    """Each device in turn, with all its units: its name, the others' sessions, and its own."""
+    for one in sessions.classes():
+        out = np.array([label.device == one.device for label in sessions.labels])
+        is_out = out[sessions.series]
+        yield one.device, sessions.select(~is_out), sessions.select(is_out)
+
+
+def read_groups(path: Path, traffic: Traffic) -> np.ndarray:
+    """The group of each session, int64 [n], -1 for none, from a CSV ``log,setup,since,until``.
+
+    Both times are inside. Raises LabelsError at a file that is no use.
+    """
+    ts = traffic.sessions.ts
+    group = np.full(len(ts), -1)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            for number, row in enumerate(csv.DictReader(stream, strict=True)):
+                logs = [k for k, name in enumerate(traffic.logs) if name == row["log"]]
+                meant = np.isin(traffic.log, logs)
+                meant &= ts >= parse_time(row["since"])
+                group[meant & (ts <= parse_time(row["until"]))] = number
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise LabelsError(f"{path}: no groups (log,setup,since,until): {error!r}") from error
+    return group
+
+
+def _of_blocks(
+    sessions: LabelledSessions, block: np.ndarray, groups: np.ndarray | None, folds: int
+) -> Split:
+    """A split by blocks; each group of a series is a stretch of its own."""
+    group = np.zeros(len(sessions), np.int64) if groups is None else groups
+    stretch, part = _numbered(np.stack([sessions.series, group, block]), group >= 0)
+    if groups is None:
+        return Split(stretch, part[2], folds, _days(sessions), "day")
+    return Split(stretch, part[2], folds, groups, "group")
+
+
+def _numbered(keys: np.ndarray, taking_part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of keys [k, n] numbered from 0, -1 where they take no part, and the distinct ones."""
+    stretch = np.full(keys.shape[1], -1)
+    distinct, number = np.unique(keys[:, taking_part], axis=1, return_inverse=True)
+    stretch[taking_part] = number.ravel()
+    return stretch, distinct
+
+
+def _blocks(sessions: LabelledSessions, folds: int) -> np.ndarray:
+    """Which of ``folds`` equal parts of its series' time each session lies in, int64 [n]."""
+    block = np.zeros(len(sessions), np.int64)
+    for number in np.unique(sessions.series):
+        rows = sessions.series == number
+        ts = sessions.ts[rows]
+        span = max(float(ts[-1] - ts[0]), 1e-6)
+        block[rows] = np.minimum((ts - ts[0]) / span * folds, folds - 1).astype(np.int64)
+    return block
+
+
+def _dealt(sessions: LabelledSessions, groups: np.ndarray, folds: int) -> np.ndarray:
+    """Each series' groups dealt to the folds in turn, in the order of time, int64 [n]; a group of
+    several series has the turn it has in the first of them."""
+    fold: dict[int, int] = {}
+    for number in np.unique(sessions.series):
+        rows = np.flatnonzero((sessions.series == number) & (groups >= 0))
+        own, first = np.unique(groups[rows], return_index=True)
+        for turn, group in enumerate(own[np.argsort(first)].tolist()):
+            fold.setdefault(group, turn % folds)
+    block = np.zeros(len(sessions), np.int64)
+    for group, turn in fold.items():
+        block[groups == group] = turn
+    return block
+
+
+def _days(sessions: LabelledSessions) -> np.ndarray:
+    return (sessions.ts // _DAY).astype(np.int64)

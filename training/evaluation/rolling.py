@@ -1,0 +1,64 @@
+"""Judges each day, or few, with a model that knows only the days before (rolling origin)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nba_broker.baseline.host_baseline import BaselineSettings
+from nba_broker.model.scorer import Scorer
+from nba_broker.records.errors import ArchiveError
+from training.data.dataset import Origin
+from training.data.enough import enough
+from training.evaluation.alarms import DAY, Followed, between, judged, printed, rated
+from training.model.export import write
+from training.model.fit import DEFAULT, fit
+
+
+def rolling(
+    followed: Followed,
+    origin: Origin,
+    thresholds: Sequence[float],
+    *,
+    every: float = DAY,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """False alarms and wrong changes of all that is judged, at each threshold of the baseline.
+
+    A model is fit anew ``every`` so many seconds from the beginning of the judged part on. Raises
+    ArchiveError when what lies before that is too little for a model.
+    """
+    begin, end = float(np.nanmin(followed.since)), float(np.nanmax(followed.until))
+    found: dict[float, list[dict[str, Any]]] = {threshold: [] for threshold in thresholds}
+    models = []
+    for since in np.arange(begin, end, every).tolist():
+        part = between(followed, since, since + every)
+        when = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M}"
+        learned = followed.sessions.select(followed.sessions.ts < since)
+        if not len(learned):
+            raise ArchiveError(f"no session before {when} to learn from; begin later")
+        learned, _ = enough(learned, DEFAULT.min_sessions, lambda line: None)
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "rolling"
+            fitted = fit(learned, seed=seed, say=lambda line: None)
+            write(model, fitted, learned, replace(origin, until=since), followed.pools)
+            scorer = Scorer(model)
+            models.append({"since": since, "model": scorer.manifest.id})
+            for threshold, parts in found.items():
+                parts.append(judged(part, scorer, BaselineSettings(threshold=threshold)))
+        said = [f"{len(parts[-1]['notices'])} notices" for parts in found.values()]
+        say(f"{when}: {', '.join(said)}")
+    result: dict[str, Any] = {"models": models, "thresholds": {}}
+    for threshold, parts in found.items():
+        result["thresholds"][f"{threshold:g}"] = row = rated(parts)
+        say(f"threshold {threshold:g}:")
+        for line in printed(row):
+            say(line)
+    return result

@@ -1,0 +1,183 @@
+"""The model card: what a model was made of, how it did, and what it must not be trusted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nba_broker.archive import results
+from nba_broker.records.errors import ModelError
+
+CARD_FILE = "README.md"
+
+LIMITS = """\
+## What it must not be trusted for
+
+- Devices that are not in the table: it can only choose among its classes. A host that is none of
+  them is called `unknown` at best, and by a wrong name at worst.
+- Other sites, countries and years. Clouds move, firmware changes, and where several data sets were
+  mixed, the site alone tells their devices apart. Train on traffic of your own network.
+- Proof of anything. It names what a host behaves like; whoever imitates a device's destinations
+  and rhythm is named like the device.
+- Twins: devices of one maker with the same clouds and timers. Where the tables show them below
+  the others, take either name for "one of the two".
+- Hosts with few sessions, and the first ones after a change of behaviour.
+"""
+
+
+def render(manifest: dict[str, Any]) -> str:
+    """The card of a model that was just fitted, as Markdown."""
+    training, metrics = manifest["training"], manifest["metrics"]
+    thresholds = manifest["thresholds"]
+    lines = [
+        f"# Model `{manifest['name']}`",
+        "",
+        "Tells IoT devices apart by where their sessions go and how long apart they are "
+        '(Chen et al., "IoT Devices Classification Base on Network Behavior Analysis"). '
+        "It sees no payload and no packet sizes.",
+        "",
+        f"- made {manifest['created']} by nba-broker {manifest['versions']['nba_broker']}, "
+        f"feature version {manifest['feature_version']}",
+        f"- windows of the last {manifest['window']} sessions of a host, from its "
+        f"{manifest['min_sessions']}th on, every {manifest['early_stride']} sessions until one is "
+        f"full and every {manifest['stride']} then",
+        f"- an LSTM with a state of {training['settings']['hidden']}, "
+        f"{training['settings']['stacked']} sessions in a step",
+        f"- pools by `{manifest['pool_scheme']}`, {len(manifest['pools'])} of them, named with "
+        + ", ".join(f"{one['type']} of {one['built']}" for one in manifest["databases"]),
+        f"- a name is given from a smoothed probability of {thresholds['identified']:.2f} and a "
+        f"smoothed familiarity of {thresholds['known']:.3f} on: {thresholds['calibration']}",
+        "",
+        "## What it was trained on",
+        "",
+        f"{training['sessions']} sessions of {len(training['hosts'])} hosts, seed "
+        f"{training['seed']}.",
+        "",
+        "| device | category | hosts | sessions | from | to |",
+        "| --- | --- | ---: | ---: | --- | --- |",
+    ]
+    for one in manifest["classes"]:
+        hosts = [host for host in training["hosts"] if host["device"] == one["device"]]
+        lines.append(
+            f"| {one['device']} | {one['category']} | {len(hosts)} "
+            f"| {sum(host['sessions'] for host in hosts)} "
+            f"| {_date(min(host['first'] for host in hosts))} "
+            f"| {_date(max(host['last'] for host in hosts))} |"
+        )
+    if left_out := training.get("left_out"):
+        least = manifest["min_sessions"]
+        lines += [
+            "",
+            f"Labelled and not learned, as no host has {least} sessions: "
+            + ", ".join(f"{device} ({most})" for device, most in left_out.items())
+            + ".",
+        ]
+    lines += [
+        "",
+        "## How it did on later days",
+        "",
+        f"Of a model made in the same way without the last {training['settings']['held_out']:.0%} "
+        "of each host's sessions, on these. They also chose the temperature and the thresholds, so "
+        "the figures flatter it a little:",
+        "",
+        *table(metrics),
+        "",
+        LIMITS,
+    ]
+    return "\n".join(lines)
+
+
+def table(metrics: dict[str, Any]) -> list[str]:
+    """An evaluation's figures as lines of Markdown, also readable as they are."""
+    width = max(len("device"), *(len(name) for name in metrics["classes"]))
+    lines = [
+        f"| {'device':{width}} | precision | recall |    F1 | decisions |",
+        f"| {'-' * width} | --------: | -----: | ----: | --------: |",
+    ]
+    for name, one in metrics["classes"].items():
+        lines.append(
+            f"| {name:{width}} | {one['precision']:9.3f} | {one['recall']:6.3f} "
+            f"| {one['f1']:5.3f} | {one['support']:9d} |"
+        )
+    lines += [
+        "",
+        f"Accuracy {metrics['accuracy']:.4f}, macro-F1 {metrics['macro_f1']:.4f} over "
+        f"{metrics['windows']} decisions; decided once per host and day "
+        f"{metrics['host_day_accuracy']:.4f} of {metrics['host_days']} right.",
+    ]
+    if waits := metrics.get("time_to_name"):
+        lines += ["", *_waits(waits, width)]
+    if days := metrics.get("by_day"):
+        lines += ["", _verdicts(days, metrics["unknown_to_the_model"])]
+    return lines
+
+
+def _verdicts(days: Sequence[dict[str, str]], strangers: Sequence[str]) -> str:
+    """What a worker called the hosts: of the right class it may think that it does not know it."""
+    wrong = Counter(
+        (row["device"], row["verdict"])
+        for row in days
+        if row["verdict"] != ("unknown" if row["device"] in strangers else row["device"])
+    )
+    others = ", ".join(
+        f"{device} was {verdict} ({number})" for (device, verdict), number in wrong.most_common()
+    )
+    return (
+        f"As each day ended, a worker was right about {len(days) - wrong.total()} of {len(days)} "
+        f"hosts{f'; {others}' if others else ''}."
+    )
+
+
+def _waits(waits: dict[str, dict[str, float | None]], width: int) -> list[str]:
+    """How long a worker takes to name the hosts of each device, medians; - where most get none."""
+    lines = [
+        f"| {'device':{width}} | hosts | named after | hours | rightly after | hours |",
+        f"| {'-' * width} | ----: | ----------: | ----: | ------------: | ----: |",
+    ]
+    for name, one in waits.items():
+        cells = [
+            f"{'-' if value is None else format(value, spec):>{size}}"
+            for value, spec, size in zip(
+                one.values(), (".0f", ".0f", ".1f", ".0f", ".1f"), (5, 11, 5, 13, 5), strict=True
+            )
+        ]
+        lines.append(f"| {name:{width}} | {' | '.join(cells)} |")
+    return lines
+
+
+def require(path: Path) -> None:
+    """Raise ModelError unless an evaluation can be added to a card there."""
+    _parts(path)
+
+
+def add(path: Path, command: str, metrics: dict[str, Any]) -> None:
+    """Add an evaluation to a card's later days; raises ModelError when there is no such card."""
+    before, after = _parts(path)
+    section = [
+        f"Model `{metrics['model']}`:",
+        "",
+        f"    {command}",
+        "",
+        *table(metrics),
+        "",
+        "",
+    ]
+    results.write(path, before + "\n".join(section) + LIMITS + after)
+
+
+def _parts(path: Path) -> tuple[str, str]:
+    """What stands before and after the limits."""
+    try:
+        before, found, after = path.read_text("utf-8").partition(LIMITS)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not a readable model card ({error})") from error
+    if not found:
+        raise ModelError(f"{path}: not a model card that nba-train wrote")
+    return before, after
+
+
+def _date(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d")
