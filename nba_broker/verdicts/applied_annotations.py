@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -74,6 +74,10 @@ class AppliedAnnotations:
         self._policy = policy
         self._surprise = surprise
         self._sightings = sightings
+        self.next_at = np.inf
+        """When the next annotation is due; infinity if none waits."""
+        self.exist = False
+        """Whether there are annotations."""
         self._answers: tuple[Annotation, ...] = ()
         self._waiting: list[Annotation] = []  # their time has not come; the latest first
         self._by_name: dict[str, list[Annotation]] = defaultdict(
@@ -83,15 +87,6 @@ class AppliedAnnotations:
         self._met: dict[int, set[tuple[str, ...]]] = defaultdict(set)
         self._quiet: dict[Annotation, set[int]] = {}  # hosts for which a pool is ignored
         self._told: set[tuple[str, str]] = set()  # names that seem to mean classes
-
-    def __len__(self) -> int:
-        """Answers that there are."""
-        return len(self._answers)
-
-    @property
-    def next_at(self) -> float:
-        """When the next answer is due; infinity if none waits."""
-        return self._waiting[-1].at if self._waiting else np.inf
 
     @property
     def waiting(self) -> int:
@@ -138,7 +133,9 @@ class AppliedAnnotations:
         """These answers, in the order of their time, are all there are from now on; ``now`` is in
         event time. Returns what that says of hosts."""
         self._answers = tuple(answers)
+        self.exist = bool(self._answers)
         self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
+        self._look_ahead()
         self._tell_misspelt()
         slots = cache(self.meant)  # a wide answer is asked for again for each of its hosts
         self._index(slots)
@@ -163,9 +160,13 @@ class AppliedAnnotations:
         said = []
         while self._waiting and self._waiting[-1].at <= now:
             said += self._apply(self._waiting.pop(), self.meant)
+        self._look_ahead()
         return said
 
-    def news(self, slot: int, address: str, ts: float) -> list[Annotation]:
+    def _look_ahead(self) -> None:
+        self.next_at = self._waiting[-1].at if self._waiting else np.inf
+
+    def new_to(self, slot: int, address: str, ts: float) -> list[Annotation]:
         """A host has a session at ``ts`` from this address: the answers, in the order of their
         time, that say something new of it, if it is new, or has another name or address.
 
@@ -197,10 +198,30 @@ class AppliedAnnotations:
     def grows(self, slot: np.ndarray, count: np.ndarray, stride: int) -> np.ndarray:
         """Places of the windows, of these hosts [B] at so many sessions [B], with which a host that
         was named may become a prototype."""
+        named = self._policy.columns()["given"][slot] != NOTHING
+        return np.flatnonzero(self._grown(count, stride) & named)
+
+    def may_teach(self, slot: np.ndarray, annotated: Collection[int]) -> np.ndarray:
+        """Places of the sessions, of these hosts [n], with which a host that an analyst named, or
+        to which an annotation is about to be applied, may become a prototype."""
+        windows = self._sequences
+        named = self._policy.columns()["given"][slot] != NOTHING
+        if annotated:
+            named |= np.isin(slot, list(annotated))
+        rows = np.flatnonzero(named)
+        count = windows.numbers(slot[rows])
+        due = np.flatnonzero(windows.schedule.due(count))
+        stride = windows.schedule.stride
+        grown: np.ndarray = rows[due[self._grown(count[due], stride)]]
+        return grown
+
+    def _grown(self, count: np.ndarray, stride: int) -> np.ndarray:
+        """Whether a window at so many sessions [B] is the first from which a host may be a
+        prototype, or the first full one, bool [B]."""
         full = self._sequences.length
-        grown = (count >= full) & (count - stride < full)
+        grown: np.ndarray = (count >= full) & (count - stride < full)
         grown |= (count >= TAUGHT) & (count - stride < TAUGHT) & (full > TAUGHT)
-        return np.flatnonzero(grown & (self._policy.columns()["given"][slot] != NOTHING))
+        return grown
 
     def teach(self, slot: int, ts: float, window: Windows) -> list[Applied]:
         """A host that was named becomes a prototype: what that says of others. ``window`` is its
