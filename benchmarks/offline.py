@@ -130,7 +130,7 @@ def memory(hosts: int) -> Iterator[Figure]:
         yield f"snapshot.seconds.{hosts}_hosts", time.process_time() - began, "cpu-s"
         yield f"snapshot.longest_pause.{hosts}_hosts", longest * 1e3, "ms"
         yield f"snapshot.bytes.{hosts}_hosts", path.stat().st_size / hosts, "B/host"
-    window = made.sequences.length
+    window = made.windows.length
     goal = 60 * window + 300
     yield f"memory.{hosts}_hosts", (at_rest - before) / hosts, "B/host"
     yield f"memory.snapshot.{hosts}_hosts", (highest - before) / hosts, "B/host"

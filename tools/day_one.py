@@ -59,7 +59,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
     settings = config.load(None, {}, {"model": str(model)})
     pipeline = build_pipeline(settings, worker="")
     verdicts = first_week(archive, pipeline)
-    identity = pipeline.tracker.identity
+    identity = pipeline.identity
     devices = propose.devices_of(truth)
     known = {one.mac or one.host: one for one in verdicts}  # the latest of each host
     hosts = {host: devices[host] for host in known if host in devices}
@@ -81,7 +81,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         + ", ".join(f"{n} {state}" for state, n in states.items()),
     ]
     slots = np.flatnonzero(pipeline.policy.columns()["state"] == UNKNOWN)
-    found = groups.kinds(slots, identity, pipeline.sequences, pipeline.pools)
+    found = groups.kinds(slots, identity, pipeline.windows, pipeline.pools)
     rows = [
         (devices[host], kind)
         for slot, kind in zip(found.slot.tolist(), found.kind.tolist(), strict=True)

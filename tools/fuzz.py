@@ -387,7 +387,7 @@ class Snapshots:
         made = pipeline(scorer, 64)
         made.lease(Lease(1.7e9 + 60, "192.168.1.30", "02:00:00:00:00:05", "camera"))
         made.process(traffic())
-        made.answer(
+        made.annotate(
             [annotation_file.Annotation(0.0, "192.168.1.11", "label", "Hall_Camera", "camera")]
         )
         self._good = b"".join(snapshot.parts(made, {}))
@@ -567,7 +567,7 @@ class Files:
         """Read it and answer."""
         path = self.folder / "answers.csv"
         path.write_bytes(data)
-        for verdict in self._answering.answer(annotation_file.read(path)):
+        for verdict in self._answering.annotate(annotation_file.read(path)):
             Verdicts.check(verdict)
 
     def overrides_csv(self, n: int, rng: random.Random) -> bytes:

@@ -133,7 +133,7 @@ class Pipeline:
 
     def lease(self, lease: Lease) -> None:
         """An address was lent to a MAC."""
-        self.timeline.lease(self.intake.door.lease(lease))
+        self.timeline.tracker.lease(self.intake.door.lease(lease))
 
     def annotate(self, annotations: Sequence[Annotation]) -> list[Verdict]:
         """These annotations, in the order of their time, are all there are from now on."""
@@ -218,10 +218,10 @@ class Pipeline:
     def _annotate(self, step: Step) -> list[Verdict]:
         """The lines of annotations that apply to a host from a session of this step on."""
         lines = []
-        for row, annotations in step.annotations.items():
+        for row, some in step.annotations.items():
             slot, ts = int(step.slot[row]), float(step.sessions.ts[row])
             here = self._lines.at(step, row, int(self.windows.count[slot]) + 1)
-            for one in self.annotations.meet(slot, ts, annotations):
+            for one in self.annotations.meet(slot, ts, some):
                 at = here._replace(ts=one.ts) if one.decision.slot == slot else self._latest(one)
                 lines.append(self._lines.decided(one.decision, at, one.evidence))
         return lines

@@ -8,8 +8,7 @@ No other module cuts sessions.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,12 +17,12 @@ from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
 from nba_broker.hosts.routers import Bond, Router
 from nba_broker.model.windows import HostWindows
-from nba_broker.records.sessions import Lease, Sessions, part_of
+from nba_broker.pipeline.tracker import Tracked, Tracker
+from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 
 _CHUNK = 8192  # sessions looked at once: enough for numpy to pay, few enough for flat memory
-_LEASES = 65_536  # that wait for their time: a clock may be years ahead
 _HOUR = 3600.0
 _DAY = 86_400.0
 
@@ -98,8 +97,7 @@ class Timeline:
     ) -> None:
         self.clock = -np.inf
         """The latest event time."""
-        self.leases: deque[Lease] = deque()
-        """Leases whose time has not come, in order."""
+        self.tracker = Tracker(identity)
         self._identity = identity
         self._first_seen = first_seen
         self._windows = windows
@@ -107,14 +105,6 @@ class Timeline:
         self._max_hosts = max_hosts
         self._chunk = min(_CHUNK, max_hosts)
         self._day_ends = np.nan
-
-    def lease(self, lease: Lease) -> None:
-        """Note a lease; it holds for sessions from its time on."""
-        self.leases.append(lease)
-        if len(self.leases) > 1 and lease.ts < self.leases[-2].ts:
-            self.leases = deque(sorted(self.leases, key=lambda one: one.ts))
-        if len(self.leases) > _LEASES:
-            self._identity.lease(self.leases.popleft())
 
     def look_back(self, limit: float, now: float) -> None:
         """Event time cannot have come further than ``limit``; if it had, it is ``now``."""
@@ -131,12 +121,10 @@ class Timeline:
                 ts = float(part.ts[at])
                 yield from self.pass_to(ts)
                 ends = min(self._annotations.next_at, self._day_ends, (ts // _HOUR + 1) * _HOUR)
-                while self.leases and self.leases[0].ts <= ts:
-                    self._identity.lease(self.leases.popleft())
-                if self.leases:
-                    ends = min(ends, self.leases[0].ts)
                 stop = max(at + 1, int(np.searchsorted(part.ts, ends)))
-                at += yield from self._steps(part_of(part, at, stop))
+                for tracked in self.tracker.track(part_of(part, at, stop)):
+                    yield from self._steps(tracked)
+                at = stop
 
     def pass_to(self, now: float) -> Iterator[Event]:
         """What happens until event time has come to ``now``."""
@@ -149,28 +137,19 @@ class Timeline:
         if self._annotations.next_at <= now:
             yield Due(now)
 
-    def _steps(self, sessions: Sessions) -> Generator[Event, None, int]:
-        """The first of these sessions as steps; returns how many they are.
-
-        They end before a session that tells the MAC of a host that had none, or that a lease's MAC
-        need not be a host's, and with one that shows a router or a bond.
-        """
-        slot = self._identity.slots(
-            sessions.ts, sessions.host, sessions.mac, sessions.segment, sessions.dport
-        )
-        ended = self._identity.ended
-        sessions = part_of(sessions, 0, len(slot))
+    def _steps(self, tracked: Tracked) -> Iterator[Event]:
+        """These sessions as steps, which annotations cut."""
+        sessions, slot = tracked.sessions, tracked.slot
         new = self._first_seen.see(slot, sessions.ts, sessions.host, UNSPECIFIED)
-        annotations = self._annotations_of(sessions, slot) if self._annotations.exist else {}
+        annotations = self._annotations_of(sessions, slot) if self._annotations.total else {}
         start = 0
         while start < len(slot):
             stop = self._stop(slot, start, annotations)
             place = new[(new >= start) & (new < stop)] - start
             here = {row - start: some for row, some in annotations.items() if start <= row < stop}
-            last = ended if stop == len(slot) else None
+            last = tracked.ended if stop == len(slot) else None
             yield Step(part_of(sessions, start, stop), slot[start:stop], place, here, last)
             start = stop
-        return len(slot)
 
     def _stop(
         self, slot: np.ndarray, start: int, annotations: Mapping[int, Sequence[Annotation]]
@@ -187,7 +166,7 @@ class Timeline:
             if row > start and not self._is_first(slot, row):
                 stop = row
                 break
-        if not self._annotations.exist:
+        if not self._annotations.total:
             return stop
         annotated = {int(slot[row]) for row in annotations}
         grown = self._annotations.may_teach(slot[start:stop], annotated)

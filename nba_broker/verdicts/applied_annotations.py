@@ -76,8 +76,8 @@ class AppliedAnnotations:
         self._sightings = sightings
         self.next_at = np.inf
         """When the next annotation is due; infinity if none waits."""
-        self.exist = False
-        """Whether there are annotations."""
+        self.total = 0
+        """How many annotations there are."""
         self._answers: tuple[Annotation, ...] = ()
         self._waiting: list[Annotation] = []  # their time has not come; the latest first
         self._by_name: dict[str, list[Annotation]] = defaultdict(
@@ -133,7 +133,7 @@ class AppliedAnnotations:
         """These answers, in the order of their time, are all there are from now on; ``now`` is in
         event time. Returns what that says of hosts."""
         self._answers = tuple(answers)
-        self.exist = bool(self._answers)
+        self.total = len(self._answers)
         self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
         self._look_ahead()
         self._tell_misspelt()

@@ -23,6 +23,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from nba_broker.model.windows import by_slot, changes
+from nba_broker.records.slots import Slots
 from nba_broker.records.verdicts import STATES
 
 LEARNING, IDENTIFIED, UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR = range(len(STATES))
@@ -112,6 +113,17 @@ class Decision:
     reason: str
 
 
+class Shim(dict):
+    def __init__(self, stage):
+        self.stage = stage
+
+    def grow(self, n):
+        self.stage.reserve(n)
+
+    def reset(self, slots):
+        self.stage.reset(slots)
+
+
 class Policy:
     """The state of every host slot.
 
@@ -119,7 +131,9 @@ class Policy:
     from K on those that only analysts named.
     """
 
-    def __init__(self, classes: int, settings: PolicySettings) -> None:
+    def __init__(self, classes: int, settings: PolicySettings, slots: Slots | None = None) -> None:
+        self.slots = slots or Slots()
+        self.slots._stages["policy"] = Shim(self)
         self.settings = settings
         self._classes = classes
         self._state = np.zeros(0, np.int8)
@@ -208,6 +222,11 @@ class Policy:
             states[gone] = instead
         self._since[lost] = last[lost]
         self.settings, self._classes = settings, classes
+
+    def look_back(self, slots, limit, now):
+        for name in SINCE:
+            times = self.columns()[name][slots]
+            self.columns()[name][slots] = np.where(times > limit, now, times)
 
     def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
         """These hosts have just been logged as ``learning``, at these times."""

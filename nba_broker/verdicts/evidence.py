@@ -30,11 +30,11 @@ def of_window(
     columns, attention = windows.columns, scores.attention[row].tolist()
     # Rounded before they are compared: digits beyond these are noise.
     rounded = scores.attention[row].astype(float).round(_DIGITS).tolist()
-    pools = columns["pool"][row].tolist()
+    numbers = columns["pool"][row].tolist()
     destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
     when = np.floor(columns["ts"][row]).tolist()  # so that none is later than its line
-    keys = list(zip(destinations, ports, pools, strict=True))
-    there = [place for place, pool in enumerate(pools) if pool >= 0]
+    keys = list(zip(destinations, ports, numbers, strict=True))
+    there = [place for place, pool in enumerate(numbers) if pool >= 0]
     groups: dict[tuple[bytes, int, int], list[int]] = {}
     for place in reversed(there):
         groups.setdefault(keys[place], []).append(place)

@@ -106,8 +106,8 @@ class Shadow:
     def forget(self, slots: np.ndarray) -> None:
         """These slots hold new hosts, or none."""
         if self._own is not None:
-            self._own.reserve(int(slots.max(initial=-1)) + 1)
-            self._own.reset(slots)
+            self._own.slots.reserve(int(slots.max(initial=-1)) + 1)
+            self._own.slots.reset(slots)
         slots = slots[slots < self._slots]
         self._policy.reset(slots)
         self._differ[slots] = 0

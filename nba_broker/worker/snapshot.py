@@ -84,8 +84,8 @@ def parts(
 
     ``positions``: how far each node's sessions are accounted for. ``partition``: whose hosts.
     """
-    identity, pools = pipeline.tracker.identity, pipeline.pools
-    evidence = pipeline.surprise.evidence
+    identity, pools = pipeline.identity, pipeline.pools
+    evidence = pipeline.baseline.evidence
     accounted = {node: tuple(position) for node, position in positions.items()}
     yield _line(_header(pipeline) | {"partition": partition, "positions": accounted})
     start = 0
@@ -95,7 +95,7 @@ def parts(
         slots = np.array(list(names), np.int64)
         policy = _records(pipeline.policy.columns(), slots)
         labelled = slots[policy["given"] != NOTHING].tolist()
-        by = [pipeline.inventory.labelled_by[slot] for slot in labelled]
+        by = [pipeline.annotations.labelled_by[slot] for slot in labelled]
         odd = {row: evidence[slot] for row, slot in enumerate(names) if slot in evidence}
         yield b"".join(
             [
@@ -118,7 +118,7 @@ def parts(
         keys = iter(list(state))
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
-    leases = [dataclasses.astuple(lease) for lease in pipeline.tracker.leases]
+    leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.leases]
     # Last, since the table of pools only grows: it names every index above.
     yield _line({"pools": pools.table, "leases": leases} | _taught(pipeline))
 
@@ -197,10 +197,10 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "feature_version": FEATURE_VERSION,
-        "window": pipeline.sequences.length,
+        "window": pipeline.windows.length,
         "classes": [[one.device, one.category] for one in manifest.classes],
         "layout": str(_layout(pipeline.columns())),
-        "wide": pipeline.sequences.wide,
+        "wide": pipeline.windows.wide,
         "evidence": str(EVIDENCE),
         "model": manifest.sha256,
         "model_id": manifest.id,
@@ -211,7 +211,7 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
 
 def _taught(pipeline: Pipeline) -> dict[str, Any]:
     """What analysts named, and how it behaves; features as the pools' table numbers them."""
-    inventory, identity = pipeline.inventory, pipeline.tracker.identity
+    inventory, identity = pipeline.annotations, pipeline.identity
     return {
         "devices": [dataclasses.astuple(device) for device in inventory.taught],
         "prototypes": [
@@ -262,7 +262,7 @@ def _restore(
     partition: int | None,
     only_shown: bool,
 ) -> dict[str, Position]:
-    identity = pipeline.tracker.identity
+    identity = pipeline.identity
     header, manifest, settings = (
         _read_line(file),
         pipeline.scorer.manifest,
@@ -282,7 +282,7 @@ def _restore(
         classes = _classes(header)
         pipeline.reshape(_schedule(header["window"]), classes, settings, ClassBaseline())
     if header.get("wide"):
-        pipeline.sequences.widen()
+        pipeline.windows.widen()
     ours = _header(pipeline)
     surprising = EVIDENCE if header.get("evidence") == ours["evidence"] else _FORMER_EVIDENCE
     for name in ("format", "feature_version", "layout"):
@@ -313,7 +313,7 @@ def _restore(
             slot_of.update(zip((key for key, _ in hosts), slots.tolist(), strict=True))
             _fill(pipeline.columns(), slots, records)
             sessions = evidence.copy().reshape(-1, TOP)
-            pipeline.surprise.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
+            pipeline.baseline.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
             if understood:
                 layout = _layout(pipeline.policy.columns())
                 records = _read_records(file, end, len(hosts), layout)
@@ -322,7 +322,7 @@ def _restore(
                 _fill(pipeline.policy.columns(), slots, records)
                 labelled = slots[records["given"] != NOTHING].tolist()
                 by = zip(labelled, map(str, line["labelled_by"]), strict=True)
-                pipeline.inventory.labelled_by.update(by)
+                pipeline.annotations.labelled_by.update(by)
             else:
                 file.seek(policy_bytes * len(hosts), os.SEEK_CUR)
                 pipeline.policy.begin(slots, records["last_ts"])
@@ -345,7 +345,7 @@ def _restore(
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
     if understood:
-        _restore_taught(line, highest_device, slot_of, pipeline.inventory)
+        _restore_taught(line, highest_device, slot_of, pipeline.annotations)
     for ts, ip, *texts in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, *map(str, texts)))

@@ -54,7 +54,7 @@ def verdicts(folder: Path, model: Path, answers: list[Annotation], *paths: Path)
         settings=PolicySettings(identified=manifest.identified, known=manifest.known),
         reorder=Reorder(),
     )
-    made.answer(answers)
+    made.annotate(answers)
     said: list[Verdict] = []
     for path in (folder, *paths):
         archive = conn_log.read([path])

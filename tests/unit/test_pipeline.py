@@ -217,7 +217,7 @@ def test_hosts_behind_a_router_do_not_take_more_room_than_there_is(
     rows = [(n * 1.0, f"192.168.{n % 4}.{n % 50}", ROUTER, LAMP_CLOUD) for n in range(2000)]
     process(made, rows)
     assert made.hosts <= 16
-    assert made.tracker.identity.capacity <= 16
+    assert made.identity.capacity <= 16
 
 
 def test_the_maker_of_an_interface_is_told_and_a_made_up_mac_has_none(

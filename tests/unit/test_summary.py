@@ -83,7 +83,7 @@ def test_hosts_that_were_silent_for_the_day_are_not_in_its_summary(model_folder:
 def test_ignored_hosts_are_not_in_a_summary(model_folder: Model) -> None:
     pipe = stranger_to_all(model_folder())
     pipe.process(in_order(strangers(5, 6)))
-    (slot,) = pipe.tracker.identity.present(["192.168.1.5"], [MAC.format(5)])
+    (slot,) = pipe.identity.present(["192.168.1.5"], [MAC.format(5)])
     pipe.policy.ignore(slot, until=2 * DAY)
     assert pipe.unknown_hosts().hosts == 1
 
@@ -112,7 +112,7 @@ def unknown(model: Path, count: int) -> Pipeline:
 def test_the_rest_of_many_kinds_is_counted(model_folder: Model) -> None:
     pipe = unknown(model_folder(), 20)
     for slot in range(20):
-        pipe.sequences.columns()["dport"][slot, 0] = slot
+        pipe.windows.columns["dport"][slot, 0] = slot
     found = pipe.unknown_hosts(100.0)
     assert found.hosts == 20
     assert len(found.kinds) == 16

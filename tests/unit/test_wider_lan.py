@@ -6,7 +6,9 @@ import ipaddress
 
 import numpy as np
 
-from nba_broker.pipeline.pipeline import Tracker
+from nba_broker.destinations.lookup import Lookup
+from nba_broker.pipeline.tracker import Tracker
+from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import MAC, pools
@@ -22,7 +24,9 @@ Row = tuple[str, str, int]  # host, destination, port
 
 
 def hints(*rows: Row, macs: bool = True, lans: tuple[str, ...] = ()) -> list[str]:
-    tracker = Tracker(pools(lans=tuple(map(ipaddress.ip_network, lans))))
+    known = pools(lans=tuple(map(ipaddress.ip_network, lans)))
+    tracker, lookup = Tracker(), Lookup(known)
+    wider = WiderLans(known, tracker.identity)
     hosts = sorted({host for host, *_ in rows})
     mac = {host: MAC.format(number) if macs else "" for number, host in enumerate(hosts)}
     sessions = Sessions(
@@ -33,9 +37,10 @@ def hints(*rows: Row, macs: bool = True, lans: tuple[str, ...] = ()) -> list[str
         [row[1] for row in rows],
         np.array([row[2] for row in rows], np.int32),
     )
-    list(tracker.track(sessions))
-    found = tracker.wider.hints("score again with --lans {lan}")
-    assert tracker.wider.hints("again") == []
+    for part in tracker.track(sessions):
+        wider.see(part.sessions, part.slot, lookup(part.sessions).pool)
+    found = wider.hints("score again with --lans {lan}")
+    assert wider.hints("again") == []
     return found
 
 
@@ -102,7 +107,8 @@ def test_who_asks_every_address_for_names_has_no_server() -> None:
 
 
 def test_a_scan_of_private_space_grows_nothing() -> None:
-    tracker = Tracker(pools())
+    tracker, known = Tracker(), pools()
+    lookup, wider = Lookup(known), WiderLans(known, tracker.identity)
     dst = [f"10.{a}.{b}.9" for a in range(1, 101) for b in range(250)]
     number = len(dst)
     sessions = Sessions(
@@ -113,6 +119,7 @@ def test_a_scan_of_private_space_grows_nothing() -> None:
         dst,
         np.full(number, HTTPS, np.int32),
     )
-    list(tracker.track(sessions))
-    assert len(tracker.wider._found) < 100
-    assert tracker.wider.hints("") == []
+    for part in tracker.track(sessions):
+        wider.see(part.sessions, part.slot, lookup(part.sessions).pool)
+    assert len(wider._found) < 100
+    assert wider.hints("") == []

@@ -137,7 +137,7 @@ def test_what_waits_is_worked_on_and_acknowledged_step_by_step(
     flush = made.flush
 
     def counted(now: float) -> list[Verdict]:
-        steps.append(len(made.reorder))
+        steps.append(len(made.intake.reorder))
         return flush(now)
 
     monkeypatch.setattr(made, "flush", counted)
@@ -159,7 +159,7 @@ def test_a_node_whose_batch_waits_for_long_is_not_silent(model_folder: ModelFold
     ):
         # Each is a step of its own, as behind thousands of sessions; when it ends says nothing.
         worker._push([(arrived, decode(batch))])  # type: ignore[list-item]
-    assert (made.counters.sessions, made.reorder.late) == (20, 0)
+    assert (made.counters.sessions, made.intake.reorder.late) == (20, 0)
 
 
 def test_a_worker_that_is_terminated_keeps_its_state(
