@@ -117,16 +117,8 @@ class HostBaseline:
     """The baseline of every host slot, a few hundred bytes each, beside those of the classes."""
 
     def __init__(
-        self,
-        settings: BaselineSettings | None = None,
-        classes: ClassBaseline | None = None,
-        slots=None,
+        self, settings: BaselineSettings | None = None, classes: ClassBaseline | None = None
     ) -> None:
-        from nba_broker.records.slots import Slots
-        from nba_broker.verdicts.decision import Shim
-
-        self.slots = slots or Slots()
-        self.slots._stages["baseline"] = Shim(self)
         self.settings = settings or BaselineSettings()
         self._classes = classes or ClassBaseline()
         self._crc = np.zeros(0, np.uint64)  # of the pools' names, by index
@@ -185,17 +177,6 @@ class HostBaseline:
         self._forget(slots)
         for column in self._columns.values():
             column[slots] = np.zeros((), column.dtype)
-
-    def forget(self, slots):
-        self._forget(slots)
-
-    def look_back(self, slots, limit, now):
-        c = self._columns
-        times = c["since"][slots]
-        c["since"][slots] = np.where(times > limit, now, times)
-        ahead = np.maximum(c["hour"][slots] - int(now // HOUR) + 1, 0)
-        for name in ("hour", "first"):
-            c[name][slots] -= ahead
 
     def absorb(self, slots: np.ndarray) -> None:
         """What these hosts have lately begun to do is usual for them: as often as surprises

@@ -92,10 +92,6 @@ class Identity:
         """The router that the latest call of :meth:`slots` found."""
         return self.ended if isinstance(self.ended, Router) else None
 
-    def look_back(self, limit, now):
-        for came in (one for both in self.turns().values() for one in both):
-            came |= {address: min(ts, now) for address, ts in came.items() if ts > limit}
-
     def slots(
         self,
         ts: np.ndarray,

@@ -23,7 +23,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from nba_broker.model.windows import by_slot, changes
-from nba_broker.records.slots import Slots
 from nba_broker.records.verdicts import STATES
 
 LEARNING, IDENTIFIED, UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR = range(len(STATES))
@@ -113,17 +112,6 @@ class Decision:
     reason: str
 
 
-class Shim(dict):
-    def __init__(self, stage):
-        self.stage = stage
-
-    def grow(self, n):
-        self.stage.reserve(n)
-
-    def reset(self, slots):
-        self.stage.reset(slots)
-
-
 class Policy:
     """The state of every host slot.
 
@@ -131,9 +119,7 @@ class Policy:
     from K on those that only analysts named.
     """
 
-    def __init__(self, classes: int, settings: PolicySettings, slots: Slots | None = None) -> None:
-        self.slots = slots or Slots()
-        self.slots._stages["policy"] = Shim(self)
+    def __init__(self, classes: int, settings: PolicySettings) -> None:
         self.settings = settings
         self._classes = classes
         self._state = np.zeros(0, np.int8)
@@ -222,11 +208,6 @@ class Policy:
             states[gone] = instead
         self._since[lost] = last[lost]
         self.settings, self._classes = settings, classes
-
-    def look_back(self, slots, limit, now):
-        for name in SINCE:
-            times = self.columns()[name][slots]
-            self.columns()[name][slots] = np.where(times > limit, now, times)
 
     def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
         """These hosts have just been logged as ``learning``, at these times."""
