@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -37,17 +38,12 @@ from nba_broker.records.verdicts import STATES, Alarm, UnknownHosts, Verdict
 from nba_broker.verdicts import groups
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
-from nba_broker.verdicts.decision import (
-    IMPOSTOR,
-    LEARNING,
-    NOTHING,
-    SINCE,
-    UNKNOWN,
-    Decision,
-    Policy,
-    PolicySettings,
-)
+from nba_broker.verdicts.decide import Alarms, decide
+from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow
+from nba_broker.verdicts.states import IMPOSTOR, LEARNING, NO_DEVICE
 from nba_broker.wire.duplicates import Duplicates
 from nba_broker.wire.reorder import Reorder
 
@@ -148,7 +144,7 @@ class Pipeline:
         pools: Pools,
         scorer: Scorer,
         *,
-        settings: PolicySettings,
+        settings: DecisionSettings,
         reorder: Reorder,
         max_hosts: int = 1_000_000,
         worker: str = "",
@@ -170,7 +166,7 @@ class Pipeline:
         self.sequences = HostWindows(manifest.schedule)
         self.surprise = HostBaseline(classes=ClassBaseline.of_model(manifest))
         self.sightings = FirstSeen()
-        self.policy = Policy(len(manifest.classes), settings)
+        self.policy = Decider(len(manifest.classes), settings)
         self.inventory = AppliedAnnotations(
             manifest.classes,
             pools,
@@ -235,14 +231,14 @@ class Pipeline:
         self,
         schedule: Schedule,
         classes: Sequence[Class],
-        settings: PolicySettings,
+        settings: DecisionSettings,
         baseline: ClassBaseline,
     ) -> None:
         """Bring what is known of the hosts into the form that a model wants."""
         self.sequences.use(schedule)
         number = self.inventory.use(classes)
         self.surprise.use(baseline, number)
-        slots = len(self.policy.columns()["state"])
+        slots = self.policy.slots.capacity
         self.sequences.reserve(slots)
         self.policy.use(len(classes), settings, number, self.sequences.last_ts[:slots])
 
@@ -271,10 +267,8 @@ class Pipeline:
         ``since`` on and that no analyst ignores; ``said`` as in
         :mod:`nba_broker.verdicts.groups`."""
         ts = self._clock if ts is None else ts
-        policy = self.policy.columns()
-        meant = (policy["state"] == UNKNOWN) & (policy["ignored"] <= ts)
-        meant &= self.sequences.last_ts[: len(meant)] >= since
-        slots = np.flatnonzero(meant)
+        slots = self.policy.unknown(ts)
+        slots = slots[self.sequences.last_ts[slots] >= since]
         return groups.unknown_hosts(
             ts, slots, self.tracker.identity, self.sequences, self.pools, said or {}
         )
@@ -381,10 +375,10 @@ class Pipeline:
             self.sequences.columns()["ts"],
             self.sightings.first_seen,
             self.surprise.columns()["since"],
-            *map(self.policy.columns().__getitem__, SINCE),
         ):
             there = times[wrong]
             times[wrong] = np.where(there > limit, now, there)
+        self.policy.look_back(wrong, limit, now)
         baseline = self.surprise.columns()
         # Its hour is over, and the host stays as old.
         ahead = np.maximum(baseline["hour"][wrong] - int(now // HOUR) + 1, 0)
@@ -460,7 +454,7 @@ class Pipeline:
         """Behind which of these sessions a host that was named may become a prototype: hosts are
         compared with it as they are then, whatever follows in the batch."""
         manifest = self.scorer.manifest
-        rows = np.flatnonzero(self.policy.columns()["given"][slot] != NOTHING)
+        rows = np.flatnonzero(self.policy.is_labelled(slot))
         count = self.sequences.numbers(slot[rows])
         due = np.flatnonzero(manifest.schedule.due(count))
         grown = due[self.inventory.grows(slot[rows[due]], count[due], manifest.stride)]
@@ -498,33 +492,45 @@ class Pipeline:
         """The lines that a step's windows and alarms, both in order, give rise to."""
         if not len(windows) and not alarms:
             return []
-        verdicts = []
         scores = self.scorer(windows, self.pools.table) if len(windows) else None
         if scores is not None:
             self._note(tracked, windows, scores)
-        stride = self.scorer.manifest.stride
-        grown = self.inventory.grows(windows.slot, windows.count, stride).tolist()
-        # Alarms come after the window of the same session. Neither they nor new prototypes may be
-        # known to what was before.
-        cuts: list[tuple[int, Alarm | None]] = [(place + 1, None) for place in grown]
-        cuts += [
-            (int(np.searchsorted(windows.index, alarm.index, side="right")), alarm)
-            for alarm in alarms
-        ]
-        start = 0
-        for stop, cause in [*sorted(cuts, key=lambda cut: cut[0]), (len(windows), None)]:
-            if scores is not None and stop > start:
-                verdicts += self._windows(tracked, windows, scores, start, stop)
-                if stop - 1 in grown:
-                    verdicts += self._teach(tracked, windows, stop - 1)
-            start = stop
-            if cause is not None:
-                verdicts += self._alarm(tracked, cause)
+        slot, ts = tracked.slot, tracked.sessions.ts
+        grown = self.inventory.grows(windows.slot, windows.count, self.scorer.manifest.stride)
+        verdicts = []
+        for one in decide(
+            self.policy,
+            self._scored(windows, scores, ts),
+            Alarms.at([alarm.index for alarm in alarms], slot, ts),
+            teach=partial(self._teach, windows, ts) if len(grown) else None,
+        ):
+            if isinstance(one, Applied):
+                verdicts.append(self._reply(one))
+            elif one.alarm != NO_ROW:
+                verdicts.append(self._alarm(tracked, alarms[one.alarm], one))
+            elif scores is not None:
+                verdicts.append(self._window(tracked, windows, scores, one))
         return verdicts
+
+    def _scored(self, windows: Windows, scores: Scores | None, ts: np.ndarray) -> ScoredWindows:
+        """Windows with what the model and analysts say of them."""
+        if scores is None:
+            return ScoredWindows.none()
+        when, prototypes = ts[windows.index], self.inventory.prototypes
+        return ScoredWindows(
+            windows.slot,
+            windows.index,
+            when,
+            scores.probability,
+            scores.known,
+            similarity=prototypes.likeness(windows, self.pools.table) if len(prototypes) else None,
+            devices=prototypes.devices,
+            muted=self.inventory.muted(windows, scores.attention, when),
+        )
 
     def _note(self, tracked: Tracked, windows: Windows, scores: Scores) -> None:
         """Let the drift know what the model makes of hosts that had a name before this step."""
-        named = self.policy.columns()["name"][windows.slot] != NOTHING
+        named = self.policy.is_named(windows.slot)
         if named.any():
             self.drift.scores(
                 float(tracked.sessions.ts[windows.index[-1]]),
@@ -533,53 +539,38 @@ class Pipeline:
                 float(scores.probability[named].max(1).sum()),
             )
 
-    def _teach(self, tracked: Tracked, windows: Windows, row: int) -> list[Verdict]:
-        """The lines of hosts that are like one that an analyst named, and now is a prototype."""
-        ts = float(tracked.sessions.ts[windows.index[row]])
-        taught = self.inventory.teach(int(windows.slot[row]), ts, windows.part(row, row + 1))
-        return [self._reply(one) for one in taught]
+    def _teach(self, windows: Windows, ts: np.ndarray) -> list[Applied]:
+        """The host of the last window, which an analyst named, may become a prototype."""
+        last = len(windows) - 1
+        when = float(ts[windows.index[last]])
+        return self.inventory.teach(int(windows.slot[last]), when, windows.part(last, last + 1))
 
     def _missing(self, sessions: int) -> str:
         """How far a host with so many sessions is from its first verdict."""
         manifest = self.scorer.manifest
-        needed = manifest.min_sessions + (self.policy.settings.agree - 1) * manifest.early_stride
+        needed = (
+            manifest.min_sessions + (self.policy.settings.first_windows - 1) * manifest.early_stride
+        )
         return f"a verdict needs {max(needed - sessions, 0)} more sessions or more"
 
-    def _windows(
-        self, tracked: Tracked, windows: Windows, scores: Scores, start: int, stop: int
-    ) -> list[Verdict]:
-        """The lines of the windows from ``start`` up to ``stop``."""
-        rows = slice(start, stop)
-        part = windows.part(start, stop)
-        ts = tracked.sessions.ts[part.index]
-        prototypes = self.inventory.prototypes
-        verdicts = []
-        for decision in self.policy.update(
-            part.slot,
-            ts,
-            scores.probability[rows],
-            scores.known[rows],
-            likeness=prototypes.likeness(part, self.pools.table) if len(prototypes) else None,
-            devices=prototypes.devices,
-            muted=self.inventory.muted(part, scores.attention[rows], ts),
-        ):
-            row = start + decision.window
-            index = int(windows.index[row])
-            evidence, uids = self._evidence(windows, scores, row)
-            if decision.state == IMPOSTOR:
-                named = self.inventory.devices[decision.given].device
-                evidence = (f"an analyst named it {named}", *evidence)
-            verdicts.append(
-                self._verdict(
-                    decision,
-                    ts=float(tracked.sessions.ts[index]),
-                    at=self._at(tracked, index),
-                    sessions=int(windows.count[row]),
-                    evidence=evidence,
-                    uids=uids,
-                )
-            )
-        return verdicts
+    def _window(
+        self, tracked: Tracked, windows: Windows, scores: Scores, decision: Decision
+    ) -> Verdict:
+        """The line that a window gives rise to."""
+        row = decision.window
+        index = int(windows.index[row])
+        evidence, uids = self._evidence(windows, scores, row)
+        if decision.state == IMPOSTOR:
+            named = self.inventory.devices[decision.label].device
+            evidence = (f"an analyst named it {named}", *evidence)
+        return self._verdict(
+            decision,
+            ts=float(tracked.sessions.ts[index]),
+            at=self._at(tracked, index),
+            sessions=int(windows.count[row]),
+            evidence=evidence,
+            uids=uids,
+        )
 
     def _alarms(
         self, slot: np.ndarray, ts: np.ndarray, columns: dict[str, np.ndarray]
@@ -602,7 +593,7 @@ class Pipeline:
         self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, surprise: np.ndarray
     ) -> None:
         """Let the drift know where hosts go that have a name."""
-        named = np.flatnonzero(self.policy.columns()["name"][slot] != NOTHING)
+        named = np.flatnonzero(self.policy.is_named(slot))
         if len(named):
             never = self.scorer.never_seen(pool[named], self.pools.table)
             self.drift.sessions(
@@ -629,30 +620,25 @@ class Pipeline:
         organisation = self.pools.place(address).organisation if of_database(name) else ""
         return f"{address} {port_name(port)} {name}{f' ({organisation})' if organisation else ''}"
 
-    def _alarm(self, tracked: Tracked, alarm: Alarm) -> list[Verdict]:
-        """The line of an alarm, unless the host misbehaved already."""
-        slot, ts = int(tracked.slot[alarm.index]), float(tracked.sessions.ts[alarm.index])
-        decision = self.policy.alarm(slot, ts)
-        if decision is None:
-            return []
+    def _alarm(self, tracked: Tracked, alarm: Alarm, decision: Decision) -> Verdict:
+        """The line of an alarm."""
+        slot = decision.slot
         later = int(np.count_nonzero(tracked.slot[alarm.index + 1 :] == slot))
-        return [
-            self._verdict(
-                decision,
-                ts=ts,
-                at=self._at(tracked, alarm.index),
-                sessions=int(self.sequences.count[slot]) - later,
-                evidence=alarm.evidence,
-                uids=alarm.uids,
-            )
-        ]
+        return self._verdict(
+            decision,
+            ts=float(tracked.sessions.ts[alarm.index]),
+            at=self._at(tracked, alarm.index),
+            sessions=int(self.sequences.count[slot]) - later,
+            evidence=alarm.evidence,
+            uids=alarm.uids,
+        )
 
     def reserve(self, slots: int) -> None:
         """Make room for slot numbers below ``slots``."""
         self.sightings.reserve(slots)
         self.sequences.reserve(slots)
         self.surprise.reserve(slots)
-        self.policy.reserve(slots)
+        self.policy.slots.reserve(slots)
 
     def _make_room(self, sessions: Sessions) -> None:
         """Let the longest idle hosts go before these sessions' hosts need their slots."""
@@ -677,7 +663,7 @@ class Pipeline:
         self.tracker.identity.release(slots.tolist())
         self.sequences.reset(slots)
         self.surprise.reset(slots)
-        self.policy.reset(slots)
+        self.policy.slots.reset(slots)
         self.inventory.forget(slots)
         if self.shadow is not None:
             self.shadow.forget(slots)
@@ -685,17 +671,16 @@ class Pipeline:
 
     def _end(self, tracked: Tracked, ended: Router | Bond) -> Verdict:
         """The line that ends what was taken for a host, and with it its history."""
-        slot, policy = ended.slot, self.policy.columns()
-        device = int(policy["device"][slot])
+        slot, was = ended.slot, self.policy.host(ended.slot)
         line = self._line(
             slot,
             ts=ended.ts,
             at=(tracked.sessions.host[-1], tracked.segment(-1)),
             state=LEARNING,
             previous=(
-                STATES[policy["state"][slot]]
-                if device == NOTHING
-                else self.inventory.devices[device].device
+                STATES[was.state]
+                if was.device == NO_DEVICE
+                else self.inventory.devices[was.device].device
             ),
             since=ended.ts,
             sessions=int(self.sequences.count[slot]),
@@ -794,7 +779,7 @@ class Pipeline:
         devices = self.inventory.devices
         order = np.argsort(-decision.probability, kind="stable").tolist()
         others = [k for k in order if k != decision.device][:_NAMED]
-        was, named = decision.was_device, decision.device != NOTHING
+        was, named = decision.was_device, decision.device != NO_DEVICE
         return self._line(
             decision.slot,
             ts=ts,
@@ -802,7 +787,7 @@ class Pipeline:
             state=decision.state,
             previous=(
                 devices[was].device
-                if was not in (NOTHING, decision.device)
+                if was not in (NO_DEVICE, decision.device)
                 else STATES[decision.was_state]
             ),
             device=devices[decision.device].device if named else "",
