@@ -105,8 +105,8 @@ def memory(hosts: int) -> Iterator[Figure]:
     feed(made, Traffic(100).random(50_000))
     before = _status("VmRSS")
     feed(made, Traffic(hosts).each_once())
-    # A score writes the policy's columns, which are untouched, so not resident, until then.
-    made.policy.reset(np.arange(hosts))
+    # A score writes the decision's columns, which are untouched, so not resident, until then.
+    made.policy.slots.reset(np.arange(hosts))
     at_rest = _status("VmRSS")
     with tempfile.TemporaryDirectory() as folder:
         Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far

@@ -22,7 +22,6 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.verdicts import groups
-from nba_broker.verdicts.decision import UNKNOWN
 from nba_broker.worker import config
 from training.data import labels, propose
 from training.evaluation.notices import BASELINE, Manager
@@ -80,7 +79,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         f"({len(wrong) / max(len(hosts), 1):.0%}); at last "
         + ", ".join(f"{n} {state}" for state, n in states.items()),
     ]
-    slots = np.flatnonzero(pipeline.policy.columns()["state"] == UNKNOWN)
+    slots = pipeline.policy.unknown(np.inf)
     found = groups.kinds(slots, identity, pipeline.windows, pipeline.pools)
     rows = [
         (devices[host], kind)

@@ -46,7 +46,7 @@ from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import REASONS, STATES
 from nba_broker.verdicts import annotation_file
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.connection import MAX_TEXT
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, snapshot
@@ -238,7 +238,7 @@ def pipeline(scorer: Scorer, hosts: int = 256) -> Pipeline:
     return Pipeline(
         Pools([_database()], cache=10_000),
         scorer,
-        settings=PolicySettings(),
+        settings=DecisionSettings(),
         reorder=Reorder(hold=0.0, silence=0.05, settle=0.0),
         max_hosts=hosts,
         worker="fuzz",

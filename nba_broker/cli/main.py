@@ -33,8 +33,9 @@ from nba_broker.records.errors import ConfigError, ModelError, SnapshotError, Ze
 from nba_broker.records.times import print_time
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import NOTHING, PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow, fits
+from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.connection import Link, Position
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, doctor, lock, metrics, snapshot
@@ -84,9 +85,7 @@ def build_pipeline(
     return Pipeline(
         pools,
         scorer,
-        settings=PolicySettings(
-            identified=manifest.identified, known=manifest.known, reminder=settings.reminder
-        ),
+        settings=DecisionSettings.of_model(manifest, settings.reminder),
         reorder=Reorder(settings.reorder) if reorder is None else reorder,
         max_hosts=settings.max_hosts,
         worker=worker,
@@ -393,10 +392,11 @@ def _met(answer: Annotation, pipeline: Pipeline) -> Annotation:
         LOG.warning("the worker has met no host %s so far", answer.host)
     identity = pipeline.identity
     if answer.action == "label":
-        columns, devices = pipeline.policy.columns(), pipeline.annotations.devices
-        device, given = columns["device"][slots], columns["given"][slots]
+        devices = pipeline.annotations.devices
         number = Counter(
-            devices[one].device for one in device[(device != NOTHING) & (device != given)]
+            devices[host.device].device
+            for host in map(pipeline.policy.host, slots)
+            if host.device not in (NO_DEVICE, host.label)
         )
         del number[answer.device]
         for name, hosts in number.items():

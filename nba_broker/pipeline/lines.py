@@ -13,7 +13,8 @@ from nba_broker.pipeline.timeline import Step
 from nba_broker.records.sessions import segment_parts
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
-from nba_broker.verdicts.decision import LEARNING, NOTHING, Decision
+from nba_broker.verdicts.decision import Decision
+from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 
 _ALTERNATIVES = 3  # in a line: what an analyst reads at a glance
 _DIGITS = 4  # of a probability: more would be noise, and would differ between machines
@@ -105,14 +106,14 @@ class Lines:
         devices = self._annotations.devices
         order = np.argsort(-decision.probability, kind="stable").tolist()
         others = [k for k in order if k != decision.device][:_ALTERNATIVES]
-        was, named = decision.was_device, decision.device != NOTHING
+        was, named = decision.was_device, decision.device != NO_DEVICE
         return self._line(
             decision.slot,
             at,
             state=decision.state,
             previous=(
                 devices[was].device
-                if was not in (NOTHING, decision.device)
+                if was not in (NO_DEVICE, decision.device)
                 else STATES[decision.was_state]
             ),
             device=devices[decision.device].device if named else "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -35,8 +36,12 @@ from nba_broker.records.verdicts import STATES, Alarm, UnknownHosts, Verdict
 from nba_broker.verdicts import evidence, groups
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
-from nba_broker.verdicts.decision import IMPOSTOR, NOTHING, UNKNOWN, Policy, PolicySettings
+from nba_broker.verdicts.decide import Alarms, decide
+from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow
+from nba_broker.verdicts.states import IMPOSTOR, NO_DEVICE
 from nba_broker.wire.reorder import Reorder
 
 _DAY = 86_400.0
@@ -65,7 +70,7 @@ class Pipeline:
         pools: Pools,
         scorer: Scorer,
         *,
-        settings: PolicySettings,
+        settings: DecisionSettings,
         reorder: Reorder,
         max_hosts: int = 1_000_000,
         worker: str = "",
@@ -86,7 +91,7 @@ class Pipeline:
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
-        self.policy = Policy(len(manifest.classes), settings, self.slots)
+        self.policy = Decider(len(manifest.classes), settings, self.slots)
         self.annotations = AppliedAnnotations(
             manifest.classes,
             pools,
@@ -181,7 +186,7 @@ class Pipeline:
         windows = self.windows.push(slot, sessions.ts, **columns)
         scores = self.scorer(windows, self.pools.table) if len(windows) else None
         alarms = self._alarms(step, columns)
-        lines += self._judge(step, windows, scores, alarms)
+        lines += self._decide(step, windows, scores, alarms)
         if self.shadow is not None:
             self.shadow.see(
                 slot,
@@ -250,7 +255,7 @@ class Pipeline:
             counted=counted,
             **columns,
         )
-        named = np.flatnonzero(counted & (self.policy.columns()["name"][slot] != NOTHING))
+        named = np.flatnonzero(counted & self.policy.is_named(slot))
         if len(named):
             never = self.scorer.never_seen(columns["pool"][named], self.pools.table)
             self.drift.sessions(
@@ -258,65 +263,60 @@ class Pipeline:
             )
         return [evidence.of_anomaly(one, self.pools) for one in anomalies]
 
-    def _judge(
+    def _decide(
         self, step: Step, windows: Windows, scores: Scores | None, alarms: Sequence[Alarm]
     ) -> list[Verdict]:
-        """The lines that a step's windows and alarms, both in order, give rise to."""
+        """The lines that a step's windows and alarms lead to."""
         if scores is None and not alarms:
             return []
         if scores is not None:
             self._note(step, windows, scores)
-        verdicts: list[Verdict] = []
-        stride = self.scorer.manifest.stride
-        grown = self.annotations.grows(windows.slot, windows.count, stride).tolist()
-        # Alarms come after the window of the same session. Neither they nor new prototypes may be
-        # known to what was before.
-        cuts: list[tuple[int, Alarm | None]] = [(place + 1, None) for place in grown]
-        cuts += [
-            (int(np.searchsorted(windows.index, alarm.index, side="right")), alarm)
-            for alarm in alarms
-        ]
-        start = 0
-        for stop, cause in [*sorted(cuts, key=lambda cut: cut[0]), (len(windows), None)]:
-            if scores is not None and stop > start:
-                verdicts += self._decide(step, windows, scores, start, stop)
-                if stop - 1 in grown:
-                    verdicts += self._teach(step, windows, stop - 1)
-            start = stop
-            if cause is not None:
-                verdicts += self._alarm(step, cause)
-        return verdicts
-
-    def _decide(
-        self, step: Step, windows: Windows, scores: Scores, start: int, stop: int
-    ) -> list[Verdict]:
-        """The lines of the windows from ``start`` up to ``stop``."""
-        rows = slice(start, stop)
-        part = windows.part(start, stop)
-        ts = step.sessions.ts[part.index]
-        prototypes = self.annotations.prototypes
-        verdicts = []
-        for decision in self.policy.update(
-            part.slot,
-            ts,
-            scores.probability[rows],
-            scores.known[rows],
-            likeness=prototypes.likeness(part, self.pools.table) if len(prototypes) else None,
-            devices=prototypes.devices,
-            muted=self.annotations.muted(part, scores.attention[rows], ts),
+        slot, ts = step.slot, step.sessions.ts
+        grown = self.annotations.grows(windows.slot, windows.count, self.scorer.manifest.stride)
+        lines = []
+        for one in decide(
+            self.policy,
+            self._scored(windows, scores, ts),
+            Alarms.at([alarm.index for alarm in alarms], slot, ts),
+            teach=partial(self._teach, windows, ts) if len(grown) else None,
         ):
-            row = start + decision.window
-            why, uids = evidence.of_window(windows, scores, row, self.pools)
-            if decision.state == IMPOSTOR:
-                named = self.annotations.devices[decision.given].device
-                why = (f"an analyst named it {named}", *why)
-            at = self._lines.at(step, int(windows.index[row]), int(windows.count[row]))
-            verdicts.append(self._lines.decided(decision, at, why, uids))
-        return verdicts
+            if isinstance(one, Applied):
+                lines.append(self._lines.decided(one.decision, self._latest(one), one.evidence))
+            elif one.alarm != NO_ROW:
+                lines.append(self._alarm(step, alarms[one.alarm], one))
+            elif scores is not None:
+                lines.append(self._window(step, windows, scores, one))
+        return lines
+
+    def _scored(self, windows: Windows, scores: Scores | None, ts: np.ndarray) -> ScoredWindows:
+        """Windows with their scores, and with what annotations say of them."""
+        if scores is None:
+            return ScoredWindows.none()
+        when, prototypes = ts[windows.index], self.annotations.prototypes
+        return ScoredWindows(
+            windows.slot,
+            windows.index,
+            when,
+            scores.probability,
+            scores.known,
+            similarity=prototypes.likeness(windows, self.pools.table) if len(prototypes) else None,
+            devices=prototypes.devices,
+            muted=self.annotations.muted(windows, scores.attention, when),
+        )
+
+    def _window(self, step: Step, windows: Windows, scores: Scores, decision: Decision) -> Verdict:
+        """The line that a window leads to."""
+        row = decision.window
+        why, uids = evidence.of_window(windows, scores, row, self.pools)
+        if decision.state == IMPOSTOR:
+            named = self.annotations.devices[decision.label].device
+            why = (f"an analyst named it {named}", *why)
+        at = self._lines.at(step, int(windows.index[row]), int(windows.count[row]))
+        return self._lines.decided(decision, at, why, uids)
 
     def _note(self, step: Step, windows: Windows, scores: Scores) -> None:
         """Let the drift know how the model scores hosts that had a name before this step."""
-        named = self.policy.columns()["name"][windows.slot] != NOTHING
+        named = self.policy.is_named(windows.slot)
         if named.any():
             self.drift.scores(
                 float(step.sessions.ts[windows.index[-1]]),
@@ -325,39 +325,27 @@ class Pipeline:
                 float(scores.probability[named].max(1).sum()),
             )
 
-    def _teach(self, step: Step, windows: Windows, row: int) -> list[Verdict]:
-        """The lines of hosts that are similar to one that an analyst named, now a prototype."""
-        ts = float(step.sessions.ts[windows.index[row]])
-        taught = self.annotations.teach(int(windows.slot[row]), ts, windows.part(row, row + 1))
-        return [
-            self._lines.decided(one.decision, self._latest(one), one.evidence) for one in taught
-        ]
+    def _teach(self, windows: Windows, ts: np.ndarray) -> list[Applied]:
+        """The host of the last window, which an analyst named, may become a prototype."""
+        last = len(windows) - 1
+        when = float(ts[windows.index[last]])
+        return self.annotations.teach(int(windows.slot[last]), when, windows.part(last, last + 1))
 
-    def _alarm(self, step: Step, alarm: Alarm) -> list[Verdict]:
-        """The line of an alarm, unless the host misbehaves already."""
-        slot, ts = int(step.slot[alarm.index]), float(step.sessions.ts[alarm.index])
-        decision = self.policy.alarm(slot, ts)
-        if decision is None:
-            return []
-        at = self._lines.at(
-            step, alarm.index, int(self.windows.count[slot]) - step.after(alarm.index)
-        )
-        return [self._lines.decided(decision, at, alarm.evidence, alarm.uids)]
+    def _alarm(self, step: Step, alarm: Alarm, decision: Decision) -> Verdict:
+        """The line of an alarm."""
+        count = int(self.windows.count[decision.slot]) - step.after(alarm.index)
+        at = self._lines.at(step, alarm.index, count)
+        return self._lines.decided(decision, at, alarm.evidence, alarm.uids)
 
     def _end(self, step: Step, ended: Router | Bond) -> Verdict:
         """The line that ends what was taken for a host, and with it its history."""
-        slot, policy = ended.slot, self.policy.columns()
-        device = int(policy["device"][slot])
-        at = At(
-            ended.ts,
-            step.sessions.host[-1],
-            step.segment(-1),
-            int(self.windows.count[slot]),
-        )
+        slot, was = ended.slot, self.policy.host(ended.slot)
+        count = int(self.windows.count[slot])
+        at = At(ended.ts, step.sessions.host[-1], step.segment(-1), count)
         previous = (
-            STATES[policy["state"][slot]]
-            if device == NOTHING
-            else self.annotations.devices[device].device
+            STATES[was.state]
+            if was.device == NO_DEVICE
+            else self.annotations.devices[was.device].device
         )
         line = self._lines.ended(slot, at, previous, ended.evidence, step.sessions.uid[-1])
         self._forget(np.array([slot]))
@@ -394,10 +382,8 @@ class Pipeline:
         ``since`` on and that no analyst ignores; ``said`` as in
         :mod:`nba_broker.verdicts.groups`."""
         ts = self.timeline.clock if ts is None else ts
-        policy = self.policy.columns()
-        meant = (policy["state"] == UNKNOWN) & (policy["ignored"] <= ts)
-        meant &= self.windows.last_ts[: len(meant)] >= since
-        slots = np.flatnonzero(meant)
+        slots = self.policy.unknown(ts)
+        slots = slots[self.windows.last_ts[slots] >= since]
         return groups.unknown_hosts(ts, slots, self.identity, self.windows, self.pools, said or {})
 
     def use(self, scorer: Scorer) -> None:
@@ -426,7 +412,7 @@ class Pipeline:
         self,
         schedule: Schedule,
         classes: Sequence[Class],
-        settings: PolicySettings,
+        settings: DecisionSettings,
         baseline: ClassBaseline,
     ) -> None:
         """Bring what is known of the hosts into the form that a model wants."""

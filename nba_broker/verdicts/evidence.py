@@ -16,7 +16,7 @@ from nba_broker.records.ports import port_name
 from nba_broker.records.times import print_time
 from nba_broker.records.uids import unpack
 from nba_broker.records.verdicts import Alarm
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 
 _NAMED = 3  # pieces of evidence in a verdict: what an analyst reads at a glance
 _DIGITS = 4  # of a weight: more would be noise, and would differ between machines
@@ -56,9 +56,9 @@ def of_window(
     return tuple(texts), tuple(uid for uid in uids if uid)
 
 
-def of_missing(sessions: int, manifest: Manifest, settings: PolicySettings) -> tuple[str, ...]:
+def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) -> tuple[str, ...]:
     """How far a host with so many sessions is from its first verdict."""
-    needed = manifest.min_sessions + (settings.agree - 1) * manifest.early_stride
+    needed = manifest.min_sessions + (settings.first_windows - 1) * manifest.early_stride
     return (f"a verdict needs {max(needed - sessions, 0)} more sessions or more",)
 
 

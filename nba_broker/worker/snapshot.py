@@ -36,9 +36,10 @@ from nba_broker.records.segments import bare
 from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
-from nba_broker.verdicts.decision import DEVICES, NOTHING
+from nba_broker.verdicts.host_states import DEVICES
 from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
+from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.connection import Position
 
 FORMAT = 4
@@ -93,8 +94,8 @@ def parts(
         names = identity.names(start, start + _PART)
         start += _PART
         slots = np.array(list(names), np.int64)
-        policy = _records(pipeline.policy.columns(), slots)
-        labelled = slots[policy["given"] != NOTHING].tolist()
+        policy = pipeline.policy.columns.records(slots)
+        labelled = slots[policy["label"] != NO_DEVICE].tolist()
         by = [pipeline.annotations.labelled_by[slot] for slot in labelled]
         odd = {row: evidence[slot] for row, slot in enumerate(names) if slot in evidence}
         yield b"".join(
@@ -118,7 +119,7 @@ def parts(
         keys = iter(list(state))
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
-    leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.leases]
+    leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.timeline.tracker.leases]
     # Last, since the table of pools only grows: it names every index above.
     yield _line({"pools": pools.table, "leases": leases} | _taught(pipeline))
 
@@ -204,8 +205,8 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
         "evidence": str(EVIDENCE),
         "model": manifest.sha256,
         "model_id": manifest.id,
-        "policy": str(_layout(pipeline.policy.columns())),
-        "policy_bytes": _layout(pipeline.policy.columns()).itemsize,
+        "policy": str(pipeline.policy.columns.layout),
+        "policy_bytes": pipeline.policy.columns.layout.itemsize,
     }
 
 
@@ -315,12 +316,12 @@ def _restore(
             sessions = evidence.copy().reshape(-1, TOP)
             pipeline.baseline.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
             if understood:
-                layout = _layout(pipeline.policy.columns())
+                layout = pipeline.policy.columns.layout
                 records = _read_records(file, end, len(hosts), layout)
                 _check_policy(records)
                 highest_device = max(highest_device, *(int(records[n].max()) for n in DEVICES))
-                _fill(pipeline.policy.columns(), slots, records)
-                labelled = slots[records["given"] != NOTHING].tolist()
+                pipeline.policy.columns.restore(slots, records)
+                labelled = slots[records["label"] != NO_DEVICE].tolist()
                 by = zip(labelled, map(str, line["labelled_by"]), strict=True)
                 pipeline.annotations.labelled_by.update(by)
             else:
@@ -481,15 +482,15 @@ def _check_policy(records: np.ndarray) -> None:
             for name, low, high in (
                 ("state", 0, len(STATES)),
                 ("was_state", 0, len(STATES)),
-                ("beneath", 0, len(STATES)),
+                ("underlying", 0, len(STATES)),
                 *((name, -1, np.inf) for name in DEVICES),
             )
         )
         and np.isfinite(records["since"]).all()
-        and np.isfinite(records["logged"]).all()
-        and (records["ignored"] >= 0).all()
-        and ((records["likeness"] >= 0) & (records["likeness"] <= 1)).all()
-        and ((records["smoothed"] >= 0) & (records["smoothed"] <= 1.001)).all()
+        and np.isfinite(records["logged_at"]).all()
+        and (records["ignored_until"] >= 0).all()
+        and ((records["similarity"] >= 0) & (records["similarity"] <= 1)).all()
+        and ((records["probability"] >= 0) & (records["probability"] <= 1.001)).all()
     ):
         raise ValueError("what was thought of a host is out of range")
 

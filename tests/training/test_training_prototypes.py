@@ -18,7 +18,7 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.times import parse_time
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker.config import shipped
 from training.cli.main import main
@@ -51,7 +51,7 @@ def verdicts(folder: Path, model: Path, answers: list[Annotation], *paths: Path)
     made = Pipeline(
         Pools([Database(shipped("asn.mmdb.xz"))], scheme=manifest.pool_scheme),
         scorer,
-        settings=PolicySettings(identified=manifest.identified, known=manifest.known),
+        settings=DecisionSettings(identified=manifest.identified, known=manifest.known),
         reorder=Reorder(),
     )
     made.annotate(answers)

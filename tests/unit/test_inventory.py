@@ -17,14 +17,14 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Lease, part_of, take
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
 NOWHERE = "9.9.9.9"
-STRICT = PolicySettings(
-    known=0.5, torn=6, settled=10, lasting=0
+STRICT = DecisionSettings(
+    known=0.5, slow_windows=6, established=10, persistence=0
 )  # NOWHERE alone is not familiar then
 
 
@@ -117,19 +117,18 @@ def test_a_row_that_was_corrected_no_longer_names_the_host_that_it_meant(
     other = replace(row, host=MAC.format(9))
     made.annotate([row, other])
     process(made, [one for n in (7, 8, 9) for one in host(n, times=list(range(9)), dst=NOWHERE)])
-    named = made.policy.columns()["given"]
-    assert [int(one) >= 0 for one in named[:3]] == [True, False, True]
+    slots = np.arange(3)
+    assert made.policy.is_labelled(slots).tolist() == [True, False, True]
     made.annotate([replace(row, host=MAC.format(8)), other])
-    assert [int(one) >= 0 for one in named[:3]] == [False, True, True]
+    assert made.policy.is_labelled(slots).tolist() == [False, True, True]
 
 
 def named(made: Pipeline) -> dict[str, str]:
     """What analysts called the hosts, by MAC."""
-    given, devices = made.policy.columns()["given"], made.annotations.devices
+    devices = made.annotations.devices
     known = made.identity.names(0, made.identity.capacity)
-    return {
-        mac: devices[given[slot]].device for slot, (mac, _) in known.items() if given[slot] >= 0
-    }
+    labels = {mac: made.policy.host(slot).label for slot, (mac, _) in known.items()}
+    return {mac: devices[label].device for mac, label in labels.items() if label >= 0}
 
 
 def again(made: Pipeline, folder: Path, file: Path) -> Pipeline:
@@ -256,11 +255,11 @@ def test_a_confirmed_misbehaviour_is_what_the_host_does_from_now_on(
     times = [1e6 + 600.0 * n for n in range(7 * 144)]
     beacon = host(7, times=[1e6 + 5 * 86400 + 60.0 * n for n in range(2880)], dst="2.9.9.9")
     rows = host(7, times=times, dst=LAMP_CLOUD) + beacon
-    made = pipeline(model_folder(), settings=replace(STRICT, settled=1e9, calm=3600))
+    made = pipeline(model_folder(), settings=replace(STRICT, established=1e9, recovery=3600))
     verdicts = process(made, rows)
     alarms = [v for v in verdicts if v.state == "misbehaving"]
     assert alarms
-    made = pipeline(model_folder(), settings=replace(STRICT, settled=1e9, calm=3600))
+    made = pipeline(model_folder(), settings=replace(STRICT, established=1e9, recovery=3600))
     made.annotate([Annotation(alarms[0].ts + 3600, MAC.format(7), "confirm")])
     verdicts = process(made, rows)
     assert [v for v in verdicts if v.state == "misbehaving"] == alarms[:1]
@@ -558,7 +557,7 @@ def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
     process(made, host(7, times=list(range(9)), dst=LAMP_CLOUD))
     made.annotate([Annotation(1.0, MAC.format(7), "ignore")])
     made.annotate([Annotation(1.0, MAC.format(7), "ignore", expires=50.0)])
-    assert made.policy.columns()["ignored"][0] == 50.0
+    assert made.policy.host(0).ignored_until == 50.0
 
 
 @pytest.mark.parametrize("wanted", ["192.168.1.7", "192.168.1.0/24"])

@@ -14,7 +14,7 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import NO_POOL, HostWindows, Schedule
 from nba_broker.records.errors import ModelError
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import NOTHING
+from nba_broker.verdicts.states import NO_DEVICE
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -124,8 +124,8 @@ def test_an_impostor_whose_other_device_is_gone_is_what_the_analyst_said(
     assert [v.state for v in made.standing()] == ["impostor"]
     made.use(Scorer(model_folder(**WITHOUT_LENS)))
     assert [(v.state, v.device) for v in made.standing()] == [("identified", "Lamp")]
-    assert (made.policy.columns()["beneath"][:1] >= 0).all()
-    assert made.policy.columns()["accepted"][0] == NOTHING
+    assert (made.policy.columns["underlying"][:1] >= 0).all()
+    assert made.policy.host(0).lookalike == NO_DEVICE
 
 
 @settings(max_examples=60)

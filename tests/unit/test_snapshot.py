@@ -170,7 +170,7 @@ def test_a_snapshot_from_before_segments_and_bonds_is_read(
     snapshot.write(path, [old])
     second = restored(path, pipeline(model_folder()))
     assert list(second.standing()) == list(made.standing())
-    assert list(second.timeline.leases) == list(made.timeline.leases)
+    assert list(second.timeline.tracker.leases) == list(made.timeline.tracker.leases)
 
 
 def test_slots_are_given_anew_without_gaps(model_folder: ModelFolder, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.records.verdicts import UnknownHosts
 from nba_broker.verdicts import groups
-from nba_broker.verdicts.decision import UNKNOWN, PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import UNKNOWN
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 DAY = 86_400.0
@@ -23,7 +24,7 @@ Model = Callable[..., Path]
 
 def stranger_to_all(model: Path) -> Pipeline:
     """A pipeline that takes hosts without a session to as:1 or as:2 for unknown."""
-    return pipeline(model, settings=PolicySettings(known=0.5))
+    return pipeline(model, settings=DecisionSettings(known=0.5))
 
 
 def strangers(*numbers: int, dst: str = NOWHERE, start: float = 1000.0) -> list:
@@ -105,7 +106,7 @@ def unknown(model: Path, count: int) -> Pipeline:
     pipe = pipeline(model)
     rows = [row for n in range(count) for row in host(n, times=[1.0 + n], dst=f"{n % 200}.9.9.9")]
     pipe.process(sessions(rows))
-    pipe.policy.columns()["state"][:count] = UNKNOWN
+    pipe.policy.columns["state"][:count] = UNKNOWN
     return pipe
 
 
@@ -134,7 +135,7 @@ def test_the_organisation_of_a_pool_and_the_maker_of_a_kind_are_named(model_fold
     pipe = stranger_to_all(model_folder())
     rows = [replace_mac(row, "00:00:0c:00:00:05") for row in host(5, times=[1.0], dst=LAMP_CLOUD)]
     pipe.process(sessions(rows))
-    pipe.policy.columns()["state"][0] = UNKNOWN
+    pipe.policy.columns["state"][0] = UNKNOWN
     assert pipe.unknown_hosts(9.0).kinds == (
         "1 (192.168.1.5) by Cisco Systems, Inc, mostly as:1 (Organisation 1) 443/tcp 100 %",
     )

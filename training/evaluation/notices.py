@@ -12,19 +12,15 @@ import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, Excess, HostBaseline
-from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import HostWindows
 from nba_broker.records.ports import port_name
 from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.decision import (
-    ALARMING,
-    NOTHING,
-    UNKNOWN,
-    Decision,
-    Policy,
-    PolicySettings,
-)
+from nba_broker.verdicts.decide import Alarms, decide
+from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import ALARMING, NO_DEVICE, UNKNOWN
 
 BASELINE = 604_800.0
 """Seconds after a host's first session in which it is not noticed for being unknown alone; the
@@ -74,39 +70,31 @@ class Stream:
         manifest = scorer.manifest
         sequences = HostWindows(manifest.schedule, evidence=False)
         surprise = HostBaseline(settings, ClassBaseline.of_model(manifest))
-        policy = Policy(len(manifest.classes), policy_of(manifest))
-        policy.reserve(int(self.slot.max(initial=-1)) + 1)
+        decider = Decider(len(manifest.classes), DecisionSettings.of_model(manifest))
+        decider.slots.reserve(int(self.slot.max(initial=-1)) + 1)
         found: list[Turn] = []
         for start, stop in self._parts():
             rows = slice(start, stop)
             slot, ts = self.slot[rows], self.ts[rows]
             columns = {"pool": self.pool[rows], "dport": self.dport[rows]}
             windows = sequences.push(slot, ts, **columns)
-            kind = policy.columns()["device"][slot]
+            kind = decider.device_of(slot)
             _, excesses = surprise.push(slot, ts, table=self.table, kind=kind, **columns)
-            scores = scorer(windows, self.table) if len(windows) else None
-            # No host's state depends on another's, so only the order of each one's sessions counts.
-            at = 0
-            for excess in [*excesses, None]:
-                stop = len(windows)
-                if excess is not None:
-                    stop = int(np.searchsorted(windows.index, excess.index, side="right"))
-                if scores is not None and stop > at:
-                    part = slice(at, stop)
-                    for decision in policy.update(
-                        windows.slot[part],
-                        ts[windows.index[part]],
-                        scores.probability[part],
-                        scores.known[part],
-                    ):
-                        index = int(windows.index[at + decision.window])
-                        found.append(Turn(start + index, float(ts[index]), decision))
-                    at = stop
-                if excess is not None:
-                    moment = float(ts[excess.index])
-                    alarm = policy.alarm(int(slot[excess.index]), moment)
-                    if alarm is not None:
-                        found.append(Turn(start + excess.index, moment, alarm, excess))
+            scored = ScoredWindows.none()
+            if len(windows):
+                scores = scorer(windows, self.table)
+                scored = ScoredWindows(
+                    windows.slot,
+                    windows.index,
+                    ts[windows.index],
+                    scores.probability,
+                    scores.known,
+                )
+            alarms = Alarms.at([excess.index for excess in excesses], slot, ts)
+            for one in decide(decider, scored, alarms):
+                excess = None if one.alarm == NO_ROW else excesses[one.alarm]
+                index = int(windows.index[one.window]) if excess is None else excess.index
+                found.append(Turn(start + index, float(ts[index]), one, excess))
         return found
 
     def _parts(self) -> Iterator[tuple[int, int]]:
@@ -116,11 +104,6 @@ class Stream:
         ends = np.union1d(hours, np.arange(_CHUNK, len(self.ts) + _CHUNK, _CHUNK))
         ends = np.minimum(ends, len(self.ts)).tolist()
         yield from zip([0, *ends[:-1]], ends, strict=True)
-
-
-def policy_of(manifest: Manifest) -> PolicySettings:
-    """The policy that a worker has with this model, without reminders."""
-    return PolicySettings(identified=manifest.identified, known=manifest.known, reminder=0)
 
 
 class Manager:
@@ -168,7 +151,7 @@ def told(turn: Turn, names: Sequence[str], table: Sequence[str]) -> str:
         order = np.argsort(-decision.probability, kind="stable")[:2].tolist()
         nearest = ", ".join(f"{names[k]}={decision.probability[k]:.2f}" for k in order)
         before = STATES[decision.was_state]
-        if decision.was_device != NOTHING:
+        if decision.was_device != NO_DEVICE:
             before += f" {names[decision.was_device]}"
         return f"was {before}; {nearest}"
     parts = [
