@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HOUR, Excess, HostBaseline
+from nba_broker.baseline.host_baseline import HOUR, Anomaly, HostBaseline, HostSessions
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
@@ -251,7 +251,7 @@ class Pipeline:
         return {
             **self.sequences.columns(),
             **self.sightings.columns(),
-            **{f"baseline_{name}": column for name, column in self.surprise.columns().items()},
+            **{f"baseline_{name}": column for name, column in self.surprise.columns.items()},
         }
 
     def standing(self) -> Iterator[Verdict]:
@@ -380,16 +380,11 @@ class Pipeline:
             last,
             self.sequences.columns()["ts"],
             self.sightings.first_seen,
-            self.surprise.columns()["since"],
             *map(self.policy.columns().__getitem__, SINCE),
         ):
             there = times[wrong]
             times[wrong] = np.where(there > limit, now, there)
-        baseline = self.surprise.columns()
-        # Its hour is over, and the host stays as old.
-        ahead = np.maximum(baseline["hour"][wrong] - int(now // HOUR) + 1, 0)
-        for name in ("hour", "first"):
-            baseline[name][wrong] -= ahead
+        self.surprise.look_back(wrong, limit, now)
         for came in (one for both in self.tracker.identity.turns().values() for one in both):
             came |= {address: min(ts, now) for address, ts in came.items() if ts > limit}
         if self.shadow is not None:
@@ -587,16 +582,14 @@ class Pipeline:
         """What a step's sessions are against their hosts' own baselines, but for destinations that
         an analyst lets them go to as they like."""
         counted = ~self.inventory.ignored(slot, ts, columns["pool"], columns["dst"])
-        surprise, excesses = self.surprise.push(
-            slot,
-            ts,
-            table=self.pools.table,
-            kind=self.policy.kinds(slot),
-            counted=counted,
-            **columns,
+        surprise, anomalies = self.surprise.push(
+            HostSessions(
+                slot, ts, device_class=self.policy.kinds(slot), counted=counted, **columns
+            ),
+            self.pools.table,
         )
         self._note_sessions(slot[counted], ts[counted], columns["pool"][counted], surprise[counted])
-        return [self._told(excess) for excess in excesses]
+        return [self._told(anomaly) for anomaly in anomalies]
 
     def _note_sessions(
         self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, surprise: np.ndarray
@@ -609,19 +602,19 @@ class Pipeline:
                 float(ts[-1]), len(named), int(never.sum()), float(surprise[named].sum())
             )
 
-    def _told(self, excess: Excess) -> Alarm:
+    def _told(self, anomaly: Anomaly) -> Alarm:
         """An alarm as an analyst reads it."""
-        began = datetime.fromtimestamp(excess.since, UTC)
+        began = datetime.fromtimestamp(anomaly.since, UTC)
         texts = [
-            f"sessions unlike this host: {excess.sessions} since {began:%Y-%m-%dT%H:%M:%SZ} "
-            f"surprise={excess.surprise:.1f}"
+            f"sessions unlike this host: {anomaly.sessions} since {began:%Y-%m-%dT%H:%M:%SZ} "
+            f"surprise={anomaly.surprise:.1f}"
         ]
-        for one in excess.evidence:
-            when = datetime.fromtimestamp(one["ts"], UTC)
-            where = self._destination(one["dst"], one["dport"], one["pool"])
-            texts.append(f"{where} at {when:%Y-%m-%dT%H:%M:%SZ} surprise={one['surprise']:.1f}")
-        uids = [one["uid"].decode("ascii") for one in excess.evidence]
-        return Alarm(excess.index, tuple(texts), tuple(uid for uid in uids if uid))
+        for one in anomaly.evidence:
+            when = datetime.fromtimestamp(one.ts, UTC)
+            where = self._destination(one.dst, one.dport, one.pool)
+            texts.append(f"{where} at {when:%Y-%m-%dT%H:%M:%SZ} surprise={one.surprise:.1f}")
+        uids = [one.uid for one in anomaly.evidence]
+        return Alarm(anomaly.index, tuple(texts), tuple(uid for uid in uids if uid))
 
     def _destination(self, packed: bytes, port: int, pool: int) -> str:
         """Where a session went, with the organisation that a public pool belongs to."""
@@ -651,7 +644,7 @@ class Pipeline:
         """Make room for slot numbers below ``slots``."""
         self.sightings.reserve(slots)
         self.sequences.reserve(slots)
-        self.surprise.reserve(slots)
+        self.surprise.slots.reserve(slots)
         self.policy.reserve(slots)
 
     def _make_room(self, sessions: Sessions) -> None:
@@ -676,7 +669,8 @@ class Pipeline:
         """Give up these hosts with all that is known of them."""
         self.tracker.identity.release(slots.tolist())
         self.sequences.reset(slots)
-        self.surprise.reset(slots)
+        self.surprise.forget(slots)
+        self.surprise.slots.reset(slots)
         self.policy.reset(slots)
         self.inventory.forget(slots)
         if self.shadow is not None:

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, Excess, HostBaseline
+from nba_broker.baseline.host_baseline import (
+    HOUR,
+    Anomaly,
+    BaselineSettings,
+    HostBaseline,
+    HostSessions,
+)
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import HostWindows
@@ -38,13 +44,13 @@ _CHUNK = 65_536  # sessions at once, so that windows take no memory to speak of
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A host's state changed at the session ``index``, at ``ts``; ``excess`` is the alarm that did
-    it, if one did."""
+    """A host's state changed at the session ``index``, at ``ts``; ``anomaly`` is the alarm that
+    did it, if one did."""
 
     index: int
     ts: float
     decision: Decision
-    excess: Excess | None = None
+    anomaly: Anomaly | None = None
 
     @property
     def slot(self) -> int:
@@ -73,7 +79,7 @@ class Stream:
         """All changes of state, in the order of the sessions."""
         manifest = scorer.manifest
         sequences = HostWindows(manifest.schedule, evidence=False)
-        surprise = HostBaseline(settings, ClassBaseline.of_model(manifest))
+        baseline = HostBaseline(settings, ClassBaseline.of_model(manifest))
         policy = Policy(len(manifest.classes), policy_of(manifest))
         policy.reserve(int(self.slot.max(initial=-1)) + 1)
         found: list[Turn] = []
@@ -83,14 +89,15 @@ class Stream:
             columns = {"pool": self.pool[rows], "dport": self.dport[rows]}
             windows = sequences.push(slot, ts, **columns)
             kind = policy.columns()["device"][slot]
-            _, excesses = surprise.push(slot, ts, table=self.table, kind=kind, **columns)
+            sessions = HostSessions(slot, ts, device_class=kind, **columns)
+            _, anomalies = baseline.push(sessions, self.table)
             scores = scorer(windows, self.table) if len(windows) else None
             # No host's state depends on another's, so only the order of each one's sessions counts.
             at = 0
-            for excess in [*excesses, None]:
+            for anomaly in [*anomalies, None]:
                 stop = len(windows)
-                if excess is not None:
-                    stop = int(np.searchsorted(windows.index, excess.index, side="right"))
+                if anomaly is not None:
+                    stop = int(np.searchsorted(windows.index, anomaly.index, side="right"))
                 if scores is not None and stop > at:
                     part = slice(at, stop)
                     for decision in policy.update(
@@ -102,11 +109,11 @@ class Stream:
                         index = int(windows.index[at + decision.window])
                         found.append(Turn(start + index, float(ts[index]), decision))
                     at = stop
-                if excess is not None:
-                    moment = float(ts[excess.index])
-                    alarm = policy.alarm(int(slot[excess.index]), moment)
+                if anomaly is not None:
+                    moment = float(ts[anomaly.index])
+                    alarm = policy.alarm(int(slot[anomaly.index]), moment)
                     if alarm is not None:
-                        found.append(Turn(start + excess.index, moment, alarm, excess))
+                        found.append(Turn(start + anomaly.index, moment, alarm, anomaly))
         return found
 
     def _parts(self) -> Iterator[tuple[int, int]]:
@@ -164,7 +171,7 @@ def raised(turns: Sequence[Turn], first_seen: np.ndarray) -> Iterator[Turn]:
 def told(turn: Turn, names: Sequence[str], table: Sequence[str]) -> str:
     """Why, in a line: ``names`` of the model's classes, ``table`` of pools."""
     decision = turn.decision
-    if turn.excess is None:
+    if turn.anomaly is None:
         order = np.argsort(-decision.probability, kind="stable")[:2].tolist()
         nearest = ", ".join(f"{names[k]}={decision.probability[k]:.2f}" for k in order)
         before = STATES[decision.was_state]
@@ -172,10 +179,10 @@ def told(turn: Turn, names: Sequence[str], table: Sequence[str]) -> str:
             before += f" {names[decision.was_device]}"
         return f"was {before}; {nearest}"
     parts = [
-        f"{table[one['pool']]} {port_name(one['dport'])} {one['surprise']:.1f}"
-        for one in turn.excess.evidence
+        f"{table[one.pool]} {port_name(one.dport)} {one.surprise:.1f}"
+        for one in turn.anomaly.evidence
     ]
-    return f"{turn.excess.sessions} sessions unlike it; {', '.join(parts)}"
+    return f"{turn.anomaly.sessions} sessions unlike it; {', '.join(parts)}"
 
 
 def wrong(turn: Turn, truth: int) -> bool:
