@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HostBaseline
+from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
 from nba_broker.destinations.lookup import Lookup
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.first_seen import FirstSeen
@@ -247,14 +247,10 @@ class Pipeline:
         an analyst ignores."""
         slot, ts = step.slot, step.sessions.ts
         counted = ~self.annotations.ignored(slot, ts, columns["pool"], columns["dst"])
-        surprise, anomalies = self.baseline.push(
-            slot,
-            ts,
-            table=self.pools.table,
-            kind=self.policy.kinds(slot),
-            counted=counted,
-            **columns,
+        judged = HostSessions(
+            slot, ts, device_class=self.policy.kinds(slot), counted=counted, **columns
         )
+        surprise, anomalies = self.baseline.push(judged, self.pools.table)
         named = np.flatnonzero(counted & self.policy.is_named(slot))
         if len(named):
             never = self.scorer.never_seen(columns["pool"][named], self.pools.table)

@@ -431,7 +431,7 @@ class AppliedAnnotations:
                 said += self.teach(slot, ts, self._sequences.latest(np.array([slot])))
             return said
         if answer.action == "confirm":
-            self._surprise.absorb(np.array([slot]))
+            self._surprise.accept(np.array([slot]))
             return self._said(slot, policy.confirm(slot, ts, answer.at), ts, evidence)
         if answer.pool:
             self._quiet[answer].add(slot)

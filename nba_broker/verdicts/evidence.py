@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from nba_broker.baseline.host_baseline import Excess
+from nba_broker.baseline.host_baseline import Anomaly
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scores
@@ -62,19 +62,19 @@ def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) ->
     return (f"a verdict needs {max(needed - sessions, 0)} more sessions or more",)
 
 
-def of_anomaly(excess: Excess, pools: Pools) -> Alarm:
+def of_anomaly(anomaly: Anomaly, pools: Pools) -> Alarm:
     """An alarm as an analyst reads it."""
-    began = datetime.fromtimestamp(excess.since, UTC)
+    began = datetime.fromtimestamp(anomaly.since, UTC)
     texts = [
-        f"sessions unlike this host: {excess.sessions} since {began:%Y-%m-%dT%H:%M:%SZ} "
-        f"surprise={excess.surprise:.1f}"
+        f"sessions unlike this host: {anomaly.sessions} since {began:%Y-%m-%dT%H:%M:%SZ} "
+        f"surprise={anomaly.surprise:.1f}"
     ]
-    for one in excess.evidence:
-        when = datetime.fromtimestamp(one["ts"], UTC)
-        where = _destination(one["dst"], one["dport"], one["pool"], pools)
-        texts.append(f"{where} at {when:%Y-%m-%dT%H:%M:%SZ} surprise={one['surprise']:.1f}")
-    uids = [one["uid"].decode("ascii") for one in excess.evidence]
-    return Alarm(excess.index, tuple(texts), tuple(uid for uid in uids if uid))
+    for one in anomaly.evidence:
+        when = datetime.fromtimestamp(one.ts, UTC)
+        where = _destination(one.dst, one.dport, one.pool, pools)
+        texts.append(f"{where} at {when:%Y-%m-%dT%H:%M:%SZ} surprise={one.surprise:.1f}")
+    uids = [one.uid for one in anomaly.evidence]
+    return Alarm(anomaly.index, tuple(texts), tuple(uid for uid in uids if uid))
 
 
 def _destination(packed: bytes, port: int, pool: int, pools: Pools) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import EVIDENCE, TOP
+from nba_broker.baseline.evidence import EVIDENCE, SHOWN
 from nba_broker.hosts.routers import Claim
 from nba_broker.model.features import FEATURE_VERSION
 from nba_broker.model.manifest import WINDOW_LIMIT
@@ -303,9 +303,9 @@ def _restore(
             _check_hosts(hosts, records, len(header["classes"]))
             odd = line["odd"]
             # Whatever has a surprise has its session here.
-            if odd != np.flatnonzero(records["baseline_top"].any(1)).tolist():
+            if odd != np.flatnonzero(records["baseline_evidence_surprise"].any(1)).tolist():
                 raise ValueError("surprises without their sessions")
-            evidence = _read_records(file, end, len(odd) * TOP, surprising).astype(EVIDENCE)
+            evidence = _read_records(file, end, len(odd) * SHOWN, surprising).astype(EVIDENCE)
             _check_evidence(evidence)
             for found in (records["pool"], evidence["pool"]):
                 highest_pool = max(highest_pool, int(found.max(initial=-1)))
@@ -313,7 +313,7 @@ def _restore(
             pipeline.reserve(identity.capacity)
             slot_of.update(zip((key for key, _ in hosts), slots.tolist(), strict=True))
             _fill(pipeline.columns(), slots, records)
-            sessions = evidence.copy().reshape(-1, TOP)
+            sessions = evidence.copy().reshape(-1, SHOWN)
             pipeline.baseline.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
             if understood:
                 layout = pipeline.policy.columns.layout
@@ -451,16 +451,23 @@ def _check_baselines(baseline: dict[str, np.ndarray], classes: int) -> None:
     if not (
         all(
             np.isfinite(baseline[name]).all() and (baseline[name] >= 0).all()
-            for name in ("span", "square", "hours", "mean", "variance", "since")
+            for name in ("span", "mean_square", "hours", "mean", "variance", "since")
         )
-        and np.isfinite(baseline["usual"]).all()
+        and np.isfinite(baseline["mean_surprise"]).all()
         and (baseline["since"] < 1 << 37).all()
-        and (baseline["hour"] >= baseline["first"]).all()
+        and (baseline["hour"] >= baseline["first_hour"]).all()
         and all(
-            (baseline[name] >= 0).all() for name in ("first", "summed", "current", "odd", "top")
+            (baseline[name] >= 0).all()
+            for name in (
+                "first_hour",
+                "cusum",
+                "hour_surprise",
+                "surprising_sessions",
+                "evidence_surprise",
+            )
         )
-        and ((baseline["kind"] >= 0) & (baseline["kind"] <= classes)).all()
-        and (baseline["newcomers"] <= baseline["key"].shape[1]).all()
+        and ((baseline["device_class"] >= 0) & (baseline["device_class"] <= classes)).all()
+        and (baseline["new_pairs"] <= baseline["key"].shape[1]).all()
     ):
         raise ValueError("a host's baseline is out of range")
 

@@ -338,8 +338,8 @@ def test_a_snapshot_that_holds_a_future_time_is_healed(
     wrong = pipeline(folder)
     snapshot.restore(tmp_path / "right", wrong)
     wrong.windows.last_ts[0] = wrong.policy.columns["since"][0] = LATER
-    wrong.surprise.columns()["first"][0] += 5 * 8766
-    wrong.surprise.columns()["hour"][0] += 5 * 8766
+    wrong.baseline.columns["first_hour"][0] += 5 * 8766
+    wrong.baseline.columns["hour"][0] += 5 * 8766
     snapshot.write(tmp_path / "wrong", snapshot.parts(wrong, {}))
     begins = days[-1][0] + 3600
     rest = beaconing([begins + n * 1800 for n in range(96)])

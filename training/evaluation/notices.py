@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, Excess, HostBaseline
+from nba_broker.baseline.host_baseline import (
+    HOUR,
+    Anomaly,
+    BaselineSettings,
+    HostBaseline,
+    HostSessions,
+)
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import HostWindows
 from nba_broker.records.ports import port_name
@@ -34,13 +40,13 @@ _CHUNK = 65_536  # sessions at once, so that windows take no memory to speak of
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A host's state changed at the session ``index``, at ``ts``; ``excess`` is the alarm that did
-    it, if one did."""
+    """A host's state changed at the session ``index``, at ``ts``; ``anomaly`` is the alarm that
+    did it, if one did."""
 
     index: int
     ts: float
     decision: Decision
-    excess: Excess | None = None
+    anomaly: Anomaly | None = None
 
     @property
     def slot(self) -> int:
@@ -69,7 +75,7 @@ class Stream:
         """All changes of state, in the order of the sessions."""
         manifest = scorer.manifest
         sequences = HostWindows(manifest.schedule, evidence=False)
-        surprise = HostBaseline(settings, ClassBaseline.of_model(manifest))
+        baseline = HostBaseline(settings, ClassBaseline.of_model(manifest))
         decider = Decider(len(manifest.classes), DecisionSettings.of_model(manifest))
         decider.slots.reserve(int(self.slot.max(initial=-1)) + 1)
         found: list[Turn] = []
@@ -78,8 +84,9 @@ class Stream:
             slot, ts = self.slot[rows], self.ts[rows]
             columns = {"pool": self.pool[rows], "dport": self.dport[rows]}
             windows = sequences.push(slot, ts, **columns)
-            kind = decider.device_of(slot)
-            _, excesses = surprise.push(slot, ts, table=self.table, kind=kind, **columns)
+            kind = decider.kinds(slot)
+            sessions = HostSessions(slot, ts, device_class=kind, **columns)
+            _, anomalies = baseline.push(sessions, self.table)
             scored = ScoredWindows.none()
             if len(windows):
                 scores = scorer(windows, self.table)
@@ -90,11 +97,11 @@ class Stream:
                     scores.probability,
                     scores.known,
                 )
-            alarms = Alarms.at([excess.index for excess in excesses], slot, ts)
+            alarms = Alarms.at([one.index for one in anomalies], slot, ts)
             for one in decide(decider, scored, alarms):
-                excess = None if one.alarm == NO_ROW else excesses[one.alarm]
-                index = int(windows.index[one.window]) if excess is None else excess.index
-                found.append(Turn(start + index, float(ts[index]), one, excess))
+                anomaly = None if one.alarm == NO_ROW else anomalies[one.alarm]
+                index = int(windows.index[one.window]) if anomaly is None else anomaly.index
+                found.append(Turn(start + index, float(ts[index]), one, anomaly))
         return found
 
     def _parts(self) -> Iterator[tuple[int, int]]:
@@ -147,7 +154,7 @@ def raised(turns: Sequence[Turn], first_seen: np.ndarray) -> Iterator[Turn]:
 def told(turn: Turn, names: Sequence[str], table: Sequence[str]) -> str:
     """Why, in a line: ``names`` of the model's classes, ``table`` of pools."""
     decision = turn.decision
-    if turn.excess is None:
+    if turn.anomaly is None:
         order = np.argsort(-decision.probability, kind="stable")[:2].tolist()
         nearest = ", ".join(f"{names[k]}={decision.probability[k]:.2f}" for k in order)
         before = STATES[decision.was_state]
@@ -155,10 +162,10 @@ def told(turn: Turn, names: Sequence[str], table: Sequence[str]) -> str:
             before += f" {names[decision.was_device]}"
         return f"was {before}; {nearest}"
     parts = [
-        f"{table[one['pool']]} {port_name(one['dport'])} {one['surprise']:.1f}"
-        for one in turn.excess.evidence
+        f"{table[one.pool]} {port_name(one.dport)} {one.surprise:.1f}"
+        for one in turn.anomaly.evidence
     ]
-    return f"{turn.excess.sessions} sessions unlike it; {', '.join(parts)}"
+    return f"{turn.anomaly.sessions} sessions unlike it; {', '.join(parts)}"
 
 
 def wrong(turn: Turn, truth: int) -> bool:
