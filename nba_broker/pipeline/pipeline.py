@@ -16,9 +16,10 @@ import numpy as np
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import HOUR, Excess, HostBaseline
 from nba_broker.destinations.pools import Pools, of_database
+from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
-from nba_broker.hosts.routers import Bond, Router
+from nba_broker.hosts.routers import Router
 from nba_broker.hosts.vendor import vendor
 from nba_broker.model.drift import Drift
 from nba_broker.model.scorer import Scorer, Scores
@@ -122,18 +123,18 @@ class Tracker:
             stop = len(sessions)
             if self.leases:
                 stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
-            slot = self.identity.slots(
+            assigned = self.identity.slots(
                 sessions.ts[at:stop],
                 sessions.host[at:stop],
                 sessions.mac[at:stop],
                 None if sessions.segment is None else sessions.segment[at:stop],
                 sessions.dport[at:stop],
             )
-            part = part_of(sessions, at, at + len(slot))
+            part = part_of(sessions, at, at + assigned.covered)
             pool = self.pools.ids(part.host, part.dst)
-            self.wider.see(part, slot, pool)
-            yield Tracked(part, slot, pool, self.identity.ended)
-            at += len(slot)
+            self.wider.see(part, assigned.slots, pool)
+            yield Tracked(part, assigned.slots, pool, assigned.ended)
+            at += assigned.covered
 
 
 class Pipeline:
@@ -390,8 +391,7 @@ class Pipeline:
         ahead = np.maximum(baseline["hour"][wrong] - int(now // HOUR) + 1, 0)
         for name in ("hour", "first"):
             baseline[name][wrong] -= ahead
-        for came in (one for both in self.tracker.identity.turns().values() for one in both):
-            came |= {address: min(ts, now) for address, ts in came.items() if ts > limit}
+        self.tracker.identity.look_back(limit, now)
         if self.shadow is not None:
             self.shadow.restart()
 
@@ -660,7 +660,7 @@ class Pipeline:
         room = self._max_hosts - len(identity)
         if room >= len(sessions):
             return
-        excess = identity.newcomers(sessions.host, sessions.mac, sessions.segment) - room
+        excess = identity.new_hosts(sessions.host, sessions.mac, sessions.segment) - room
         if excess <= 0:
             return
         last = self.sequences.last_ts[: identity.capacity].copy()

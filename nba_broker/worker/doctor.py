@@ -76,7 +76,7 @@ class Heard:
             while at < len(sessions):
                 segment = None if sessions.segment is None else sessions.segment[at:]
                 columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:]
-                at += len(self.identity.slots(*columns, segment, sessions.dport[at:]))
+                at += self.identity.slots(*columns, segment, sessions.dport[at:]).covered
 
 
 def examine(settings: Config, link: Link) -> Iterator[Finding]:
