@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nba_broker.archive import zeek_process
-from nba_broker.destinations.pools import Database
+from nba_broker.destinations.databases import Database
 from nba_broker.hosts.identity import Identity
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
