@@ -19,7 +19,8 @@ import numpy as np
 from benchmarks import traffic
 from benchmarks.traffic import Traffic
 from nba_broker.cli.main import build_pipeline
-from nba_broker.destinations.pools import Database, Pools
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows

@@ -37,7 +37,8 @@ import pyarrow.parquet
 
 from nba_broker.archive import conn_log
 from nba_broker.destinations import overrides
-from nba_broker.destinations.pools import Database, Pools
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError

@@ -24,7 +24,8 @@ from nba_broker.archive import captures, device_log, packets, results, zeek_log,
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.cli import terminal
 from nba_broker.destinations import overrides
-from nba_broker.destinations.pools import Database, Pools, of_database
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.model import store
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer

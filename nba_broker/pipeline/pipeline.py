@@ -17,9 +17,10 @@ from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
 from nba_broker.destinations.lookup import Lookup
 from nba_broker.destinations.pools import Pools
+from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import Identity
-from nba_broker.hosts.routers import Bond, Router
+from nba_broker.hosts.routers import Router
 from nba_broker.model.drift import Drift
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
@@ -87,7 +88,7 @@ class Pipeline:
         self.intake = Intake(reorder)
         self.identity = Identity()
         self.first_seen = FirstSeen(self.slots)
-        self.wider = WiderLans(pools, self.identity)
+        self.wider = WiderLans(pools, self.identity, self.slots)
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
-from nba_broker.hosts.routers import Bond, Router
+from nba_broker.hosts.routers import Router
 from nba_broker.model.windows import HostWindows
 from nba_broker.pipeline.tracker import Tracked, Tracker
 from nba_broker.records.sessions import Sessions, part_of
@@ -198,7 +199,7 @@ class Timeline:
         if room >= len(sessions):
             return
         columns = sessions.host, sessions.mac, sessions.segment
-        excess = identity.newcomers(*columns) - room
+        excess = identity.new_hosts(*columns) - room
         if excess <= 0:
             return
         last = self._windows.last_ts[: identity.capacity].copy()

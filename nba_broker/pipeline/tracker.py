@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.identity import Identity
-from nba_broker.hosts.routers import Bond, Router
+from nba_broker.hosts.routers import Router
 from nba_broker.records.sessions import Lease, Sessions, part_of
 
 _LEASES = 65_536  # that wait for their time: a clock may be years ahead
@@ -56,6 +57,6 @@ class Tracker:
             if self.leases:
                 stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
             part = part_of(sessions, at, stop)
-            slot = self.identity.slots(part.ts, part.host, part.mac, part.segment, part.dport)
-            yield Tracked(part_of(part, 0, len(slot)), slot, self.identity.ended)
-            at += len(slot)
+            found = self.identity.slots(part.ts, part.host, part.mac, part.segment, part.dport)
+            yield Tracked(part_of(part, 0, found.covered), found.slots, found.ended)
+            at += found.covered

@@ -23,7 +23,7 @@ import orjson
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.evidence import EVIDENCE, SHOWN
-from nba_broker.hosts.routers import Claim
+from nba_broker.hosts.address_table import Binding
 from nba_broker.model.features import FEATURE_VERSION
 from nba_broker.model.manifest import WINDOW_LIMIT
 from nba_broker.model.windows import NO_POOL, Schedule
@@ -506,10 +506,10 @@ def _check_address(text: str) -> None:
     socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 
 
-def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Claim:
+def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Binding:
     if not all(isinstance(text, str) for text in (mac, hostname, against, before)):
         raise TypeError("a lease that is none")
-    return Claim(mac, hostname, float(ts), against, before)
+    return Binding(mac, hostname, float(ts), against, before)
 
 
 def _texts(table: dict[str, str]) -> dict[str, str]:

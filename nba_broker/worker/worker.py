@@ -26,7 +26,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from nba_broker.destinations.pools import Database
+from nba_broker.destinations.databases import Database
 from nba_broker.model.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline

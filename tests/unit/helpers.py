@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.destinations.pools import Place, Pools
+from nba_broker.destinations.databases import Place
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.ports import port_code
