@@ -25,6 +25,7 @@ from nba_broker.destinations.pools import of_database
 from nba_broker.model.windows import by_slot, changes
 from nba_broker.records.ports import PROTOCOL_CODES
 from nba_broker.records.slots import Column, Slots
+from nba_broker.records.times import END_OF_TIME
 
 __all__ = ["HOUR", "Anomaly", "BaselineSettings", "HostBaseline", "HostSessions"]
 
@@ -152,6 +153,27 @@ class HostBaseline:
     def forget(self, slots: np.ndarray) -> None:
         """Drop what is not in columns: these slots hold new hosts, or none."""
         self._evidence.forget(slots)
+
+    @staticmethod
+    def check(records: np.ndarray, classes: int) -> None:
+        """Raise ValueError unless these records of columns, [n], can be of hosts, with a model of
+        so many classes."""
+        not_negative = (
+            *("span", "mean_square", "hours", "mean", "variance", "since", "first_hour", "cusum"),
+            *("hour_surprise", "surprising_sessions", "evidence_surprise", "device_class"),
+        )
+        if not (
+            all(
+                np.isfinite(records[name]).all() and (records[name] >= 0).all()
+                for name in not_negative
+            )
+            and np.isfinite(records["mean_surprise"]).all()
+            and (records["since"] < END_OF_TIME).all()
+            and (records["hour"] >= records["first_hour"]).all()
+            and (records["device_class"] <= classes).all()
+            and (records["new_pairs"] <= records["key"].shape[1]).all()
+        ):
+            raise ValueError("a host's baseline is out of range")
 
     def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
         """Times of these hosts that are later than ``limit`` become ``now``, both in seconds since
