@@ -25,7 +25,7 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions
-from nba_broker.wire.connection import decode
+from nba_broker.wire.codec import decode
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, snapshot
 from tools import generate

@@ -47,7 +47,7 @@ from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import REASONS, STATES
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.decision import PolicySettings
-from nba_broker.wire.connection import MAX_TEXT
+from nba_broker.wire.codec import MAX_TEXT
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, snapshot
 from nba_broker.worker.worker import Worker
@@ -424,7 +424,7 @@ class Verdicts:
     @staticmethod
     def check(verdict: Any) -> None:
         """Raise AssertionError unless a manager would take it."""
-        from nba_broker.wire.connection import encode_verdict
+        from nba_broker.wire.codec import encode_verdict
 
         check_sent(encode_verdict(verdict))
 

@@ -35,7 +35,8 @@ from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision import NOTHING, PolicySettings
 from nba_broker.verdicts.shadow import Shadow, fits
-from nba_broker.wire.connection import Link, Position
+from nba_broker.wire.accounting import Position
+from nba_broker.wire.connection import Link
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, doctor, lock, metrics, snapshot
 from nba_broker.worker.config import Config

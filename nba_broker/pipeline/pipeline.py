@@ -48,7 +48,7 @@ from nba_broker.verdicts.decision import (
     PolicySettings,
 )
 from nba_broker.verdicts.shadow import Shadow
-from nba_broker.wire.duplicates import Duplicates
+from nba_broker.wire.mirrored_sensors import MirroredSensors
 from nba_broker.wire.reorder import Reorder
 
 _CHUNK = 8192  # sessions per step: enough for numpy to pay, few enough for memory to stay flat
@@ -160,7 +160,7 @@ class Pipeline:
         self.reorder = reorder
         # A single node that may be silent for ever reads a capture.
         self.door = Door(live=bool(np.isfinite(reorder.silence)))
-        self.duplicates = Duplicates()
+        self.duplicates = MirroredSensors()
         self._tickets = 0
         self.counters = Counters()
         self.shadow = shadow

@@ -26,7 +26,9 @@ from nba_broker.records.errors import (
     SnapshotError,
     ZeekError,
 )
-from nba_broker.wire.connection import Hello, Link, SessionBatch, decode, partition_of
+from nba_broker.wire.codec import Hello, SessionBatch, decode
+from nba_broker.wire.connection import Link
+from nba_broker.wire.partitions import partition_of
 from nba_broker.worker import lock, snapshot
 from nba_broker.worker.config import Config
 

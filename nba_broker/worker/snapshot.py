@@ -39,7 +39,7 @@ from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 from nba_broker.verdicts.decision import DEVICES, NOTHING
 from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
-from nba_broker.wire.connection import Position
+from nba_broker.wire.accounting import Position
 
 FORMAT = 4
 FILE = "hosts.snapshot"

@@ -41,12 +41,10 @@ from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.annotation_file import read as read_answers
-from nba_broker.wire.connection import (
+from nba_broker.wire.accounting import Ledger, Position
+from nba_broker.wire.codec import (
     ErrorReply,
     Hello,
-    Ledger,
-    Link,
-    Position,
     SessionBatch,
     Status,
     decode,
@@ -55,9 +53,9 @@ from nba_broker.wire.connection import (
     encode_status,
     encode_unknown_hosts,
     encode_verdict,
-    name_in,
-    partition_of,
 )
+from nba_broker.wire.connection import Link
+from nba_broker.wire.partitions import name_in, partition_of
 from nba_broker.worker import snapshot
 from nba_broker.worker.duplicates import ANSWER, STALL, OtherWorkers
 

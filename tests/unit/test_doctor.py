@@ -16,7 +16,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from nba_broker.archive import zeek_process
 from nba_broker.cli import main
 from nba_broker.model.scorer import Scorer
-from nba_broker.wire.connection import Link, encode_hello
+from nba_broker.wire.codec import encode_hello
+from nba_broker.wire.connection import Link
 from nba_broker.worker import doctor, snapshot
 from nba_broker.worker.config import Config
 from nba_broker.worker.doctor import Finding, Heard

@@ -28,7 +28,8 @@ from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision import PolicySettings
 from nba_broker.verdicts.shadow import Shadow
-from nba_broker.wire.connection import Position, SessionBatch, decode, encode_hello
+from nba_broker.wire.accounting import Position
+from nba_broker.wire.codec import SessionBatch, decode, encode_hello
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import lock, metrics, snapshot
 from nba_broker.worker import worker as worker_module

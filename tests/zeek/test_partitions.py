@@ -14,7 +14,7 @@ import pytest
 
 from nba_broker.archive import zeek_log
 from nba_broker.archive.zeek_process import free_port
-from nba_broker.wire.connection import partition_of
+from nba_broker.wire.partitions import partition_of
 from nba_broker.worker import snapshot
 from tests.zeek.client import Client, decode
 from tests.zeek.test_worker import (
