@@ -36,6 +36,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from nba_broker.archive import conn_log
+from nba_broker.cli import config
 from nba_broker.destinations import overrides
 from nba_broker.destinations.pools import Database, Pools
 from nba_broker.model.scorer import Scorer
@@ -49,7 +50,7 @@ from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.decision import PolicySettings
 from nba_broker.wire.codec import MAX_TEXT
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import config, snapshot
+from nba_broker.worker import snapshot
 from nba_broker.worker.worker import Worker
 from training.data import labels
 

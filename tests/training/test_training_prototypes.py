@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 
 import training.model.fit
 from nba_broker.archive import conn_log
+from nba_broker.cli.config import shipped
 from nba_broker.destinations.pools import Database, Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
@@ -20,7 +21,6 @@ from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision import PolicySettings
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker.config import shipped
 from training.cli.main import main
 
 CAMERA = "Blink_Indoor"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import nba_broker
+from nba_broker.cli import config
 from nba_broker.records.errors import ConfigError
-from nba_broker.worker import config
 
 
 def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nba_broker.cli import config
 from nba_broker.destinations import overrides
 from nba_broker.destinations.pools import ANY_GROUP, GROUPS, SOLICITED, Database, Place, Pools
 from nba_broker.records.errors import ConfigError, DatabaseError
-from nba_broker.worker import config
 from tests.unit.helpers import FixedDatabase, pools
 
 HOST = "192.168.1.20"
