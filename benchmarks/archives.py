@@ -11,11 +11,11 @@ from benchmarks import traffic
 from benchmarks.offline import Figure
 from benchmarks.processes import highest, processor
 from nba_broker.archive.conn_log import Each
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer
-from nba_broker.worker import config
 
 FILES = 8
 LABELLED = 50  # hosts, of this many:

@@ -18,7 +18,7 @@ from benchmarks import live
 from benchmarks.live import PUBLISH
 from benchmarks.offline import Figure
 from benchmarks.processes import Memory, processor
-from nba_broker.worker.config import Config
+from nba_broker.worker.settings import Settings
 from tests.zeek.zeek_process import Argument, Cluster
 
 SENSORS = 2
@@ -156,7 +156,7 @@ def latency() -> Iterator[Figure]:
     p50, p99 = np.percentile(took, (50, 99)) * 1e3
     yield "latency.p50", float(p50), "ms"
     yield "latency.p99", float(p99), "ms"
-    yield "latency.p99_beyond_hold", float(p99) - Config.reorder * 1e3, "ms"
+    yield "latency.p99_beyond_hold", float(p99) - Settings.reorder * 1e3, "ms"
 
 
 def latencies(file: Path, warm: float) -> np.ndarray:

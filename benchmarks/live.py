@@ -20,8 +20,10 @@ import orjson
 from benchmarks import processes
 from benchmarks.offline import Figure
 from nba_broker.archive.zeek_process import free_port
-from nba_broker.wire.connection import Ledger, Link, SessionBatch, decode, encode_ack, encode_hello
-from nba_broker.worker.worker import HELLO_PERIOD
+from nba_broker.wire.accounting import Ledger
+from nba_broker.wire.codec import SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.connection import Link
+from nba_broker.worker.presence import HELLO_PERIOD
 from tests.zeek.zeek_process import Standalone
 
 SESSIONS = 2_000_000

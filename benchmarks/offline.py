@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks import traffic
 from benchmarks.traffic import Traffic
-from nba_broker.cli.main import build_pipeline
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
@@ -26,9 +27,9 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions
-from nba_broker.wire.connection import decode
+from nba_broker.wire.codec import decode
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import config, snapshot
+from nba_broker.worker import snapshot
 from tools import generate
 
 Figure = tuple[str, float, str]

@@ -21,7 +21,8 @@ from benchmarks.offline import Figure
 from benchmarks.traffic import Traffic
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.records.sessions import Sessions, concatenate
-from nba_broker.wire.connection import Link, SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.codec import SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.connection import Link
 from nba_broker.worker.worker import ACK_PERIOD
 from tests.zeek.client import Client
 from tests.zeek.zeek_process import (

@@ -25,8 +25,8 @@ from benchmarks import live, processes
 from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker.archive.zeek_process import free_port
+from nba_broker.cli.config import shipped
 from nba_broker.worker import snapshot
-from nba_broker.worker.config import shipped
 from tests.zeek.zeek_process import Cluster, wait_until, zeek_path
 
 DOWN = 3.0  # seconds until a service manager starts a killed worker again

@@ -36,6 +36,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from nba_broker.archive import conn_log
+from nba_broker.cli import config
 from nba_broker.destinations import overrides
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
@@ -48,9 +49,9 @@ from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import REASONS, STATES
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.decision_settings import DecisionSettings
-from nba_broker.wire.connection import MAX_TEXT
+from nba_broker.wire.codec import MAX_TEXT
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import config, snapshot
+from nba_broker.worker import snapshot
 from nba_broker.worker.worker import Worker
 from training.data import labels
 
@@ -425,7 +426,7 @@ class Verdicts:
     @staticmethod
     def check(verdict: Any) -> None:
         """Raise AssertionError unless a manager would take it."""
-        from nba_broker.wire.connection import encode_verdict
+        from nba_broker.wire.codec import encode_verdict
 
         check_sent(encode_verdict(verdict))
 

@@ -41,7 +41,7 @@ from nba_broker.verdicts.host_states import DEVICES
 from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
 from nba_broker.verdicts.states import NO_DEVICE
-from nba_broker.wire.connection import Position
+from nba_broker.wire.accounting import Position
 
 FORMAT = 5
 FILE = "hosts.snapshot"

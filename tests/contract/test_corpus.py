@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nba_broker.cli.config import shipped
 from nba_broker.model.scorer import Scorer
-from nba_broker.worker.config import shipped
 from tools import fuzz
 
 CORPUS = sorted(path for path in (Path(__file__).parent / "corpus").glob("*/*"))

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import cluster, live, processes, sensor, soak, traffic
 from benchmarks.traffic import Traffic
 from nba_broker.archive import conn_log
-from nba_broker.wire.connection import SessionBatch, decode
+from nba_broker.wire.codec import SessionBatch, decode
 
 
 def test_a_synthetic_frame_is_what_zeek_would_send() -> None:

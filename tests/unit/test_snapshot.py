@@ -19,7 +19,7 @@ from nba_broker.records.sessions import Lease, Sessions, take
 from nba_broker.records.slots import Column
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.wire.connection import Position
+from nba_broker.wire.accounting import Position
 from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import live
+from nba_broker.cli import config
 from nba_broker.model.manifest import Manifest
-from nba_broker.worker import config
 from tests.zeek.test_worker import broker
 from tests.zeek.zeek_process import Cluster, wait_until
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from nba_broker.archive.zeek_process import find_zeek, free_port
-from nba_broker.worker import config
+from nba_broker.cli import config
 
 PACKAGE = Path(__file__).parents[2] / "zeek-scripts"
 
