@@ -115,9 +115,9 @@ class HostBaseline:
         """Score sessions and learn from them; ``pools``: the table of pools, which only grows.
 
         Returns each session's surprise, float64 [n] in nats, and the alarms in the order of their
-        sessions. A host's class is what it was at its first session of an hour, for all of that
-        hour. Most ICMP errors to the Internet are not scored: whoever probes a host's ports from
-        there provokes them, and must not be able to make the host misbehave.
+        sessions. The class of a host at its first session of an hour counts for all of that hour.
+        Most ICMP errors to the Internet are not scored: they answer probes of the host's ports, and
+        an attacker on the Internet must not be able to make the host misbehave.
         """
         surprise = np.zeros(len(sessions))
         anomalies: list[Anomaly] = []
@@ -144,8 +144,8 @@ class HostBaseline:
         return surprise, sorted(anomalies, key=lambda anomaly: anomaly.index)
 
     def accept(self, slots: np.ndarray) -> None:
-        """Make usual what these hosts have begun to do lately: an analyst confirmed that it is
-        right. Their sums are 0 again."""
+        """Treat what these hosts have recently begun to do as usual, and set their sums to 0: an
+        analyst confirmed their behaviour."""
         self._table.accept(slots)
         self._cusum.clear(slots)
         self._evidence.clear(slots)
@@ -177,7 +177,7 @@ class HostBaseline:
 
     def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
         """Times of these hosts that are later than ``limit`` become ``now``, both in seconds since
-        the epoch: a clock was wrong. Their current hour is over, and they stay as old."""
+        the epoch: a clock was wrong. Their current hour ends, and their age stays."""
         self._evidence.look_back(slots, limit, now)
         ahead = np.maximum(self.columns["hour"][slots] - int(now // HOUR) + 1, 0)
         for name in ("hour", "first_hour"):
