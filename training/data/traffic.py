@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from nba_broker.archive import conn_log, json_lines, log_rows, log_values, parquet, zeek_log
-from nba_broker.archive.conn_blocks import named
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.archive.log_columns import flat, kind
+from nba_broker.archive.tsv_blocks import named
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.uids import shown
