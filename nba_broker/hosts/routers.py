@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from nba_broker.records.evidence import Evidence, HostsApart, OneHost, SharedAddress, SharedMac
 from nba_broker.records.segments import bare, is_ipv4, segment_of
 
 ROUTER_ADDRESSES = 3
@@ -42,7 +43,6 @@ Comings = tuple[dict[str, float], dict[str, float], dict[str, float]]
 
 _TURNS = 256  # addresses of one MAC that are remembered in case they come back
 _TAKES = 32  # of one address
-_NAMED = 8  # addresses in a line: more would be too long a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,9 @@ class Router:
     addresses: tuple[str, ...]
 
     @property
-    def evidence(self) -> tuple[str, ...]:
-        """For an analyst to read."""
-        return (
-            f"router: {', '.join(self.addresses[:_NAMED])} in turn behind this MAC within "
-            f"{ROUTER_SPAN / 60:.0f} minutes",
-            "its hosts are told apart by lease or address from here on",
-        )
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Why the host that it was taken for ends."""
+        return (SharedMac(self.addresses, ROUTER_SPAN), HostsApart())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +96,11 @@ class Bond:
     other: str
 
     @property
-    def evidence(self) -> tuple[str, ...]:
-        """For an analyst to read."""
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Why the host that it was taken for ends."""
         return (
-            f"bond: {self.mac} and {self.other} in turn with {self.address} within "
-            f"{BOND_SPAN / 3600:.0f} hours",
-            f"both are one host, {self.other}, from here on",
+            SharedAddress(self.mac, self.other, self.address, BOND_SPAN),
+            OneHost(self.other),
         )
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HOUR, Excess, HostBaseline
-from nba_broker.destinations.pools import Pools, of_database
+from nba_broker.baseline.host_baseline import HOUR, HostBaseline
+from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
 from nba_broker.hosts.routers import Bond, Router
@@ -25,16 +24,15 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
 from nba_broker.pipeline.event_time import Batch, Door
 from nba_broker.pipeline.wider_lan import WiderLans
-from nba_broker.records.addresses import canonical, printed
+from nba_broker.records.addresses import canonical
 from nba_broker.records.classes import Class
 from nba_broker.records.columns import Memo
 from nba_broker.records.errors import ModelError
-from nba_broker.records.ports import port_name
+from nba_broker.records.evidence import Evidence, MissingSessions, NamedByAnalyst, uids
 from nba_broker.records.sessions import Lease, Sessions, part_of, segment_parts
-from nba_broker.records.times import print_time
-from nba_broker.records.uids import texts, unpack
-from nba_broker.records.verdicts import STATES, Alarm, UnknownHosts, Verdict
-from nba_broker.verdicts import groups
+from nba_broker.records.uids import texts
+from nba_broker.records.verdicts import STATES, Alarm, Alternative, UnknownHosts, Verdict
+from nba_broker.verdicts import evidence, groups
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
 from nba_broker.verdicts.decision import (
@@ -539,11 +537,11 @@ class Pipeline:
         taught = self.inventory.teach(int(windows.slot[row]), ts, windows.part(row, row + 1))
         return [self._reply(one) for one in taught]
 
-    def _missing(self, sessions: int) -> str:
+    def _missing(self, sessions: int) -> MissingSessions:
         """How far a host with so many sessions is from its first verdict."""
         manifest = self.scorer.manifest
         needed = manifest.min_sessions + (self.policy.settings.agree - 1) * manifest.early_stride
-        return f"a verdict needs {max(needed - sessions, 0)} more sessions or more"
+        return MissingSessions(max(needed - sessions, 0))
 
     def _windows(
         self, tracked: Tracked, windows: Windows, scores: Scores, start: int, stop: int
@@ -565,18 +563,18 @@ class Pipeline:
         ):
             row = start + decision.window
             index = int(windows.index[row])
-            evidence, uids = self._evidence(windows, scores, row)
+            why = evidence.of_window(windows, row, scores.attention[row], self.pools)
             if decision.state == IMPOSTOR:
                 named = self.inventory.devices[decision.given].device
-                evidence = (f"an analyst named it {named}", *evidence)
+                why = (NamedByAnalyst(named), *why)
             verdicts.append(
                 self._verdict(
                     decision,
                     ts=float(tracked.sessions.ts[index]),
                     at=self._at(tracked, index),
                     sessions=int(windows.count[row]),
-                    evidence=evidence,
-                    uids=uids,
+                    evidence=why,
+                    uids=uids(why),
                 )
             )
         return verdicts
@@ -596,7 +594,7 @@ class Pipeline:
             **columns,
         )
         self._note_sessions(slot[counted], ts[counted], columns["pool"][counted], surprise[counted])
-        return [self._told(excess) for excess in excesses]
+        return [evidence.of_alarm(excess, self.pools) for excess in excesses]
 
     def _note_sessions(
         self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, surprise: np.ndarray
@@ -608,26 +606,6 @@ class Pipeline:
             self.drift.sessions(
                 float(ts[-1]), len(named), int(never.sum()), float(surprise[named].sum())
             )
-
-    def _told(self, excess: Excess) -> Alarm:
-        """An alarm as an analyst reads it."""
-        began = datetime.fromtimestamp(excess.since, UTC)
-        texts = [
-            f"sessions unlike this host: {excess.sessions} since {began:%Y-%m-%dT%H:%M:%SZ} "
-            f"surprise={excess.surprise:.1f}"
-        ]
-        for one in excess.evidence:
-            when = datetime.fromtimestamp(one["ts"], UTC)
-            where = self._destination(one["dst"], one["dport"], one["pool"])
-            texts.append(f"{where} at {when:%Y-%m-%dT%H:%M:%SZ} surprise={one['surprise']:.1f}")
-        uids = [one["uid"].decode("ascii") for one in excess.evidence]
-        return Alarm(excess.index, tuple(texts), tuple(uid for uid in uids if uid))
-
-    def _destination(self, packed: bytes, port: int, pool: int) -> str:
-        """Where a session went, with the organisation that a public pool belongs to."""
-        address, name = printed(packed), self.pools.table[pool]
-        organisation = self.pools.place(address).organisation if of_database(name) else ""
-        return f"{address} {port_name(port)} {name}{f' ({organisation})' if organisation else ''}"
 
     def _alarm(self, tracked: Tracked, alarm: Alarm) -> list[Verdict]:
         """The line of an alarm, unless the host misbehaved already."""
@@ -786,7 +764,7 @@ class Pipeline:
         ts: float,
         at: tuple[str, str],
         sessions: int,
-        evidence: tuple[str, ...],
+        evidence: tuple[Evidence, ...],
         uids: tuple[str, ...],
     ) -> Verdict:
         """A decision as a line."""
@@ -809,7 +787,7 @@ class Pipeline:
             category=devices[decision.device].category if named else "",
             confidence=round(float(decision.confidence), _DIGITS),
             alternatives=tuple(
-                f"{devices[k].device}={decision.probability[k]:.2f}"
+                Alternative(devices[k].device, float(decision.probability[k]))
                 for k in others
                 if decision.probability[k] >= _MENTIONED
             ),
@@ -835,8 +813,8 @@ class Pipeline:
         device: str = "",
         category: str = "",
         confidence: float = 0.0,
-        alternatives: tuple[str, ...] = (),
-        evidence: tuple[str, ...] = (),
+        alternatives: tuple[Alternative, ...] = (),
+        evidence: tuple[Evidence, ...] = (),
     ) -> Verdict:
         identity = self.tracker.identity
         host, segment = at
@@ -879,39 +857,6 @@ class Pipeline:
         if identity.address(slot):
             return identity.address(slot), identity.segment(slot)
         return host[index], tracked.segment(index)
-
-    def _evidence(
-        self, windows: Windows, scores: Scores, row: int
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Where the model looked most: destinations with the weight of all their sessions, the
-        window's extent, and the uid of the weightiest of each, the latest first where equal."""
-        columns, attention = windows.columns, scores.attention[row].tolist()
-        # Rounded before they are compared: digits beyond these are noise.
-        rounded = scores.attention[row].astype(float).round(_DIGITS).tolist()
-        pools = columns["pool"][row].tolist()
-        destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
-        when = np.floor(columns["ts"][row]).tolist()  # so that none is later than its line
-        keys = list(zip(destinations, ports, pools, strict=True))
-        there = [place for place, pool in enumerate(pools) if pool >= 0]
-        groups: dict[tuple[bytes, int, int], list[int]] = {}
-        for place in reversed(there):
-            groups.setdefault(keys[place], []).append(place)
-        weights = {
-            key: round(sum(map(attention.__getitem__, places)), _DIGITS)
-            for key, places in groups.items()
-        }
-        texts, uids = [], []
-        for key in sorted(groups, key=weights.__getitem__, reverse=True)[:_NAMED]:
-            destination, port, pool = key
-            where = self._destination(destination, port, pool)
-            texts.append(
-                f"{where} sessions={len(groups[key])} weight={weights[key]:.2f} "
-                f"last={print_time(when[groups[key][0]])}"
-            )
-            best = max(groups[key], key=rounded.__getitem__)
-            uids.append(unpack(columns["uid"][row, best].tobytes()))
-        texts.append(f"of {len(there)} sessions since {print_time(when[there[0]])}")
-        return tuple(texts), tuple(uid for uid in uids if uid)
 
 
 class _Packed(dict[str, bytes]):

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from nba_broker.archive import results
 from nba_broker.records.errors import AnnotationError, ConfigError
 from nba_broker.records.times import print_time
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.verdicts import Row
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.guard import Guard, is_loopback
 from nba_broker.triage.view import FOLDER, Views
@@ -123,7 +123,7 @@ def _key(request: Request) -> str:
     return request.query_params.get("id", "")
 
 
-def answer_of(form: Mapping[str, str], latest: Verdict) -> Annotation:
+def answer_of(form: Mapping[str, str], latest: Row) -> Annotation:
     """A form about the host of this verdict as a checked answer; raises AnswersError.
 
     Whoever names his machine like an address or a network must not have another one answered.

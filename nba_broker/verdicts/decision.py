@@ -95,8 +95,8 @@ class Decision:
     ``window``: which window of the batch decided, NOTHING where an alarm or an answer did.
     ``was_state`` and ``was_device`` are what the host was before ``since``. ``given``: the device
     that an analyst named it, or NOTHING. ``confidence``: in ``device``, or in the nearest class
-    where that is NOTHING; 1 where an analyst said it. ``reason``: ``answer`` also for a turn into
-    one of ALARMING that nobody wants to be notified of.
+    where that is NOTHING; 1 where an analyst said it. ``reason``: ``annotation`` also for a turn
+    into one of ALARMING that nobody wants to be notified of.
     """
 
     window: int
@@ -289,13 +289,13 @@ class Policy:
         if not before == given == device:
             self._rename(slot, ts, device)
         self._agreeing[slot] = 0
-        return self._turn(slot, ts, IDENTIFIED, device, "answer")
+        return self._turn(slot, ts, IDENTIFIED, device, "annotation")
 
     def recognise(self, slot: int, ts: float, device: int, likeness: float) -> Decision:
         """The host has behaved all along like one that an analyst has just named."""
         self._likeness[slot] = likeness
         self._rename(slot, ts, device)
-        return self._turn(slot, ts, IDENTIFIED, device, "answer")
+        return self._turn(slot, ts, IDENTIFIED, device, "annotation")
 
     def unlabel(self, slot: int, ts: float) -> Decision | None:
         """What an analyst called the host no longer counts, so it is no impostor either; it keeps
@@ -308,7 +308,7 @@ class Policy:
             self._beneath[slot] = IDENTIFIED
         if self._state[slot] != IMPOSTOR:
             return None
-        return self._turn(slot, ts, IDENTIFIED, device, "answer")
+        return self._turn(slot, ts, IDENTIFIED, device, "annotation")
 
     def confirm(self, slot: int, ts: float, at: float) -> Decision:
         """An analyst says that what the host does at ``at`` is right, whatever was said of it."""
@@ -323,7 +323,7 @@ class Policy:
         if device != NOTHING:
             state = IDENTIFIED
             self._rename(slot, ts - self.settings.settled, device)
-        return self._turn(slot, ts, state, device, "answer")
+        return self._turn(slot, ts, state, device, "annotation")
 
     def kinds(self, slot: np.ndarray) -> np.ndarray:
         """The class that each host is taken for, int16 [n], NOTHING for none: what a device that
@@ -369,7 +369,7 @@ class Policy:
     def _reason(self, slot: int, ts: float, state: int, muted: bool = False) -> str:
         """Why a turn into ``state`` is logged."""
         quiet = muted or ts < self._ignored[slot]
-        return "answer" if quiet and state in ALARMING else "change"
+        return "annotation" if quiet and state in ALARMING else "change"
 
     def _decision(self, window: int, slot: int, reason: str) -> Decision:
         device, given = int(self._device[slot]), int(self._given[slot])

@@ -246,7 +246,7 @@ def test_a_label_names_a_host_at_once() -> None:
     made = policy()
     feed(made, [NEITHER] * 5, known=STRANGE)
     decision = made.label(0, 9.0, device=7, at=9.0)
-    assert said([decision]) == [("identified", 7, "answer", 9.0)]
+    assert said([decision]) == [("identified", 7, "annotation", 9.0)]
     assert (STATES[decision.was_state], decision.confidence) == ("unknown", 1.0)
     # That it is still like nobody says nothing against it.
     assert feed(made, [NEITHER] * 20, start=10.0, known=STRANGE) == []
@@ -268,7 +268,7 @@ def test_what_the_model_takes_a_foreign_device_for_within_a_day_makes_no_imposto
     assert feed(made, [NEITHER] * 9, start=10.0, known=STRANGE) == []
     assert feed(made, [LAMP] * 20, start=20.0) == []
     # Another spelling is no other device.
-    assert said([made.label(0, 40.0, device=8, at=40.0)]) == [("identified", 8, "answer", 40.0)]
+    assert said([made.label(0, 40.0, device=8, at=40.0)]) == [("identified", 8, "annotation", 40.0)]
     assert feed(made, [LAMP] * 20, start=100.0) == []
     assert said(feed(made, [LENS] * 9, start=130.0)) == [("impostor", 1, "change", 133.0)]
 
@@ -413,14 +413,14 @@ def test_a_confirmed_impostor_is_what_the_inventory_says() -> None:
     made = policy()
     made.label(0, 0.5, device=0, at=0.5)
     feed(made, [LENS] * 9)
-    assert said([made.confirm(0, 20.0, at=20.0)]) == [("identified", 0, "answer", 20.0)]
+    assert said([made.confirm(0, 20.0, at=20.0)]) == [("identified", 0, "annotation", 20.0)]
     assert feed(made, [LENS] * 20, start=21.0) == []
 
 
 def test_a_confirmed_change_is_what_the_host_is_from_now_on() -> None:
     made = policy()
     feed(made, [LAMP] * 4 + [LENS] * 9)
-    assert said([made.confirm(0, 20.0, at=20.0)]) == [("identified", 1, "answer", 20.0)]
+    assert said([made.confirm(0, 20.0, at=20.0)]) == [("identified", 1, "annotation", 20.0)]
     assert said(feed(made, [LAMP] * 9, start=21.0)) == [("changed", 0, "change", 24.0)]
 
 
@@ -428,7 +428,7 @@ def test_a_confirmed_misbehaviour_is_over() -> None:
     made = policy()
     feed(made, [LAMP] * 3)
     made.alarm(0, 5.0)
-    assert said([made.confirm(0, 6.0, at=6.0)]) == [("identified", 0, "answer", 6.0)]
+    assert said([made.confirm(0, 6.0, at=6.0)]) == [("identified", 0, "annotation", 6.0)]
     assert alarmed(made, 7.0) == [("misbehaving", 0, "change", 7.0)]
 
 
@@ -438,7 +438,7 @@ def test_a_label_that_is_withdrawn_makes_no_impostor_any_more() -> None:
     feed(made, [LENS] * 9)
     decision = made.unlabel(0, 20.0)
     assert decision is not None
-    assert said([decision]) == [("identified", 1, "answer", 20.0)]
+    assert said([decision]) == [("identified", 1, "annotation", 20.0)]
     assert made.unlabel(0, 21.0) is None
     # What the analyst called it is nothing that it has changed from.
     (decision,) = feed(made, [LAMP] * 9, start=30.0)
@@ -450,7 +450,7 @@ def test_nobody_is_notified_of_an_ignored_host_until_that_is_over() -> None:
     made = policy()
     feed(made, [LAMP] * 3)
     made.ignore(0, 100.0)
-    assert said(feed(made, [LENS] * 9, start=10.0)) == [("changed", 1, "answer", 13.0)]
+    assert said(feed(made, [LENS] * 9, start=10.0)) == [("changed", 1, "annotation", 13.0)]
     assert said(feed(made, [LENS] * 3, start=99.0)) == [("changed", 1, "change", 13.0)]
 
 
@@ -464,7 +464,7 @@ def test_a_turn_that_rests_on_what_is_ignored_is_no_alarm() -> None:
         np.ones(9, np.float32),
         muted=np.ones(9, bool),
     )
-    assert (STATES[decision.state], decision.reason) == ("changed", "answer")
+    assert (STATES[decision.state], decision.reason) == ("changed", "annotation")
 
 
 def like(made: Policy, likeness: list[float], number: int, start: float = 1.0) -> list[Decision]:
