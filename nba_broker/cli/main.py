@@ -356,7 +356,7 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
         for name in ("at", "host", "device", "category", "pool", "reason", "expires")
     }
     row["at"] = row["at"] or print_time(round(time.time(), 3))
-    answer = annotation_file.answer(row | {"action": arguments.command}, arguments.command)
+    answer = annotation_file.parse(row | {"action": arguments.command}, arguments.command)
     known: list[str] = []
     if settings.state:
         try:

@@ -22,7 +22,7 @@ class ArchiveError(NBAError):
 
 
 class AnnotationError(NBAError):
-    """A file of answers, or an answer, that cannot be used."""
+    """A file of annotations, or an annotation, that cannot be used."""
 
 
 class MessageError(NBAError):

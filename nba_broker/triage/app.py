@@ -144,7 +144,7 @@ def answer_of(form: Mapping[str, str], latest: Row) -> Annotation:
     # What is said at the time of a verdict is applied before it, and a sensor's clock may be ahead.
     after = math.floor(latest.ts) + 1.0
     row["at"] = row["at"].strip() or print_time(max(now, after) if action == "confirm" else now)
-    answer = annotation_file.answer(row, action or "answer")
+    answer = annotation_file.parse(row, action or "answer")
     if action == "confirm" and not latest.ts < answer.at <= max(now, after):
         raise AnnotationError("confirm: From must be after the verdict that is shown, so from "
                            f"{print_time(after)} on, and not in the future")  # fmt: skip
