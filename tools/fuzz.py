@@ -37,7 +37,8 @@ import pyarrow.parquet
 
 from nba_broker.archive import conn_log
 from nba_broker.destinations import overrides
-from nba_broker.destinations.pools import Database, Pools
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError
@@ -46,7 +47,7 @@ from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import REASONS, STATES
 from nba_broker.verdicts import annotation_file
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.connection import MAX_TEXT
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, snapshot
@@ -238,7 +239,7 @@ def pipeline(scorer: Scorer, hosts: int = 256) -> Pipeline:
     return Pipeline(
         Pools([_database()], cache=10_000),
         scorer,
-        settings=PolicySettings(),
+        settings=DecisionSettings(),
         reorder=Reorder(hold=0.0, silence=0.05, settle=0.0),
         max_hosts=hosts,
         worker="fuzz",
@@ -387,7 +388,7 @@ class Snapshots:
         made = pipeline(scorer, 64)
         made.lease(Lease(1.7e9 + 60, "192.168.1.30", "02:00:00:00:00:05", "camera"))
         made.process(traffic())
-        made.answer(
+        made.annotate(
             [annotation_file.Annotation(0.0, "192.168.1.11", "label", "Hall_Camera", "camera")]
         )
         self._good = b"".join(snapshot.parts(made, {}))
@@ -567,7 +568,7 @@ class Files:
         """Read it and answer."""
         path = self.folder / "answers.csv"
         path.write_bytes(data)
-        for verdict in self._answering.answer(annotation_file.read(path)):
+        for verdict in self._answering.annotate(annotation_file.read(path)):
             Verdicts.check(verdict)
 
     def overrides_csv(self, n: int, rng: random.Random) -> bytes:

@@ -1,43 +1,52 @@
-"""The evidence of a verdict: what the model looked at in a window, and what raised an alarm."""
+"""The evidence of verdicts: the sessions that a window or an alarm rests on."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nba_broker.baseline.host_baseline import Excess
+from nba_broker.baseline.host_baseline import Anomaly
 from nba_broker.destinations.pools import Pools, of_database
+from nba_broker.model.manifest import Manifest
+from nba_broker.model.scorer import Scores
 from nba_broker.model.windows import Windows
 from nba_broker.records.addresses import printed
-from nba_broker.records.evidence import AlarmSum, Attended, Evidence, Surprising, WindowExtent
+from nba_broker.records.evidence import (
+    AlarmSum,
+    Attended,
+    Evidence,
+    MissingSessions,
+    Surprising,
+    WindowExtent,
+)
 from nba_broker.records.ports import port_name
 from nba_broker.records.uids import unpack
 from nba_broker.records.verdicts import Alarm
+from nba_broker.verdicts.decision_settings import DecisionSettings
 
 _NAMED = 3  # destinations in a verdict: what an analyst reads at a glance
 _DIGITS = 4  # of a weight: more would be noise, and would differ between machines
 
 
-def of_window(
-    windows: Windows, row: int, attention: np.ndarray, pools: Pools
-) -> tuple[Evidence, ...]:
-    """Where the model looked most in the window ``row``, by its attention, float32 [N]:
-    destinations with the weight of all their sessions, then the window's extent.
+def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple[Evidence, ...]:
+    """Where the model looked most in the window ``row``: destinations with the weight of all their
+    sessions, then the window's extent.
 
     Each destination has the uid of its weightiest session, the latest first where equal.
     """
-    columns, shares = windows.columns, attention.tolist()
+    columns, attention = windows.columns, scores.attention[row].tolist()
     # Rounded before they are compared: digits beyond these are noise.
-    rounded = attention.astype(float).round(_DIGITS).tolist()
-    pool = columns["pool"][row].tolist()
+    rounded = scores.attention[row].astype(float).round(_DIGITS).tolist()
+    numbers = columns["pool"][row].tolist()
     destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
     when = np.floor(columns["ts"][row]).tolist()  # so that none is later than its line
-    keys = list(zip(destinations, ports, pool, strict=True))
-    there = [place for place, number in enumerate(pool) if number >= 0]
+    keys = list(zip(destinations, ports, numbers, strict=True))
+    there = [place for place, pool in enumerate(numbers) if pool >= 0]
     groups: dict[tuple[bytes, int, int], list[int]] = {}
     for place in reversed(there):
         groups.setdefault(keys[place], []).append(place)
     weights = {
-        key: round(sum(map(shares.__getitem__, places)), _DIGITS) for key, places in groups.items()
+        key: round(sum(map(attention.__getitem__, places)), _DIGITS)
+        for key, places in groups.items()
     }
     found: list[Evidence] = []
     for key in sorted(groups, key=weights.__getitem__, reverse=True)[:_NAMED]:
@@ -54,19 +63,25 @@ def of_window(
     return (*found, WindowExtent(len(there), when[there[0]]))
 
 
-def of_alarm(excess: Excess, pools: Pools) -> Alarm:
+def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) -> tuple[Evidence]:
+    """How far a host with so many sessions is from its first verdict."""
+    needed = manifest.min_sessions + (settings.first_windows - 1) * manifest.early_stride
+    return (MissingSessions(max(needed - sessions, 0)),)
+
+
+def of_anomaly(anomaly: Anomaly, pools: Pools) -> Alarm:
     """An alarm's sum, then its most surprising sessions."""
     sessions = [
         Surprising(
-            *_destination(one["dst"], one["dport"], one["pool"], pools),
-            ts=one["ts"],
-            uid=one["uid"].decode("ascii"),
-            surprise=one["surprise"],
+            *_destination(one.dst, one.dport, one.pool, pools),
+            ts=one.ts,
+            uid=one.uid,
+            surprise=one.surprise,
         )
-        for one in excess.evidence
+        for one in anomaly.evidence
     ]
-    total = AlarmSum(excess.sessions, excess.since, excess.surprise)
-    return Alarm(excess.index, (total, *sessions))
+    total = AlarmSum(anomaly.sessions, anomaly.since, anomaly.surprise)
+    return Alarm(anomaly.index, (total, *sessions))
 
 
 def _destination(

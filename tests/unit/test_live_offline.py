@@ -125,7 +125,7 @@ def test_however_nodes_split_and_cut_sessions_the_verdicts_are_those_of_the_whol
         made.lease(lease)
     expected = whole.process(table) + whole.finish()
     assert live(made, table, rng, nodes) == expected
-    assert made.reorder.late == 0
+    assert made.intake.reorder.late == 0
 
 
 @pytest.mark.parametrize("nodes", [1, 3])
@@ -142,7 +142,7 @@ def test_a_session_from_the_future_changes_no_other_hosts_verdicts(
     expected = whole.process(table) + whole.finish()
     found = live(made, table, rng, nodes, stray=True)
     assert [one for one in found if one.host != "192.168.1.99"] == expected
-    assert made.door.restamped == 1
+    assert made.intake.door.restamped == 1
 
 
 def columns(table: Sessions) -> list[tuple[str, str, str]]:
