@@ -29,11 +29,11 @@ def test_a_label_reaches_the_log_and_the_inventory_without_a_restart(
         words = ["Hall_Camera", "--at", str(began), "--reason", "seen it"]
         done = broker("label", host, *words, "--answers", path, "--state", state)
         assert done.returncode == 0, done.stderr
-        wait_until(lambda: any(r["reason"] == "answer" for r in zeek.rows("nba_device")), 30)
+        wait_until(lambda: any(r["reason"] == "annotation" for r in zeek.rows("nba_device")), 30)
         shown = broker("hosts", "--state", state, "--format", "csv")
         worker.terminate()
         worker.wait(40)
-        (line,) = [row for row in zeek.rows("nba_device") if row["reason"] == "answer"]
+        (line,) = [row for row in zeek.rows("nba_device") if row["reason"] == "annotation"]
         notices = [row for row in zeek.rows("notice") if row.get("src") == host]
     assert (line["host"], line["state"], line["device"]) == (host, "identified", "Hall_Camera")
     assert float(line["confidence"]) == 1.0

@@ -114,9 +114,15 @@ class Stream:
 
 
 class Manager:
-    """Zeek's manager with its default options, as far as it raises notices about hosts."""
+    """Zeek's manager, as far as it raises notices about hosts.
 
-    def __init__(self) -> None:
+    baseline, suppression: the package's options ``NBA::baseline`` and ``NBA::notice_suppression``,
+    in seconds.
+    """
+
+    def __init__(self, baseline: float = BASELINE, suppression: float = SUPPRESSION) -> None:
+        self._baseline = baseline
+        self._suppression = suppression
         self._latest: dict[tuple[Hashable, ...], float] = {}
 
     def raises(
@@ -131,10 +137,10 @@ class Manager:
         """Whether a line about a host has a notice; lines come in their order."""
         if state not in ALARMING or reason != "change":
             return False
-        if state == UNKNOWN and ts - first_seen < BASELINE:
+        if state == UNKNOWN and ts - first_seen < self._baseline:
             return False
         key = (host, state, device)
-        if ts - self._latest.get(key, -np.inf) < SUPPRESSION:
+        if ts - self._latest.get(key, -np.inf) < self._suppression:
             return False
         self._latest[key] = ts
         return True
