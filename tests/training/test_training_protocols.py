@@ -32,20 +32,22 @@ UNITS = {
 def parts(whole, one: Split, name: str) -> list[tuple[set[int], set[int]]]:
     """The sessions, by number, that teach and that are asked about, fold by fold."""
     material = material_of(whole, one, Settings())
-    instances, fold = folds_of(material, one, SYSTEMS[name])
+    samples, fold = folds_of(material, one, SYSTEMS[name])
 
     def sessions(keep: np.ndarray) -> set[int]:
-        covered = instances.select(keep).covers(len(material.stretches))
-        return set(material.stretches.row[covered].tolist())
+        covered = samples.select(keep).covers(len(material.segments))
+        return set(material.segments.row[covered].tolist())
 
     return [(sessions(fold != k), sessions(fold == k)) for k in range(one.folds)]
 
 
-@pytest.mark.parametrize("name", ["naive-bayes", "nba-dst-interval", "ccit", "pre", "winner"])
+@pytest.mark.parametrize(
+    "name", ["naive-bayes", "nba-dst-interval", "ccit", "pre", "shipped-recipe"]
+)
 @pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal", "unit"])
 def test_windows_of_different_parts_share_no_session(protocol: str, name: str) -> None:
-    if protocol == "paper" and name == "winner":
-        pytest.skip("the winner learns from whole stretches")
+    if protocol == "paper" and name == "shipped-recipe":
+        pytest.skip("the winner learns from whole segments")
     whole = traffic(**UNITS)
     folds = parts(whole, split(whole.sessions, protocol), name)
     for learn, ask in folds:
@@ -78,23 +80,23 @@ def test_blocks_are_contiguous_and_no_window_reaches_over_a_border() -> None:
     whole = traffic()
     one = split(whole.sessions, "blocked")
     material = material_of(whole, one, Settings())
-    instances, fold = folds_of(material, one, SYSTEMS["nba-dst"])
-    first, last = instances.begin, instances.end - 1
-    assert (material.stretches.stretch[first] == material.stretches.stretch[last]).all()
+    samples, fold = folds_of(material, one, SYSTEMS["nba-dst"])
+    first, last = samples.begin, samples.end - 1
+    assert (material.segments.segment[first] == material.segments.segment[last]).all()
     for series in (0, 1):
         own = whole.sessions.series == series
-        blocks = one.fold[one.stretch[own]]
+        blocks = one.fold[one.segment[own]]
         assert (np.diff(blocks) >= 0).all()
         assert set(blocks) == set(range(protocols.FOLDS))
     assert set(fold) == set(range(protocols.FOLDS))
 
 
-def test_the_interval_of_a_stretchs_first_session_tells_nothing_of_the_other_part() -> None:
+def test_the_interval_of_a_segments_first_session_tells_nothing_of_the_other_part() -> None:
     whole = traffic()
-    stretches = material_of(whole, split(whole.sessions, "temporal"), Settings()).stretches
-    first = stretches.start == np.arange(len(stretches))
-    assert np.isinf(stretches.interval[first]).all()
-    assert np.isfinite(stretches.interval[~first]).all()
+    segments = material_of(whole, split(whole.sessions, "temporal"), Settings()).segments
+    first = segments.start == np.arange(len(segments))
+    assert np.isinf(segments.interval[first]).all()
+    assert np.isfinite(segments.interval[~first]).all()
 
 
 def test_in_temporal_nothing_that_teaches_is_later_than_what_is_asked() -> None:
@@ -110,7 +112,7 @@ def test_validation_reads_nothing_of_the_test_part() -> None:
     whole = traffic()
     ((_, test),) = parts(whole, split(whole.sessions, "temporal"), "nba-dst")
     choosing = protocols.temporal(whole.sessions, validate=True)
-    assert not test & set(np.flatnonzero(choosing.stretch >= 0).tolist())
+    assert not test & set(np.flatnonzero(choosing.segment >= 0).tolist())
     ((learn, ask),) = parts(whole, choosing, "nba-dst")
     assert learn
     assert ask

@@ -1,4 +1,4 @@
-"""What each class does in an hour, as a manifest keeps it: the sum of its hosts' own baselines."""
+"""Class baselines for a manifest: each is the sum of the baselines of the class's hosts."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nba_broker.baseline.host_baseline import HostBaseline
 from nba_broker.baseline.keys import ANY, FREE, crc, pairs, services, transports
 from nba_broker.records.classes import Class
 from nba_broker.records.ports import PROTOCOLS, port_name
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 
 
-def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str, Any]]:
-    """For each class the hours that its hosts' baselines span, and the pairs that these know with
-    their sums; see :class:`nba_broker.baseline.class_baseline.ClassBaseline`. The last hour of each
-    host is not over and left out."""
-    surprise = HostBaseline()
-    surprise.reserve(len(sessions.labels))
-    surprise.push(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
-    columns = surprise.columns()
+def class_baselines(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str, Any]]:
+    """For each class the hours that its hosts' baselines span, and their pairs with sums; see
+    :class:`nba_broker.baseline.class_baseline.ClassBaseline`. The last hour of each host is not
+    complete and left out."""
+    baseline = HostBaseline()
+    baseline.reserve(len(sessions.labels))
+    baseline.push(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
+    columns = baseline.columns()
     truth = sessions.class_of_series(classes)
     tables = []
     for number in range(len(classes)):
@@ -50,8 +50,8 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
 
 
 def _names(sessions: LabelledSessions) -> dict[int, tuple[str, str]]:
-    """What the keys that a host's sessions have stand for: pool and service. Of two that share a
-    key the more general, as it is the more often met."""
+    """Pool and service of each key of a host's sessions. Of two with the same key it is the more
+    general one, which occurs more often."""
     pool, dport = np.unique(np.stack([sessions.pool, sessions.dport]), axis=1)
     ports = np.unique(dport)
     hashes = np.array([crc(sessions.table[number]) for number in pool.tolist()], np.uint64)

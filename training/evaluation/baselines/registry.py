@@ -1,4 +1,4 @@
-"""The systems that a comparison knows, by name."""
+"""The baselines of a comparison, by name."""
 
 from __future__ import annotations
 
@@ -12,49 +12,47 @@ from sklearn.ensemble import RandomForestClassifier
 from nba_broker.destinations.pools import Database
 from nba_broker.model.features import IntervalScale, Services, Vocabulary
 from nba_broker.records.errors import ConfigError
-from training.evaluation import instances
+from training.evaluation import samples
 from training.evaluation.baselines import ccit, destinations, networks
-from training.evaluation.baselines.baseline import Annotation, Material, System
+from training.evaluation.baselines.baseline import Baseline, Material, Prediction
 from training.evaluation.baselines.naive_bayes import Histograms, tokens
-from training.evaluation.baselines.shipped_recipe import WINNER
-from training.evaluation.instances import Instances
+from training.evaluation.baselines.shipped_recipe import SHIPPED_RECIPE
+from training.evaluation.samples import Samples
 
 LONGEST = 32
-"""Sessions of a half-hour that Pre looks at, the last ones: a flood of them says nothing more."""
+"""Sessions of a half-hour that Pre uses, the last ones: more do not help."""
 
 _TREES = 100
 _FOREST_WINDOWS = 50_000
-"""A forest learns from at most so many windows, drawn at random: more cost minutes."""
+"""Most windows that a forest is trained on, drawn at random: more take minutes."""
 
 NOTES = (
-    "networks learn from per_epoch windows in each epoch, drawn so that every class is equally "
-    "frequent, and not from all windows there are",
-    f"forests learn from at most {_FOREST_WINDOWS} instances, drawn the same way",
-    f"Pre looks at the last {LONGEST} sessions of a half-hour",
+    "networks are trained on per_epoch windows in each epoch, drawn so that every class is equally "
+    "frequent, and not on all windows",
+    f"forests are trained on at most {_FOREST_WINDOWS} samples, drawn in the same way",
+    f"Pre uses the last {LONGEST} sessions of a half-hour",
 )
-"""What a reader of the figures must know."""
+"""Notes for readers of the figures."""
 
 
-def _windows(material: Material, stride: int) -> Instances:
+def _windows(material: Material, stride: int) -> Samples:
     settings = material.settings
     if stride == 0:
-        return instances.windows(
-            material.stretches, settings.window, settings.window, settings.window
-        )
-    return instances.windows(material.stretches, settings.window, settings.min_sessions, stride)
+        return samples.windows(material.segments, settings.window, settings.window, settings.window)
+    return samples.windows(material.segments, settings.window, settings.min_sessions, stride)
 
 
-def _half_hours(material: Material, stride: int) -> Instances:
-    return instances.half_hours(material.stretches)
+def _half_hours(material: Material, stride: int) -> Samples:
+    return samples.half_hours(material.segments)
 
 
-def _ccit(material: Material, learn: Instances, ask: Instances) -> Annotation:
+def _ccit(material: Material, learn: Samples, ask: Samples) -> Prediction:
     forest = _forest(
-        ccit.features(material.traffic, material.stretches, learn),
+        ccit.features(material.traffic, material.segments, learn),
         material.truth_of(learn),
         material.settings.seed,
     )
-    asked = ccit.features(material.traffic, material.stretches, ask)
+    asked = ccit.features(material.traffic, material.segments, ask)
     importance = dict(zip(ccit.FEATURES, forest.feature_importances_.tolist(), strict=True))
     return _of_forest(forest, asked, len(material.classes)), {"importance": importance}
 
@@ -77,14 +75,14 @@ def _of_forest(forest: RandomForestClassifier, values: np.ndarray, classes: int)
     return probability
 
 
-def _naive_bayes(material: Material, learn: Instances, ask: Instances) -> Annotation:
-    stretches = material.stretches
+def _naive_bayes(material: Material, learn: Samples, ask: Samples) -> Prediction:
+    segments = material.segments
     token = np.zeros(len(material.traffic), np.int64)
-    prefix = destinations.prefixes(material.traffic)[stretches.row]
-    token = tokens(prefix, stretches.interval)
-    taught = learn.covers(len(stretches))
+    prefix = destinations.prefixes(material.traffic)[segments.row]
+    token = tokens(prefix, segments.interval)
+    trained = learn.covers(len(segments))
     histograms = Histograms(
-        token[taught], material.truth[stretches.stretch[taught]], len(material.classes)
+        token[trained], material.truth[segments.segment[trained]], len(material.classes)
     )
     place = ask.positions(material.settings.window)
     return histograms.probability(np.where(place >= 0, token[place], -1)), {}
@@ -92,7 +90,7 @@ def _naive_bayes(material: Material, learn: Instances, ask: Instances) -> Annota
 
 @dataclass(frozen=True, slots=True)
 class NBA:
-    """A network of the paper's kind as a system's ``answer``."""
+    """A network of the paper's kind as a baseline's ``predict``."""
 
     mapping: destinations.Mapping = destinations.asn
     one_hot: bool = False
@@ -102,25 +100,25 @@ class NBA:
     forest: bool = False
     longest: int = 0
 
-    def __call__(self, material: Material, learn: Instances, ask: Instances) -> Annotation:
-        """Learn from windows, answer others; the vocabulary is that of the teaching sessions."""
-        traffic, stretches, settings = material.traffic, material.stretches, material.settings
-        row = stretches.row
-        taught = learn.covers(len(stretches))
-        pool, table = self.mapping(traffic, row[taught])
-        vocabulary = Vocabulary(sorted({table[one] for one in np.unique(pool[row[taught]])}))
-        scaled = IntervalScale()(stretches.interval)
-        mean, spread = scaled[taught].mean(), scaled[taught].std()
+    def __call__(self, material: Material, learn: Samples, ask: Samples) -> Prediction:
+        """Train on windows, and predict others; the vocabulary is that of the training sessions."""
+        traffic, segments, settings = material.traffic, material.segments, material.settings
+        row = segments.row
+        trained = learn.covers(len(segments))
+        pool, table = self.mapping(traffic, row[trained])
+        vocabulary = Vocabulary(sorted({table[one] for one in np.unique(pool[row[trained]])}))
+        scaled = IntervalScale()(segments.interval)
+        mean, spread = scaled[trained].mean(), scaled[trained].std()
         port = traffic.sessions.dport[row]
-        services = Services.of(np.unique(port[taught]))
-        # One more for position -1, which is padding: the last of each column.
+        services = Services.of(np.unique(port[trained]))
+        # The last entry of each column is padding, for position -1.
         columns = [
             np.append(vocabulary.ids(pool[row], table), networks.PADDING),
             np.append((scaled - mean) / max(spread, 1e-6), 0).astype(np.float32),
             np.append(services.ids(port), networks.PADDING),
         ]
 
-        def inputs(part: Instances) -> networks.Inputs:
+        def inputs(part: Samples) -> networks.Inputs:
             place = part.positions(self.longest or settings.window)
             return networks.Inputs(*(column[place] for column in columns))
 
@@ -138,7 +136,7 @@ class NBA:
         network = networks.train(shape, given, truth, settings.seed)
         if not len(ask):
             return np.zeros((0, len(material.classes))), {}
-        probability, attention, context = networks.answers(network, asked := inputs(ask))
+        probability, attention, context = networks.predict(network, asked := inputs(ask))
         shown: dict[str, Any] = {"pools": len(vocabulary.names)}
         if self.forest:
             rows = np.arange(len(given))
@@ -147,7 +145,7 @@ class NBA:
                     len(given), _FOREST_WINDOWS, replace=False
                 )
             part = networks.Inputs(given.pool[rows], given.interval[rows], given.service[rows])
-            forest = _forest(networks.answers(network, part)[2], truth[rows], settings.seed)
+            forest = _forest(networks.predict(network, part)[2], truth[rows], settings.seed)
             probability = _of_forest(forest, context, len(material.classes))
         elif not self.one_hot:
             weight = network.embedding.weight.detach().numpy()
@@ -162,7 +160,7 @@ class NBA:
                     "called": material.classes[int(probability[place].argmax())],
                     "destinations": [table[pool[row[at]]] for at in ask_positions],
                     "intervals": [
-                        float(stretches.interval[at]) if np.isfinite(stretches.interval[at]) else -1
+                        float(segments.interval[at]) if np.isfinite(segments.interval[at]) else -1
                         for at in ask_positions
                     ],
                     "attention": attention[place][: len(ask_positions)].round(4).tolist(),
@@ -174,7 +172,7 @@ class NBA:
 
 
 def _examples(truth: np.ndarray) -> list[tuple[int, int]]:
-    """One instance of each class, from the middle of its own."""
+    """One sample of each class, from the middle of its samples."""
     return [
         (int(one), int(rows[len(rows) // 2]))
         for one in np.unique(truth)
@@ -182,63 +180,64 @@ def _examples(truth: np.ndarray) -> list[tuple[int, int]]:
     ]
 
 
-def _positions(part: Instances, place: int, width: int) -> list[int]:
+def _positions(part: Samples, place: int, width: int) -> list[int]:
     positions = part.select(np.array([place])).positions(width)[0]
     found: list[int] = positions[positions >= 0].tolist()
     return found
 
 
-def registry(databases: Sequence[Database]) -> dict[str, System]:
-    """All systems by name, in the order of the report; by country where a database knows any."""
+def registry(databases: Sequence[Database]) -> dict[str, Baseline]:
+    """All baselines by name, in the order of the report; those by country need a database with
+    countries."""
     countries = any(one.place("8.8.8.8").country for one in databases)
     both = "NBA(dst+interval)"
-    systems = [
-        System(
+    baselines = [
+        Baseline(
             "naive-bayes",
             "naive Bayes on (/16, interval octave) histograms",
             _windows,
             _naive_bayes,
         ),
-        System("ccit", "CCIT: random forest on 11 statistics of a half-hour", _half_hours, _ccit),
-        System(
+        Baseline("ccit", "CCIT: random forest on 11 statistics of a half-hour", _half_hours, _ccit),
+        Baseline(
             "pre",
             "Pre: sequence of destinations in a half-hour",
             _half_hours,
             NBA(interval=False, longest=LONGEST),
         ),
-        System("nba-dst", "NBA(dst), embedded pools", _windows, NBA(interval=False)),
-        System("nba-dst-interval", f"{both}, embedded pools", _windows, NBA()),
-        System(
+        Baseline("nba-dst", "NBA(dst), embedded pools", _windows, NBA(interval=False)),
+        Baseline("nba-dst-interval", f"{both}, embedded pools", _windows, NBA()),
+        Baseline(
             "nba-dst-onehot",
             "NBA(dst), one-hot pools",
             _windows,
             NBA(interval=False, one_hot=True),
             variant=True,
         ),
-        System("nba-onehot", f"{both}, one-hot pools", _windows, NBA(one_hot=True), variant=True),
-        System(
+        Baseline("nba-onehot", f"{both}, one-hot pools", _windows, NBA(one_hot=True), variant=True),
+        Baseline(
             "nba-forest",
             f"random forest on the context of {both}",
             _windows,
             NBA(forest=True),
             variant=True,
         ),
-        System("nba-gru", f"{both}, GRU", _windows, NBA(backbone="gru"), variant=True),
-        System(
+        Baseline("nba-gru", f"{both}, GRU", _windows, NBA(backbone="gru"), variant=True),
+        Baseline(
             "nba-tcn", f"{both}, temporal convolution", _windows, NBA(backbone="tcn"), variant=True
         ),
-        System(
+        Baseline(
             "nba-transformer",
             f"{both}, small transformer",
             _windows,
             NBA(backbone="transformer"),
             variant=True,
         ),
-        System(
+        Baseline(
             "nba-service", f"{both} and destination port", _windows, NBA(service=True), variant=True
         ),
         *(
-            System(
+            Baseline(
                 f"nba-{name}",
                 f"{both}, pools by {name}",
                 _windows,
@@ -248,29 +247,29 @@ def registry(databases: Sequence[Database]) -> dict[str, System]:
             for name in ("asn+cc", "cc")
             if countries
         ),
-        System(
+        Baseline(
             "nba-clusters",
             f"{both}, destination clusters",
             _windows,
             NBA(mapping=destinations.clusters),
             variant=True,
         ),
-        System(
+        Baseline(
             "nba-domains",
             f"{both}, registered domains of the host's DNS answers",
             _windows,
             NBA(mapping=destinations.domains),
             variant=True,
         ),
-        WINNER,
+        SHIPPED_RECIPE,
     ]
-    return {one.name: one for one in systems}
+    return {one.name: one for one in baselines}
 
 
-def choose(names: str, protocol: str, databases: Sequence[Database]) -> list[System]:
-    """The systems of a comma-separated list, ``all``, or "" for those that suit the protocol.
+def choose(names: str, protocol: str, databases: Sequence[Database]) -> list[Baseline]:
+    """The baselines of a comma-separated list, ``all``, or "" for the default of the protocol.
 
-    Raises ConfigError at a name that is none.
+    Raises ConfigError for an unknown name.
     """
     known = registry(databases)
     if names == "all" or (not names and protocol == "temporal"):
@@ -278,5 +277,5 @@ def choose(names: str, protocol: str, databases: Sequence[Database]) -> list[Sys
     if not names:
         return [one for one in known.values() if not one.variant]
     if unknown := [name for name in names.split(",") if name not in known]:
-        raise ConfigError(f"no system {', '.join(unknown)}; there are: {', '.join(known)}")
+        raise ConfigError(f"no baseline {', '.join(unknown)}; there are: {', '.join(known)}")
     return [known[name] for name in names.split(",")]
