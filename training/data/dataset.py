@@ -88,12 +88,62 @@ def load_rows(
     tracker = Tracker(pools)
     for lease in archive.leases:
         tracker.lease(lease)
-    digest = hashlib.sha256()
     labelling = Labelling(labels, archive)
+    read = _read(archive, tracker, labelling, columns)
+    series = labelling.series(read.rows, read.slot, tracker.identity, each or map)
+    labelled = series >= 0
+    others = read.others.union(np.unique(read.slot[~labelled]).tolist())
+    wider = tracker.wider.hints("run again with --lans {lan}")
+    warnings = [*archive.errors, *archive.warnings, *absent(labels, series), *wider]
+    labels = [*labels, *split_by_segment(labels, series, read.slot, read.segment_of)]
+    if not labelled.any():
+        raise ArchiveError("the archive has no session of a labelled host; check labels and times")
+    rows = read.rows[labelled]
+    sessions = LabelledSessions(
+        ts=np.ascontiguousarray(rows["ts"]),
+        series=series[labelled],
+        pool=read.pool[labelled],
+        dport=np.ascontiguousarray(rows["dport"]),
+        labels=tuple(labels),
+        table=pools.table,
+    )
+    origin = Origin(
+        since=since,
+        until=until,
+        logs=archive.report.files,
+        fingerprint=read.fingerprint,
+        unlabelled_sessions=len(archive) - len(sessions),
+        unlabelled_hosts=len(others),
+        warnings=tuple(warnings),
+        incomplete=bool(archive.errors),
+    )
+    return sessions, origin, archive, rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n].
+
+    others: slots of sessions that have none. segment_of: the network's segment of a slot.
+    fingerprint: of all sessions.
+    """
+
+    rows: np.ndarray
+    slot: np.ndarray
+    pool: np.ndarray
+    others: set[int]
+    segment_of: dict[int, str]
+    fingerprint: str
+
+
+def _read(
+    archive: conn_log.Archive, tracker: Tracker, labelling: Labelling, columns: Sequence[str]
+) -> _Read:
+    digest = hashlib.sha256()
     none = repack_fields(np.zeros(0, conn_log.ROW)[list(columns)])
     kept = [(none, np.zeros(0, np.int64), np.zeros(0, np.int32))]
-    others: set[int] = set()  # slots of sessions that are left out
-    segment_of: dict[int, str] = {}  # by slot
+    others: set[int] = set()
+    segment_of: dict[int, str] = {}
     for rows in archive.rows():
         batch = archive.sessions(rows)
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
@@ -109,33 +159,4 @@ def load_rows(
         others.update(np.unique(slot[~keep]).tolist())
         kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep]))
     rows, slot, pool = map(np.concatenate, zip(*kept, strict=True))
-    kept.clear()  # as large as its concatenation
-
-    series = labelling.series(rows, slot, tracker.identity, each or map)
-    labelled = series >= 0
-    others.update(np.unique(slot[~labelled]).tolist())
-    wider = tracker.wider.hints("run again with --lans {lan}")
-    warnings = [*archive.errors, *archive.warnings, *absent(labels, series), *wider]
-    labels = [*labels, *split_by_segment(labels, series, slot, segment_of)]
-    if not labelled.any():
-        raise ArchiveError("the archive has no session of a labelled host; check labels and times")
-    rows = rows[labelled]
-    sessions = LabelledSessions(
-        ts=np.ascontiguousarray(rows["ts"]),
-        series=series[labelled],
-        pool=pool[labelled],
-        dport=np.ascontiguousarray(rows["dport"]),
-        labels=tuple(labels),
-        table=pools.table,
-    )
-    origin = Origin(
-        since=since,
-        until=until,
-        logs=archive.report.files,
-        fingerprint=digest.hexdigest(),
-        unlabelled_sessions=len(archive) - len(sessions),
-        unlabelled_hosts=len(others),
-        warnings=tuple(warnings),
-        incomplete=bool(archive.errors),
-    )
-    return sessions, origin, archive, rows
+    return _Read(rows, slot, pool, others, segment_of, digest.hexdigest())

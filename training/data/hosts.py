@@ -65,6 +65,18 @@ class Found:
         return members
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """The content of an archive. first: each slot's first session, seconds. speaker: the slot of each
+    session of mDNS, by uid. organisations: by pool."""
+
+    tracker: Tracker
+    windows: HostWindows
+    first: dict[int, float]
+    speaker: dict[str, int]
+    organisations: list[str]
+
+
 def find(
     paths: Sequence[str | Path],
     pools: Pools,
@@ -78,76 +90,86 @@ def find(
     Raises ArchiveError when nothing can be read or there is no host.
     """
     archive = conn_log.read(paths, since=since, until=until, each=each)
-    tracker = Tracker(pools)
-    for lease in archive.leases:
-        tracker.lease(lease)
-    host_windows = HostWindows(Schedule(_LATEST, _NEVER), evidence=False)
-    first: dict[int, float] = {}
-    speaker: dict[str, int] = {}  # by the uid of a session of mDNS
-    organisations: list[str] = []  # by pool
-    for batch in archive.batches():
-        for part in tracker.track(batch):
-            host_windows.push(
-                part.slot, part.sessions.ts, pool=part.pool, dport=part.sessions.dport
-            )
-            for slot, row in zip(*np.unique(part.slot, return_index=True), strict=True):
-                first.setdefault(int(slot), float(part.sessions.ts[row]))
-            for row in np.flatnonzero(part.sessions.dport == _MDNS).tolist():
-                speaker[part.sessions.uid[row]] = int(part.slot[row])
-            organisations += _organisations(pools, len(organisations), part.sessions, part.pool)
-
-    identity = tracker.identity
+    read = _read(archive, pools)
     announced = Announced()
-    warnings = [*archive.errors, *archive.warnings, *announced.read(archive.dns_logs, speaker)]
-    warnings += tracker.wider.hints("run again with --lans {lan}")
-    slots = np.array(
-        [slot for slot in sorted(first) if identity.address(slot) not in ("", *UNSPECIFIED)],
-        np.int64,
-    )
-    if not len(slots):
-        if archive.report.outside and not len(archive):
-            raise ArchiveError(
-                f"--since and --until leave none of the {archive.report.outside} sessions"
-            )
-        raise ArchiveError("no host in the archive")
-    named = [identity.mac(slot) or identity.address(slot) for slot in slots.tolist()]
-    shared = {name: number for name, number in Counter(named).items() if number > 1}
+    warnings = [
+        *archive.errors,
+        *archive.warnings,
+        *announced.read(archive.dns_logs, read.speaker),
+        *read.tracker.wider.hints("run again with --lans {lan}"),
+    ]
+    slots = _with_address(archive, read)
+    identity = read.tracker.identity
+    names = [identity.mac(slot) or identity.address(slot) for slot in slots.tolist()]
+    shared = {name: number for name, number in Counter(names).items() if number > 1}
     warnings += [
         f"left out: {number} hosts with the address {name}, in different VLANs or at different "
         "sites, which labels cannot distinguish"
         for name, number in shared.items()
     ]
-    slots = slots[[name not in shared for name in named]]
+    slots = slots[[name not in shared for name in names]]
     if not len(slots):
         raise ArchiveError("no host with a MAC, or with an address that no other has")
-    hosts = []
-    for slot in slots.tolist():
-        mac = identity.mac(slot)
-        hosts.append(
-            Host(
-                host=mac or identity.address(slot),
-                address=identity.address(slot),
-                vendor=vendor(mac),
-                hostname=identity.hostname(slot),
-                sessions=int(host_windows.count[slot]),
-                first=first[slot],
-                last=float(host_windows.last_ts[slot]),
-                names=announced.names(slot),
-                models=announced.models(slot),
-            )
-        )
-    profiles = similarity.of_windows(host_windows.latest(slots), pools.table)
+    hosts = tuple(_host(slot, read, announced) for slot in slots.tolist())
+    profiles = similarity.of_windows(read.windows.latest(slots), pools.table)
     group = _busiest_first(
         similarity.kinds(profiles, [host.vendor for host in hosts]),
         np.array([host.sessions for host in hosts]),
     )
     mostly = tuple(
         profiles.select(np.flatnonzero(group == number)).mostly(
-            pools.table, organisations.__getitem__
+            pools.table, read.organisations.__getitem__
         )
         for number in range(group.max() + 1)
     )
-    return Found(tuple(hosts), group, mostly, tuple(warnings), bool(archive.errors))
+    return Found(hosts, group, mostly, tuple(warnings), bool(archive.errors))
+
+
+def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
+    tracker = Tracker(pools)
+    for lease in archive.leases:
+        tracker.lease(lease)
+    read = _Read(tracker, HostWindows(Schedule(_LATEST, _NEVER), evidence=False), {}, {}, [])
+    for batch in archive.batches():
+        for part in tracker.track(batch):
+            sessions = part.sessions
+            read.windows.push(part.slot, sessions.ts, pool=part.pool, dport=sessions.dport)
+            for slot, row in zip(*np.unique(part.slot, return_index=True), strict=True):
+                read.first.setdefault(int(slot), float(sessions.ts[row]))
+            for row in np.flatnonzero(sessions.dport == _MDNS).tolist():
+                read.speaker[sessions.uid[row]] = int(part.slot[row])
+            known = len(read.organisations)
+            read.organisations.extend(_organisations(pools, known, sessions, part.pool))
+    return read
+
+
+def _with_address(archive: conn_log.Archive, read: _Read) -> np.ndarray:
+    """The slots of hosts with an address, int64; raises ArchiveError when there is none."""
+    address = read.tracker.identity.address
+    slots = [slot for slot in sorted(read.first) if address(slot) not in ("", *UNSPECIFIED)]
+    if not slots and archive.report.outside and not len(archive):
+        raise ArchiveError(
+            f"--since and --until leave none of the {archive.report.outside} sessions"
+        )
+    if not slots:
+        raise ArchiveError("no host in the archive")
+    return np.array(slots, np.int64)
+
+
+def _host(slot: int, read: _Read, announced: Announced) -> Host:
+    identity = read.tracker.identity
+    mac = identity.mac(slot)
+    return Host(
+        host=mac or identity.address(slot),
+        address=identity.address(slot),
+        vendor=vendor(mac),
+        hostname=identity.hostname(slot),
+        sessions=int(read.windows.count[slot]),
+        first=read.first[slot],
+        last=float(read.windows.last_ts[slot]),
+        names=announced.names(slot),
+        models=announced.models(slot),
+    )
 
 
 def _organisations(pools: Pools, known: int, sessions: Sessions, pool: np.ndarray) -> list[str]:

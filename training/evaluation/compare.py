@@ -11,6 +11,7 @@ import numpy as np
 
 from nba_broker.records.errors import ArchiveError
 from training.data.classes import renamed
+from training.data.labelled_sessions import LabelledSessions
 from training.data.recordings import caveat
 from training.data.traffic import Traffic
 from training.evaluation import distributions, figures, protocols, samples
@@ -62,11 +63,6 @@ def run(
     last = list((test or validation).values())[-1]["own"]
     pair = distributions.most_confused(last["confusion"]) if last["decisions"] else (0, 0)
     material = material_of(traffic, split, settings)
-    counts = np.bincount(sessions.series, minlength=len(sessions.labels))
-    units = dict.fromkeys(material.classes, 0)
-    for device, own in protocols.units(sessions).items():
-        name = class_of.get(device, device)
-        units[name] = max(units[name], len(own))
     return {
         "protocol": protocol,
         "leaks": split.leaks,
@@ -74,17 +70,9 @@ def run(
         "clusters": split.cluster_name,
         "caveat": caveat(sessions),
         "settings": {**asdict(settings), "notes": NOTES},
-        "devices": [
-            {
-                "device": sessions.labels[one].device,
-                "class": class_of.get(sessions.labels[one].device, sessions.labels[one].device),
-                "unit": sessions.labels[one].unit,
-                "sessions": int(counts[one]),
-            }
-            for one in np.flatnonzero(counts).tolist()
-        ],
+        "devices": _devices(sessions, class_of),
         "classes": list(material.classes),
-        "units": units,
+        "units": _units(sessions, class_of, material.classes),
         "most_confused": distributions.describe(material, pair),
         "baselines": {
             one.name: {
@@ -98,6 +86,30 @@ def run(
         },
         "left_out": [one.name for one in baselines if one.name not in {**test, **validation}],
     }
+
+
+def _devices(sessions: LabelledSessions, class_of: Mapping[str, str]) -> list[dict[str, Any]]:
+    counts = np.bincount(sessions.series, minlength=len(sessions.labels))
+    return [
+        {
+            "device": sessions.labels[one].device,
+            "class": class_of.get(sessions.labels[one].device, sessions.labels[one].device),
+            "unit": sessions.labels[one].unit,
+            "sessions": int(counts[one]),
+        }
+        for one in np.flatnonzero(counts).tolist()
+    ]
+
+
+def _units(
+    sessions: LabelledSessions, class_of: Mapping[str, str], classes: Sequence[str]
+) -> dict[str, int]:
+    """The largest number of units of a device in each class."""
+    units = dict.fromkeys(classes, 0)
+    for device, own in protocols.units(sessions).items():
+        name = class_of.get(device, device)
+        units[name] = max(units[name], len(own))
+    return units
 
 
 def compare(

@@ -72,24 +72,13 @@ def fit(
     the same model, bit by bit, on the same machine. Raises ArchiveError when there is too little to
     learn from.
     """
-    # CUDA sums in a fixed order only with this, which it reads when it is first used.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(settings.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    rng = np.random.default_rng(seed)
-
+    device, rng = _deterministic(seed, settings.threads)
     classes = sessions.classes()
     _require(classes, sessions, settings)
     early, late = split(sessions, settings.held_out)
     first = learn(early, late, classes, settings, device, rng, say, each)
     check = first.examples(late, each)
-    too_few = np.setdiff1d(np.arange(len(classes)), check.truth)
-    if len(classes) - len(too_few) < 2:
-        raise ArchiveError(f"too few late sessions to calibrate by: {_names(classes, too_few)}")
-    if len(too_few):
-        say(f"too few late sessions to calibrate by: {_names(classes, too_few)}")
+    _require_late(classes, check, say)
     # A worker scores every few sessions, and often hosts that are new: the thresholds are chosen
     # on such windows.
     calibration = first.examples(late.episodes(settings.window), each, settings.schedule)
@@ -108,9 +97,7 @@ def fit(
     say(describe(thresholds, classes))
     probability = probabilities(predict(first.model, check).logits)
     names = [one.device for one in classes]
-    metrics = summary(names, probability, check.truth, check.series, check.ts)
 
-    confidence = probabilities(predicted.logits).max(1)
     say("training again, on all sessions")
     last = learn(sessions, None, classes, settings, device, rng, say, each)
     model = last.model.to("cpu").eval()
@@ -125,16 +112,36 @@ def fit(
         settings=settings,
         seed=seed,
         thresholds=thresholds,
-        metrics=metrics,
+        metrics=summary(names, probability, check.truth, check.series, check.ts),
         windows=last.windows,
         calibration=calibration,
         predicted=predicted,
         usual={
             "never_seen_pools": float((check.pool[:, -1] == NEVER_SEEN).mean()),
             "known": float((predicted.known >= thresholds.known).mean()),
-            "confidence": float(confidence.mean()),
+            "confidence": float(probabilities(predicted.logits).max(1).mean()),
         },
     )
+
+
+def _deterministic(seed: int, threads: int) -> tuple[str, np.random.Generator]:
+    """Make torch deterministic; the device to train on, and a generator for what numpy draws."""
+    # CUDA sums in a fixed order only with this variable, which it reads at its first use.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(threads)
+    return "cuda" if torch.cuda.is_available() else "cpu", np.random.default_rng(seed)
+
+
+def _require_late(classes: Sequence[Class], check: Examples, say: Callable[[str], None]) -> None:
+    """Raise ArchiveError when fewer than two classes have late windows."""
+    too_few = np.setdiff1d(np.arange(len(classes)), check.truth)
+    text = f"too few late sessions to calibrate by: {_names(classes, too_few)}"
+    if len(classes) - len(too_few) < 2:
+        raise ArchiveError(text)
+    if len(too_few):
+        say(text)
 
 
 def _blend(
