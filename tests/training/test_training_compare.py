@@ -75,20 +75,20 @@ def test_with_shuffled_labels_every_score_falls_to_chance(protocol: str) -> None
 def test_everyone_is_asked_at_the_same_moments() -> None:
     whole = traffic()
     results = compare(whole, split(whole.sessions, "temporal"), FAST, QUICK, quiet)
-    assert len({one["asked"]["decisions"] for one in results.values()}) == 1
-    assert results["ccit"]["own"]["decisions"] < results["ccit"]["asked"]["decisions"]
-    assert results["naive-bayes"]["asked"]["coverage"] == 1
+    assert len({one["common"]["decisions"] for one in results.values()}) == 1
+    assert results["ccit"]["own"]["decisions"] < results["ccit"]["common"]["decisions"]
+    assert results["naive-bayes"]["common"]["coverage"] == 1
 
 
 def test_a_half_hour_predicts_only_when_the_next_one_has_begun() -> None:
     cut = segments(traffic((100.0,), number=60))
     halves = half_hours(cut)
-    asked = np.arange(len(cut))
-    place = latest(halves, cut, asked)
+    positions = np.arange(len(cut))
+    place = latest(halves, cut, positions)
     first = int(halves.end[0])
     assert (place[:first] == -1).all()
     assert place[first] == 0
-    for at in asked[place >= 0]:
+    for at in positions[place >= 0]:
         assert cut.ts[at] // 1800 > cut.ts[halves.begin[place[at]]] // 1800
 
 
@@ -124,7 +124,7 @@ def test_variants_are_chosen_by_validation_and_not_read_on_the_test() -> None:
     )
     assert result["baselines"]["naive-bayes"]["test"]
     assert result["baselines"]["nba-gru"]["test"] is None
-    assert result["baselines"]["nba-gru"]["validation"]["asked"]["decisions"]
+    assert result["baselines"]["nba-gru"]["validation"]["common"]["decisions"]
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
@@ -160,8 +160,8 @@ def test_the_shipped_recipe_predicts_all_that_the_baselines_predict(monkeypatch)
     results = compare(
         whole, one, [BASELINES["naive-bayes"], BASELINES["shipped-recipe"]], QUICK, quiet
     )
-    assert results["shipped-recipe"]["asked"]["coverage"] == 1
-    assert results["shipped-recipe"]["asked"]["natural"]["macro_f1"] > 0.9
+    assert results["shipped-recipe"]["common"]["coverage"] == 1
+    assert results["shipped-recipe"]["common"]["natural"]["macro_f1"] > 0.9
 
 
 def test_baselines_are_chosen_by_name() -> None:

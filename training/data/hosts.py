@@ -67,8 +67,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """The content of an archive. first: each slot's first session, seconds. speaker: the slot of each
-    session of mDNS, by uid. organisations: by pool."""
+    """The content of an archive. first: each slot's first session, seconds. speaker: the slot of
+    each session of mDNS, by uid. organisations: by pool."""
 
     tracker: Tracker
     windows: HostWindows

@@ -48,15 +48,15 @@ def run(
     validation: dict[str, Any] = {}
     if split.fold is None:
         baselines = [one for one in baselines if one.paper]
-    asked = baselines
+    tested = baselines
     if protocol == "temporal":
         say("validation part, inside the training part:")
         validation = compare(
             traffic, protocols.temporal(sessions, validate=True), baselines, settings, say
         )
-        asked = [one for one in baselines if not one.variant]
+        tested = [one for one in baselines if not one.variant]
         say("test part, read once:")
-    test = compare(traffic, split, asked, settings, say)
+    test = compare(traffic, split, tested, settings, say)
     if not test and not validation:
         raise ArchiveError("no baseline has enough sessions to train on")
     # Of the last baseline of the table, which is the shipped recipe when it takes part.
@@ -123,7 +123,7 @@ def compare(
     enough sessions to train on is left out.
 
     Every session of the test part is a decision, from ``min_sessions`` of its segment on, by the
-    baseline's latest complete sample (``asked``). Besides, there are figures of each baseline's own
+    baseline's latest complete sample (``common``). There are also figures of each baseline's own
     samples (``own``), and of one decision per host and day, or group, by these (``once``).
     """
     material = material_of(traffic, split, settings)
@@ -138,10 +138,10 @@ def compare(
             continue
         result["seconds"] = round(time.monotonic() - began, 1)
         results[baseline.name] = result
-        asked, own = result["asked"], result["own"]
+        common, own = result["common"], result["own"]
         say(
-            f"{baseline.name:18} asked: macro-F1 {_of(asked, 'macro_f1')} accuracy "
-            f"{_of(asked, 'accuracy')}  own: macro-F1 {_of(own, 'macro_f1')} accuracy "
+            f"{baseline.name:18} common: macro-F1 {_of(common, 'macro_f1')} accuracy "
+            f"{_of(common, 'accuracy')}  own: macro-F1 {_of(own, 'macro_f1')} accuracy "
             f"{_of(own, 'accuracy')}  {result['seconds']:.0f} s"
         )
     return results
@@ -185,21 +185,24 @@ def _measure(material: Material, split: Split, baseline: Baseline) -> dict[str, 
     probability = np.zeros((len(every), len(classes)))
     shown: dict[str, Any] = {}
     for number in range(split.folds):
-        learn, ask = fold != number, fold == number
-        if not learn.any() or not ask.any():
+        train, test = fold != number, fold == number
+        if not train.any() or not test.any():
             continue
-        probability[ask], shown = baseline.predict(material, every.select(learn), every.select(ask))
+        probability[test], shown = baseline.predict(
+            material, every.select(train), every.select(test)
+        )
 
-    is_asked = fold >= 0
-    own = _decisions(material, split, every.select(is_asked), probability[is_asked])
-    asked = _asked(material, split)
-    place = samples.latest(every, segments, asked)
-    predictions = Samples(asked, asked + 1, asked)
+    is_tested = fold >= 0
+    own = _decisions(material, split, every.select(is_tested), probability[is_tested])
+    positions = _common(material, split)
+    place = samples.latest(every, segments, positions)
+    predictions = Samples(positions, positions + 1, positions)
     given = np.where((place >= 0)[:, None], probability[place], 0.0)
     decisions = _decisions(material, split, predictions, given)
     seed = material.settings.seed
     period = own.cluster if split.cluster_name == "group" else (own.ts // _DAY).astype(np.int64)
-    start = segments.start[asked]
+    start = segments.start[positions]
+    waits = segments.segment[positions], positions - start + 1, segments.ts[start]
     return {
         "samples": len(every),
         "samples_per_class": dict(
@@ -209,26 +212,24 @@ def _measure(material: Material, split: Split, baseline: Baseline) -> dict[str, 
                 strict=True,
             )
         ),
-        "asked": figures.summary(decisions, classes, seed),
+        "common": figures.summary(decisions, classes, seed),
         "own": figures.summary(own, classes, seed),
         "once": figures.summary(figures.once(own, period), classes, seed),
         "over_time": figures.over_time(decisions, classes),
-        "time_to_verdict": figures.time_to_verdict(
-            decisions, segments.segment[asked], asked - start + 1, segments.ts[start], classes
-        ),
+        "time_to_verdict": figures.time_to_verdict(decisions, *waits, classes),
         "shown": shown,
     }
 
 
-def _asked(material: Material, split: Split) -> np.ndarray:
+def _common(material: Material, split: Split) -> np.ndarray:
     """The positions of the decisions that are the same for all baselines, int64 [A]."""
     segments = material.segments
     position = np.arange(len(segments))
-    is_asked = position - segments.start + 1 >= material.settings.min_sessions
+    is_common = position - segments.start + 1 >= material.settings.min_sessions
     if split.fold is not None:
-        is_asked &= split.fold[segments.segment] >= 0
-    asked: np.ndarray = position[is_asked]
-    return asked
+        is_common &= split.fold[segments.segment] >= 0
+    found: np.ndarray = position[is_common]
+    return found
 
 
 def _decisions(

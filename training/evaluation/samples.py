@@ -103,13 +103,13 @@ def half_hours(segments: Segments) -> Samples:
     return Samples(begin, end, end)
 
 
-def latest(samples: Samples, segments: Segments, asked: np.ndarray) -> np.ndarray:
-    """The latest complete sample of the same segment at each asked position, int64, -1 for none.
+def latest(samples: Samples, segments: Segments, positions: np.ndarray) -> np.ndarray:
+    """The latest complete sample of the same segment at each position, int64, -1 for none.
 
-    asked: positions int64 [A].
+    positions: positions int64 [A].
     """
     if not len(samples):
-        return np.full(len(asked), -1)
-    place = np.searchsorted(samples.ready, asked, side="right") - 1
-    own = (place >= 0) & (samples.begin[place] >= segments.start[asked])
+        return np.full(len(positions), -1)
+    place = np.searchsorted(samples.ready, positions, side="right") - 1
+    own = (place >= 0) & (samples.begin[place] >= segments.start[positions])
     return np.where(own, place, -1)

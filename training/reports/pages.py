@@ -29,7 +29,7 @@ def render(result: dict[str, Any], unknown: dict[str, Any] | None = None) -> str
         shown=shown(result),
         basis="Figures of each baseline's own samples."
         if paper
-        else "Figures of the common decisions (asked), or of the own samples (own) when the "
+        else "Figures of the common decisions, or of the own samples when the "
         "coverage is below a half.",
         pictures=_pictures(result),
     )

@@ -38,19 +38,19 @@ def _baselines(baselines: dict[str, dict[str, Any]]) -> list[str]:
         "| ----: | -----------: | -----------: | -----------: | ------------: | ---------: |",
     ]
     for name, one in baselines.items():
-        asked, own, once = one["asked"], one["own"], one["once"]
+        common, own, once = one["common"], one["own"], one["once"]
         paper = f"{PUBLISHED[name]:7.4f}" if name in PUBLISHED else "      -"
         figures = [paper, "       -", "      -      ", "       -", "       -", "       -", "    -"]
-        if asked["decisions"]:
-            natural = asked["natural"]
+        if common["decisions"]:
+            natural = common["natural"]
             low, high = natural["macro_f1_interval"]
-            error = asked["ece"]
+            error = common["ece"]
             figures[1:] = [
                 f"{natural['macro_f1']:8.4f}",
                 f"{low:.3f} - {high:.3f}",
                 f"{natural['accuracy']:8.4f}",
-                f"{asked['balanced']['accuracy']:8.4f}",
-                f"{asked['coverage']:8.3f}",
+                f"{common['balanced']['accuracy']:8.4f}",
+                f"{common['coverage']:8.3f}",
                 "    -" if error is None else f"{error:5.3f}",
             ]
         if own["decisions"]:
@@ -73,7 +73,7 @@ def _classes(result: dict[str, Any], chosen: list[dict[str, Any]]) -> list[str]:
     """
     column = "test" if any(one["column"] == "test" for one in chosen) else "validation"
     here = [one for one in chosen if one["column"] == column]
-    basis = "own" if any(one["basis"] == "own" for one in here) else "asked"
+    basis = "own" if any(one["basis"] == "own" for one in here) else "common"
     rows = {
         one["name"]: one["figures"][basis]["natural"]["classes"]
         for one in here
@@ -121,16 +121,16 @@ def _f1(classes: dict[str, Any], name: str) -> str:
 def shown(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Each baseline with the figures to show, and the table of these.
 
-    ``basis`` is ``asked``, but ``own`` in the paper's protocols, which deal out windows, and for a
+    ``basis`` is ``common``, but ``own`` in the paper's protocols, which deal out windows, and for a
     baseline with a low coverage.
     """
     found = []
     for name, one in result["baselines"].items():
         column = "test" if one["test"] else "validation"
         figures = one[column]
-        asked = figures["asked"]
-        enough = asked["decisions"] and asked["coverage"] >= _LEAST_COVERAGE
-        basis = "asked" if enough and not result["protocol"].startswith("paper") else "own"
+        common = figures["common"]
+        enough = common["decisions"] and common["coverage"] >= _LEAST_COVERAGE
+        basis = "common" if enough and not result["protocol"].startswith("paper") else "own"
         part = {"name": name, "column": column, "figures": figures}
         found.append({**one, **part, "basis": basis, "table": figures[basis]})
     return found

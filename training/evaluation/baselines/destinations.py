@@ -30,7 +30,7 @@ OFTEN = 3
 _DOMAIN_NAME_SYSTEM = PublicSuffixList()
 
 
-def asn(traffic: Traffic, learn: np.ndarray) -> Names:
+def asn(traffic: Traffic, train: np.ndarray) -> Names:
     """The pools of the shipped model."""
     return traffic.sessions.pool.astype(np.int64), traffic.sessions.table
 
@@ -38,7 +38,7 @@ def asn(traffic: Traffic, learn: np.ndarray) -> Names:
 def scheme(databases: Sequence[Database], name: str) -> Mapping:
     """The runtime's pools of another scheme: ``cc`` or ``asn+cc``."""
 
-    def names(traffic: Traffic, learn: np.ndarray) -> Names:
+    def names(traffic: Traffic, train: np.ndarray) -> Names:
         pools = Pools(databases, scheme=name)
         host, dst = traffic.addresses[traffic.host], traffic.addresses[traffic.dst]
         return pools.ids(host.tolist(), dst.tolist()).astype(np.int64), pools.table
@@ -46,7 +46,7 @@ def scheme(databases: Sequence[Database], name: str) -> Mapping:
     return names
 
 
-def clusters(traffic: Traffic, learn: np.ndarray) -> Names:
+def clusters(traffic: Traffic, train: np.ndarray) -> Names:
     """Destinations that the same hosts use close in time, in the spirit of FlowPrint.
 
     The clusters come from the training sessions alone. A destination and port is a vector over
@@ -58,7 +58,7 @@ def clusters(traffic: Traffic, learn: np.ndarray) -> Names:
     public = np.array([name.startswith("as:") for name in sessions.table])[sessions.pool]
     target = pd.factorize(traffic.dst.astype(np.int64) << 32 | traffic.sessions.dport)[0]
     use = pd.factorize(sessions.series << 32 | (sessions.ts // BIN).astype(np.int64))[0]
-    rows = learn[public[learn]]
+    rows = train[public[train]]
     seen = coo_matrix((np.ones(len(rows)), (target[rows], use[rows])), dtype=np.float32).tocsr()
     seen.data[:] = 1
     often = np.asarray(seen.sum(1)).ravel()
@@ -81,7 +81,7 @@ def _at(values: np.ndarray, places: np.ndarray, where: np.ndarray) -> np.ndarray
     return found
 
 
-def domains(traffic: Traffic, learn: np.ndarray) -> Names:
+def domains(traffic: Traffic, train: np.ndarray) -> Names:
     """The registered domain of the host's own latest DNS answer with the address, else its pool.
 
     Registered by the Public Suffix List, private suffixes such as those of clouds included.

@@ -32,11 +32,11 @@ class NBA:
     forest: bool = False
     longest: int = 0
 
-    def __call__(self, material: Material, learn: Samples, ask: Samples) -> Prediction:
+    def __call__(self, material: Material, train: Samples, test: Samples) -> Prediction:
         """Train on windows, and predict others; the vocabulary is that of the training sessions."""
         traffic, segments, settings = material.traffic, material.segments, material.settings
         row = segments.row
-        trained = learn.covers(len(segments))
+        trained = train.covers(len(segments))
         pool, table = self.mapping(traffic, row[trained])
         vocabulary = Vocabulary(sorted({table[one] for one in np.unique(pool[row[trained]])}))
         scaled = IntervalScale()(segments.interval)
@@ -64,12 +64,12 @@ class NBA:
             epochs=settings.epochs,
             per_epoch=settings.per_epoch,
         )
-        given, truth = inputs(learn), material.truth_of(learn)
+        given, truth = inputs(train), material.truth_of(train)
         network = networks.train(shape, given, truth, settings.seed)
-        if not len(ask):
+        if not len(test):
             return np.zeros((0, len(material.classes))), {}
-        asked = inputs(ask)
-        probability, attention, context = networks.predict(network, asked)
+        test_inputs = inputs(test)
+        probability, attention, context = networks.predict(network, test_inputs)
         shown: dict[str, Any] = {"pools": len(vocabulary.names)}
         if self.forest:
             forest = _forest_on_contexts(network, given, truth, settings.seed)
@@ -79,8 +79,8 @@ class NBA:
             places = weight[2:].round(4).tolist()
             shown["embedding"] = {"names": vocabulary.names, "places": places}
             names = [table[one] for one in pool[row]]
-            width = asked.pool.shape[1]
-            shown["examples"] = _examples(material, ask, names, width, probability, attention)
+            width = test_inputs.pool.shape[1]
+            shown["examples"] = _examples(material, test, names, width, probability, attention)
         return probability, shown
 
 
@@ -96,7 +96,7 @@ def _forest_on_contexts(
 
 def _examples(
     material: Material,
-    ask: Samples,
+    test: Samples,
     names: Sequence[str],
     width: int,
     probability: np.ndarray,
@@ -104,12 +104,12 @@ def _examples(
 ) -> list[dict[str, Any]]:
     """A sample of each class with its attention, from the middle of the class's samples; ``names``:
     the pool of each position."""
-    truth, interval = material.truth_of(ask), material.segments.interval
+    truth, interval = material.truth_of(test), material.segments.interval
     examples = []
     for one in np.unique(truth).tolist():
         rows = np.flatnonzero(truth == one)
         place = int(rows[len(rows) // 2])
-        positions = ask.select(np.array([place])).positions(width)[0]
+        positions = test.select(np.array([place])).positions(width)[0]
         positions = positions[positions >= 0].tolist()
         examples.append(
             {

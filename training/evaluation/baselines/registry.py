@@ -39,27 +39,27 @@ def _half_hours(material: Material, stride: int) -> Samples:
     return samples.half_hours(material.segments)
 
 
-def _ccit(material: Material, learn: Samples, ask: Samples) -> Prediction:
+def _ccit(material: Material, train: Samples, test: Samples) -> Prediction:
     forest = forests.fit(
-        ccit.features(material.traffic, material.segments, learn),
-        material.truth_of(learn),
+        ccit.features(material.traffic, material.segments, train),
+        material.truth_of(train),
         material.settings.seed,
     )
-    asked = ccit.features(material.traffic, material.segments, ask)
+    statistics = ccit.features(material.traffic, material.segments, test)
     importance = dict(zip(ccit.FEATURES, forest.feature_importances_.tolist(), strict=True))
-    return forests.predict(forest, asked, len(material.classes)), {"importance": importance}
+    return forests.predict(forest, statistics, len(material.classes)), {"importance": importance}
 
 
-def _naive_bayes(material: Material, learn: Samples, ask: Samples) -> Prediction:
+def _naive_bayes(material: Material, train: Samples, test: Samples) -> Prediction:
     segments = material.segments
     token = np.zeros(len(material.traffic), np.int64)
     prefix = destinations.prefixes(material.traffic)[segments.row]
     token = tokens(prefix, segments.interval)
-    trained = learn.covers(len(segments))
+    trained = train.covers(len(segments))
     histograms = Histograms(
         token[trained], material.truth[segments.segment[trained]], len(material.classes)
     )
-    place = ask.positions(material.settings.window)
+    place = test.positions(material.settings.window)
     return histograms.probability(np.where(place >= 0, token[place], -1)), {}
 
 

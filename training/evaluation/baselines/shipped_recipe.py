@@ -24,22 +24,22 @@ def _cut(material: Material, stride: int) -> Samples:
     return samples.windows(material.segments, DEFAULT.window, material.settings.min_sessions)
 
 
-def _predict(material: Material, learn: Samples, ask: Samples) -> Prediction:
+def _predict(material: Material, train: Samples, test: Samples) -> Prediction:
     """Fit to the training segments, and predict by the recipe's own features."""
     settings = replace(DEFAULT, min_sessions=material.settings.min_sessions)
-    training, _ = enough(_sessions(material, learn), settings.min_sessions, lambda line: None)
+    training, _ = enough(_sessions(material, train), settings.min_sessions, lambda line: None)
     fitted = fit(training, settings, seed=material.settings.seed, say=lambda line: None)
     windows = examples(
-        _sessions(material, ask),
+        _sessions(material, test),
         fitted.classes,
         Vocabulary(list(fitted.pools)),
         Services(fitted.services),
         settings,
     )
     of_model = np.array([material.classes.index(one.device) for one in fitted.classes])
-    known = np.isin(material.truth_of(ask), of_model)
+    known = np.isin(material.truth_of(test), of_model)
     order = np.lexsort((windows.ts, windows.series))
-    probability = np.zeros((len(ask), len(material.classes)))
+    probability = np.zeros((len(test), len(material.classes)))
     predicted = probabilities(predict(fitted.model, windows).logits)
     probability[np.ix_(np.flatnonzero(known), of_model)] = predicted[order]
     shown: dict[str, Any] = {"pools": len(fitted.pools)}
