@@ -64,7 +64,7 @@ RUN_ELSEWHERE = {
     'nba-broker triage /opt/zeek/logs --html ticket.html --filter "q=02:4e:42:41:01:01"': (
         "tests/unit/test_triage_app.py"
     ),
-    "nba-train refresh /opt/zeek/logs/2026-1* --labels labels.csv --answers answers.csv"
+    "nba-train refresh /opt/zeek/logs/2026-1* --labels labels.csv --annotations annotations.csv"
     " --model /etc/nba/model --out candidate --json refresh.json --html refresh.html": (
         "tests/training/test_training_refresh.py"
     ),
