@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import traffic
 from benchmarks.offline import Figure
-from benchmarks.processes import highest, processor
 from nba_broker.archive.conn_log import Each
 from nba_broker.destinations.pools import Database, Pools
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer
 from nba_broker.worker import config
+from testing import traffic
+from testing.processes import highest, processor
 
 FILES = 8
 LABELLED = 50  # hosts, of this many:

@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import traffic
-from benchmarks.traffic import Traffic
 from nba_broker.cli.main import build_pipeline
 from nba_broker.destinations.pools import Database, Pools
 from nba_broker.model.features import Services, Vocabulary
@@ -28,6 +26,8 @@ from nba_broker.records.sessions import Sessions
 from nba_broker.wire.connection import decode
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, snapshot
+from testing import traffic
+from testing.traffic import Traffic
 from tools import generate
 
 Figure = tuple[str, float, str]

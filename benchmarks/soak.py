@@ -21,13 +21,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import live, processes
 from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.worker import snapshot
 from nba_broker.worker.config import shipped
-from tests.zeek.zeek_process import Cluster, wait_until, zeek_path
+from testing import processes
+from testing.worker import ACCOUNTS, Measured, start_measured
+from testing.zeek import Cluster, wait_until, zeek_path
 
 DOWN = 3.0  # seconds until a service manager starts a killed worker again
 NOTICE = 15.0  # seconds in which a replaced file is noticed
@@ -68,9 +69,9 @@ def counts(metrics: Mapping[tuple[str, str], float]) -> dict[Node, Counts]:
     found: dict[Node, Counts] = {}
     for (name, labels), value in metrics.items():
         what = name.removeprefix("nba_").removesuffix("_sessions_total")
-        if what in live.ACCOUNTS:
+        if what in ACCOUNTS:
             node = labels.split('"')[1]
-            found.setdefault(node, dict.fromkeys(live.ACCOUNTS, 0))[what] = int(value)
+            found.setdefault(node, dict.fromkeys(ACCOUNTS, 0))[what] = int(value)
     return found
 
 
@@ -129,10 +130,10 @@ class Soak:
             positions = json.loads(content.readline())["positions"]
         return {node: (run, sent) for node, (run, sent) in positions.items()}
 
-    def _start_worker(self) -> live.Running:
+    def _start_worker(self) -> Measured:
         self._known = self._positions()
         self._before = {}
-        return live.start(
+        return start_measured(
             self.zeek.url,
             *("--state", self.state, "--pools", self.database, "--answers", self.answers),
             errors=self.errors,

@@ -24,8 +24,8 @@ from nba_broker.destinations.pools import Database, Pools
 from nba_broker.records.errors import NBAError
 from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import Sessions, part_of
+from nba_broker.records.times import parse_time
 from nba_broker.worker.config import shipped
-from training.data.labels import parse_time
 from training.evaluation.attacks import ATTACKS, Victim
 
 SWAPS = ("device-swapped", "addresses-swapped")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import verdicts
-from benchmarks.page import served
 from nba_broker.verdicts import annotation_file
+from testing import verdicts
+from testing.browser import served
 from tests.unit.test_triage_app import SCRIPT, hostile
 from tests.unit.test_triage_store import MAC, verdict, written
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.zeek.test_worker import broker, identified, running_worker, sample_capture, speed
-from tests.zeek.zeek_process import Standalone, replay, wait_until
+from testing.worker import broker, running_worker
+from testing.zeek import Standalone, replay, wait_until
+from tests.zeek.helpers import identified, speed
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-__all__ = ["sample_capture"]  # a fixture
 
 
 def test_a_label_reaches_the_log_and_the_inventory_without_a_restart(
@@ -19,7 +18,7 @@ def test_a_label_reaches_the_log_and_the_inventory_without_a_restart(
 ) -> None:
     state, path = str(tmp_path / "state"), str(tmp_path / "answers.csv")
     with (
-        Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek,
+        Standalone(tmp_path / "zeek", replay(sample_capture, speed(40))) as zeek,
         running_worker(zeek.url, "--state", state, "--answers", path) as worker,
     ):
         wait_until(lambda: bool(identified(zeek)), 60)

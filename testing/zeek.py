@@ -9,13 +9,12 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from nba_broker.archive.zeek_process import find_zeek, free_port
 from nba_broker.worker import config
 
-PACKAGE = Path(__file__).parents[2] / "zeek-scripts"
+PACKAGE = Path(__file__).parents[1] / "zeek-scripts"
 
 Argument = str | Path
 
@@ -168,12 +167,7 @@ class _Listening:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
 

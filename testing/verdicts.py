@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from benchmarks import traffic
 from nba_broker.archive import device_log
 from nba_broker.records.times import print_time
 from nba_broker.records.verdicts import Verdict
+from testing import traffic
 
 START = 1767225600.0  # 2026-01-01
 _DAY = 86_400.0
@@ -49,7 +49,7 @@ class Verdicts:
 
     def all(self) -> list[Verdict]:
         """As many as were asked for, in the order of their time."""
-        made = []
+        made: list[Verdict] = []
         turn = 0
         while len(made) < self._lines:
             some = range(min(len(self._first), self._lines - len(made)))

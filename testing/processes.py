@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -61,7 +60,26 @@ def ended(pid: int) -> float:
     return processor(pid)
 
 
-class Memory:
+class Background:
+    """Runs :meth:`_run` on a thread of its own, which ends when ``_done`` is set."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+class Memory(Background):
     """The resident bytes of some processes, noted every ``period`` seconds on a thread of its own.
 
     processes: names and process ids, asked for again each time, since processes come and go.
@@ -70,10 +88,9 @@ class Memory:
     def __init__(self, processes: Callable[[], Mapping[str, int]], period: float = 1.0) -> None:
         self.notes: list[tuple[float, dict[str, int]]] = []
         """Seconds since the start, and bytes by name."""
+        super().__init__()
         self._processes = processes
         self._period = period
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         began = time.monotonic()
@@ -84,19 +101,6 @@ class Memory:
     def around(self, second: float, width: float) -> dict[str, float]:
         """The mean of every process within ``width`` seconds around a second, in bytes."""
         return mean_around(self.notes, second, width)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
 
 
 def mean_around(
