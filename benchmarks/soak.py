@@ -4,7 +4,7 @@
 
 A real cluster publishes at a steady rate to ``nba-broker run``. On the way Zeek is restarted twice,
 the worker is killed twice, its IP database is replaced twice by a good one and once by garbage, and
-an analyst's answer is written. One JSON line per figure; exit status 1 when one is out of range.
+an analyst's annotation is written. One JSON line per figure; exit status 1 when one is out of range.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from testing.zeek import Cluster, wait_until, zeek_path
 
 DOWN = 3.0  # seconds until a service manager starts a killed worker again
 NOTICE = 15.0  # seconds in which a replaced file is noticed
-ANSWERED = "02:00:00:00:00:07"
+ANNOTATED = "02:00:00:00:00:07"
 DEVICE = "Soak_Camera"
 
 
@@ -99,8 +99,8 @@ class Soak:
         self.state = folder / "state"
         self.errors = folder / "worker.log"
         self.database = folder / "asn.mmdb"
-        self.answers = folder / "answers.csv"
-        self.answers.write_text("at,host,action,device,category,pool,reason,expires\n")
+        self.annotations = folder / "annotations.csv"
+        self.annotations.write_text("at,host,action,device,category,pool,reason,expires\n")
         self._good = lzma.decompress(shipped("asn.mmdb.xz").read_bytes())
         self.database.write_bytes(self._good)
         self.runs = 0
@@ -135,7 +135,7 @@ class Soak:
         self._before = {}
         return start_measured(
             self.zeek.url,
-            *("--state", self.state, "--pools", self.database, "--answers", self.answers),
+            *("--state", self.state, "--pools", self.database, "--annotations", self.annotations),
             errors=self.errors,
         )
 
@@ -217,10 +217,12 @@ class Soak:
         new.write_bytes(content)
         new.replace(self.database)
 
-    def answer(self) -> None:
+    def annotate(self) -> None:
         """An analyst says what a host is."""
-        command = [sys.executable, "-m", "nba_broker.cli.main", "label", ANSWERED, DEVICE]
-        subprocess.run([*command, "--answers", str(self.answers)], check=True, stdout=sys.stderr)
+        command = [sys.executable, "-m", "nba_broker.cli.main", "label", ANNOTATED, DEVICE]
+        subprocess.run(
+            [*command, "--annotations", str(self.annotations)], check=True, stdout=sys.stderr
+        )
 
     def close(self) -> None:
         """End it all as it should be."""
@@ -237,13 +239,13 @@ class Soak:
             node.kill()
 
     def remembered(self) -> tuple[int, bool]:
-        """Sessions of all hosts in the last snapshot, and whether the answered one has its name."""
+        """Sessions of all hosts in the last snapshot, and whether the annotated one has its name."""
         command = [sys.executable, "-m", "nba_broker.cli.main", "hosts", "--state", str(self.state)]
         text = subprocess.run(
             [*command, "--format", "json"], check=True, stdout=subprocess.PIPE, text=True
         ).stdout
         hosts = [json.loads(line) for line in text.splitlines()]
-        named = any(host["mac"] == ANSWERED and host["device"] == DEVICE for host in hosts)
+        named = any(host["mac"] == ANNOTATED and host["device"] == DEVICE for host in hosts)
         return sum(host["sessions"] for host in hosts), named
 
     def said(self, text: str) -> int:
@@ -260,7 +262,7 @@ def plan(soak: Soak) -> list[tuple[float, Callable[[], None]]]:
         (0.30, soak.kill_worker),
         (0.36, soak.break_database),
         (0.40, soak.restart_zeek),
-        (0.50, soak.answer),
+        (0.50, soak.annotate),
         (0.56, soak.replace_database),
         (0.65, soak.kill_worker),
         (0.75, soak.restart_zeek),
@@ -297,7 +299,7 @@ def run(folder: Path, minutes: float, rate: float) -> Iterator[Check]:
     yield Check("soak.not_published", soak.seen - soak.sent - soak.skipped, "sessions", 0, 0)
     yield Check("soak.unaccounted", soak.unaccounted, "sessions", 0, 0)
     yield Check("soak.remembered", remembered, "sessions", least=least)
-    yield Check("soak.answered", named, "hosts", least=1)
+    yield Check("soak.annotated", named, "hosts", least=1)
     yield Check("soak.databases", soak.said("took over"), "files", 2, 2)
     yield Check("soak.databases_refused", soak.said("stays in use"), "files", 1, 1)
     for name in soak.pids():

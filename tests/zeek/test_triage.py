@@ -20,13 +20,13 @@ pytestmark = [
 def test_the_next_verdict_of_a_host_that_was_named_on_the_page_carries_the_name(
     sample_capture: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "annotations.csv"
     with (
         Standalone(tmp_path / "zeek", replay(sample_capture, speed(40))) as zeek,
         running_worker(
-            zeek.url, "--state", str(tmp_path / "state"), "--answers", str(path)
+            zeek.url, "--state", str(tmp_path / "state"), "--annotations", str(path)
         ) as worker,
-        served(zeek.logs, "--answers", path) as address,
+        served(zeek.logs, "--annotations", path) as address,
         browser() as chromium,
     ):
         wait_until(lambda: bool(identified(zeek)), 120)
