@@ -18,7 +18,7 @@ from testing.browser import find_chromium
 from testing.zeek import zeek_path
 
 RUNS = 5
-# These take minutes: sums that take the same time every time, or waiting for what must not happen.
+# These take minutes: a fit, whose time hardly varies, and an outage, which lasts a minute.
 ONCE = ("fit", "outage")
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {

@@ -87,7 +87,7 @@ def _figures(
 
 
 def _warm(_: int) -> str:
-    """Has a worker load what the first task would else wait for."""
+    """Let a worker import what its first task needs."""
     from training.evaluation import evaluate
 
     return evaluate.__name__

@@ -1,7 +1,7 @@
 """Figures over a real cluster: manager, logger, proxy and two sensors that publish what they can.
 
-Everything runs on one machine, Zeek's five processes included, and shares its cores: rates are
-what is left of it, so that the ratios within a run say more.
+Everything runs on one machine and shares its cores, Zeek's five processes included. Ratios within a
+run say more than rates.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from testing.zeek import Argument, Cluster
 SENSORS = 2
 SESSIONS = 1_000_000  # of each sensor
 SINGLE = 200_000  # of each sensor, as events of their own
-OFFERED = 200_000.0  # sessions per second of each sensor that are more than anything can take
+OFFERED = 200_000.0  # sessions per second of each sensor: more than a worker can take
 OVERLOAD = 30.0  # seconds of it
 RATE = 20_000.0  # sessions per second of all sensors, for the latency
 PACED = 30.0  # seconds of it
@@ -38,7 +38,7 @@ def publishing(
 ) -> Iterator[Cluster]:
     """A cluster whose sensors publish as ``arguments`` say; ``first`` are more of the first's."""
     sensor = (PUBLISH, *arguments)
-    # The manager gives its WebSocket clients no event that it does not know itself.
+    # The manager sends its WebSocket clients only events that it knows itself.
     settings = (PUBLISH.with_name("single.zeek"), f"NBA::partitions={partitions}")
     sensors = [(*sensor, *first), *[sensor] * (SENSORS - 1)]
     with (
@@ -62,7 +62,7 @@ def worked(sessions: int, *workers: Measured) -> tuple[float, float]:
     def spent() -> float:
         return sum(processor(worker.process.pid) for worker in workers)
 
-    sessions_per_second(workers, 1)  # what it takes to start does not count
+    sessions_per_second(workers, 1)  # the time to start does not count
     began = spent()
     rate = sessions_per_second(workers, sessions)
     return rate, sessions / (spent() - began)
@@ -104,7 +104,7 @@ def throughput() -> Iterator[Figure]:
 
 
 def overload() -> Iterator[Figure]:
-    """More than can be taken: what became of every session, and what it does to memory."""
+    """More sessions than a worker can take: what becomes of each, and of the memory."""
     sessions = int(OFFERED * OVERLOAD)
     options = (f"NBA::bench_sessions={sessions}", f"NBA::bench_rate={OFFERED}")
     with publishing(*options) as zeek:

@@ -53,7 +53,7 @@ def end_to_end() -> Iterator[Figure]:
 
 
 class Carried(NamedTuple):
-    """What came through to a client: sessions, those lost, and sessions per second."""
+    """What arrived at a client: sessions received and lost, and sessions per second."""
 
     received: int
     lost: int
@@ -61,11 +61,11 @@ class Carried(NamedTuple):
 
 
 async def _heard(link: Link) -> AsyncGenerator[bytes, None]:
-    """Every frame that arrives, while sensors hear of a worker as often as of a real one."""
+    """Every frame that arrives, while hellos are sent as often as a worker sends them."""
     said = time.monotonic()
 
     async def joined() -> None:
-        # A hello is faster than a subscription, and what is sent at once is not sent again.
+        # A hello can overtake the subscription; what is published before it is lost.
         await asyncio.sleep(SETTLE)
         await link.send([encode_hello("bench")])
 
@@ -105,7 +105,7 @@ async def carry_single(url: str) -> tuple[int, float]:
     received, began, last = 0, 0.0, time.monotonic()
     frames = _heard(Link(url, pause=0.05))
     async with asyncio.timeout(PATIENCE), contextlib.aclosing(frames):
-        # Sensors' heartbeats come as long as they hear of a worker, so that this always ends.
+        # Sensors send heartbeats while they hear hellos, so that this always ends.
         async for frame in frames:
             now = time.monotonic()
             if orjson.loads(frame)["data"][2]["data"][0]["data"] == "NBA::bench_session":

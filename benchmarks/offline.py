@@ -85,7 +85,7 @@ def pipeline() -> Iterator[Figure]:
         sessions, seconds = feed(made, source.each_once())
         if hosts == 100_000:
             yield "pipeline.new_hosts", sessions / seconds, "hosts/cpu-s"
-        # Until nearly every window is full, as those of hosts are that have been there for a day.
+        # Until nearly every window is full, as after a day.
         feed(made, source.random(96 * hosts))
         scorer.seconds, scorer.windows = 0.0, 0
         sessions, seconds = feed(made, source.random(SESSIONS))
@@ -101,7 +101,7 @@ def pipeline() -> Iterator[Figure]:
 def memory(hosts: int) -> Iterator[Figure]:
     """Resident bytes per host, at rest and at the most while a snapshot is written."""
     made, _ = make(hosts)
-    # What is there once, whatever the number of hosts: caches of destinations, the model.
+    # Independent of the number of hosts: caches of destinations, the model.
     feed(made, Traffic(100).random(50_000))
     before = _status("VmRSS")
     feed(made, Traffic(hosts).each_once())
@@ -190,7 +190,7 @@ _READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_ori
 
 
 class _Cost(NamedTuple):
-    """What a process took: seconds, processor seconds, and bytes resident at most."""
+    """The cost of a process: seconds, processor seconds, and bytes resident at most."""
 
     wall: float
     cpu: float
@@ -198,7 +198,7 @@ class _Cost(NamedTuple):
 
 
 def _child(*arguments: str) -> _Cost:
-    """What a Python of its own takes."""
+    """The cost of a piece of Python in a process of its own."""
     began = time.perf_counter()
     child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)

@@ -73,7 +73,7 @@ def _without(folder: Path, flows: Path) -> float:
 
 
 def _with(folder: Path, flows: Path) -> float:
-    """Every session is published and acknowledged; the sensor waits for nobody for long."""
+    """Every session is published and acknowledged; the sensor hardly waits."""
     with Cluster(folder, [read(flows)]) as zeek:
         ended = threading.Event()
         client = threading.Thread(target=lambda: asyncio.run(_acknowledge(zeek.url, ended)))
@@ -115,11 +115,11 @@ async def _acknowledge(url: str, ended: threading.Event) -> None:
 
 
 class Listener(processes.Background):
-    """A client of another port, which should hear Zeek's beats whatever happens to the worker."""
+    """A client of another port, which should receive Zeek's beats whatever the worker does."""
 
     def __init__(self, port: int) -> None:
         self.longest = float("inf")
-        """Seconds between two beats, at most; infinity when Zeek has left it alone."""
+        """Seconds between two beats, at most; infinity when the connection broke."""
         super().__init__()
         self._url = f"ws://127.0.0.1:{port}/v1/messages/json"
 
@@ -132,7 +132,7 @@ class Listener(processes.Background):
                     now = time.monotonic()
                     longest = max(longest, now - (last or now))
                     last = now
-        # Ended by nobody but us, and after a beat that was heard.
+        # Not if Zeek has closed the connection, nor without a beat.
         self.longest = longest if last else self.longest
 
 
@@ -155,7 +155,7 @@ def outage() -> Iterator[Figure]:
 
 
 Failure = Callable[[str], AbstractContextManager[Measured]]
-"""Takes Zeek's address, fails for ``HANG`` seconds, and gives a worker that has just been told to
+"""Takes Zeek's address, fails for ``HANG`` seconds, and gives a worker that has just started to
 work."""
 
 
@@ -169,7 +169,7 @@ def absent(url: str) -> Iterator[Measured]:
 
 @contextlib.contextmanager
 def hung(url: str) -> Iterator[Measured]:
-    """A worker that is stopped, and goes on."""
+    """A worker that is stopped and continued."""
     with measured_worker(url) as worker:
         worker.watch(1)
         worker.process.send_signal(signal.SIGSTOP)
@@ -180,7 +180,7 @@ def hung(url: str) -> Iterator[Measured]:
 
 @contextlib.contextmanager
 def slow(url: str) -> Iterator[Measured]:
-    """A worker that takes a tenth of the sessions, and another in its place."""
+    """A worker that takes a tenth of the sessions, then a good one in its place."""
     seconds = str(SLOWER * SECONDS / FLOWS)
     with measured_worker(url, "--slow", seconds, command=("benchmarks.worker",)) as worker:
         time.sleep(HANG)
@@ -225,7 +225,7 @@ def _recovery(worker: Measured) -> float:
 def recovered(before: dict[str, float], now: dict[str, float]) -> bool:
     """Whether, between two looks at a worker's metrics, sessions came and none was skipped."""
     received, skipped = "nba_received_sessions_total", "nba_skipped_sessions_total"
-    # A worker that has heard of no sensor has none of these.
+    # A worker without sensors has none of these.
     came = now.get(received, 0.0) > before.get(received, 0.0)
     return came and skipped in before and now[skipped] == before[skipped]
 

@@ -1,10 +1,10 @@
-"""A long run with all that goes wrong in a year: is every session accounted for, is memory flat?
+"""A long run with a year's failures: is every session accounted for, and is memory flat?
 
     python -m benchmarks.soak [--minutes 20] [--rate 20000] [--keep DIR]
 
-A real cluster publishes at a steady rate to ``nba-broker run``. On the way Zeek is restarted twice,
+A real cluster publishes at a steady rate to ``nba-broker run``. Meanwhile Zeek is restarted twice,
 the worker is killed twice, its IP database is replaced twice by a good one and once by garbage, and
-an analyst's annotation is written. One JSON line per figure; exit status 1 when one is out of range.
+a host is annotated. One JSON line per figure; exit status 1 when one is out of range.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether it is; NaN is nowhere."""
+        """Whether the figure is in the range; NaN is in none."""
         return self.least <= self.value <= self.most
 
     def line(self) -> dict[str, object]:
-        """As it is printed."""
+        """The figure as it is printed."""
         bounds = {"at_least": self.least, "at_most": self.most}
         finite = {name: bound for name, bound in bounds.items() if abs(bound) != float("inf")}
         holds = {"holds": self.holds} if finite else {}
@@ -76,7 +76,7 @@ def counts(metrics: Mapping[tuple[str, str], float]) -> dict[Node, Counts]:
 
 
 def unaccounted(row: Mapping[str, str], known: int, heard: Counts, before: Counts) -> int:
-    """Sessions that a sensor's run sent and that nobody knows the fate of.
+    """Sessions that a sensor's run sent and that no counter includes.
 
     row: the run's last in nba_stats.log. known: of this run, in the snapshot that the worker began
     with. heard: the worker's counters at the end of the run; before: at its beginning.
@@ -86,7 +86,7 @@ def unaccounted(row: Mapping[str, str], known: int, heard: Counts, before: Count
 
 
 class Soak:
-    """The cluster and the worker, what is done to them, and what became of the sessions."""
+    """The cluster and the worker, the failures, and the accounts of the sessions."""
 
     def __init__(self, folder: Path, rate: float) -> None:
         self.folder = folder
@@ -152,7 +152,7 @@ class Soak:
             raise ChildProcessError(f"ended without being asked to: {', '.join(ended)}")
 
     def _close_worker(self) -> None:
-        """Take down the totals of a worker that is about to end."""
+        """Note the totals of a worker that is about to end."""
         found = self.worker.metrics()
         self.lost += int(found.get("nba_lost_sessions_total", 0))
         self.missed += int(found.get("nba_missed_sessions_total", 0))
@@ -177,7 +177,7 @@ class Soak:
         return len(runs) == SENSORS and runs.isdisjoint(self._past)
 
     def restart_zeek(self) -> None:
-        """In the middle of everything: the sensors go first, as when ZeekControl stops them."""
+        """Under load; the sensors stop first, as with ZeekControl."""
         self._close_zeek()
         self.zeek = self._start_zeek()
 
@@ -205,11 +205,11 @@ class Soak:
         self._before = heard
 
     def replace_database(self) -> None:
-        """By a new file with the same content."""
+        """Put a new file with the same content in the database's place."""
         self._replace(self._good)
 
     def break_database(self) -> None:
-        """By garbage."""
+        """Put garbage in the database's place."""
         self._replace(os.urandom(100_000))
 
     def _replace(self, content: bytes) -> None:
@@ -218,20 +218,20 @@ class Soak:
         new.replace(self.database)
 
     def annotate(self) -> None:
-        """An analyst says what a host is."""
+        """Label a host."""
         command = [sys.executable, "-m", "nba_broker.cli.main", "label", ANNOTATED, DEVICE]
         subprocess.run(
             [*command, "--annotations", str(self.annotations)], check=True, stdout=sys.stderr
         )
 
     def close(self) -> None:
-        """End it all as it should be."""
+        """Stop everything in order."""
         self._close_zeek()
         self._close_worker()
         self.worker.stop()
 
     def abandon(self) -> None:
-        """End it all, whatever state it is in."""
+        """Kill everything that still runs."""
         if self.worker.process.poll() is None:
             self.worker.process.kill()
             self.worker.process.wait()
@@ -239,7 +239,7 @@ class Soak:
             node.kill()
 
     def remembered(self) -> tuple[int, bool]:
-        """Sessions of all hosts in the last snapshot, and whether the annotated one has its name."""
+        """Sessions of all hosts in the last snapshot; whether the annotated host has its name."""
         command = [sys.executable, "-m", "nba_broker.cli.main", "hosts", "--state", str(self.state)]
         text = subprocess.run(
             [*command, "--format", "json"], check=True, stdout=subprocess.PIPE, text=True
@@ -249,7 +249,7 @@ class Soak:
         return sum(host["sessions"] for host in hosts), named
 
     def said(self, text: str) -> int:
-        """In how many lines the workers said this of the database."""
+        """How many lines of the workers say this of the database."""
         lines = self.errors.read_text().splitlines()
         return sum(text in line and str(self.database) in line for line in lines)
 
@@ -270,7 +270,7 @@ def plan(soak: Soak) -> list[tuple[float, Callable[[], None]]]:
 
 
 def run(folder: Path, minutes: float, rate: float) -> Iterator[Check]:
-    """The whole of it; raises what goes wrong with processes."""
+    """All of it; raises what goes wrong with processes."""
     seconds = 60 * minutes
     soak = Soak(folder, rate)
     try:
@@ -309,7 +309,7 @@ def run(folder: Path, minutes: float, rate: float) -> Iterator[Check]:
 
 
 def say(text: str) -> None:
-    """Tell whoever watches."""
+    """Print progress."""
     print(text, file=sys.stderr, flush=True)
 
 

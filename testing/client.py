@@ -68,7 +68,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._stack.close()
 
     def send(self, topic: str, event: str, *arguments: Value) -> None:
@@ -84,7 +84,7 @@ class Client:
         return str(self._socket.recv(timeout=timeout))
 
     def hello(self, worker: str = "test") -> None:
-        """Say that a worker lives."""
+        """Send a worker's heartbeat."""
         self.send("zeek/nba/hello/", "NBA::hello", ("string", worker))
 
     def ack(self, node: str, run: str, seq: int) -> None:
@@ -144,7 +144,7 @@ class Client:
         )
 
     def work(self, seconds: float, until: int | None = None) -> list[Event]:
-        """Acknowledge every batch and say hello each second, for so long or until Zeek closes.
+        """Acknowledge every batch and say hello each second, for ``seconds`` or until Zeek closes.
 
         Ends early when ``until`` sessions have arrived. Returns the events, in order.
         """

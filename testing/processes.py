@@ -1,4 +1,4 @@
-"""What processes take, as the kernel tells it, and on which machine."""
+"""Memory and processor time of processes, as the kernel counts them, and the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def about() -> dict[str, str]:
-    """What a figure needs to be compared: the machine's processor and cores, and the day."""
+    """The context of a figure: the machine's processor and cores, and the day."""
     models = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -49,13 +49,13 @@ def highest(pid: int) -> int:
 def processor(pid: int) -> float:
     """Seconds of processor time so far, user and system, of all threads; also of one that has
     ended, until it is waited for."""
-    # The name, in brackets, may hold anything.
+    # The name, in brackets, may contain spaces and brackets.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def ended(pid: int) -> float:
-    """Wait for a child's end without taking note of it; returns its processor seconds."""
+    """Wait for a child's end without reaping it; returns its processor seconds."""
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return processor(pid)
 

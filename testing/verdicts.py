@@ -32,13 +32,13 @@ _CLOUDS = (
     ("lan", ""),
 )
 _PORTS = ("443/tcp", "8883/tcp", "123/udp", "53/udp", "32100/udp")
-# What becomes of hosts: most are identified and stay so.
+# Last states of hosts: most are identified.
 _ENDS = ("identified", "unknown", "changed", "misbehaving", "impostor", "learning")
 _SHARES = (0.9, 0.07, 0.01, 0.005, 0.005, 0.01)
 
 
 class Verdicts:
-    """Verdicts of hosts that come, are called something, and are logged again every day."""
+    """Verdicts of hosts that appear, get a name, and are logged again every day."""
 
     def __init__(self, hosts: int, lines: int, seed: int = 0) -> None:
         self._random = Random(seed)
@@ -48,7 +48,7 @@ class Verdicts:
         self._first = [START + _DAY * self._random.random() for _ in range(hosts)]
 
     def all(self) -> list[Verdict]:
-        """As many as were asked for, in the order of their time."""
+        """All of them, in order of time."""
         made: list[Verdict] = []
         turn = 0
         while len(made) < self._lines:
