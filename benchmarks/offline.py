@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nba_broker.cli.main import build_pipeline
-from nba_broker.destinations.pools import Database, Pools
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows
@@ -105,8 +106,8 @@ def memory(hosts: int) -> Iterator[Figure]:
     feed(made, Traffic(100).random(50_000))
     before = _status("VmRSS")
     feed(made, Traffic(hosts).each_once())
-    # A score writes the policy's columns, which are untouched, so not resident, until then.
-    made.policy.reset(np.arange(hosts))
+    # A score writes the decision's columns, which are untouched, so not resident, until then.
+    made.policy.slots.reset(np.arange(hosts))
     at_rest = _status("VmRSS")
     with tempfile.TemporaryDirectory() as folder:
         Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far
@@ -130,7 +131,7 @@ def memory(hosts: int) -> Iterator[Figure]:
         yield f"snapshot.seconds.{hosts}_hosts", time.process_time() - began, "cpu-s"
         yield f"snapshot.longest_pause.{hosts}_hosts", longest * 1e3, "ms"
         yield f"snapshot.bytes.{hosts}_hosts", path.stat().st_size / hosts, "B/host"
-    window = made.sequences.length
+    window = made.windows.length
     goal = 60 * window + 300
     yield f"memory.{hosts}_hosts", (at_rest - before) / hosts, "B/host"
     yield f"memory.snapshot.{hosts}_hosts", (highest - before) / hosts, "B/host"

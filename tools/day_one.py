@@ -22,7 +22,6 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.verdicts import groups
-from nba_broker.verdicts.decision import UNKNOWN
 from nba_broker.worker import config
 from training.data import labels, propose
 from training.evaluation.notices import BASELINE, Manager
@@ -59,7 +58,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
     settings = config.load(None, {}, {"model": str(model)})
     pipeline = build_pipeline(settings, worker="")
     verdicts = first_week(archive, pipeline)
-    identity = pipeline.tracker.identity
+    identity = pipeline.identity
     devices = propose.devices_of(truth)
     known = {one.mac or one.host: one for one in verdicts}  # the latest of each host
     hosts = {host: devices[host] for host in known if host in devices}
@@ -80,8 +79,8 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         f"({len(wrong) / max(len(hosts), 1):.0%}); at last "
         + ", ".join(f"{n} {state}" for state, n in states.items()),
     ]
-    slots = np.flatnonzero(pipeline.policy.columns()["state"] == UNKNOWN)
-    found = groups.kinds(slots, identity, pipeline.sequences, pipeline.pools)
+    slots = pipeline.policy.unknown(np.inf)
+    found = groups.kinds(slots, identity, pipeline.windows, pipeline.pools)
     rows = [
         (devices[host], kind)
         for slot, kind in zip(found.slot.tolist(), found.kind.tolist(), strict=True)

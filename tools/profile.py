@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
-from nba_broker.destinations.pools import Database
+from nba_broker.destinations.databases import Database
 from nba_broker.records.ports import port_name
 
 # The last stands for the maximum, so that one hole in a recording does not stretch every tail.

@@ -1,1 +1,1 @@
-"""What a host usually does, and when it no longer does."""
+"""What is usual for a host, and when it no longer does it."""

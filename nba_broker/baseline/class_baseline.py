@@ -1,4 +1,4 @@
-"""What hosts of each class do in an hour, by those that the model learned from."""
+"""What hosts of each device class do in an hour, by the hosts that the model was trained on."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from nba_broker.model.manifest import Manifest
 from nba_broker.records.errors import ModelError
 from nba_broker.records.ports import PROTOCOL_CODES, port_code
 
-MOST = 128
-"""Pairs that are known of a class at most."""
+MAX_PAIRS = 128
+"""Pairs in the table of a class, at most."""
 
-_DOUBT = 24.0  # hours without a pair that every class is imagined to have had
-_UNASSIGNED_PORT = 0xFFFF
+_PRIOR_HOURS = 24.0  # hours without the pair that are added to the hours of every class
+_ANY_PORT = 0xFFFF  # stands for all ephemeral ports of a transport
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Of n pairs: ``share`` of the class's hours with one, and over these hours, which are
-    ``hours`` in number, ``mean`` and ``variance`` of log(sessions); float64 [n], 0 for what its
-    hosts never did."""
+class ClassHours:
+    """What classes do in an hour, of n pairs of a class and a key, all float64 [n] and 0 for what
+    no host of the class does.
+
+    share: of the class's hours, those with such a session. hours: their number. mean, variance: of
+    log(sessions) in these hours.
+    """
 
     share: np.ndarray
     hours: np.ndarray
@@ -33,18 +36,20 @@ class Known:
 
 
 class ClassBaseline:
-    """The tables of K classes, from a manifest's ``baseline``; of no class without one.
+    """The tables of K classes, from a manifest's ``baseline``; K is 0 for a model without one.
 
-    Each is ``{"span": hours, "pairs": [[pool, service, hours, log, log2], ...]}``, where ``log``
-    and ``log2`` are the sums of log(sessions) and of its square over these hours. A pair without a
-    pool is any new one of the service, as is ``/udp`` at any port of a transport that is drawn at
-    random, and without both any new pair at all. Raises ValueError at anything else.
+    The table of a class is ``{"span": hours, "pairs": [[pool, service, hours, log, log2], ...]}``:
+    ``span`` are the hours of all its hosts, ``hours`` those with a session of the pair, ``log`` and
+    ``log2`` the sums of log(sessions) and of its square over these. A pair with an empty pool is
+    the group of all new pairs of that service, or, with a service such as ``/udp``, of all new
+    pairs at an ephemeral port of that transport; with an empty pool and service it is the group of
+    all new pairs. Raises ValueError where a table is malformed.
     """
 
     def __init__(self, tables: Sequence[dict[str, Any]] = ()) -> None:
         size = max((len(table["pairs"]) for table in tables), default=0)
-        if size > MOST:
-            raise ValueError(f"more than {MOST} pairs of a class")
+        if size > MAX_PAIRS:
+            raise ValueError(f"a class has more than {MAX_PAIRS} pairs")
         self._key = np.zeros((len(tables), size), np.uint16)
         hours, log, log2 = sums = np.zeros((3, len(tables), size))
         self._span = np.array([float(table["span"]) for table in tables])
@@ -64,7 +69,7 @@ class ClassBaseline:
 
     @classmethod
     def of_model(cls, manifest: Manifest) -> ClassBaseline:
-        """What a model's manifest says of its classes; raises ModelError where it cannot be."""
+        """The tables of a model's manifest; raises ModelError where one is malformed."""
         try:
             return cls(manifest.class_baseline)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -75,27 +80,28 @@ class ClassBaseline:
     def __len__(self) -> int:
         return len(self._key)
 
-    def of(self, kind: np.ndarray, key: np.ndarray) -> Known:
-        """What is known of keys uint16 [n] of classes int [n], below 0 for none."""
-        found = np.zeros((4, len(kind)))
-        rows = np.flatnonzero((kind >= 0) & (key != keys.FREE))
+    def hours_of(self, device_class: np.ndarray, key: np.ndarray) -> ClassHours:
+        """What these classes, int [n] and below 0 for none, do of these keys, uint16 [n]."""
+        found = np.zeros((4, len(key)))
+        rows = np.flatnonzero((device_class >= 0) & (key != keys.EMPTY))
         if len(self) and len(rows):
-            number = kind[rows]
+            number = device_class[rows]
             same = self._key[number] == key[rows, None]
             place = same.argmax(1)
             found[1:, rows] = np.where(same.any(1), self._known[:, number, place], 0)
-            found[0, rows] = found[1, rows] / (self._span[number] + _DOUBT)
-        return Known(*found)
+            found[0, rows] = found[1, rows] / (self._span[number] + _PRIOR_HOURS)
+        return ClassHours(*found)
 
 
 def _key(pool: str, service: str) -> int:
+    """The key of a pair, or of a group of new pairs; raises ValueError for any other text."""
     if not pool and not service:
         return keys.ANY
     port, _, protocol = service.partition("/")
-    number = int(port) if port else _UNASSIGNED_PORT
+    number = int(port) if port else _ANY_PORT
     if protocol not in PROTOCOL_CODES or not 0 <= number < 65_536 or (pool and not port):
         raise ValueError(f"not a pair: {pool!r}, {service!r}")
     code = np.array([port_code(number, protocol)], np.int32)
     if pool:
-        return int(keys.pairs(np.array([keys.crc(pool)], np.uint64), code)[0])
-    return int((keys.services(code) if port else keys.transports(code))[0])
+        return int(keys.pairs(np.array([keys.pool_hash(pool)], np.uint64), code)[0])
+    return int((keys.services(code) if port else keys.ephemeral(code))[0])

@@ -1,4 +1,9 @@
-"""Keys of what a host does: a pair (pool, service), and the kinds of pairs that a new one is of."""
+"""Keys of what a host does in an hour: its pairs of pool and service, and the groups that a new
+pair belongs to.
+
+A key is a hash of 16 bits, so that a host's table stays small. A new pair has the key of one in a
+full table of 44 by chance in 0.07 % of cases, and is then taken for that one.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +13,41 @@ import numpy as np
 
 from nba_broker.records.ports import drawn
 
-FREE, ANY = 0, 1
-"""Keys that no pair has: of an empty place in a table, and of any pair at all."""
+EMPTY = 0
+"""The key of an empty place in a table; no pair has it."""
+
+ANY = 1
+"""The key of the group of all new pairs; no pair has it."""
 
 
-def crc(pool: str) -> int:
-    """A pool's name as a number."""
+def pool_hash(pool: str) -> int:
+    """The CRC-32 of a pool's name: the same in every worker and model, unlike a pool's index."""
     return zlib.crc32(pool.encode())
 
 
 def pairs(pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
-    """Keys uint16 [n] of pools, given by :func:`crc` as uint64 [n], with port codes int32 [n]."""
+    """Keys of (pool, service) pairs, uint16 [n]. pool: :func:`pool_hash`, uint64 [n]. dport: port
+    codes (:func:`nba_broker.records.ports.port_code`), int32 [n]."""
     return _hashed(pool << np.uint64(20) | dport.astype(np.uint64))
 
 
 def services(dport: np.ndarray) -> np.ndarray:
-    """Keys uint16 [n] of these port codes at whatever pool."""
+    """Keys of services at any pool, uint16 [n], by their port codes int32 [n]: NTP at whatever time
+    server."""
     return _hashed(np.uint64(1 << 60) | dport.astype(np.uint64))
 
 
-def transports(dport: np.ndarray) -> np.ndarray:
-    """Keys uint16 [n] of any port of the same transport that is drawn at random, at whatever pool;
-    FREE for any other port."""
+def ephemeral(dport: np.ndarray) -> np.ndarray:
+    """Keys of all ephemeral ports of a transport at any pool, uint16 [n], by port codes int32 [n]:
+    calls and peers agree on such ports. EMPTY for a port that means a service."""
     protocol = dport.astype(np.uint64) >> np.uint64(16)
-    return np.where(drawn(dport), _hashed(np.uint64(2 << 60) | protocol), FREE).astype(np.uint16)
+    key = _hashed(np.uint64(2 << 60) | protocol)
+    return np.where(drawn(dport), key, EMPTY).astype(np.uint16)
 
 
 def _hashed(value: np.ndarray) -> np.ndarray:
-    """A key, uint16 from 2 on, of 64 bits (the finaliser of SplitMix64)."""
+    """Keys from 2 on, uint16, of 64 bits each, uint64: the finaliser of SplitMix64 (Steele, Lea and
+    Flood, "Fast Splittable Pseudorandom Number Generators", 2014)."""
     value = (value ^ value >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ value >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
     value = (value ^ value >> np.uint64(31)) % np.uint64(65_534) + np.uint64(2)

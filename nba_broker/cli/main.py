@@ -24,7 +24,8 @@ from nba_broker.archive import captures, device_log, packets, results, zeek_log,
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.cli import terminal
 from nba_broker.destinations import overrides
-from nba_broker.destinations.pools import Database, Pools, of_database
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.model import store
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
@@ -33,8 +34,9 @@ from nba_broker.records.errors import ConfigError, ModelError, SnapshotError, Ze
 from nba_broker.records.times import print_time
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import NOTHING, PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow, fits
+from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.connection import Link, Position
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, doctor, lock, metrics, snapshot
@@ -84,9 +86,7 @@ def build_pipeline(
     return Pipeline(
         pools,
         scorer,
-        settings=PolicySettings(
-            identified=manifest.identified, known=manifest.known, reminder=settings.reminder
-        ),
+        settings=DecisionSettings.of_model(manifest, settings.reminder),
         reorder=Reorder(settings.reorder) if reorder is None else reorder,
         max_hosts=settings.max_hosts,
         worker=worker,
@@ -180,7 +180,7 @@ def _score(arguments: argparse.Namespace, settings: Config, log: Path) -> tuple[
     for lease in archive.leases:
         pipeline.lease(lease)
     if settings.answers:
-        pipeline.answer(annotation_file.read(settings.answers))
+        pipeline.annotate(annotation_file.read(settings.answers))
     said: dict[str, str] = {}
     with device_log.Writer(log, arguments.format) as writer:
         for batch in archive.batches():
@@ -190,15 +190,15 @@ def _score(arguments: argparse.Namespace, settings: Config, log: Path) -> tuple[
         for verdict in pipeline.finish():
             writer.write(verdict)
             said[verdict.mac or verdict.host] = verdict.host
-    for line in pipeline.door.lines:
+    for line in pipeline.intake.door.lines:
         LOG.warning("%s", line)
     report = archive.report  # whole once the sessions were given out
-    if pipeline.inventory.waiting and report.sessions:
+    if pipeline.annotations.waiting and report.sessions:
         LOG.warning(
             "%d of %d answers are later than the archive's last session and changed nothing; give "
             "them an earlier time (at, or --at)",
-            pipeline.inventory.waiting,
-            len(pipeline.inventory),
+            pipeline.annotations.waiting,
+            pipeline.annotations.total,
         )
     lines = [device_log.table(zeek_log.rows(log))]
     unknown = pipeline.unknown_hosts(said=said)
@@ -206,7 +206,7 @@ def _score(arguments: argparse.Namespace, settings: Config, log: Path) -> tuple[
         hosts = "host" if unknown.hosts == 1 else "hosts"
         lines += ["", f"{unknown.hosts} unknown {hosts}, by what they do:"]
         lines += [f"  {kind}" for kind in unknown.kinds]
-    for line in pipeline.tracker.wider.hints("score again with --lans {lan}"):
+    for line in pipeline.wider.hints("score again with --lans {lan}"):
         LOG.warning("%s", line)
     lines += [
         "",
@@ -263,7 +263,7 @@ async def _run_zeek(capture: Path, folder: Path, settings: Config) -> None:
     reorder = Reorder(settings.reorder, silence=float("inf"), settle=0)
     pipeline = build_pipeline(settings, worker=name, reorder=reorder)
     if settings.answers:
-        pipeline.answer(annotation_file.read(settings.answers))
+        pipeline.annotate(annotation_file.read(settings.answers))
     port = zeek_process.free_port()
     # A file, not a pipe: nothing here has to read it for Zeek to go on.
     with tempfile.TemporaryFile(dir=folder) as messages:
@@ -298,7 +298,7 @@ async def _run_zeek(capture: Path, folder: Path, settings: Config) -> None:
         if zeek.returncode:
             last = said[-1] if said else "it said nothing"
             raise ZeekError(f"zeek failed with status {zeek.returncode}: {last}")
-        for line in pipeline.tracker.wider.hints("start again with --lans {lan}"):
+        for line in pipeline.wider.hints("start again with --lans {lan}"):
             LOG.warning("%s", line)
         for line in said:
             # It also tells of every pause that the worker asked for.
@@ -367,7 +367,7 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
             LOG.warning("%s; so the answer is not compared with what is known there", error)
         else:
             answer = _met(answer, pipeline)
-            known = [one.device for one in pipeline.inventory.devices]
+            known = [one.device for one in pipeline.annotations.devices]
     else:
         with contextlib.suppress(ModelError):  # which need not be where answers are written
             known = [one.device for one in Manifest.load(settings.model).classes]
@@ -388,15 +388,16 @@ def reply(arguments: argparse.Namespace, settings: Config) -> int:
 
 def _met(answer: Annotation, pipeline: Pipeline) -> Annotation:
     """The answer about a host that a worker has met, by its MAC; tells what may be a slip."""
-    slots = pipeline.inventory.meant(answer)
+    slots = pipeline.annotations.meant(answer)
     if answer.host and not slots:
         LOG.warning("the worker has met no host %s so far", answer.host)
-    identity = pipeline.tracker.identity
+    identity = pipeline.identity
     if answer.action == "label":
-        columns, devices = pipeline.policy.columns(), pipeline.inventory.devices
-        device, given = columns["device"][slots], columns["given"][slots]
+        devices = pipeline.annotations.devices
         number = Counter(
-            devices[one].device for one in device[(device != NOTHING) & (device != given)]
+            devices[host.device].device
+            for host in map(pipeline.policy.host, slots)
+            if host.device not in (NO_DEVICE, host.label)
         )
         del number[answer.device]
         for name, hosts in number.items():

@@ -1,4 +1,4 @@
-"""The IPv4 address within the IPv6 address by which a NAT64 is asked for it (RFC 6052)."""
+"""The IPv4 address within a NAT64's IPv6 address (RFC 6052)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from nba_broker.records.addresses import Address, Network
 
 WELL_KNOWN = ipaddress.IPv6Network("64:ff9b::/96")
-"""The prefix that every network may use; others are a network's own."""
+"""The prefix that every network may use; a network may have others of its own."""
 
 LENGTHS = (32, 40, 48, 56, 64, 96)
-"""How long a prefix may be, in bits."""
+"""Valid lengths of a prefix, in bits."""
 
-_RESERVED = 8  # which octet the IPv4 address leaves out: bits 64 to 71 are 0
+_RESERVED = 8  # the octet that the IPv4 address skips: bits 64 to 71 are 0
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
 
 class Translation:
     """Finds the IPv4 addresses behind a network's prefixes, and behind the well-known one.
 
-    Raises ValueError at a prefix that RFC 6052 does not know.
+    Raises ValueError for a prefix whose length RFC 6052 does not allow.
     """
 
     def __init__(self, prefixes: Sequence[Network] = ()) -> None:
@@ -30,7 +30,7 @@ class Translation:
             if prefix.version != 6 or prefix.prefixlen not in LENGTHS:
                 lengths = ", ".join(map(str, LENGTHS[:-1]))
                 raise ValueError(f"{prefix}: a NAT64 prefix has {lengths} or {LENGTHS[-1]} bits")
-        # The longest that fits, as routes are chosen.
+        # The longest match first, as for routes.
         found = {WELL_KNOWN, *prefixes}
         self._prefixes = sorted(found, key=lambda one: (-one.prefixlen, one))
         self._places = [
@@ -39,7 +39,7 @@ class Translation:
         ]
 
     def within(self, address: Address) -> Address:
-        """The IPv4 address that an IPv6 address stands for; any other one as it is."""
+        """The IPv4 address that an IPv6 address stands for; any other address unchanged."""
         if address.version == 4:
             return address
         packed = address.packed
@@ -49,7 +49,7 @@ class Translation:
         return address
 
     def unpacked(self, addresses: np.ndarray) -> np.ndarray:
-        """The same of addresses V16 [n], where an IPv4 address is IPv4-mapped."""
+        """The same for addresses V16 [n], in which IPv4 addresses are IPv4-mapped (RFC 4291)."""
         packed = np.ascontiguousarray(addresses).view(np.uint8).reshape(-1, 16)
         found, left = packed.copy(), np.ones(len(packed), bool)
         for start, octets in self._places:
@@ -64,7 +64,7 @@ class Translation:
 
 
 def _octets(length: int) -> list[int]:
-    """Which of the 16 octets are the IPv4 address's, behind a prefix of so many bits."""
+    """Which of the 16 octets hold the IPv4 address, behind a prefix of this length in bits."""
     first = length // 8
     return [at for at in range(first, 16) if at != _RESERVED or first > _RESERVED][:4]
 

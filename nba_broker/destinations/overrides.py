@@ -1,4 +1,4 @@
-"""The overrides file: destinations of a site's own, named by the site."""
+"""The overrides file: networks that a site gives pool names of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ COLUMNS = ["cidr", "pool"]
 
 
 def read(path: Path) -> list[tuple[Network, str]]:
-    """Rules of a CSV file ``cidr,pool``; raises ConfigError naming the file and line."""
+    """The networks and pool names in a CSV file ``cidr,pool``, in its order.
+
+    Raises ConfigError with the file and line when it is unreadable or invalid.
+    """
     rules = []
     try:
         with path.open(newline="", encoding="utf-8") as stream:

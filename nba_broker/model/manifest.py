@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nba_broker.destinations.pools import SCHEMES
+from nba_broker.destinations.databases import SCHEMES
 from nba_broker.model.features import FEATURE_VERSION, IntervalScale
 from nba_broker.model.windows import Schedule
 from nba_broker.records.classes import Class

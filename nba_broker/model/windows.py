@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.records import uids
+from nba_broker.records.slots import Column, Slots
 
 NO_POOL = -1
 """Pool index in front of a window that is not full yet."""
@@ -86,34 +87,38 @@ class HostWindows:
     However the sessions were cut into batches, a replay gives the same windows.
     """
 
-    def __init__(self, schedule: Schedule, *, evidence: bool = True) -> None:
+    def __init__(
+        self, schedule: Schedule, *, evidence: bool = True, slots: Slots | None = None
+    ) -> None:
         self.schedule = schedule
         self.length = schedule.length
-        self.count = np.zeros(0, np.int64)
-        self.last_ts = np.full(0, -np.inf)
-        # A session is one record, since most of the time goes into waiting for memory. One more
-        # than a window has: the interval of its first is since the one before.
+        self.slots = Slots() if slots is None else slots
         self._record = np.dtype(_SESSION + (_EVIDENCE if evidence else []))
         self._evidence = evidence
-        self._ring = np.zeros((0, self.length + 1), self._record)
+        self.columns = self.slots.add(
+            "windows",
+            {
+                "count": Column(np.int64),
+                "last_ts": Column(np.float64, -np.inf),
+                "ring": self._ring(),
+            },
+        )
 
-    def reserve(self, slots: int) -> None:
-        """Make room for slot numbers below ``slots``, doubling so that growth stays cheap."""
-        have = len(self.count)
-        if slots <= have:
-            return
-        more = max(slots, 2 * have, 64) - have
-        self.count = np.concatenate([self.count, np.zeros(more, np.int64)])
-        self.last_ts = np.concatenate([self.last_ts, np.full(more, -np.inf)])
-        # Zeros that are never written take no memory, so nobody pays for hosts to come.
-        ring = np.zeros((have + more, self.length + 1), self._record)
-        ring[:have] = self._ring
-        self._ring = ring
+    def _ring(self) -> Column:
+        """A host's last sessions. A session is one record, since most of the time goes into waiting
+        for memory. One more than a window has: the interval of its first is since the one before.
+        """
+        return Column(self._record, 0, (self.length + 1,))
 
-    def columns(self) -> dict[str, np.ndarray]:
-        """The state itself by name; the first axis is the slot."""
-        rings = {name: self._ring[name] for name in self._record.names or ()}
-        return {"count": self.count, "last_ts": self.last_ts, **rings}
+    @property
+    def count(self) -> np.ndarray:
+        """Sessions of each host so far, int64 [slots]."""
+        return self.columns["count"]
+
+    @property
+    def last_ts(self) -> np.ndarray:
+        """The time of each host's latest session, float64 [slots], -inf before the first."""
+        return self.columns["last_ts"]
 
     def use(self, schedule: Schedule) -> None:
         """Go on with another schedule; of each host the last sessions that fit both stay."""
@@ -124,15 +129,14 @@ class HostWindows:
         number = self.count[slots, None] - 1 - np.arange(min(before, self.length) + 1)
         row, place = np.nonzero(number >= 0)
         host, kept = slots[row], number[row, place]
-        ring, self._ring = self._ring, np.zeros((len(self._ring), self.length + 1), self._record)
+        old = self.columns.redefine("ring", self._ring())
+        ring = self.columns["ring"]
         # What the shorter window did not keep. Of the session before it only the time is of use.
-        self._ring["pool"][slots], self._ring["ts"][slots] = NO_POOL, -np.inf
-        self._ring[host, kept % (self.length + 1)] = ring[host, kept % (before + 1)]
+        ring["pool"][slots], ring["ts"][slots] = NO_POOL, -np.inf
+        ring[host, kept % (self.length + 1)] = old[host, kept % (before + 1)]
         if self.length > before:
             whole = slots[self.count[slots] > before]
-            self._ring["pool"][whole, (self.count[whole] - 1 - before) % (self.length + 1)] = (
-                NO_POOL
-            )
+            ring["pool"][whole, (self.count[whole] - 1 - before) % (self.length + 1)] = NO_POOL
 
     @property
     def wide(self) -> bool:
@@ -144,30 +148,33 @@ class HostWindows:
         if self.wide or not self._evidence:
             return
         self._record = np.dtype(_SESSION + _WIDE_EVIDENCE)
-        ring, self._ring = self._ring, np.zeros(self._ring.shape, self._record)
-        for name in ring.dtype.names or ():
-            self._ring[name] = ring[name]
+        before = self.columns.redefine("ring", self._ring())
+        for name in self._record.names or ():
+            self.columns["ring"][name] = before[name]
 
     def copy(self) -> HostWindows:
-        """The same hosts with the same sessions, without evidence."""
+        """The same hosts with the same sessions, without evidence, in a store of their own."""
         other = HostWindows(self.schedule, evidence=False)
-        other.count, other.last_ts = self.count.copy(), self.last_ts.copy()
-        other._ring = np.zeros(self._ring.shape, other._record)
+        other.slots.reserve(self.slots.capacity)
+        some = slice(self.slots.capacity)
+        for name in ("count", "last_ts"):
+            other.columns[name][some] = self.columns[name]
         for name in other._record.names or ():
-            other._ring[name] = self._ring[name]
+            other.columns["ring"][name][some] = self.columns["ring"][name]
         return other
 
-    def reset(self, slots: np.ndarray) -> None:
-        """Forget what these slots hold; their numbers may go to other hosts."""
-        self.count[slots] = 0
-        self.last_ts[slots] = -np.inf
+    def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
+        """Sessions of these hosts, int64 [n], from after ``limit`` were at ``now``."""
+        for there in (self.last_ts, self.columns["ring"]["ts"]):
+            times = there[slots]
+            there[slots] = np.where(times > limit, now, times)
 
     def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
         """Append sessions (all columns [n], in time order) and return the windows now due.
 
         ``columns`` are pool, dport and, with evidence, dst and uid (uids.TEXT).
         """
-        self.reserve(int(slot.max(initial=-1)) + 1)
+        self.slots.reserve(int(slot.max(initial=-1)) + 1)
         order = by_slot(slot)
         by_host = slot[order]
         start = np.flatnonzero(changes(by_host))
@@ -230,7 +237,7 @@ class HostWindows:
         from_batch = (due[:, None] - back)[in_batch]
         number = count[due, None] - 1 - back  # 0-based number of the session in its host's life
         # take() on the flat ring: half the time of an index per axis.
-        found = _whole(self._ring).take(slot[due, None] * kept + number % kept)
+        found = _whole(self.columns["ring"]).take(slot[due, None] * kept + number % kept)
         found[in_batch] = batch.take(from_batch)
         sessions = found.view(self._record)
         ts = np.where(number < 0, -np.inf, sessions["ts"])
@@ -249,7 +256,7 @@ class HostWindows:
         length = self.length + 1
         kept = np.flatnonzero(size - rank <= length)
         place = (self.count[slot[kept]] + rank[kept]) % length
-        _whole(self._ring)[slot[kept] * length + place] = batch.take(kept)
+        _whole(self.columns["ring"])[slot[kept] * length + place] = batch.take(kept)
 
 
 def _whole(records: np.ndarray) -> np.ndarray:

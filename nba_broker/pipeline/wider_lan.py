@@ -1,7 +1,7 @@
-"""Whether a LAN is wider than the /24 that is taken for it: what its hosts' sessions say of that.
+"""Finds LANs that are wider than the /24 assumed for them, by what their hosts' sessions show.
 
 Beyond the /24 a gateway or a neighbour looks like any other private address, and known devices look
-strange. No session says how wide a network is, so it is told, and left to whoever knows.
+unknown. No session says how wide a network is, so this only suggests a network to the operator.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,55 +19,74 @@ from nba_broker.hosts.identity import UNSPECIFIED, Identity
 from nba_broker.records.addresses import Address, Network
 from nba_broker.records.ports import PROTOCOL_CODES, PROTOCOLS, port_code
 from nba_broker.records.sessions import Sessions
+from nba_broker.records.slots import Column, Slots
 
-_DNS, _DHCP, _BROADCAST, _NEIGHBOUR = range(4)  # the most telling first
+
+class _Kind(IntEnum):
+    """What a destination outside the /24 does; the strongest evidence first."""
+
+    DNS = 0
+    DHCP = 1
+    BROADCAST = 2
+    NEIGHBOUR = 3
+
+
 _SERVICES = {
-    port_code(53, "udp"): _DNS,
-    port_code(53, "tcp"): _DNS,
-    port_code(853, "tcp"): _DNS,
-    port_code(67, "udp"): _DHCP,
+    port_code(53, "udp"): _Kind.DNS,
+    port_code(53, "tcp"): _Kind.DNS,
+    port_code(853, "tcp"): _Kind.DNS,
+    port_code(67, "udp"): _Kind.DHCP,
 }
-_SERVES = np.zeros(len(PROTOCOLS) << 16, bool)
-_SERVES[list(_SERVICES)] = True
+_IS_SERVICE = np.zeros(len(PROTOCOLS) << 16, bool)
+_IS_SERVICE[list(_SERVICES)] = True
 _TEXT = {
-    _DNS: "{address} answers DNS for {hosts}",
-    _DHCP: "{address} leases addresses to {hosts}",
-    _BROADCAST: "{address} is the broadcast address of {hosts}",
-    _NEIGHBOUR: "{address} has its MAC seen, as have {hosts} that talk to it",
+    _Kind.DNS: "{address} answers DNS for {hosts}",
+    _Kind.DHCP: "{address} leases addresses to {hosts}",
+    _Kind.BROADCAST: "{address} is the broadcast address of {hosts}",
+    _Kind.NEIGHBOUR: "the sensor sees the MACs of {address} and of {hosts} that talk to it",
 }
 _WIDEST = 16  # bits of a LAN's prefix, unless its first or last address serves it
-_SEVERAL = 2  # hosts, so that one that is set up by hand does not speak for all
-_MOST = 4096  # of each kind: hosts, their destinations, and hosts of a destination remembered
-_SERVERS, _NEIGHBOURS = 4, 64  # of a host; one with more servers looks for some
+_SEVERAL = 2  # hosts, so that one misconfigured host is not enough
+_MOST = 4096  # hosts, destinations, and hosts of a destination remembered, each per kind
+_LANS = 65_536  # /24s with a gateway remembered
+_SERVERS, _NEIGHBOURS = 4, 64  # destinations per host; a host with more servers is a scanner
 _NAMED = 3  # networks in a line
-_LENGTH = 24  # bits, see pools
+_LENGTH = 24  # bits of the LAN that pools assume
+
+
+class _Sign(NamedTuple):
+    """A destination that hosts of one /24 talk to. ``net``: the first three numbers of the /24."""
+
+    kind: _Kind
+    destination: str
+    net: str
 
 
 class WiderLans:
-    """Watches sessions to private addresses outside their hosts' LANs."""
+    """Watches sessions to private addresses outside the LANs of their hosts.
 
-    def __init__(self, pools: Pools, identity: Identity) -> None:
+    slots: the store of slots; one of its own if None. Its column ``served``, bool: the gateway of
+    the host's own /24 serves it.
+    """
+
+    def __init__(self, pools: Pools, identity: Identity, slots: Slots | None = None) -> None:
         self._pools = pools
         self._identity = identity
-        self._served = np.zeros(0, bool)  # by slot: its own /24's gateway serves it
-        self._own: set[str] = set()  # the /24s, by their first three numbers, of such hosts
-        # Of what kind, to which destination, from which /24: the hosts.
-        self._found: dict[tuple[int, str, str], set[str]] = defaultdict(set)
-        self._destinations = [0] * len(_TEXT)
-        self._met: tuple[dict[int, set[str]], ...] = tuple(defaultdict(set) for _ in _TEXT)
+        self.slots = Slots() if slots is None else slots
+        self.columns = self.slots.add("wider_lan", {"served": Column(bool)})
+        self._own: set[str] = set()  # /24s whose gateway serves a host, by their first numbers
+        self._hosts: dict[_Sign, set[str]] = defaultdict(set)
+        self._destinations = dict.fromkeys(_Kind, 0)
+        # By kind and slot: destinations of the host.
+        self._met: dict[_Kind, dict[int, set[str]]] = {kind: defaultdict(set) for kind in _Kind}
         self._scanning: set[str] = set()  # hosts
-        self._told: set[Network] = set()
+        self._reported: set[Network] = set()
 
     def see(self, sessions: Sessions, slot: np.ndarray, pool: np.ndarray) -> None:
-        """Take sessions with the slot and pool of each."""
+        """Take sessions [n] with the slot int64 [n] and pool int32 [n] of each."""
         gateway, private = self._pools.index("gw"), self._pools.index("private")
         if gateway is not None:
-            self._reserve(int(slot.max(initial=-1)) + 1)
-            rows = np.flatnonzero((pool == gateway) & _SERVES[sessions.dport])
-            for row in rows[~self._served[slot[rows]]].tolist():
-                if not self._served[slot[row]]:
-                    self._served[slot[row]] = True
-                    self._own.add(_net(sessions.host[row]))
+            self._note_served(sessions, slot, (pool == gateway) & _IS_SERVICE[sessions.dport])
         if private is None:
             return
         rows = np.flatnonzero(pool == private)
@@ -74,13 +95,24 @@ class WiderLans:
         for number, port, (host, dst) in set(zip(*columns, places, strict=True)):
             self._take(number, port, host, dst)
 
+    def _note_served(self, sessions: Sessions, slot: np.ndarray, meant: np.ndarray) -> None:
+        """Note the /24s of hosts that use a service of their own gateway."""
+        self.slots.reserve(int(slot.max(initial=-1)) + 1)
+        served, rows = self.columns["served"], np.flatnonzero(meant)
+        for row in rows[~served[slot[rows]]].tolist():
+            if not served[slot[row]]:
+                served[slot[row]] = True
+                if len(self._own) < _LANS:
+                    self._own.add(_net(sessions.host[row]))
+
     def _take(self, slot: int, port: int, host: str, dst: str) -> None:
         if ":" in host or ":" in dst or host in UNSPECIFIED:
             return
-        kind = _SERVICES.get(port, _NEIGHBOUR)
-        if kind == _NEIGHBOUR and dst.endswith(".255") and port >> 16 == PROTOCOL_CODES["udp"]:
-            kind = _BROADCAST
-        if kind == _NEIGHBOUR and not self._identity.mac(slot):
+        kind = _SERVICES.get(port, _Kind.NEIGHBOUR)
+        is_neighbour = kind == _Kind.NEIGHBOUR
+        if is_neighbour and dst.endswith(".255") and port >> 16 == PROTOCOL_CODES["udp"]:
+            kind, is_neighbour = _Kind.BROADCAST, False
+        if is_neighbour and not self._identity.mac(slot):
             return
         of_kind = self._met[kind]
         if slot not in of_kind and len(of_kind) >= _MOST:
@@ -88,82 +120,75 @@ class WiderLans:
         met = of_kind[slot]
         if dst in met:
             return
-        if len(met) >= (_NEIGHBOURS if kind == _NEIGHBOUR else _SERVERS):
-            if kind != _NEIGHBOUR and len(self._scanning) < _MOST:
+        if len(met) >= (_NEIGHBOURS if is_neighbour else _SERVERS):
+            if not is_neighbour and len(self._scanning) < _MOST:
                 self._scanning.add(host)
             return
         met.add(dst)
-        key = kind, dst, _net(host)
-        if key not in self._found:
+        sign = _Sign(kind, dst, _net(host))
+        if sign not in self._hosts:
             if self._destinations[kind] >= _MOST:
                 return
             self._destinations[kind] += 1
-        self._found[key].add(host)
-
-    def _reserve(self, slots: int) -> None:
-        have = len(self._served)
-        if slots > have:
-            more = max(slots, 2 * have) - have
-            self._served = np.concatenate([self._served, np.zeros(more, bool)])
+        self._hosts[sign].add(host)
 
     def hints(self, remedy: str) -> list[str]:
-        """A line for each LAN that may be wider and was not told before; ``remedy`` says what to
-        do about ``{lan}``."""
-        wider: dict[Network, list[tuple[int, str, str]]] = {}
-        for key, lan in sorted(self._plausible(), key=lambda found: found[1].prefixlen):
+        """A line for each LAN that may be wider, once per LAN. ``remedy`` says what to do about
+        ``{lan}``."""
+        wider: dict[Network, list[_Sign]] = {}
+        for sign, lan in sorted(self._plausible(), key=lambda found: found[1].prefixlen):
             for known in wider:
                 if lan.version == known.version and lan.network_address in known:
-                    wider[known].append(key)
+                    wider[known].append(sign)
                     break
             else:
-                wider[lan] = [key]
+                wider[lan] = [sign]
         lines = []
-        for lan, keys in wider.items():
-            if lan not in self._told:
-                self._told.add(lan)
-                lines.append(f"{self._why(keys)}: if the LAN is {lan}, {remedy.format(lan=lan)}")
+        for lan, signs in wider.items():
+            if lan not in self._reported:
+                self._reported.add(lan)
+                reason = self._reason(signs)
+                lines.append(f"{reason}: if the LAN is {lan}, {remedy.format(lan=lan)}")
         return lines
 
-    def _plausible(self) -> list[tuple[tuple[int, str, str], Network]]:
-        """What speaks for a wider LAN, and for which."""
+    def _plausible(self) -> list[tuple[_Sign, Network]]:
+        """The signs of a wider LAN, each with that LAN."""
         found = []
-        for key in list(self._found):  # a worker's pipeline goes on meanwhile
-            kind, dst, net = key
-            hosts = self._found[key] - self._scanning
-            # A /24 with a gateway that serves it is a LAN; what is beyond is beyond.
-            if net in self._own or not hosts:
+        for sign in list(self._hosts):  # the worker's pipeline continues in another thread
+            hosts = self._hosts[sign] - self._scanning
+            # A /24 whose gateway serves it is a LAN of its own.
+            if sign.net in self._own or not hosts:
                 continue
-            address = ipaddress.ip_address(dst)
-            start = ipaddress.ip_address(f"{net}.0")
+            address = ipaddress.ip_address(sign.destination)
+            start = ipaddress.ip_address(f"{sign.net}.0")
             lan = _around(address, start)
             if lan is None or in_networks(start, self._pools.lans):
                 continue
             near = lan.prefixlen >= _WIDEST
             ends = (lan.network_address + 1, lan.broadcast_address - 1)
-            if kind in (_DNS, _DHCP):
+            if sign.kind in (_Kind.DNS, _Kind.DHCP):
                 meant = address in ends or (near and len(hosts) >= _SEVERAL)
-            elif kind == _BROADCAST:
+            elif sign.kind == _Kind.BROADCAST:
                 meant = near and address == lan.broadcast_address
             else:
-                meant = near and len(hosts) >= _SEVERAL and self._has_mac(dst)
+                meant = near and len(hosts) >= _SEVERAL and self._has_mac(sign.destination)
             if meant:
-                found.append((key, lan))
+                found.append((sign, lan))
         return found
 
     def _has_mac(self, address: str) -> bool:
         slots = self._identity.present([address], [""]).tolist()
         return any(map(self._identity.mac, slots))
 
-    def _why(self, keys: Sequence[tuple[int, str, str]]) -> str:
-        """What tells the most, with all the hosts of which it does."""
-        best = min(kind for kind, *_ in keys)
+    def _reason(self, signs: Sequence[_Sign]) -> str:
+        """The strongest evidence, for the destination that most hosts talk to."""
+        best = min(sign.kind for sign in signs)
         hosts: dict[str, set[str]] = defaultdict(set)
         nets: dict[str, set[str]] = defaultdict(set)
-        for key in keys:
-            kind, dst, net = key
-            if kind == best:
-                hosts[dst] |= self._found[key] - self._scanning
-                nets[dst].add(f"{net}.0/{_LENGTH}")
+        for sign in signs:
+            if sign.kind == best:
+                hosts[sign.destination] |= self._hosts[sign] - self._scanning
+                nets[sign.destination].add(f"{sign.net}.0/{_LENGTH}")
         address = min(hosts, key=lambda dst: (-len(hosts[dst]), dst))
         number = len(hosts[address])
         names = sorted(nets[address], key=ipaddress.ip_network)
@@ -178,8 +203,8 @@ def _net(host: str) -> str:
 
 
 def _around(a: Address, b: Address) -> Network | None:
-    """The smallest network that holds both, if it is private."""
+    """The smallest network that holds both addresses, None unless it is private."""
     bits = (int(a) ^ int(b)).bit_length()
     lan = ipaddress.ip_network((a, min(32 - bits, _LENGTH)), strict=False)
-    one = any(in_networks(a, (block,)) and in_networks(b, (block,)) for block in PRIVATE)
-    return lan if one else None
+    is_private = any(in_networks(a, (block,)) and in_networks(b, (block,)) for block in PRIVATE)
+    return lan if is_private else None

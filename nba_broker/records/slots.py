@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -28,58 +28,47 @@ class Column(NamedTuple):
         )
 
 
-class Columns(Mapping[str, np.ndarray]):
+class Columns(dict[str, np.ndarray]):
     """The columns of one stage by name; the first axis is the slot. Growth replaces the arrays, so
     ask for one by its name each time."""
 
     def __init__(self, columns: Mapping[str, Column], slots: int) -> None:
+        super().__init__({name: column.empty(slots) for name, column in columns.items()})
         self._columns = dict(columns)
-        self._arrays = {name: column.empty(slots) for name, column in columns.items()}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self._arrays[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
 
     @property
     def layout(self) -> np.dtype:
         """One host's values as a record."""
-        return np.dtype(
-            [(name, array.dtype, array.shape[1:]) for name, array in self._arrays.items()]
-        )
+        return np.dtype([(name, array.dtype, array.shape[1:]) for name, array in self.items()])
 
     def records(self, slots: np.ndarray) -> np.ndarray:
         """The values of these hosts, records of :attr:`layout` [n]."""
         records = np.empty(len(slots), self.layout)
-        for name, array in self._arrays.items():
+        for name, array in self.items():
             records[name] = array[slots]
         return records
 
     def restore(self, slots: np.ndarray, records: np.ndarray) -> None:
         """Set the values of these hosts to records of :attr:`layout` [n]."""
-        for name, array in self._arrays.items():
+        for name, array in self.items():
             array[slots] = records[name]
 
     def redefine(self, name: str, column: Column) -> np.ndarray:
         """Give a column another type or shape, with nothing in it; returns what it held before."""
-        before = self._arrays[name]
-        self._columns[name], self._arrays[name] = column, column.empty(len(before))
+        before = self[name]
+        self._columns[name], self[name] = column, column.empty(len(before))
         return before
 
     def grow(self, slots: int) -> None:
         """Make room for this many slots; called by :class:`Slots`."""
-        for name, before in self._arrays.items():
+        for name, before in self.items():
             array = self._columns[name].empty(slots)
             array[: len(before)] = before
-            self._arrays[name] = array
+            self[name] = array
 
     def reset(self, slots: np.ndarray) -> None:
         """Nothing is known of the hosts in these slots."""
-        for name, array in self._arrays.items():
+        for name, array in self.items():
             array[slots] = self._columns[name].empty(1)[0]
 
 

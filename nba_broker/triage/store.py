@@ -19,7 +19,7 @@ from nba_broker.records.times import END_OF_TIME, parse_time
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.triage.files import File, Follower
 from nba_broker.verdicts.annotation_file import canonical_host
-from nba_broker.verdicts.decision import ALARMING
+from nba_broker.verdicts.states import ALARMING
 
 LINES = 500_000
 """Lines that are read at first, the newest files before others: about 1 KB of memory each."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -27,8 +27,10 @@ from nba_broker.records.classes import Class
 from nba_broker.records.segments import bare
 from nba_broker.records.times import print_time
 from nba_broker.verdicts.annotation_file import Annotation, misspelt
-from nba_broker.verdicts.decision import IDENTIFIED, NOTHING, UNKNOWN, Decision, Policy, taught
+from nba_broker.verdicts.decision import Decider, Decision
+from nba_broker.verdicts.decision_rules import similar_device
 from nba_broker.verdicts.prototypes import Prototypes
+from nba_broker.verdicts.states import NO_DEVICE
 
 LOG = logging.getLogger("nba_broker")
 
@@ -58,7 +60,7 @@ class AppliedAnnotations:
         pools: Pools,
         identity: Identity,
         sequences: HostWindows,
-        policy: Policy,
+        policy: Decider,
         surprise: HostBaseline,
         sightings: FirstSeen,
     ) -> None:
@@ -74,6 +76,10 @@ class AppliedAnnotations:
         self._policy = policy
         self._surprise = surprise
         self._sightings = sightings
+        self.next_at = np.inf
+        """When the next annotation is due; infinity if none waits."""
+        self.total = 0
+        """How many annotations there are."""
         self._answers: tuple[Annotation, ...] = ()
         self._waiting: list[Annotation] = []  # their time has not come; the latest first
         self._by_name: dict[str, list[Annotation]] = defaultdict(
@@ -83,15 +89,6 @@ class AppliedAnnotations:
         self._met: dict[int, set[tuple[str, ...]]] = defaultdict(set)
         self._quiet: dict[Annotation, set[int]] = {}  # hosts for which a pool is ignored
         self._told: set[tuple[str, str]] = set()  # names that seem to mean classes
-
-    def __len__(self) -> int:
-        """Answers that there are."""
-        return len(self._answers)
-
-    @property
-    def next_at(self) -> float:
-        """When the next answer is due; infinity if none waits."""
-        return self._waiting[-1].at if self._waiting else np.inf
 
     @property
     def waiting(self) -> int:
@@ -115,9 +112,9 @@ class AppliedAnnotations:
 
     def use(self, classes: Sequence[Class]) -> np.ndarray:
         """Go on with another model's classes; returns the number that each device, by its old one,
-        has now, int16 [devices]: NOTHING for a class that is gone and that no analyst named."""
+        has now, int16 [devices]: NO_DEVICE for a class that is gone and that no analyst named."""
         before, taught = self.devices, self._classes
-        named = set(np.unique(self._policy.columns()["given"]).tolist())
+        named = set(self._policy.label_of(self._policy.labelled()).tolist())
         named |= {one.device for one in self.prototypes}
         self.devices, self._classes = list(classes), len(classes)
         known = {one.device for one in classes}
@@ -125,7 +122,7 @@ class AppliedAnnotations:
             [
                 self.number(one.device, one.category)
                 if one.device in known or place >= taught or place in named
-                else NOTHING
+                else NO_DEVICE
                 for place, one in enumerate(before)
             ],
             np.int16,
@@ -138,20 +135,21 @@ class AppliedAnnotations:
         """These answers, in the order of their time, are all there are from now on; ``now`` is in
         event time. Returns what that says of hosts."""
         self._answers = tuple(answers)
+        self.total = len(self._answers)
         self._waiting = [answer for answer in reversed(self._answers) if answer.at > now]
+        self._look_ahead()
         self._tell_misspelt()
         slots = cache(self.meant)  # a wide answer is asked for again for each of its hosts
         self._index(slots)
         said = self._withdraw_labels(slots)
         policy = self._policy
-        ignored = policy.columns()["ignored"]
         until: dict[int, float] = {}
         for answer in self._answers:
             if answer.action == "ignore" and not answer.pool and answer.at <= now:
                 for slot in slots(answer):
                     until[slot] = max(until.get(slot, _PAST), answer.expires)
-        for slot in np.flatnonzero(ignored > 0).tolist():
-            if until.get(slot, _PAST) < ignored[slot]:
+        for slot in policy.ignored().tolist():
+            if until.get(slot, _PAST) < policy.host(slot).ignored_until:
                 policy.ignore(slot, until.get(slot, _PAST))
         for answer in self._answers:
             if answer.at <= now:
@@ -163,9 +161,13 @@ class AppliedAnnotations:
         said = []
         while self._waiting and self._waiting[-1].at <= now:
             said += self._apply(self._waiting.pop(), self.meant)
+        self._look_ahead()
         return said
 
-    def news(self, slot: int, address: str, ts: float) -> list[Annotation]:
+    def _look_ahead(self) -> None:
+        self.next_at = self._waiting[-1].at if self._waiting else np.inf
+
+    def new_to(self, slot: int, address: str, ts: float) -> list[Annotation]:
         """A host has a session at ``ts`` from this address: the answers, in the order of their
         time, that say something new of it, if it is new, or has another name or address.
 
@@ -197,10 +199,29 @@ class AppliedAnnotations:
     def grows(self, slot: np.ndarray, count: np.ndarray, stride: int) -> np.ndarray:
         """Places of the windows, of these hosts [B] at so many sessions [B], with which a host that
         was named may become a prototype."""
+        return np.flatnonzero(self._grown(count, stride) & self._policy.is_labelled(slot))
+
+    def may_teach(self, slot: np.ndarray, annotated: Collection[int]) -> np.ndarray:
+        """Places of the sessions, of these hosts [n], with which a host that an analyst named, or
+        to which an annotation is about to be applied, may become a prototype."""
+        windows = self._sequences
+        named = self._policy.is_labelled(slot)
+        if annotated:
+            named |= np.isin(slot, list(annotated))
+        rows = np.flatnonzero(named)
+        count = windows.numbers(slot[rows])
+        due = np.flatnonzero(windows.schedule.due(count))
+        stride = windows.schedule.stride
+        grown: np.ndarray = rows[due[self._grown(count[due], stride)]]
+        return grown
+
+    def _grown(self, count: np.ndarray, stride: int) -> np.ndarray:
+        """Whether a window at so many sessions [B] is the first from which a host may be a
+        prototype, or the first full one, bool [B]."""
         full = self._sequences.length
-        grown = (count >= full) & (count - stride < full)
+        grown: np.ndarray = (count >= full) & (count - stride < full)
         grown |= (count >= TAUGHT) & (count - stride < TAUGHT) & (full > TAUGHT)
-        return np.flatnonzero(grown & (self._policy.columns()["given"][slot] != NOTHING))
+        return grown
 
     def teach(self, slot: int, ts: float, window: Windows) -> list[Applied]:
         """A host that was named becomes a prototype: what that says of others. ``window`` is its
@@ -209,23 +230,18 @@ class AppliedAnnotations:
         Unless the model knows the device, and names it so by itself or says that it is another.
         """
         policy = self._policy
-        columns = policy.columns()
-        device, looks = int(columns["given"][slot]), columns["candidate"][slot]
-        strange = looks in (NOTHING, columns["accepted"][slot])
-        if columns["state"][slot] != IDENTIFIED or not (device >= self._classes or strange):
+        device = policy.host(slot).label
+        if not policy.is_example(slot):
             return []
         if not self.prototypes.teach(slot, device, window, self._pools.table):
             return []
         said = []
-        state = columns["state"]
-        open_ = (state == UNKNOWN) | (state == IDENTIFIED)
-        open_ &= (columns["given"] == NOTHING) & (columns["device"] != device)
-        open_ &= self._sightings.announced[: len(open_)]
-        slots = np.flatnonzero(open_)
+        slots = policy.recognisable(device)
+        slots = slots[self._sightings.announced[slots]]
         for start in range(0, len(slots), _CHUNK):
             some = slots[start : start + _CHUNK]
             likeness = self.prototypes.likeness(self._sequences.latest(some), self._pools.table)
-            devices, how = taught(likeness, self.prototypes.devices)
+            devices, how = similar_device(likeness, self.prototypes.devices)
             for other in np.flatnonzero(devices == device).tolist():
                 number = int(some[other])
                 if not self._identity.address(number):
@@ -292,7 +308,6 @@ class AppliedAnnotations:
     def _withdraw_labels(self, slots: Callable[[Annotation], Sequence[int]]) -> list[Applied]:
         """What it says of hosts that the rows which labelled them are gone."""
         policy = self._policy
-        columns = policy.columns()
         rows: dict[tuple[float, str], dict[str, Annotation]] = defaultdict(dict)
         for answer in self._answers:
             if answer.action == "label":
@@ -305,8 +320,9 @@ class AppliedAnnotations:
             return {slot: answer.host for answer in found for slot in slots(answer)}
 
         said = []
-        for slot in np.flatnonzero(columns["given"] != NOTHING).tolist():
-            label = float(columns["labelled"][slot]), self.devices[columns["given"][slot]].device
+        for slot in policy.labelled().tolist():
+            host = policy.host(slot)
+            label = host.label_at, self.devices[host.label].device
             if self.labelled_by[slot] in rows[label]:
                 continue
             # A row that was corrected may now mean another host by the same name, or this one yet.
@@ -381,16 +397,15 @@ class AppliedAnnotations:
 
     def _is_new(self, answer: Annotation, slot: int, now: float) -> bool:
         """Whether neither this answer nor a later one was applied to a host."""
-        columns = self._policy.columns()
+        host = self._policy.host(slot)
         if answer.action == "label":
-            unnamed = columns["given"][slot] == NOTHING
-            return bool(unnamed or answer.at > columns["labelled"][slot])
+            return host.label == NO_DEVICE or answer.at > host.label_at
         if answer.action == "confirm":
             began = self._sightings.first_seen[slot]
-            return bool(answer.at > columns["confirmed"][slot] and answer.at >= began)
+            return bool(answer.at > host.confirmed_at and answer.at >= began)
         if answer.pool:
             return slot not in self._quiet[answer]
-        return bool(answer.expires > max(answer.at, now, columns["ignored"][slot]))
+        return bool(answer.expires > max(answer.at, now, host.ignored_until))
 
     def _bring(self, answer: Annotation, slot: int, now: float) -> list[Applied]:
         """Apply an answer to a host, if it is new."""
@@ -402,21 +417,21 @@ class AppliedAnnotations:
         text = f"{answer.action}{f' of {when}' if when else ''}"
         evidence: tuple[str, ...] = (f"{text}: {answer.reason}" if answer.reason else text,)
         if answer.action == "label":
-            given = policy.columns()["given"][slot]
+            given = policy.host(slot).label
             device = self.number(answer.device, answer.category)
             decision = policy.label(slot, ts, device, answer.at)
-            accepted = int(policy.columns()["accepted"][slot])
-            if accepted != NOTHING:
+            accepted = policy.host(slot).lookalike
+            if accepted != NO_DEVICE:
                 evidence += (f"may go on looking like {self.devices[accepted].device}",)
             said = self._said(slot, decision, ts, evidence)
             self.labelled_by[slot] = answer.host
-            if given not in (NOTHING, device):
+            if given not in (NO_DEVICE, device):
                 self.prototypes.forget(np.array([slot]))
             if self._sequences.count[slot] >= min(TAUGHT, self._sequences.length):
                 said += self.teach(slot, ts, self._sequences.latest(np.array([slot])))
             return said
         if answer.action == "confirm":
-            self._surprise.absorb(np.array([slot]))
+            self._surprise.accept(np.array([slot]))
             return self._said(slot, policy.confirm(slot, ts, answer.at), ts, evidence)
         if answer.pool:
             self._quiet[answer].add(slot)

@@ -20,7 +20,12 @@ from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.errors import ModelError
 from nba_broker.records.times import print_time
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
-from nba_broker.verdicts.decision import LEARNING, NOTHING, Policy, PolicySettings
+from nba_broker.verdicts.decide import decide
+from nba_broker.verdicts.decision import Decider
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.host_states import HostStates
+from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 
 LONG = 3600.0
 """Seconds of event time for which the two must differ about a host before that is told."""
@@ -51,10 +56,7 @@ class Shadow:
         self.failure = ""
         self.lines: deque[str] = deque(maxlen=4 * TOLD)
         self._classes = [one.device for one in manifest.classes]
-        self._policy = Policy(
-            len(self._classes),
-            PolicySettings(identified=manifest.identified, known=manifest.known, reminder=0),
-        )
+        self._policy = Decider(len(self._classes), DecisionSettings.of_model(manifest))
         self._own: HostWindows | None = None  # of another window than the running model's
         self._slots = 0
         self.restart()
@@ -68,7 +70,7 @@ class Shadow:
         self._told_today = 0
         self._differ = np.zeros(self._slots, np.int32)  # scores in a row
         self._from = np.zeros(self._slots)  # since when
-        self._pair = np.full((self._slots, 2), NOTHING, np.int16)
+        self._pair = np.full((self._slots, 2), NO_DEVICE, np.int16)
         self._told = np.zeros(self._slots, bool)
 
     @property
@@ -84,7 +86,7 @@ class Shadow:
         windows: Windows,
         sequences: HostWindows,
         inventory: AppliedAnnotations,
-        policy: Policy,
+        policy: HostStates,
         identity: Identity,
         table: list[str],
     ) -> None:
@@ -106,10 +108,10 @@ class Shadow:
     def forget(self, slots: np.ndarray) -> None:
         """These slots hold new hosts, or none."""
         if self._own is not None:
-            self._own.reserve(int(slots.max(initial=-1)) + 1)
-            self._own.reset(slots)
+            self._own.slots.reserve(int(slots.max(initial=-1)) + 1)
+            self._own.slots.reset(slots)
         slots = slots[slots < self._slots]
-        self._policy.reset(slots)
+        self._policy.slots.reset(slots)
         self._differ[slots] = 0
         self._told[slots] = False
 
@@ -172,7 +174,7 @@ class Shadow:
         windows: Windows,
         ts: np.ndarray,
         inventory: AppliedAnnotations,
-        policy: Policy,
+        policy: HostStates,
         identity: Identity,
         table: list[str],
     ) -> None:
@@ -183,19 +185,22 @@ class Shadow:
         self._reserve(int(windows.slot.max()) + 1)
         when = ts[windows.index]
         # What both say at a step's end counts for all of a host's windows in it, mostly one.
-        self._policy.update(windows.slot, when, scores.probability, scores.known)
+        decide(
+            self._policy,
+            ScoredWindows(windows.slot, windows.index, when, scores.probability, scores.known),
+        )
         slot, first, number = np.unique(windows.slot, return_index=True, return_counts=True)
         last = len(when) - 1 - np.unique(windows.slot[::-1], return_index=True)[1]
         began, when = when[first], when[last]
-        ours, theirs = policy.columns(), self._policy.columns()
-        settled = (ours["state"][slot] != LEARNING) & (theirs["state"][slot] != LEARNING)
+        settled = policy.state_of(slot) != LEARNING
+        settled &= self._policy.state_of(slot) != LEARNING
         numbers, strange = self._numbers(inventory)
-        main = ours["device"][slot].astype(np.int64)
+        main = policy.device_of(slot).astype(np.int64)
         # What an analyst named and the candidate never learned is no question to it.
         settled &= ~np.isin(main, strange)
         slot, number, main = slot[settled], number[settled], main[settled]
         began, when = began[settled], when[settled]
-        shadow = numbers[theirs["device"][slot]]
+        shadow = numbers[self._policy.device_of(slot)]
         same = main == shadow
         self.scores += int(number.sum())
         self.agreeing += int(number[same].sum())
@@ -231,7 +236,7 @@ class Shadow:
 
     def _numbers(self, inventory: AppliedAnnotations) -> tuple[np.ndarray, list[int]]:
         """By the candidate's classes the worker's number of the device, one beyond all where it has
-        none, and NOTHING at the end; and what analysts named that the candidate does not know."""
+        none, and NO_DEVICE at the end; and what analysts named that the candidate does not know."""
         devices = inventory.devices
         place = {one.device: number for number, one in enumerate(devices)}
         numbers = [
@@ -239,10 +244,10 @@ class Shadow:
         ]
         known = set(self._classes)
         taught = {one.device for one in inventory.taught} - known
-        return np.array([*numbers, NOTHING]), [place[name] for name in taught]
+        return np.array([*numbers, NO_DEVICE]), [place[name] for name in taught]
 
     def _name(self, number: int, devices: Sequence[Any]) -> str:
-        if number == NOTHING:
+        if number == NO_DEVICE:
             return "unknown"
         if number < len(devices):
             return str(devices[number].device)
@@ -252,10 +257,10 @@ class Shadow:
         if slots <= self._slots:
             return
         more = max(slots, 2 * self._slots, 64) - self._slots
-        self._policy.reserve(self._slots + more)
+        self._policy.slots.reserve(self._slots + more)
         self._differ = np.append(self._differ, np.zeros(more, np.int32))
         self._from = np.append(self._from, np.zeros(more))
-        self._pair = np.append(self._pair, np.full((more, 2), NOTHING, np.int16), axis=0)
+        self._pair = np.append(self._pair, np.full((more, 2), NO_DEVICE, np.int16), axis=0)
         self._told = np.append(self._told, np.zeros(more, bool))
         self._slots += more
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nba_broker.archive import zeek_process
-from nba_broker.destinations.pools import Database
+from nba_broker.destinations.databases import Database
 from nba_broker.hosts.identity import Identity
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
@@ -76,7 +76,7 @@ class Heard:
             while at < len(sessions):
                 segment = None if sessions.segment is None else sessions.segment[at:]
                 columns = sessions.ts[at:], sessions.host[at:], sessions.mac[at:]
-                at += len(self.identity.slots(*columns, segment, sessions.dport[at:]))
+                at += self.identity.slots(*columns, segment, sessions.dport[at:]).covered
 
 
 def examine(settings: Config, link: Link) -> Iterator[Finding]:

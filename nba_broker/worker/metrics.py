@@ -68,12 +68,20 @@ class WorkerCollector(Collector):
         yield invalid
         counters = pipeline.counters
         for name, text, number in (
-            ("nba_late_sessions", "Sessions that came after later ones", pipeline.reorder.late),
-            ("nba_restamped_sessions", "Sessions whose time could not be", pipeline.door.restamped),
+            (
+                "nba_late_sessions",
+                "Sessions that came after later ones",
+                pipeline.intake.reorder.late,
+            ),
+            (
+                "nba_restamped_sessions",
+                "Sessions whose time could not be",
+                pipeline.intake.door.restamped,
+            ),
             (
                 "nba_duplicate_sessions",
                 "Sessions that another node reported, too",
-                pipeline.duplicates.dropped,
+                pipeline.intake.duplicates.dropped,
             ),
             ("nba_processed_sessions", "Sessions that the pipeline took", counters.sessions),
             ("nba_scored_windows", "Windows that the model scored", counters.scored),
@@ -97,7 +105,7 @@ class WorkerCollector(Collector):
         offsets = GaugeMetricFamily(
             "nba_clock_offset_seconds", "A node's clock less the others'", labels=["node"]
         )
-        for node, offset in pipeline.door.offsets().items():
+        for node, offset in pipeline.intake.door.offsets().items():
             offsets.add_metric([node], offset)
         yield offsets
         partition = GaugeMetricFamily(

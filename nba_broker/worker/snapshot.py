@@ -22,8 +22,8 @@ import numpy as np
 import orjson
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import EVIDENCE, TOP
-from nba_broker.hosts.routers import Claim
+from nba_broker.baseline.evidence import EVIDENCE, SHOWN
+from nba_broker.hosts.address_table import Binding
 from nba_broker.model.features import FEATURE_VERSION
 from nba_broker.model.manifest import WINDOW_LIMIT
 from nba_broker.model.windows import NO_POOL, Schedule
@@ -36,9 +36,10 @@ from nba_broker.records.segments import bare
 from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
-from nba_broker.verdicts.decision import DEVICES, NOTHING
+from nba_broker.verdicts.host_states import DEVICES
 from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
+from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.connection import Position
 
 FORMAT = 4
@@ -84,8 +85,8 @@ def parts(
 
     ``positions``: how far each node's sessions are accounted for. ``partition``: whose hosts.
     """
-    identity, pools = pipeline.tracker.identity, pipeline.pools
-    evidence = pipeline.surprise.evidence
+    identity, pools = pipeline.identity, pipeline.pools
+    evidence = pipeline.baseline.evidence
     accounted = {node: tuple(position) for node, position in positions.items()}
     yield _line(_header(pipeline) | {"partition": partition, "positions": accounted})
     start = 0
@@ -93,9 +94,9 @@ def parts(
         names = identity.names(start, start + _PART)
         start += _PART
         slots = np.array(list(names), np.int64)
-        policy = _records(pipeline.policy.columns(), slots)
-        labelled = slots[policy["given"] != NOTHING].tolist()
-        by = [pipeline.inventory.labelled_by[slot] for slot in labelled]
+        policy = pipeline.policy.columns.records(slots)
+        labelled = slots[policy["label"] != NO_DEVICE].tolist()
+        by = [pipeline.annotations.labelled_by[slot] for slot in labelled]
         odd = {row: evidence[slot] for row, slot in enumerate(names) if slot in evidence}
         yield b"".join(
             [
@@ -118,7 +119,7 @@ def parts(
         keys = iter(list(state))
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
-    leases = [dataclasses.astuple(lease) for lease in pipeline.tracker.leases]
+    leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.timeline.tracker.leases]
     # Last, since the table of pools only grows: it names every index above.
     yield _line({"pools": pools.table, "leases": leases} | _taught(pipeline))
 
@@ -197,21 +198,21 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "feature_version": FEATURE_VERSION,
-        "window": pipeline.sequences.length,
+        "window": pipeline.windows.length,
         "classes": [[one.device, one.category] for one in manifest.classes],
         "layout": str(_layout(pipeline.columns())),
-        "wide": pipeline.sequences.wide,
+        "wide": pipeline.windows.wide,
         "evidence": str(EVIDENCE),
         "model": manifest.sha256,
         "model_id": manifest.id,
-        "policy": str(_layout(pipeline.policy.columns())),
-        "policy_bytes": _layout(pipeline.policy.columns()).itemsize,
+        "policy": str(pipeline.policy.columns.layout),
+        "policy_bytes": pipeline.policy.columns.layout.itemsize,
     }
 
 
 def _taught(pipeline: Pipeline) -> dict[str, Any]:
     """What analysts named, and how it behaves; features as the pools' table numbers them."""
-    inventory, identity = pipeline.inventory, pipeline.tracker.identity
+    inventory, identity = pipeline.annotations, pipeline.identity
     return {
         "devices": [dataclasses.astuple(device) for device in inventory.taught],
         "prototypes": [
@@ -262,7 +263,7 @@ def _restore(
     partition: int | None,
     only_shown: bool,
 ) -> dict[str, Position]:
-    identity = pipeline.tracker.identity
+    identity = pipeline.identity
     header, manifest, settings = (
         _read_line(file),
         pipeline.scorer.manifest,
@@ -282,7 +283,7 @@ def _restore(
         classes = _classes(header)
         pipeline.reshape(_schedule(header["window"]), classes, settings, ClassBaseline())
     if header.get("wide"):
-        pipeline.sequences.widen()
+        pipeline.windows.widen()
     ours = _header(pipeline)
     surprising = EVIDENCE if header.get("evidence") == ours["evidence"] else _FORMER_EVIDENCE
     for name in ("format", "feature_version", "layout"):
@@ -302,9 +303,9 @@ def _restore(
             _check_hosts(hosts, records, len(header["classes"]))
             odd = line["odd"]
             # Whatever has a surprise has its session here.
-            if odd != np.flatnonzero(records["baseline_top"].any(1)).tolist():
+            if odd != np.flatnonzero(records["baseline_evidence_surprise"].any(1)).tolist():
                 raise ValueError("surprises without their sessions")
-            evidence = _read_records(file, end, len(odd) * TOP, surprising).astype(EVIDENCE)
+            evidence = _read_records(file, end, len(odd) * SHOWN, surprising).astype(EVIDENCE)
             _check_evidence(evidence)
             for found in (records["pool"], evidence["pool"]):
                 highest_pool = max(highest_pool, int(found.max(initial=-1)))
@@ -312,17 +313,17 @@ def _restore(
             pipeline.reserve(identity.capacity)
             slot_of.update(zip((key for key, _ in hosts), slots.tolist(), strict=True))
             _fill(pipeline.columns(), slots, records)
-            sessions = evidence.copy().reshape(-1, TOP)
-            pipeline.surprise.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
+            sessions = evidence.copy().reshape(-1, SHOWN)
+            pipeline.baseline.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
             if understood:
-                layout = _layout(pipeline.policy.columns())
+                layout = pipeline.policy.columns.layout
                 records = _read_records(file, end, len(hosts), layout)
                 _check_policy(records)
                 highest_device = max(highest_device, *(int(records[n].max()) for n in DEVICES))
-                _fill(pipeline.policy.columns(), slots, records)
-                labelled = slots[records["given"] != NOTHING].tolist()
+                pipeline.policy.columns.restore(slots, records)
+                labelled = slots[records["label"] != NO_DEVICE].tolist()
                 by = zip(labelled, map(str, line["labelled_by"]), strict=True)
-                pipeline.inventory.labelled_by.update(by)
+                pipeline.annotations.labelled_by.update(by)
             else:
                 file.seek(policy_bytes * len(hosts), os.SEEK_CUR)
                 pipeline.policy.begin(slots, records["last_ts"])
@@ -345,7 +346,7 @@ def _restore(
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
     if understood:
-        _restore_taught(line, highest_device, slot_of, pipeline.inventory)
+        _restore_taught(line, highest_device, slot_of, pipeline.annotations)
     for ts, ip, *texts in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, *map(str, texts)))
@@ -450,16 +451,23 @@ def _check_baselines(baseline: dict[str, np.ndarray], classes: int) -> None:
     if not (
         all(
             np.isfinite(baseline[name]).all() and (baseline[name] >= 0).all()
-            for name in ("span", "square", "hours", "mean", "variance", "since")
+            for name in ("span", "mean_square", "hours", "mean", "variance", "since")
         )
-        and np.isfinite(baseline["usual"]).all()
+        and np.isfinite(baseline["mean_surprise"]).all()
         and (baseline["since"] < 1 << 37).all()
-        and (baseline["hour"] >= baseline["first"]).all()
+        and (baseline["hour"] >= baseline["first_hour"]).all()
         and all(
-            (baseline[name] >= 0).all() for name in ("first", "summed", "current", "odd", "top")
+            (baseline[name] >= 0).all()
+            for name in (
+                "first_hour",
+                "cusum",
+                "hour_surprise",
+                "surprising_sessions",
+                "evidence_surprise",
+            )
         )
-        and ((baseline["kind"] >= 0) & (baseline["kind"] <= classes)).all()
-        and (baseline["newcomers"] <= baseline["key"].shape[1]).all()
+        and ((baseline["device_class"] >= 0) & (baseline["device_class"] <= classes)).all()
+        and (baseline["new_pairs"] <= baseline["key"].shape[1]).all()
     ):
         raise ValueError("a host's baseline is out of range")
 
@@ -481,15 +489,15 @@ def _check_policy(records: np.ndarray) -> None:
             for name, low, high in (
                 ("state", 0, len(STATES)),
                 ("was_state", 0, len(STATES)),
-                ("beneath", 0, len(STATES)),
+                ("underlying", 0, len(STATES)),
                 *((name, -1, np.inf) for name in DEVICES),
             )
         )
         and np.isfinite(records["since"]).all()
-        and np.isfinite(records["logged"]).all()
-        and (records["ignored"] >= 0).all()
-        and ((records["likeness"] >= 0) & (records["likeness"] <= 1)).all()
-        and ((records["smoothed"] >= 0) & (records["smoothed"] <= 1.001)).all()
+        and np.isfinite(records["logged_at"]).all()
+        and (records["ignored_until"] >= 0).all()
+        and ((records["similarity"] >= 0) & (records["similarity"] <= 1)).all()
+        and ((records["probability"] >= 0) & (records["probability"] <= 1.001)).all()
     ):
         raise ValueError("what was thought of a host is out of range")
 
@@ -498,10 +506,10 @@ def _check_address(text: str) -> None:
     socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 
 
-def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Claim:
+def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Binding:
     if not all(isinstance(text, str) for text in (mac, hostname, against, before)):
         raise TypeError("a lease that is none")
-    return Claim(mac, hostname, float(ts), against, before)
+    return Binding(mac, hostname, float(ts), against, before)
 
 
 def _texts(table: dict[str, str]) -> dict[str, str]:

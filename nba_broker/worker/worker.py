@@ -26,7 +26,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from nba_broker.destinations.pools import Database
+from nba_broker.destinations.databases import Database
 from nba_broker.model.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
@@ -346,7 +346,7 @@ class Worker:
         """The verdicts, and when the oldest session came that they may be from."""
         since = waiting[0][0]
         try:
-            self.pipeline.door.machine = time.time() - time.monotonic()
+            self.pipeline.intake.door.machine = time.time() - time.monotonic()
             for arrived, message in waiting:
                 try:
                     if isinstance(message, Lease):
@@ -362,7 +362,7 @@ class Worker:
                         entered.append((ticket, (message.run, message.seq)))
                 except Exception as error:
                     self._fail(error)
-            since = min(since, self.pipeline.since)
+            since = min(since, self.pipeline.intake.since)
             return self.pipeline.flush(waiting[-1][0]), since
         except Exception as error:
             self._fail(error)
@@ -378,7 +378,7 @@ class Worker:
         self._invalid(kind, repr(error))
 
     def _finish(self) -> tuple[list[Verdict], float]:
-        since = min(self.pipeline.since, time.monotonic())
+        since = min(self.pipeline.intake.since, time.monotonic())
         try:
             return self.pipeline.finish(), since
         except Exception as error:
@@ -389,7 +389,7 @@ class Worker:
 
     def _keep(self) -> None:
         """Note what nothing holds back any longer, so that a snapshot knows what is in it."""
-        first = self.pipeline.first
+        first = self.pipeline.intake.first
         for node, held in self._held.items():
             while held and held[0][0] < first:
                 self.ledger.keep(node, held.popleft()[1])
@@ -398,7 +398,7 @@ class Worker:
         """What may be acknowledged: all but what is set aside for its time, and what came later."""
         acks = {}
         for node, entered in self._entered.items():
-            aside = self.pipeline.door.aside_from(node)
+            aside = self.pipeline.intake.door.aside_from(node)
             while entered and entered[0][0] < aside:
                 acks[node] = entered.popleft()[1]
         return acks
@@ -510,9 +510,9 @@ class Worker:
             )
         for line in self.pipeline.drift.warnings():
             LOG.warning("%s", line)
-        for line in self.pipeline.tracker.wider.hints(_WIDER_LAN):
+        for line in self.pipeline.wider.hints(_WIDER_LAN):
             LOG.warning("%s", line)
-        for lines in (self.pipeline.door.lines, self.pipeline.duplicates.lines):
+        for lines in (self.pipeline.intake.door.lines, self.pipeline.intake.duplicates.lines):
             while lines:
                 LOG.warning("%s", lines.popleft())
         slow = self.lag > LATE
@@ -581,7 +581,7 @@ class Worker:
         pipeline = self.pipeline
         assert pipeline.shadow is not None
         running = pipeline.scorer.manifest.id
-        found = pipeline.shadow.summary(pipeline.inventory, pipeline.tracker.identity, running)
+        found = pipeline.shadow.summary(pipeline.annotations, pipeline.identity, running)
         return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
     def status(self) -> Status:
@@ -593,7 +593,7 @@ class Worker:
             received=self.ledger.received,
             lost=self.ledger.lost,
             skipped=self.ledger.skipped,
-            late=self.pipeline.reorder.late + self.pipeline.door.restamped,
+            late=self.pipeline.intake.reorder.late + self.pipeline.intake.door.restamped,
             invalid=self.invalid.total(),
             scored=counters.scored,
             hosts=self.pipeline.hosts,
@@ -675,7 +675,7 @@ class Worker:
         else:
             answers = await asyncio.to_thread(read_answers, self._answers)
         loop = asyncio.get_running_loop()
-        said = await loop.run_in_executor(self._thread, self.pipeline.answer, answers)
+        said = await loop.run_in_executor(self._thread, self.pipeline.annotate, answers)
         await self._publish(said)
 
 

@@ -12,13 +12,14 @@ pytest.importorskip("torch")
 
 import training.model.fit
 from nba_broker.archive import conn_log
-from nba_broker.destinations.pools import Database, Pools
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.times import parse_time
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker.config import shipped
 from training.cli.main import main
@@ -51,10 +52,10 @@ def verdicts(folder: Path, model: Path, answers: list[Annotation], *paths: Path)
     made = Pipeline(
         Pools([Database(shipped("asn.mmdb.xz"))], scheme=manifest.pool_scheme),
         scorer,
-        settings=PolicySettings(identified=manifest.identified, known=manifest.known),
+        settings=DecisionSettings(identified=manifest.identified, known=manifest.known),
         reorder=Reorder(),
     )
-    made.answer(answers)
+    made.annotate(answers)
     said: list[Verdict] = []
     for path in (folder, *paths):
         archive = conn_log.read([path])

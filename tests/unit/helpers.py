@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.destinations.pools import Place, Pools
+from nba_broker.destinations.databases import Place
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.reorder import Reorder
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ def host(number: int, *, times: Sequence[float], dst: str) -> list[tuple[float, 
 
 
 def pipeline(folder: Path, **changes: Any) -> Pipeline:
-    settings = {"settings": PolicySettings(), "reorder": Reorder(), "worker": "w"} | changes
+    settings = {"settings": DecisionSettings(), "reorder": Reorder(), "worker": "w"} | changes
     return Pipeline(pools(), Scorer(folder), **settings)
 
 

@@ -202,7 +202,7 @@ def test_alternatives_have_the_names_of_the_workers_model_whatever_model_is_aske
 ) -> None:
     made = pipeline(model_folder())
     made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
-    made.answer([Annotation(110.0, MAC.format(7), "label", "Hall_Light", "light")])
+    made.annotate([Annotation(110.0, MAC.format(7), "label", "Hall_Light", "light")])
     snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
     assert main(["hosts", "--state", str(tmp_path), "--format", "json"]) == 0
     (light,) = map(json.loads, capsys.readouterr().out.splitlines())

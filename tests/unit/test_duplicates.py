@@ -126,6 +126,6 @@ def test_a_host_that_two_nodes_see_has_its_sessions_once(model_folder: ModelFold
         for node, late in (("a", 0.0), ("b", 3e-3)):
             made.push(node, row[0] + 0.01, sessions(shifted([row], late)), n * 0.25)
     made.finish()
-    assert made.counters.sessions + made.duplicates.dropped == 800
+    assert made.counters.sessions + made.intake.duplicates.dropped == 800
     assert made.counters.sessions < 520
-    assert made.first == float("inf")
+    assert made.intake.first == float("inf")

@@ -92,9 +92,9 @@ def test_one_session_years_ahead_leaves_no_trace(model_folder: ModelFolder) -> N
     found = wrong.process(sessions([*rows[:200], *FUTURE]))
     found += wrong.process(sessions(rows[200:]))
     assert told(found) == told(expected)
-    assert wrong.door.restamped == 1
-    assert wrong.sequences.last_ts.max() == right.sequences.last_ts.max()
-    assert "at 2030-" in wrong.door.lines.popleft()
+    assert wrong.intake.door.restamped == 1
+    assert wrong.windows.last_ts.max() == right.windows.last_ts.max()
+    assert "at 2030-" in wrong.intake.door.lines.popleft()
 
 
 @pytest.mark.parametrize("place", [0, 1, 150, 399])
@@ -115,7 +115,7 @@ def test_wherever_it_comes_no_line_is_from_the_future(
     if place:
         assert max(verdict.ts for verdict in found) < START + DAY
     assert one.counters.sessions == 401
-    assert one.sequences.last_ts.max() == rows[-1][0] or place == 399
+    assert one.windows.last_ts.max() == rows[-1][0] or place == 399
 
 
 def test_a_beacon_is_found_though_one_session_was_years_ahead(model_folder: ModelFolder) -> None:
@@ -138,7 +138,7 @@ def test_a_gap_of_years_is_followed(model_folder: ModelFolder) -> None:
     rows = lamp(START, 100) + lamp(LATER, 100, unit=8)
     found = one.process(sessions(rows)) + one.finish()
     assert [verdict.ts > LATER - 1 for verdict in found] == [False, False, True, True]
-    assert one.door.restamped == 0
+    assert one.intake.door.restamped == 0
 
 
 def test_few_sessions_a_month_later_stay_where_they_are(model_folder: ModelFolder) -> None:
@@ -168,8 +168,8 @@ def test_a_future_packet_after_which_zeeks_clock_stands_still(model_folder: Mode
     assert told([v for v in wrong.verdicts if v.host.endswith(".7")]) == told(right.verdicts)
     (line,) = [verdict for verdict in wrong.verdicts if verdict.host.endswith(".9")]
     assert START + 14 <= line.ts <= START + 20
-    assert wrong.made.door.restamped == 1
-    assert wrong.made.reorder.late == 0
+    assert wrong.made.intake.door.restamped == 1
+    assert wrong.made.intake.reorder.late == 0
 
 
 def test_a_session_that_its_own_nodes_clock_contradicts_is_taken_as_of_now(
@@ -180,7 +180,7 @@ def test_a_session_that_its_own_nodes_clock_contradicts_is_taken_as_of_now(
     live.batch("a", [*FUTURE, (3.0, "192.168.1.8", "", LAMP_CLOUD)])
     live.run(3)
     assert [verdict.ts for verdict in live.verdicts] == [START + 10, START + 10]
-    assert live.made.door.restamped == 2
+    assert live.made.intake.door.restamped == 2
 
 
 def test_a_clock_that_jumps_and_comes_back_leaves_no_trace(model_folder: ModelFolder) -> None:
@@ -195,9 +195,9 @@ def test_a_clock_that_jumps_and_comes_back_leaves_no_trace(model_folder: ModelFo
     wrong.off["a"] = 0.0
     wrong.run(37, a=rows)
     assert told(wrong.verdicts) == told(right.verdicts)
-    assert wrong.made.reorder.late == 0
+    assert wrong.made.intake.reorder.late == 0
     assert wrong.made.counters.sessions == right.made.counters.sessions == 60
-    assert wrong.made.sequences.last_ts.max() == right.made.sequences.last_ts.max()
+    assert wrong.made.windows.last_ts.max() == right.made.windows.last_ts.max()
 
 
 @pytest.mark.parametrize("jump", [2 * 3600.0, 3 * YEAR, -3 * YEAR])
@@ -209,9 +209,9 @@ def test_a_clock_that_is_set_for_good_is_followed(model_folder: ModelFolder, jum
     live.run(90, a=rows)
     live.finish()
     assert live.made.counters.sessions == 200
-    assert live.made.door.restamped == 0
-    assert live.made.sequences.last_ts.max() == rows[-1][0] + jump
-    assert live.made.reorder.late <= (jump < 0)
+    assert live.made.intake.door.restamped == 0
+    assert live.made.windows.last_ts.max() == rows[-1][0] + jump
+    assert live.made.intake.reorder.late <= (jump < 0)
 
 
 @pytest.mark.parametrize("behind", [-3600.0, -4 * YEAR, 3600.0, 4 * YEAR])
@@ -228,19 +228,19 @@ def test_a_node_whose_clock_is_wrong_stalls_no_other_and_is_named(
     assert sorted(times) == pytest.approx(sorted(v.ts for v in right.verdicts), abs=1e-3, rel=0)
     assert max(wrong.when) == max(right.when)  # as soon as without it
     where = "behind" if behind < 0 else "ahead of"
-    (line,) = wrong.made.door.lines
+    (line,) = wrong.made.intake.door.lines
     assert line == (
         f"b's clock is {abs(behind):.0f} s {where} the others; its sessions are set by that. "
         "Set its clock (NTP)."
     )
-    assert wrong.made.reorder.late == 0
+    assert wrong.made.intake.reorder.late == 0
 
 
 def test_of_two_nodes_this_machines_clock_tells_which_is_wrong(model_folder: ModelFolder) -> None:
     live = Live(made(model_folder()), a=0.0, b=3600.0)
-    live.made.door.machine = START
+    live.made.intake.door.machine = START
     live.run(20, a=seconds(20, 7), b=seconds(20, 8))
-    assert [line.split("'")[0] for line in live.made.door.lines] == ["b"]
+    assert [line.split("'")[0] for line in live.made.intake.door.lines] == ["b"]
     assert max(verdict.ts for verdict in live.verdicts) < START + 60
 
 
@@ -251,27 +251,27 @@ def test_a_host_behind_two_nodes_is_seen_in_order_though_one_is_an_hour_behind(
     rows = seconds(80, 7)
     right, wrong = Live(made(folder), a=0.0, b=0.0), Live(made(folder), a=0.0, b=-3600.0)
     for live in (right, wrong):
-        live.made.door.machine = START
+        live.made.intake.door.machine = START
         live.run(60, a=rows[::2], b=rows[1::2])
     assert told(wrong.verdicts) == told(right.verdicts)
     slots = slice(0, 1)
     for name in ("ts", "pool", "dport"):
-        found, expected = (one.made.sequences.columns()[name][slots] for one in (wrong, right))
+        found, expected = (one.made.windows.columns[name][slots] for one in (wrong, right))
         np.testing.assert_allclose(found, expected)
 
 
 def test_a_nodes_clock_that_was_set_right_is_told_once(model_folder: ModelFolder) -> None:
     live = Live(made(model_folder()), a=0.0, b=-3600.0)
-    live.made.door.machine = START
+    live.made.intake.door.machine = START
     rows = {"a": seconds(300, 7), "b": seconds(300, 8)}
     live.run(60, **rows)
     live.off["b"] = 0.0
     live.run(120, **rows)
     live.finish()
-    first, second = live.made.door.lines
+    first, second = live.made.intake.door.lines
     assert "b's clock is 3600 s behind" in first
     assert second == "b's clock agrees with the others again"
-    assert live.made.sequences.last_ts.max() < START + 200
+    assert live.made.windows.last_ts.max() < START + 200
     assert live.made.counters.sessions == 600
 
 
@@ -283,8 +283,8 @@ def test_replays_at_another_speed_are_left_alone(model_folder: ModelFolder) -> N
             clock = START + 40 * (now - start)
             one.push(node, clock, sessions([(clock, "192.168.1.7", "", LAMP_CLOUD)]), now)
     one.finish()
-    assert list(one.door.lines) == []
-    assert one.door.restamped == one.reorder.late == 0
+    assert list(one.intake.door.lines) == []
+    assert one.intake.door.restamped == one.intake.reorder.late == 0
 
 
 # Captures: one node, without a clock of its own.
@@ -301,8 +301,8 @@ def test_a_capture_with_a_gap_of_days_is_read_as_it_is(model_folder: ModelFolder
     one.push("s", rows[99][0], sessions(rows[:100]), 0.1)
     one.push("s", rows[-1][0], sessions(rows[100:]), 0.1)
     found = one.push("s", rows[-1][0] + 3600, sessions([]), 0.1)  # the end
-    assert (one.counters.sessions, one.door.restamped) == (105, 0)
-    assert one.sequences.last_ts.max() == rows[-1][0]
+    assert (one.counters.sessions, one.intake.door.restamped) == (105, 0)
+    assert one.windows.last_ts.max() == rows[-1][0]
     assert found[-1].ts == START + 9 * DAY
 
 
@@ -319,7 +319,7 @@ def test_a_capture_with_one_future_packet_is_read_as_without(model_folder: Model
             found += one.push("s", clock, sessions(batch), at / 50)
         found += one.push("s", clock + 3600, sessions([]), 9.0)
         said.append(told([verdict for verdict in found if verdict.host.endswith(".7")]))
-        assert one.reorder.late == 0
+        assert one.intake.reorder.late == 0
         assert max(verdict.ts for verdict in found) < START + DAY
     assert said[0] == said[1]
 
@@ -337,9 +337,9 @@ def test_a_snapshot_that_holds_a_future_time_is_healed(
     snapshot.write(tmp_path / "right", snapshot.parts(right, {}))
     wrong = pipeline(folder)
     snapshot.restore(tmp_path / "right", wrong)
-    wrong.sequences.last_ts[0] = wrong.policy.columns()["since"][0] = LATER
-    wrong.surprise.columns()["first"][0] += 5 * 8766
-    wrong.surprise.columns()["hour"][0] += 5 * 8766
+    wrong.windows.last_ts[0] = wrong.policy.columns["since"][0] = LATER
+    wrong.baseline.columns["first_hour"][0] += 5 * 8766
+    wrong.baseline.columns["hour"][0] += 5 * 8766
     snapshot.write(tmp_path / "wrong", snapshot.parts(wrong, {}))
     begins = days[-1][0] + 3600
     rest = beaconing([begins + n * 1800 for n in range(96)])
@@ -350,7 +350,7 @@ def test_a_snapshot_that_holds_a_future_time_is_healed(
         found = made.process(sessions(sorted([*rest, *lamp(begins, 48, 3600.0)])))
         alarms.append([verdict.ts for verdict in found if verdict.state == "misbehaving"])
         assert all(verdict.since < LATER for verdict in found)
-        assert made.sequences.last_ts.max() < START + 60 * DAY
+        assert made.windows.last_ts.max() < START + 60 * DAY
     assert alarms[0] == alarms[1] != []
 
 

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nba_broker.archive import conn_log
-from nba_broker.hosts.identity import Identity
-from nba_broker.hosts.routers import ROUTER_SPAN
+from nba_broker.hosts.identity import Assignment, Identity
+from nba_broker.hosts.routers import ROUTER_SPAN, Router
 from nba_broker.records.macs import eui64_mac, is_mac
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Lease
@@ -21,10 +21,15 @@ A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 IP, OTHER, THIRD = "192.168.1.10", "192.168.1.11", "192.168.1.12"
 
 
-def slots(identity: Identity, *pairs: tuple[str, str], ts: float = 0.0) -> list[int]:
-    """Of sessions a second apart, from ``ts`` on."""
+def assign(identity: Identity, *pairs: tuple[str, str], ts: float = 0.0) -> Assignment:
+    """Assign sessions (address, MAC) a second apart, from ``ts`` on."""
     times = ts + np.arange(len(pairs))
-    return identity.slots(times, [ip for ip, _ in pairs], [mac for _, mac in pairs]).tolist()
+    return identity.slots(times, [ip for ip, _ in pairs], [mac for _, mac in pairs])
+
+
+def slots(identity: Identity, *pairs: tuple[str, str], ts: float = 0.0) -> list[int]:
+    """Their slots."""
+    return assign(identity, *pairs, ts=ts).slots.tolist()
 
 
 def test_one_mac_with_several_addresses_is_one_host() -> None:
@@ -38,7 +43,7 @@ def test_a_row_without_mac_belongs_to_the_mac_last_seen_with_its_address() -> No
     assert again == a != b
 
 
-def test_an_address_that_changes_hands_takes_no_history_along() -> None:
+def test_an_address_that_changes_to_another_mac_takes_no_history_along() -> None:
     identity = Identity()
     a, a2, b, b2 = slots(identity, (IP, A), (IP, ""), (IP, B), (IP, ""))
     assert a == a2
@@ -62,26 +67,24 @@ def test_a_lease_names_the_host_of_later_rows_without_mac() -> None:
     assert identity.hostname(a) == "lamp"
 
 
-def test_an_unspecified_address_owns_nothing() -> None:
+def test_an_unspecified_address_belongs_to_no_host() -> None:
     identity = Identity()
     a, b = slots(identity, ("0.0.0.0", A), ("0.0.0.0", B))
     assert a != b
     assert identity.address(a) == ""
 
 
-def test_released_slots_are_given_again_and_nothing_of_the_old_host_stays() -> None:
+def test_a_released_slot_is_reused_and_keeps_nothing_of_the_old_host() -> None:
     identity = Identity()
     (a,) = slots(identity, (IP, A))
     identity.release([a])
     assert len(identity) == 0
-    assert identity.newcomers([IP], [""]) == 1
+    assert identity.new_hosts([IP], [""]) == 1
     assert slots(identity, (IP, "")) == [a]
     assert identity.mac(a) == ""
 
 
-def test_an_address_lent_to_another_mac_takes_no_history_along_though_no_session_has_a_mac() -> (
-    None
-):
+def test_an_address_leased_to_another_mac_takes_no_history_along_without_macs_of_sessions() -> None:
     identity = Identity()
     identity.lease(Lease(0.0, IP, A, ""))
     (a,) = slots(identity, (IP, ""))
@@ -102,7 +105,7 @@ def test_ipv4_by_lease_and_ipv6_by_its_eui64_address_are_one_host_without_a_mac(
     assert identity.mac(a) == "24:6f:28:d9:a7:64"
 
 
-def test_the_mac_of_a_session_goes_before_the_one_in_its_address() -> None:
+def test_the_mac_of_a_session_precedes_the_one_in_its_address() -> None:
     identity = Identity()
     (a,) = slots(identity, ("2001:db8::266f:28ff:fed9:a764", A))
     assert identity.mac(a) == A
@@ -126,20 +129,20 @@ def test_a_modified_eui64_address_holds_a_mac(address: str, mac: str) -> None:
 BEHIND = [(IP, A), (OTHER, A), (THIRD, A)]
 
 
-def exposed(identity: Identity) -> int:
-    """The slot of A once three hosts in turn have given it away."""
-    (*_, last) = slots(identity, *BEHIND * 3)
-    assert identity.router is not None
-    return last
+def found_router(identity: Identity) -> Router:
+    """A as a router, proved by three alternating addresses."""
+    router = assign(identity, *BEHIND * 3).ended
+    assert isinstance(router, Router)
+    return router
 
 
-def test_three_addresses_in_turn_give_a_router_away() -> None:
+def test_three_alternating_addresses_prove_a_router() -> None:
     identity = Identity()
-    found = slots(identity, *BEHIND * 3)
-    # Each has come twice, the first one thrice, since nobody knew whether it came anew.
-    assert found == [0] * 7
-    router = identity.router
-    assert router is not None
+    assigned = assign(identity, *BEHIND * 3)
+    # Each came twice, the first one three times: its first change was not seen.
+    assert assigned.slots.tolist() == [0] * 7
+    router = assigned.ended
+    assert isinstance(router, Router)
     assert (router.mac, router.slot, router.ts) == (A, 0, 6.0)
     assert set(router.addresses) == {IP, OTHER, THIRD}
     assert identity.routers() == {A: 6.0}
@@ -147,25 +150,25 @@ def test_three_addresses_in_turn_give_a_router_away() -> None:
 
 def test_hosts_behind_a_router_are_named_by_their_addresses() -> None:
     identity = Identity()
-    mixed = exposed(identity)
+    mixed = found_router(identity)
     found = slots(identity, *BEHIND, *BEHIND)
-    assert len({mixed, *found}) == 4
+    assert len({mixed.slot, *found}) == 4
     assert found[:3] == found[3:]
     assert [identity.mac(slot) for slot in found] == [""] * 6
 
 
 def test_hosts_behind_a_router_are_named_by_their_leases() -> None:
     identity = Identity()
-    exposed(identity)
+    found_router(identity)
     identity.lease(Lease(9.0, IP, B, "lamp"))
     (lamp, other) = slots(identity, *BEHIND[:2])
     assert (identity.mac(lamp), identity.hostname(lamp)) == (B, "lamp")
     assert lamp != other
 
 
-def test_a_host_behind_a_router_keeps_its_history_when_a_lease_tells_its_mac() -> None:
+def test_a_host_behind_a_router_keeps_its_history_when_a_lease_names_its_mac() -> None:
     identity = Identity()
-    exposed(identity)
+    found_router(identity)
     (before,) = slots(identity, (IP, A))
     identity.lease(Lease(9.0, IP, B, ""))
     assert slots(identity, (IP, A)) == [before]
@@ -174,15 +177,15 @@ def test_a_host_behind_a_router_keeps_its_history_when_a_lease_tells_its_mac() -
 
 def test_link_local_addresses_with_a_routers_mac_are_the_routers_own() -> None:
     identity = Identity()
-    exposed(identity)
+    found_router(identity)
     four, six = slots(identity, ("169.254.1.1", A), ("fe80::1", A))
     assert four == six
     assert identity.mac(four) == A
 
 
-def test_a_released_router_is_still_known_for_one() -> None:
+def test_a_released_router_is_still_known_as_one() -> None:
     identity = Identity()
-    identity.release([exposed(identity)])
+    identity.release([found_router(identity).slot])
     assert slots(identity, *BEHIND) == [0, 1, 2]
     assert {identity.mac(slot) for slot in range(3)} == {""}
 
@@ -201,7 +204,7 @@ def test_a_released_router_is_still_known_for_one() -> None:
         pytest.param([(IP, A), (IP, B)] * 9, id="one address, two MACs"),
     ],
 )
-def test_no_router_is_seen_where_one_host_may_be(pairs: list[tuple[str, str]]) -> None:
+def test_no_router_is_found_where_it_may_be_one_host(pairs: list[tuple[str, str]]) -> None:
     identity = Identity()
     done = 0
     while done < len(pairs):
@@ -225,7 +228,7 @@ def test_a_router_in_front_of_thousands_is_found() -> None:
     assert A in identity.routers()
 
 
-def test_a_flood_of_routers_takes_no_memory_for_ever() -> None:
+def test_the_number_of_routers_is_bounded() -> None:
     identity = Identity()
     for number in range(5000):
         mac = f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
@@ -255,18 +258,18 @@ GONE = st.integers(0, 9)
 
 
 def settled(identity: Identity, rows: list[Row], start: int) -> list[int]:
-    """Slots of sessions ten minutes apart; the hosts that end are given up, as in the pipeline."""
+    """Slots of sessions ten minutes apart; hosts that end are released, as in the pipeline."""
     found: list[int] = []
-    while rows:  # it may give fewer than asked for
+    while rows:  # an assignment may cover only the first ones
         times = np.arange(start, start + len(rows)) * 600.0
         host, mac, segment = map(list, zip(*rows, strict=True))
         dport = np.array([port_code(0, "icmp" if "5" in one else "udp") for one in host], np.int32)
-        part = identity.slots(times, host, mac, segment, dport).tolist()
-        if identity.ended is not None:
-            identity.release([identity.ended.slot])
-        found += part
-        start += len(part)
-        rows = rows[len(part) :]
+        assigned = identity.slots(times, host, mac, segment, dport)
+        if assigned.ended is not None:
+            identity.release([assigned.ended.slot])
+        found += assigned.slots.tolist()
+        start += assigned.covered
+        rows = rows[assigned.covered :]
     return found
 
 
@@ -316,7 +319,7 @@ def test_slots_do_not_depend_on_how_sessions_were_cut_into_batches(
 
 @settings(max_examples=300)
 @given(st.lists(st.one_of(ROWS, ROWS, ROWS, LEASES, GONE), max_size=60))
-def test_a_host_that_leaves_takes_all_that_is_known_of_it_along(
+def test_nothing_of_a_released_host_stays(
     steps: list[Row | Lease | int],
 ) -> None:
     identity = Identity()
@@ -334,7 +337,7 @@ def test_a_host_that_leaves_takes_all_that_is_known_of_it_along(
             assert name in names or is_mac(name), (address, name)
     identity.release(list(identity.names(0, identity.capacity)))
     assert len(identity) == 0
-    # What is left are leases of MACs that had no session.
+    # Leases of MACs without a session are left.
     assert all(is_mac(name) for name in identity.addresses().values())
 
 
@@ -347,7 +350,7 @@ def test_a_host_that_leaves_takes_all_that_is_known_of_it_along(
 @example(
     [(f"192.168.1.{n}", A, "") for n in (10, 11, 10, 12, 10, 11, 12)], [("0.0.0.0", A, "")], 1.0
 )
-def test_never_more_hosts_come_than_were_foretold(
+def test_the_bound_on_new_hosts_holds(
     before: list[Row | Lease], rows: list[Row], apart: float
 ) -> None:
     identity = Identity()
@@ -358,18 +361,18 @@ def test_never_more_hosts_come_than_were_foretold(
             host, mac, segment = ([one] for one in step)
             identity.slots(np.array([number * apart]), host, mac, segment)
     host, mac, segment = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
-    foretold = identity.newcomers(host, mac, segment)
+    expected = identity.new_hosts(host, mac, segment)
     present = identity.present(host, mac, segment).tolist()
     had = len(identity)
     found = []
     for number, row in enumerate(rows, len(before)):
         host, mac, segment = ([one] for one in row)
-        found += identity.slots(np.array([number * apart]), host, mac, segment).tolist()
-    assert len(identity) <= had + foretold
+        found += identity.slots(np.array([number * apart]), host, mac, segment).slots.tolist()
+    assert len(identity) <= had + expected
     assert {slot for slot in found if slot < had} <= set(present)
 
 
-def test_addresses_that_come_anew_for_ever_take_no_memory_for_ever() -> None:
+def test_the_number_of_addresses_is_bounded() -> None:
     identity = Identity()
     for number in range(20_000):
         slots(identity, (f"fd00::{number:x}", A))
@@ -385,13 +388,13 @@ def test_an_ipv6_address_is_not_taken_for_a_mac(address: str) -> None:
 
 
 def hosts_of(paths: list[Path]) -> tuple[Identity, int]:
-    """An archive's hosts, and how many there are when only told MACs and addresses count."""
+    """The hosts of an archive, and their number by MAC, else by address."""
     archive = conn_log.read(paths)
     identity, macs, bare = Identity(), set(), set()
     for batch in archive.batches():
         at = 0
         while at < len(batch):
-            at += len(identity.slots(batch.ts[at:], batch.host[at:], batch.mac[at:]))
+            at += identity.slots(batch.ts[at:], batch.host[at:], batch.mac[at:]).covered
         macs.update(batch.mac)
         bare.update(ip for ip, mac in zip(batch.host, batch.mac, strict=True) if not mac)
     counted = Counter(_is_known(identity, address) for address in bare)
@@ -409,7 +412,7 @@ def test_real_archives_have_a_host_per_mac_and_no_router(data: Path, folder: str
     assert identity.routers() == {}
 
 
-def test_devices_that_change_between_their_own_network_and_another_are_no_routers(
+def test_devices_that_change_between_their_access_point_and_a_network_are_no_routers(
     data: Path,
 ) -> None:
     for log in sorted((data / "sentinel").glob("*.conn.log.gz")):

@@ -17,14 +17,14 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Lease, part_of, take
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.worker import snapshot
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
 NOWHERE = "9.9.9.9"
-STRICT = PolicySettings(
-    known=0.5, torn=6, settled=10, lasting=0
+STRICT = DecisionSettings(
+    known=0.5, slow_windows=6, established=10, persistence=0
 )  # NOWHERE alone is not familiar then
 
 
@@ -38,7 +38,7 @@ def answered(verdicts: list[Verdict]) -> list[tuple[float, str, str, str, str]]:
 
 def test_a_label_names_a_host_from_its_time_on(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer(
+    made.annotate(
         [Annotation(4.5, MAC.format(7), "label", "Hall_Camera", "camera", reason="seen it")]
     )
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
@@ -69,17 +69,17 @@ def test_a_label_that_is_late_applies_to_what_is_open_at_once(model_folder: Mode
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(30)), dst=NOWHERE))
     label = Annotation(4.5, MAC.format(7), "label", "Lens")
-    assert answered(made.answer([label])) == [
+    assert answered(made.annotate([label])) == [
         (29.0, "192.168.1.7", "identified", "unknown", "Lens")
     ]
-    assert made.answer([label]) == []
+    assert made.annotate([label]) == []
 
 
 def test_a_label_by_address_network_or_hostname_names_the_hosts_that_come(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer(
+    made.annotate(
         [
             Annotation(0.0, "192.168.1.1", "label", "By_Address"),
             Annotation(0.0, "192.168.1.128/25", "label", "By_Network"),
@@ -101,7 +101,7 @@ def test_a_label_by_address_is_brought_to_a_host_that_leaves_the_address_in_the_
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, "192.168.1.7", "label", "Hall_Camera")])
+    made.annotate([Annotation(0.0, "192.168.1.7", "label", "Hall_Camera")])
     mac = MAC.format(7)
     rows = [(1.0, "192.168.1.7", mac, NOWHERE), (2.0, "192.168.1.9", mac, NOWHERE)]
     assert [line[1:] for line in answered(process(made, rows))] == [
@@ -115,21 +115,20 @@ def test_a_row_that_was_corrected_no_longer_names_the_host_that_it_meant(
     made = pipeline(model_folder(), settings=STRICT)
     row = Annotation(4.5, MAC.format(7), "label", "Hall_Camera")
     other = replace(row, host=MAC.format(9))
-    made.answer([row, other])
+    made.annotate([row, other])
     process(made, [one for n in (7, 8, 9) for one in host(n, times=list(range(9)), dst=NOWHERE)])
-    named = made.policy.columns()["given"]
-    assert [int(one) >= 0 for one in named[:3]] == [True, False, True]
-    made.answer([replace(row, host=MAC.format(8)), other])
-    assert [int(one) >= 0 for one in named[:3]] == [False, True, True]
+    slots = np.arange(3)
+    assert made.policy.is_labelled(slots).tolist() == [True, False, True]
+    made.annotate([replace(row, host=MAC.format(8)), other])
+    assert made.policy.is_labelled(slots).tolist() == [False, True, True]
 
 
 def named(made: Pipeline) -> dict[str, str]:
     """What analysts called the hosts, by MAC."""
-    given, devices = made.policy.columns()["given"], made.inventory.devices
-    known = made.tracker.identity.names(0, made.tracker.identity.capacity)
-    return {
-        mac: devices[given[slot]].device for slot, (mac, _) in known.items() if given[slot] >= 0
-    }
+    devices = made.annotations.devices
+    known = made.identity.names(0, made.identity.capacity)
+    labels = {mac: made.policy.host(slot).label for slot, (mac, _) in known.items()}
+    return {mac: devices[label].device for mac, label in labels.items() if label >= 0}
 
 
 def again(made: Pipeline, folder: Path, file: Path) -> Pipeline:
@@ -156,14 +155,14 @@ def test_a_host_keeps_its_name_whatever_becomes_of_the_row_of_another(
     left: list[int], restart: bool, model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer(BY_ADDRESS)
+    made.annotate(BY_ADDRESS)
     process(made, MOVED)
     both = {MAC.format(7): "Hall_Camera", MAC.format(8): "Hall_Camera"}
     assert named(made) == both
     if restart:
         made = again(made, model_folder(), tmp_path / "s")
     rows = [BY_ADDRESS[0], replace(BY_ADDRESS[1], reason="seen it")]
-    assert made.answer([rows[n] for n in left]) == []
+    assert made.annotate([rows[n] for n in left]) == []
     assert named(made) == both
 
 
@@ -172,11 +171,11 @@ def test_a_host_loses_its_name_with_its_row_though_another_row_says_the_same(
     restart: bool, model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer(BY_ADDRESS)
+    made.annotate(BY_ADDRESS)
     process(made, [*MOVED, *host(9, times=[7.0], dst=NOWHERE)])
     if restart:
         made = again(made, model_folder(), tmp_path / "s")
-    made.answer(BY_ADDRESS[1:])
+    made.annotate(BY_ADDRESS[1:])
     assert named(made) == {MAC.format(9): "Hall_Camera"}
 
 
@@ -185,12 +184,12 @@ def test_a_host_of_two_rows_that_say_the_same_keeps_its_name_until_both_are_gone
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     rows = [Annotation(0.5, name, "label", "Lamp") for name in ("192.168.1.7", MAC.format(7))]
-    made.answer(rows)
+    made.annotate(rows)
     process(made, host(7, times=[1.0, 2.0], dst=NOWHERE))
     for left in (rows[1:], rows[:1], [replace(rows[0], host="192.168.1.0/24")]):
-        assert made.answer(left) == []
+        assert made.annotate(left) == []
         assert named(made) == {MAC.format(7): "Lamp"}
-    made.answer([])
+    made.annotate([])
     assert named(made) == {}
 
 
@@ -201,9 +200,9 @@ def test_what_a_row_means_is_looked_up_as_often_for_many_hosts_as_for_one(
     for hosts in (1, 40):
         made = pipeline(model_folder(), settings=STRICT)
         row = Annotation(0.5, "192.168.1.0/24", "label", "Lamp")
-        made.answer([row])
+        made.annotate([row])
         process(made, [(1.0, f"192.168.1.{n}", MAC.format(n), NOWHERE) for n in range(hosts)])
-        identity = made.tracker.identity
+        identity = made.identity
         calls: list[None] = []
 
         def present(
@@ -215,7 +214,7 @@ def test_what_a_row_means_is_looked_up_as_often_for_many_hosts_as_for_one(
             return look_up(*names)
 
         monkeypatch.setattr(identity, "present", present)
-        made.answer([replace(row, host="192.168.1.0/25", reason="half of them")])
+        made.annotate([replace(row, host="192.168.1.0/25", reason="half of them")])
         asked.append(len(calls))
         assert len(named(made)) == hosts
     assert asked[0] == asked[1] > 0
@@ -225,16 +224,16 @@ def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     mac = MAC.format(7)
     process(made, host(7, times=[1.0], dst=NOWHERE))
-    made.answer([Annotation(2.0, mac, "label", "First"), Annotation(3.0, mac, "label", "Second")])
+    made.annotate([Annotation(2.0, mac, "label", "First"), Annotation(3.0, mac, "label", "Second")])
     verdicts = process(made, host(7, times=[2.5, 4.0], dst=NOWHERE))
     assert [line[-1] for line in answered(verdicts)] == ["First", "Second"]
 
 
 def test_a_label_whose_row_is_gone_no_longer_holds(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, MAC.format(7), "label", "Lamp")])
+    made.annotate([Annotation(0.0, MAC.format(7), "label", "Lamp")])
     process(made, host(7, times=list(range(40)), dst=LENS_CLOUD))
-    (line,) = answered(made.answer([]))
+    (line,) = answered(made.annotate([]))
     assert line == (39.0, "192.168.1.7", "identified", "impostor", "Lens")
 
 
@@ -244,7 +243,7 @@ def test_a_confirmation_settles_what_was_said_before_it(model_folder: ModelFolde
     changed = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
     assert [v.state for v in changed] == ["changed"]
     confirm = Annotation(95.0, MAC.format(7), "confirm")
-    assert answered(made.answer([confirm])) == []
+    assert answered(made.annotate([confirm])) == []
     assert answered(process(made, host(7, times=[96.0], dst=LENS_CLOUD))) == [
         (95.0, "192.168.1.7", "identified", "changed", "Lens")
     ]
@@ -256,12 +255,12 @@ def test_a_confirmed_misbehaviour_is_what_the_host_does_from_now_on(
     times = [1e6 + 600.0 * n for n in range(7 * 144)]
     beacon = host(7, times=[1e6 + 5 * 86400 + 60.0 * n for n in range(2880)], dst="2.9.9.9")
     rows = host(7, times=times, dst=LAMP_CLOUD) + beacon
-    made = pipeline(model_folder(), settings=replace(STRICT, settled=1e9, calm=3600))
+    made = pipeline(model_folder(), settings=replace(STRICT, established=1e9, recovery=3600))
     verdicts = process(made, rows)
     alarms = [v for v in verdicts if v.state == "misbehaving"]
     assert alarms
-    made = pipeline(model_folder(), settings=replace(STRICT, settled=1e9, calm=3600))
-    made.answer([Annotation(alarms[0].ts + 3600, MAC.format(7), "confirm")])
+    made = pipeline(model_folder(), settings=replace(STRICT, established=1e9, recovery=3600))
+    made.annotate([Annotation(alarms[0].ts + 3600, MAC.format(7), "confirm")])
     verdicts = process(made, rows)
     assert [v for v in verdicts if v.state == "misbehaving"] == alarms[:1]
     (line,) = [v for v in verdicts if v.reason == "answer"]
@@ -272,7 +271,7 @@ def test_a_confirmation_from_before_a_host_was_there_says_nothing_of_it(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(5.0, MAC.format(7), "confirm")])
+    made.annotate([Annotation(5.0, MAC.format(7), "confirm")])
     assert answered(process(made, host(7, times=[6.0], dst=LAMP_CLOUD))) == []
 
 
@@ -280,7 +279,7 @@ def test_no_line_of_an_ignored_host_has_the_reason_change_until_that_is_over(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, "192.168.1.0/24", "ignore", expires=200.0)])
+    made.annotate([Annotation(0.0, "192.168.1.0/24", "ignore", expires=200.0)])
     process(made, host(7, times=list(range(30)), dst=LAMP_CLOUD))
     verdicts = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
     assert [(v.state, v.reason) for v in verdicts] == [("changed", "answer")]
@@ -290,10 +289,10 @@ def test_no_line_of_an_ignored_host_has_the_reason_change_until_that_is_over(
 
 def test_an_ignore_that_is_withdrawn_is_over(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, MAC.format(7), "ignore")])
+    made.annotate([Annotation(0.0, MAC.format(7), "ignore")])
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")]
-    assert made.answer([]) == []
+    assert made.annotate([]) == []
     verdicts = process(made, host(7, times=[30.0, 31.0], dst=NOWHERE))
     assert [(v.state, v.reason) for v in verdicts] == [("unknown", "change")]
 
@@ -305,7 +304,7 @@ def test_what_rests_on_an_ignored_destination_is_no_alarm(model_folder: ModelFol
         Annotation(0.0, "192.168.1.0/24", "ignore", pool=NOWHERE),
     ):
         made = pipeline(model_folder(), settings=STRICT)
-        made.answer([answer])
+        made.annotate([answer])
         verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
         assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")], answer
 
@@ -323,7 +322,7 @@ def test_an_ignored_destination_may_be_named_by_what_it_stands_for(
     model_folder: ModelFolder, dst: str, pool: str
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, "", "ignore", pool=pool)])
+    made.annotate([Annotation(0.0, "", "ignore", pool=pool)])
     verdicts = process(made, host(7, times=list(range(30)), dst=dst))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")]
 
@@ -339,7 +338,7 @@ class Unsearched(list[str]):
 
 def test_no_batch_searches_the_table_of_pools(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer(
+    made.annotate(
         [
             Annotation(0.0, "", "ignore", pool="none"),
             Annotation(0.0, "", "ignore", pool="as:77"),
@@ -356,7 +355,7 @@ def test_what_rests_on_an_ignored_destination_by_half_is_still_an_alarm(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, "", "ignore", pool=NOWHERE)])
+    made.annotate([Annotation(0.0, "", "ignore", pool=NOWHERE)])
     verdicts = process(made, like(7, 0.25))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")]
 
@@ -372,7 +371,7 @@ def test_an_ignored_destination_of_another_host_or_time_changes_nothing(
         Annotation(1e6, "", "ignore", pool="none"),
     ):
         made = pipeline(model_folder(), settings=STRICT)
-        made.answer([answer])
+        made.annotate([answer])
         verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
         assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")], answer
 
@@ -390,7 +389,7 @@ def test_a_second_unit_of_a_named_device_is_recognised_and_nothing_else(
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     label = Annotation(50.0, MAC.format(7), "label", "Hall_Camera", "camera")
-    made.answer([label])
+    made.annotate([label])
     process(made, like(7, 0.25) + like(8, 0.5) + host(9, times=list(range(40)), dst=LENS_CLOUD))
     verdicts = process(made, like(30, 60.0) + host(31, times=list(range(60, 99)), dst=NOWHERE))
     # The one that was there, then, in its own time, the one that came.
@@ -410,13 +409,13 @@ def test_a_host_that_is_named_early_becomes_a_prototype_when_it_has_done_enough(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, MAC.format(7), "label", "Hall_Camera")])
+    made.annotate([Annotation(0.0, MAC.format(7), "label", "Hall_Camera")])
     process(made, like(7, 0.0, count=7))
-    assert not len(made.inventory.prototypes)
+    assert not len(made.annotations.prototypes)
     process(made, like(7, 20.0, count=5))
-    assert len(made.inventory.prototypes) == 1
-    made.answer([])
-    assert not len(made.inventory.prototypes)
+    assert len(made.annotations.prototypes) == 1
+    made.annotate([])
+    assert not len(made.annotations.prototypes)
 
 
 @pytest.mark.parametrize("labelled", [0.0, 55.5], ids=["grows into a prototype", "is one at once"])
@@ -433,11 +432,11 @@ def test_lines_do_not_depend_on_how_sessions_were_cut_into_batches(
         Annotation(330.0, MAC.format(9), "confirm"),
     ]
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer(given)
+    made.annotate(given)
     whole = made.process(table)
     assert {"identified", "impostor", "learning"} <= {v.state for v in whole}
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer(given)
+    made.annotate(given)
     parts: list[Verdict] = []
     for start in range(0, len(rows), 7):
         parts += made.process(take(table, np.arange(start, min(start + 7, len(rows)))))
@@ -450,7 +449,7 @@ def test_what_an_address_means_is_said_when_the_host_has_it_whatever_else_is_in_
     rows = host(7, times=[20.0 * n for n in range(60)], dst=LAMP_CLOUD)
     rows += [(20.0 * n, "fd00::7", MAC.format(7), LAMP_CLOUD) for n in range(60, 120)]
     made = pipeline(model_folder())
-    made.answer([Annotation(0.0, "fd00::7", "label", "Lens")])
+    made.annotate([Annotation(0.0, "fd00::7", "label", "Lens")])
     verdicts = process(made, rows)
     found = [(v.ts, v.state, v.device, v.sessions) for v in verdicts if v.state != "learning"]
     assert [line[1:3] for line in found] == [("identified", "Lamp"), ("identified", "Lens")]
@@ -499,7 +498,7 @@ def test_lines_do_not_depend_on_batches_when_hosts_come_to_addresses_that_are_an
     for size in (len(rows), 1):
         made = pipeline(model_folder(), settings=STRICT, max_hosts=512)
         made.lease(Lease(100.5, "192.168.1.2", MAC.format(2), "two"))
-        made.answer(sorted(answers, key=lambda one: one.at))
+        made.annotate(sorted(answers, key=lambda one: one.at))
         lines.append(
             [
                 line
@@ -514,15 +513,15 @@ def test_sessions_are_worked_on_together_where_answers_say_nothing_new(
     model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, "192.168.1.0/24", "label", "Hall_Camera")])
+    made.annotate([Annotation(0.0, "192.168.1.0/24", "label", "Hall_Camera")])
     pushed: list[int] = []
-    push = made.sequences.push
+    push = made.windows.push
 
     def counted(slot: np.ndarray, *args: object, **columns: np.ndarray) -> object:
         pushed.append(len(slot))
         return push(slot, *args, **columns)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(made.sequences, "push", counted)
+    monkeypatch.setattr(made.windows, "push", counted)
     # New hosts, and then their other addresses.
     process(made, [(1.0 + n / 64, f"192.168.1.{n}", MAC.format(n), NOWHERE) for n in range(32)])
     process(made, [(2.0 + n / 64, f"fd00::{n + 1:x}", MAC.format(n), NOWHERE) for n in range(32)])
@@ -531,7 +530,7 @@ def test_sessions_are_worked_on_together_where_answers_say_nothing_new(
 
 def test_an_answer_becomes_due_in_a_silence(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(50.0, MAC.format(7), "label", "Hall_Camera")])
+    made.annotate([Annotation(50.0, MAC.format(7), "label", "Hall_Camera")])
     made.push("one", 20.0, sessions(host(7, times=[1.0], dst=NOWHERE)), now=0.0)
     assert [v.reason for v in made.flush(now=1.0)] == ["new"]
     made.push("one", 49.0, sessions([]), now=1.1)
@@ -544,7 +543,7 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_ans
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, MAC.format(7), "label", "Hall_Lamp", "bulb")])
+    made.annotate([Annotation(0.0, MAC.format(7), "label", "Hall_Lamp", "bulb")])
     asking = (10.0, "0.0.0.0", MAC.format(7), "255.255.255.255")
     verdicts = process(made, [asking, *host(7, times=[11.0, 12.0], dst=NOWHERE)])
     assert [(v.reason, v.ts, v.sessions) for v in verdicts] == [
@@ -556,9 +555,9 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_ans
 def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(9)), dst=LAMP_CLOUD))
-    made.answer([Annotation(1.0, MAC.format(7), "ignore")])
-    made.answer([Annotation(1.0, MAC.format(7), "ignore", expires=50.0)])
-    assert made.policy.columns()["ignored"][0] == 50.0
+    made.annotate([Annotation(1.0, MAC.format(7), "ignore")])
+    made.annotate([Annotation(1.0, MAC.format(7), "ignore", expires=50.0)])
+    assert made.policy.host(0).ignored_until == 50.0
 
 
 @pytest.mark.parametrize("wanted", ["192.168.1.7", "192.168.1.0/24"])
@@ -569,10 +568,10 @@ def test_an_answer_by_address_means_the_hosts_of_every_vlan(
     table = replace(sessions(rows), segment=[("/10", "/20")[n % 2] for n in range(40)])
     answer = Annotation(0.0, wanted, "label", "Hall_Camera")
     before, after = (pipeline(model_folder(), settings=STRICT) for _ in range(2))
-    before.answer([answer])
+    before.annotate([answer])
     said = before.process(table)
     after.process(table)
-    said_later = after.answer([answer])
+    said_later = after.annotate([answer])
     for verdicts in (said, said_later):
         lines = [v for v in verdicts if v.reason == "answer"]
         assert {(v.host, v.vlan, v.device) for v in lines} == {
@@ -584,7 +583,7 @@ def test_an_answer_by_address_means_the_hosts_of_every_vlan(
 @pytest.mark.parametrize("which", [7, 8])
 def test_a_label_of_any_mac_of_a_bond_means_its_host(model_folder: ModelFolder, which: int) -> None:
     made = pipeline(model_folder(), settings=STRICT)
-    made.answer([Annotation(0.0, MAC.format(which), "label", "Server")])
+    made.annotate([Annotation(0.0, MAC.format(which), "label", "Server")])
     rows = [(n * 60.0, "192.168.1.7", MAC.format(7 + n % 2), NOWHERE) for n in range(40)]
     process(made, rows)
     assert named(made) == {MAC.format(7): "Server"}

@@ -132,7 +132,7 @@ def test_however_nodes_split_and_cut_sessions_the_verdicts_are_those_of_the_whol
     table, lent = traffic(rng), leases(rng)
     made, expected = live_and_expected(model_folder(), table, lent)
     assert live(made, table, rng, nodes) == expected
-    assert made.reorder.late == 0
+    assert made.intake.reorder.late == 0
 
 
 @pytest.mark.parametrize("nodes", [1, 3])
@@ -145,7 +145,7 @@ def test_a_session_from_the_future_changes_no_other_hosts_verdicts(
     made, expected = live_and_expected(model_folder(), table, lent)
     found = live(made, table, rng, nodes, stray=True)
     assert [one for one in found if one.host != "192.168.1.99"] == expected
-    assert made.door.restamped == 1
+    assert made.intake.door.restamped == 1
 
 
 def columns(table: Sessions) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import NO_POOL, HostWindows, Schedule
 from nba_broker.records.errors import ModelError
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import NOTHING
+from nba_broker.verdicts.states import NO_DEVICE
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -90,7 +90,7 @@ def test_another_name_right_after_a_switch_is_a_correction_and_no_change(
 def test_names_that_analysts_gave_outlive_every_model(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder())
     made.process(sessions(two_hosts(0)))
-    made.answer(
+    made.annotate(
         [
             Annotation(39.0, MAC.format(7), "label", "Hall_Lamp", "bulb"),
             Annotation(39.0, MAC.format(8), "label", "Lens"),
@@ -101,8 +101,8 @@ def test_names_that_analysts_gave_outlive_every_model(model_folder: ModelFolder)
     for changes in (WITHOUT_LENS, SWAPPED, {"classes": classes("Hall_Lamp", "Plug")}):
         made.use(Scorer(model_folder(**changes)))
         assert [(v.device, v.confidence) for v in made.standing()] == named
-    assert {one.device for one in made.inventory.taught} == {"Lens"}
-    assert [made.inventory.devices[one.device].device for one in made.inventory.prototypes] == [
+    assert {one.device for one in made.annotations.taught} == {"Lens"}
+    assert [made.annotations.devices[one.device].device for one in made.annotations.prototypes] == [
         "Hall_Lamp"
     ]
 
@@ -119,13 +119,13 @@ def test_an_impostor_whose_other_device_is_gone_is_what_the_analyst_said(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder())
-    made.answer([Annotation(5.0, MAC.format(8), "label", "Lamp")])
+    made.annotate([Annotation(5.0, MAC.format(8), "label", "Lamp")])
     made.process(sessions(host(8, times=list(range(60)), dst=LENS_CLOUD)))
     assert [v.state for v in made.standing()] == ["impostor"]
     made.use(Scorer(model_folder(**WITHOUT_LENS)))
     assert [(v.state, v.device) for v in made.standing()] == [("identified", "Lamp")]
-    assert (made.policy.columns()["beneath"][:1] >= 0).all()
-    assert made.policy.columns()["accepted"][0] == NOTHING
+    assert (made.policy.columns["underlying"][:1] >= 0).all()
+    assert made.policy.host(0).lookalike == NO_DEVICE
 
 
 @settings(max_examples=60)

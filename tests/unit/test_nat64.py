@@ -52,7 +52,7 @@ def test_an_ipv4_address_is_found_behind_a_prefix_of_any_length(network: str, ad
     st.ip_addresses(v=6),
     st.lists(st.ip_addresses(v=4), min_size=1, max_size=5),
 )
-def test_whatever_is_embedded_is_found_one_by_one_and_many_at_once(
+def test_an_embedded_address_is_found_one_by_one_and_many_at_once(
     length: int, start: ipaddress.IPv6Address, inside: list[ipaddress.IPv4Address]
 ) -> None:
     octets = start.packed[:8] + b"\0" + start.packed[9:]
@@ -72,7 +72,7 @@ def test_whatever_is_embedded_is_found_one_by_one_and_many_at_once(
 
 
 @given(st.lists(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)), min_size=1))
-def test_any_other_address_stays_what_it_is(addresses: list[ipaddress.IPv6Address]) -> None:
+def test_any_other_address_stays_unchanged(addresses: list[ipaddress.IPv6Address]) -> None:
     outside = [a for a in addresses if a not in ipaddress.ip_network("64:ff9b::/96")]
     translation = Translation()
     assert [translation.within(address) for address in outside] == outside
@@ -80,7 +80,7 @@ def test_any_other_address_stays_what_it_is(addresses: list[ipaddress.IPv6Addres
     assert translation.unpacked(packed).tobytes() == packed.tobytes()
 
 
-def test_bits_that_the_rfc_reserves_make_it_another_address() -> None:
+def test_an_address_with_reserved_bits_set_has_none_embedded() -> None:
     inside = ipaddress.ip_address("2001:db8:122:c000:102:2100::")
     assert Translation([prefix("2001:db8:122::/48")]).within(inside) == inside
 
@@ -106,7 +106,7 @@ def test_a_prefix_of_the_network_s_own_is_a_setting() -> None:
     assert name("fd00:64::102:304") == "private"
 
 
-def test_networks_that_a_site_named_mean_the_ipv4_address_and_the_ipv6_one() -> None:
+def test_networks_of_a_site_match_the_ipv4_address_and_the_ipv6_address() -> None:
     rules = [
         (ipaddress.ip_network("64:ff9b::/96"), "translated"),
         (ipaddress.ip_network("1.2.3.0/24"), "updates"),
@@ -131,6 +131,6 @@ def test_the_setting_comes_from_file_environment_and_flag(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("network", ["2001:db8::/80", "192.0.2.0/24", "64:ff9b::/95"])
-def test_a_prefix_that_the_rfc_does_not_know_is_one_clear_error(network: str) -> None:
+def test_a_prefix_of_invalid_length_is_one_clear_error(network: str) -> None:
     with pytest.raises(ConfigError, match=r"nat64: .* a NAT64 prefix has 32"):
         config.load(None, {}, {"nat64": [network]})

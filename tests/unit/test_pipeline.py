@@ -12,7 +12,7 @@ import pytest
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Lease, Sessions, take
 from nba_broker.records.verdicts import Verdict
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -158,7 +158,7 @@ def test_nodes_that_share_a_hosts_sessions_give_one_history(model_folder: ModelF
 
 
 def test_reminders_follow_event_time(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=PolicySettings(reminder=3600))
+    made = pipeline(model_folder(), settings=DecisionSettings(reminder=3600))
     verdicts = process(made, host(7, times=[n * 600.0 for n in range(30)], dst=LAMP_CLOUD))
     reminders = [v for v in verdicts if v.reason == "reminder"]
     assert len(reminders) >= 3
@@ -217,7 +217,7 @@ def test_hosts_behind_a_router_do_not_take_more_room_than_there_is(
     rows = [(n * 1.0, f"192.168.{n % 4}.{n % 50}", ROUTER, LAMP_CLOUD) for n in range(2000)]
     process(made, rows)
     assert made.hosts <= 16
-    assert made.tracker.identity.capacity <= 16
+    assert made.identity.capacity <= 16
 
 
 def test_the_maker_of_an_interface_is_told_and_a_made_up_mac_has_none(

@@ -73,7 +73,7 @@ def test_a_destination_that_an_analyst_ignores_raises_no_alarm(
     lamp: Callable[[], Pipeline],
 ) -> None:
     one = lamp()
-    one.answer([Annotation(at=BEGIN, host="", action="ignore", pool="none")])
+    one.annotate([Annotation(at=BEGIN, host="", action="ignore", pool="none")])
     assert misbehaving(one.process(scan())) == []
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import tempfile
 import tracemalloc
 from pathlib import Path
 
-import maxminddb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nba_broker.destinations import overrides
-from nba_broker.destinations.pools import ANY_GROUP, GROUPS, SOLICITED, Database, Place, Pools
-from nba_broker.records.errors import ConfigError, DatabaseError
-from nba_broker.worker import config
-from tests.unit.helpers import FixedDatabase, pools
+from nba_broker.destinations.pools import ANY_GROUP, GROUPS, SOLICITED, Pools
+from nba_broker.records.errors import ConfigError
+from tests.unit.helpers import pools
 
 HOST = "192.168.1.20"
 
@@ -75,12 +72,12 @@ def test_a_public_neighbour_is_lan_to_one_host_and_an_asn_to_another(
     assert names == {HOST: "as:1", "1.2.3.9": "lan"}
 
 
-def test_the_scheme_says_what_a_public_destination_is_named_by() -> None:
+def test_the_scheme_decides_what_a_public_destination_is_named_by() -> None:
     assert name("1.2.3.4", scheme="asn+cc") == "as:1/is"
     assert name("1.2.3.4", scheme="cc") == "cc:is"
 
 
-def test_the_most_specific_override_comes_before_everything() -> None:
+def test_the_most_specific_override_precedes_everything() -> None:
     rules = [
         (ipaddress.ip_network("192.168.1.0/24"), "office"),
         (ipaddress.ip_network("192.168.1.1/32"), "router"),
@@ -89,64 +86,11 @@ def test_the_most_specific_override_comes_before_everything() -> None:
     assert name("192.168.1.9", overrides=rules) == "office"
 
 
-def test_a_full_cache_costs_lookups_and_no_answers() -> None:
+def test_a_full_cache_costs_look_ups_and_changes_no_pool() -> None:
     mapped = pools(cache=2)
     dst = ["1.0.0.1", "2.0.0.1", "1.0.0.2", "192.168.1.7", "192.168.1.1", "1.0.0.1"]
     names = [mapped.table[i] for i in mapped.ids([HOST] * 6, dst)]
     assert names == ["as:1", "as:2", "as:1", "lan", "gw", "as:1"]
-
-
-def test_the_embedded_database_knows_well_known_addresses() -> None:
-    database = Database(config.shipped("asn.mmdb.xz"))
-    assert database.place("8.8.8.8").asn == 15169
-    assert database.place("2606:4700::1111").asn == 13335
-
-
-def test_a_missing_database_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match=r"nowhere\.mmdb: no such IP database"):
-        Database(tmp_path / "nowhere.mmdb")
-
-
-def test_a_corrupt_database_is_one_clear_error(tmp_path: Path) -> None:
-    path = tmp_path / "bad.mmdb"
-    path.write_bytes(b"not a database" * 100)
-    with pytest.raises(DatabaseError, match=r"bad\.mmdb: not a readable MaxMind database"):
-        Database(path)
-
-
-@pytest.mark.parametrize("scheme", ["asn", "asn+cc"])
-def test_a_database_that_does_not_serve_the_scheme_is_one_clear_error(
-    scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(FixedDatabase, "has_asn", False)
-    with pytest.raises(DatabaseError, match="needs an ASN"):
-        pools(scheme=scheme)
-
-
-def test_a_database_needs_no_folder_for_temporary_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    assert Database(config.shipped("asn.mmdb.xz")).place("8.8.8.8").asn == 15169
-
-
-def test_a_database_that_is_none_is_named_by_its_own_name(tmp_path: Path) -> None:
-    path = tmp_path / "conn.log"
-    path.write_text("no database")
-    with pytest.raises(DatabaseError, match=r"conn\.log: not a readable MaxMind") as raised:
-        Database(path)
-    assert "/proc" not in str(raised.value)
-
-
-def test_a_database_damaged_in_places_says_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = Database(config.shipped("asn.mmdb.xz"))
-
-    class Damaged:
-        def get(self, address: str) -> object:
-            raise maxminddb.InvalidDatabaseError("bad pointer")
-
-    monkeypatch.setattr(database, "_reader", Damaged())
-    assert database.place("8.8.8.8") == Place()
 
 
 def test_overrides_are_read_from_a_csv_file(tmp_path: Path) -> None:
@@ -209,17 +153,17 @@ def test_a_few_groups_have_a_pool_each(dst: list[str]) -> None:
     assert names(pools(), dst) == [f"mcast:{address}" for address in dst]
 
 
-def test_made_up_groups_do_not_grow_the_table_and_take_no_group_its_pool() -> None:
+def test_forged_groups_grow_no_table_and_leave_other_groups_their_pools() -> None:
     mapped = pools()
     mapped.know(["mcast:ff02::fb"])
     assert names(mapped, ["224.0.0.251"]) == ["mcast:224.0.0.251"]
-    made_up = [f"239.{number >> 8 & 255}.{number & 255}.1" for number in range(5 * GROUPS)]
-    names(mapped, [*made_up, *(f"ff05::{number:x}:1" for number in range(5 * GROUPS))])
+    forged = [f"239.{number >> 8 & 255}.{number & 255}.1" for number in range(5 * GROUPS)]
+    names(mapped, [*forged, *(f"ff05::{number:x}:1" for number in range(5 * GROUPS))])
     assert len(mapped.table) <= GROUPS + 2
-    assert names(mapped, ["224.0.0.251", "ff02::fb", made_up[0], made_up[-1]]) == [
+    assert names(mapped, ["224.0.0.251", "ff02::fb", forged[0], forged[-1]]) == [
         "mcast:224.0.0.251",
         "mcast:ff02::fb",
-        f"mcast:{made_up[0]}",
+        f"mcast:{forged[0]}",
         ANY_GROUP,
     ]
     again = pools()

@@ -16,7 +16,7 @@ def code(service: str) -> int:
 
 
 def key(service: str) -> int:
-    return int(keys.transports(np.array([code(service)], np.int32))[0])
+    return int(keys.ephemeral(np.array([code(service)], np.int32))[0])
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def key(service: str) -> int:
     ["22/tcp", "1883/tcp", "5223/tcp", "8883/tcp", "5228/tcp", "1900/udp", "5060/udp", "5683/udp"],
 )
 def test_a_registered_service_is_no_port_drawn_at_random(service: str) -> None:
-    assert key(service) == keys.FREE
+    assert key(service) == keys.EMPTY
 
 
 @pytest.mark.parametrize("service", ["15063/udp", "19756/udp", "32769/udp", "65535/udp"])

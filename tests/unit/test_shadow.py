@@ -40,7 +40,7 @@ def shadowed(model_folder: ModelFolder, **changes: object) -> Pipeline:
 def seen(made: Pipeline) -> dict[str, Any]:
     assert made.shadow is not None
     assert made.shadow.failure == ""
-    return made.shadow.summary(made.inventory, made.tracker.identity, made.scorer.manifest.id)
+    return made.shadow.summary(made.annotations, made.identity, made.scorer.manifest.id)
 
 
 def feed(made: Pipeline, rows: list[tuple[float, str, str, str]], size: int = 10) -> list[Any]:
@@ -116,7 +116,7 @@ def test_a_name_of_an_analyst_that_the_shadow_never_learned_is_no_question(
     model_folder: ModelFolder,
 ) -> None:
     made = shadowed(model_folder)
-    made.answer([Annotation(0.0, MAC.format(7), "label", "Hall_Light", "bulb")])
+    made.annotate([Annotation(0.0, MAC.format(7), "label", "Hall_Light", "bulb")])
     feed(made, two_hosts())
     assert set(seen(made)["confusion"]) == {"Lens"}
 

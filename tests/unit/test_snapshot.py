@@ -68,17 +68,17 @@ def test_answers_outlive_a_restart(model_folder: ModelFolder, tmp_path: Path) ->
         Annotation(9000.0, MAC.format(5), "label", "Lens"),
     ]
     unbroken = pipeline(model_folder())
-    unbroken.answer(given)
+    unbroken.annotate(given)
     whole = unbroken.process(table)
     first = pipeline(model_folder())
-    first.answer(given)
+    first.annotate(given)
     said = first.process(take(table, np.arange(1000)))
     save(tmp_path / "s", first)
     second = restored(tmp_path / "s", pipeline(model_folder()))
-    assert second.answer(given) == []
+    assert second.annotate(given) == []
     assert said + second.process(take(table, np.arange(1000, 2000))) == whole
     assert {v.device for v in whole if v.reason == "answer"} >= {"Hall_Camera", "Lens"}
-    assert [one.device for one in second.inventory.prototypes] == [2]
+    assert [one.device for one in second.annotations.prototypes] == [2]
 
 
 def test_names_leases_and_addresses_are_restored(model_folder: ModelFolder, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_names_leases_and_addresses_are_restored(model_folder: ModelFolder, tmp_
     second.process(sessions([(3.0, "192.168.1.7", "", LAMP_CLOUD)]))
     second.process(sessions([(60.0, "192.168.1.9", "", LAMP_CLOUD)]))
     assert second.hosts == 1
-    identity = second.tracker.identity
+    identity = second.identity
     assert (identity.mac(0), identity.hostname(0)) == (MAC.format(7), "lamp")
 
 
@@ -109,7 +109,7 @@ def test_a_router_is_found_and_remembered_over_a_restart(
     save(tmp_path / "s", first)
     second = restored(tmp_path / "s", pipeline(model_folder()))
     assert said + second.process(take(table, np.arange(cut, 30))) == whole
-    assert list(second.tracker.identity.routers()) == [MAC.format(1)]
+    assert list(second.identity.routers()) == [MAC.format(1)]
 
 
 REPEATER = "24:6f:28:d9:a7:64"
@@ -149,11 +149,11 @@ def test_segments_leases_bonds_and_turns_outlive_a_restart(
     save(tmp_path / "s", first)
     second = restored(tmp_path / "s", pipeline(model_folder()))
     assert said + second.process(take(table, np.arange(at, len(table)))) == expected
-    identity = second.tracker.identity
-    assert identity.bonds() == whole.tracker.identity.bonds() != {}
-    assert identity.claims() == whole.tracker.identity.claims()
+    identity = second.identity
+    assert identity.bonds() == whole.identity.bonds() != {}
+    assert identity.claims() == whole.identity.claims()
     assert identity.routers().keys() == {REPEATER}
-    assert dict(identity.addresses()) == dict(whole.tracker.identity.addresses())
+    assert dict(identity.addresses()) == dict(whole.identity.addresses())
 
 
 def test_a_snapshot_from_before_segments_and_bonds_is_read(
@@ -170,7 +170,7 @@ def test_a_snapshot_from_before_segments_and_bonds_is_read(
     snapshot.write(path, [old])
     second = restored(path, pipeline(model_folder()))
     assert list(second.standing()) == list(made.standing())
-    assert list(second.tracker.leases) == list(made.tracker.leases)
+    assert list(second.timeline.tracker.leases) == list(made.timeline.tracker.leases)
 
 
 def test_slots_are_given_anew_without_gaps(model_folder: ModelFolder, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_slots_are_given_anew_without_gaps(model_folder: ModelFolder, tmp_path: 
         first.process(sessions(host(number + 1, times=[float(number)], dst=LAMP_CLOUD)))
     save(tmp_path / "s", first)
     second = restored(tmp_path / "s", pipeline(model_folder()))
-    assert second.hosts == second.tracker.identity.capacity == first.hosts
+    assert second.hosts == second.identity.capacity == first.hosts
 
 
 def test_positions_are_restored(model_folder: ModelFolder, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_hosts_that_come_go_and_move_while_a_snapshot_is_written_do_no_harm(
     second = restored(tmp_path / "s", pipeline(model_folder(), max_hosts=40))
     second.process(take(table, np.arange(at, 2000)))
     assert second.hosts <= 40
-    identity = second.tracker.identity
+    identity = second.identity
     named = identity.names(0, identity.capacity)
     assert len({key for key, _ in named.values()}) == len(named) == second.hosts
 
@@ -264,10 +264,10 @@ def test_a_snapshot_of_another_window_keeps_the_sessions_that_fit_both(
     assert second.hosts == first.hosts
     fit = min(8, changes["window"])
     slots = np.arange(second.hosts)
-    kept = second.sequences.latest(slots).columns["ts"][:, -fit:]
-    names = second.tracker.identity.names(0, second.hosts)
-    where = {key: slot for slot, key in first.tracker.identity.names(0, first.hosts).items()}
-    before = first.sequences.latest(np.array([where[names[slot]] for slot in slots]))
+    kept = second.windows.latest(slots).columns["ts"][:, -fit:]
+    names = second.identity.names(0, second.hosts)
+    where = {key: slot for slot, key in first.identity.names(0, first.hosts).items()}
+    before = first.windows.latest(np.array([where[names[slot]] for slot in slots]))
     assert (kept == before.columns["ts"][:, -fit:]).all()
 
 
@@ -302,9 +302,9 @@ WELL_FORMED: list[bytes] = []
 def well_formed(folder: Path) -> bytes:
     if not WELL_FORMED:
         made = pipeline(folder)
-        made.answer([Annotation(0.0, MAC.format(1), "label", "Hall_Camera")])
+        made.annotate([Annotation(0.0, MAC.format(1), "label", "Hall_Camera")])
         made.process(traffic())
-        assert len(made.inventory.prototypes)
+        assert len(made.annotations.prototypes)
         WELL_FORMED.append(b"".join(snapshot.parts(made, {"n": Position("R", 3)})))
     return WELL_FORMED[0]
 

@@ -12,7 +12,8 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.records.verdicts import UnknownHosts
 from nba_broker.verdicts import groups
-from nba_broker.verdicts.decision import UNKNOWN, PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import UNKNOWN
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 DAY = 86_400.0
@@ -23,7 +24,7 @@ Model = Callable[..., Path]
 
 def stranger_to_all(model: Path) -> Pipeline:
     """A pipeline that takes hosts without a session to as:1 or as:2 for unknown."""
-    return pipeline(model, settings=PolicySettings(known=0.5))
+    return pipeline(model, settings=DecisionSettings(known=0.5))
 
 
 def strangers(*numbers: int, dst: str = NOWHERE, start: float = 1000.0) -> list:
@@ -83,7 +84,7 @@ def test_hosts_that_were_silent_for_the_day_are_not_in_its_summary(model_folder:
 def test_ignored_hosts_are_not_in_a_summary(model_folder: Model) -> None:
     pipe = stranger_to_all(model_folder())
     pipe.process(in_order(strangers(5, 6)))
-    (slot,) = pipe.tracker.identity.present(["192.168.1.5"], [MAC.format(5)])
+    (slot,) = pipe.identity.present(["192.168.1.5"], [MAC.format(5)])
     pipe.policy.ignore(slot, until=2 * DAY)
     assert pipe.unknown_hosts().hosts == 1
 
@@ -105,14 +106,14 @@ def unknown(model: Path, count: int) -> Pipeline:
     pipe = pipeline(model)
     rows = [row for n in range(count) for row in host(n, times=[1.0 + n], dst=f"{n % 200}.9.9.9")]
     pipe.process(sessions(rows))
-    pipe.policy.columns()["state"][:count] = UNKNOWN
+    pipe.policy.columns["state"][:count] = UNKNOWN
     return pipe
 
 
 def test_the_rest_of_many_kinds_is_counted(model_folder: Model) -> None:
     pipe = unknown(model_folder(), 20)
     for slot in range(20):
-        pipe.sequences.columns()["dport"][slot, 0] = slot
+        pipe.windows.columns["dport"][slot, 0] = slot
     found = pipe.unknown_hosts(100.0)
     assert found.hosts == 20
     assert len(found.kinds) == 16
@@ -134,7 +135,7 @@ def test_the_organisation_of_a_pool_and_the_maker_of_a_kind_are_named(model_fold
     pipe = stranger_to_all(model_folder())
     rows = [replace_mac(row, "00:00:0c:00:00:05") for row in host(5, times=[1.0], dst=LAMP_CLOUD)]
     pipe.process(sessions(rows))
-    pipe.policy.columns()["state"][0] = UNKNOWN
+    pipe.policy.columns["state"][0] = UNKNOWN
     assert pipe.unknown_hosts(9.0).kinds == (
         "1 (192.168.1.5) by Cisco Systems, Inc, mostly as:1 (Organisation 1) 443/tcp 100 %",
     )

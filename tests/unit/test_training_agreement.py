@@ -13,7 +13,7 @@ from nba_broker.archive import conn_log
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows
 from nba_broker.records.verdicts import Verdict
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, pipeline, pools
 from training.data import dataset
 from training.data.labels import Label
@@ -81,7 +81,7 @@ def test_a_worker_is_answered_and_says_what_the_evaluation_says(model_folder, se
         manifest = evaluating.manifest
         made = pipeline(
             folder,
-            settings=PolicySettings(identified=manifest.identified, known=manifest.known),
+            settings=DecisionSettings(identified=manifest.identified, known=manifest.known),
         )
         made.scorer = working = Recorder(folder)
         working.host_of_slot = list(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nba_broker.destinations.pools import Database, Pools
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.worker import config
 from tests.unit.test_conn_log import MAC, jsonl, row, save, tsv
 from training.cli.main import main

@@ -20,7 +20,7 @@ class CloudDatabase:
     has_asn = has_country = True
 
     def place(self, address: str) -> object:
-        from nba_broker.destinations.pools import Place
+        from nba_broker.destinations.databases import Place
 
         first = int(address.split(".")[0])
         return Place(16509 if first % 8 == 0 else first, "Organisation", "IS")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.verdicts.decision import Policy, PolicySettings
+from nba_broker.verdicts.decision import Decider
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from training.model.calibrate import (
     CANDIDATES,
     blend,
@@ -45,14 +47,15 @@ def test_habits_have_the_say_where_the_network_knows_nothing() -> None:
     assert habits == 1
 
 
-def test_smoothing_is_the_policys_and_keeps_hosts_apart() -> None:
+def test_smoothing_is_the_decisions_and_keeps_hosts_apart() -> None:
     probability = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
     smoothed = smooth(probability, np.array([0, 1, 0, 0]), 0.4)
     assert smoothed == pytest.approx(np.array([[1, 0], [0, 1], [0.5, 0.5], [0.3, 0.7]]))
-    policy = Policy(2, PolicySettings(weight=0.4))
-    policy.reserve(2)
-    policy.update(np.array([0, 1, 0, 0]), np.arange(4.0), probability, np.zeros(4))
-    assert policy.columns()["smoothed"][:2] == pytest.approx(smoothed[[3, 1]])
+    decider = Decider(2, DecisionSettings(weight=0.4))
+    decider.slots.reserve(2)
+    slot, place = np.array([0, 1, 0, 0]), np.arange(4)
+    decider.update(ScoredWindows(slot, place, place.astype(float), probability, np.zeros(4)))
+    assert decider.columns["probability"][:2] == pytest.approx(smoothed[[3, 1]])
 
 
 def test_the_threshold_is_the_lowest_at_which_names_are_right() -> None:

@@ -59,8 +59,8 @@ def test_a_manifest_s_baseline_is_read_as_it_was_counted() -> None:
     tables = peers(sessions(), [PLUG, CAMERA])
     known = ClassBaseline(tables)
     assert len(known) == 2
-    key = keys.pairs(np.array([keys.crc("as:1")], np.uint64), np.array([HTTPS], np.int32))
-    found = known.of(np.array([0, 1, -1]), np.repeat(key, 3))
+    key = keys.pairs(np.array([keys.pool_hash("as:1")], np.uint64), np.array([HTTPS], np.int32))
+    found = known.hours_of(np.array([0, 1, -1]), np.repeat(key, 3))
     assert found.share[0] > 0.7
     assert found.share[1:].tolist() == [0, 0]
     np.testing.assert_allclose(np.exp(found.mean[0]), 2, rtol=0.01)

@@ -1,4 +1,4 @@
-"""What tells one host from several: turns that addresses and MACs take, and what leases say."""
+"""Alternating addresses and MACs, and what leases say: one host or several."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
+from nba_broker.hosts.bonds import BOND_SPAN, Bond
 from nba_broker.hosts.identity import Identity
-from nba_broker.hosts.routers import BOND_SPAN, ROUTER_SPAN, Bond
+from nba_broker.hosts.routers import ROUTER_SPAN
 from nba_broker.records.macs import is_virtual
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Lease
@@ -25,19 +26,20 @@ Row = tuple[str, str] | tuple[str, str, str]
 def feed(
     identity: Identity, *rows: Row, ts: float = 0.0, apart: float = 60.0, proto: str = "tcp"
 ) -> list[int]:
-    """Slots of sessions (address, MAC, segment), as the pipeline takes them: what ends is given
-    up."""
+    """Slots of sessions (address, MAC, segment); hosts that end are released, as in the
+    pipeline."""
     found: list[int] = []
     for number, (host, mac, *segment) in enumerate(rows):
-        found += identity.slots(
+        assigned = identity.slots(
             np.array([ts + number * apart]),
             [host],
             [mac],
             [*segment, ""][:1],
             np.array([port_code(443, proto)], np.int32),
-        ).tolist()
-        if identity.ended is not None:
-            identity.release([identity.ended.slot])
+        )
+        found += assigned.slots.tolist()
+        if assigned.ended is not None:
+            identity.release([assigned.ended.slot])
     return found
 
 
@@ -45,7 +47,9 @@ def named(identity: Identity) -> set[str]:
     return {name for name, _ in identity.names(0, identity.capacity).values()}
 
 
-def lend(identity: Identity, *leases: tuple[str, str], hostname: str = "", ts: float = 0.0) -> None:
+def lease(
+    identity: Identity, *leases: tuple[str, str], hostname: str = "", ts: float = 0.0
+) -> None:
     for ip, mac in leases:
         identity.lease(Lease(ts, ip, mac, hostname))
 
@@ -53,9 +57,9 @@ def lend(identity: Identity, *leases: tuple[str, str], hostname: str = "", ts: f
 # Leases that contradict the MAC of the frames
 
 
-def test_two_addresses_that_leases_give_to_two_others_give_a_repeater_away() -> None:
+def test_two_addresses_leased_to_two_other_macs_prove_a_repeater() -> None:
     identity = Identity()
-    lend(identity, (X, A), (Y, B))
+    lease(identity, (X, A), (Y, B))
     feed(identity, *[(X, R), (Y, R)] * 6)
     assert identity.routers().keys() == {R}
     assert named(identity) == {A, B}
@@ -63,44 +67,44 @@ def test_two_addresses_that_leases_give_to_two_others_give_a_repeater_away() -> 
 
 def test_a_repeater_is_found_however_old_two_leases_are() -> None:
     identity = Identity()
-    lend(identity, (X, A), (Y, B), ts=-9e5)
+    lease(identity, (X, A), (Y, B), ts=-9e5)
     feed(identity, *[(X, R), (Y, R)] * 6)
     assert named(identity) == {A, B}
 
 
-def test_one_old_lease_that_contradicts_a_hosts_mac_tells_nothing() -> None:
+def test_one_old_lease_that_contradicts_a_hosts_mac_proves_nothing() -> None:
     identity = Identity()
-    lend(identity, (X, A), ts=-2 * ROUTER_SPAN)
+    lease(identity, (X, A), ts=-2 * ROUTER_SPAN)
     feed(identity, *[(X, R), (Y, R)] * 20)
     assert identity.routers() == {}
     assert named(identity) == {R}
 
 
-def test_one_lease_that_is_renewed_while_another_mac_has_the_address_tells_of_a_bridge() -> None:
+def test_a_lease_renewed_while_another_mac_uses_the_address_proves_a_bridge() -> None:
     identity = Identity()
-    lend(identity, (X, A), ts=-2 * ROUTER_SPAN)
+    lease(identity, (X, A), ts=-2 * ROUTER_SPAN)
     feed(identity, *[(X, R), (Y, R)] * 6)
-    lend(identity, (X, A), ts=12 * 60)
+    lease(identity, (X, A), ts=12 * 60)
     feed(identity, *[(X, R), (Y, R)] * 6, ts=12 * 60)
     assert identity.routers().keys() == {R}
     assert named(identity) == {A, Y}
 
 
-def test_a_made_up_lease_takes_no_host_with_one_address_apart() -> None:
+def test_forged_leases_do_not_split_a_host_with_one_address() -> None:
     identity = Identity()
     found = []
     for hour in range(24):
-        lend(identity, (X, f"06:00:00:00:00:{hour:02x}"), ts=hour * 3600.0)
+        lease(identity, (X, f"06:00:00:00:00:{hour:02x}"), ts=hour * 3600.0)
         found += feed(identity, *[(X, A)] * 9, ts=hour * 3600.0)
     assert set(found) == {found[0]}
     assert identity.routers() == {}
 
 
-def test_leases_of_made_up_macs_for_addresses_that_nobody_has_make_no_host() -> None:
+def test_forged_leases_of_unused_addresses_make_no_host() -> None:
     identity = Identity()
     feed(identity, (X, A))
     for number in range(200):
-        lend(identity, (f"192.168.1.{20 + number % 200}", f"06:00:00:00:00:{number:02x}"))
+        lease(identity, (f"192.168.1.{20 + number % 200}", f"06:00:00:00:00:{number:02x}"))
     feed(identity, *[(X, A)] * 9)
     assert named(identity) == {A}
 
@@ -110,22 +114,22 @@ def test_a_host_that_changes_its_mac_and_its_lease_is_no_router() -> None:
     for day in range(20):
         mac = f"06:00:00:00:00:{day:02x}"
         address = (X, Y)[day % 2]
-        lend(identity, (address, mac), ts=day * 86400.0)
+        lease(identity, (address, mac), ts=day * 86400.0)
         feed(identity, *[(address, mac)] * 9, ts=day * 86400.0)
     assert identity.routers() == identity.bonds() == {}
 
 
-def test_hostnames_tell_two_stations_of_a_repeater_that_asks_in_its_own_name() -> None:
+def test_hostnames_distinguish_two_stations_of_a_repeater_that_leases_for_them() -> None:
     identity = Identity()
-    lend(identity, (X, R), hostname="lamp")
-    lend(identity, (Y, R), hostname="lens")
+    lease(identity, (X, R), hostname="lamp")
+    lease(identity, (Y, R), hostname="lens")
     feed(identity, *[(X, R), (Y, R)] * 6)
     assert named(identity) == {X, Y}
 
 
-def test_one_hosts_two_leases_with_one_hostname_are_its_own() -> None:
+def test_two_leases_with_one_hostname_are_one_hosts() -> None:
     identity = Identity()
-    lend(identity, (X, A), (Y, A), hostname="Server")
+    lease(identity, (X, A), (Y, A), hostname="Server")
     feed(identity, *[(X, A), (Y, A)] * 20)
     assert named(identity) == {A}
 
@@ -134,7 +138,7 @@ def test_a_lease_of_a_routers_mac_joins_none_of_its_stations() -> None:
     identity = Identity()
     feed(identity, *[(X, R), (Y, R), (Z, R)] * 3)
     assert named(identity) == {X, Y, Z} or identity.routers()
-    lend(identity, (X, R), (Y, R), (Z, R), hostname="lamp")
+    lease(identity, (X, R), (Y, R), (Z, R), hostname="lamp")
     feed(identity, *[(X, R), (Y, R), (Z, R)] * 3, ts=900.0)
     assert named(identity) == {X, Y, Z}
     assert identity.hostnames() == {}
@@ -163,24 +167,24 @@ def test_a_lease_of_a_routers_mac_joins_none_of_its_stations() -> None:
         ("02:00:5e:00:01:07", False),
     ],
 )
-def test_macs_that_gateways_share_are_known_by_their_ranges(mac: str, virtual: bool) -> None:
+def test_macs_that_gateways_share_are_recognised_by_their_ranges(mac: str, virtual: bool) -> None:
     assert is_virtual(mac) == virtual
 
 
 def test_a_mac_that_gateways_share_is_no_host_from_its_first_session_on() -> None:
     identity = Identity()
     vrrp = "00:00:5e:00:01:07"
-    lend(identity, (X, A), (Y, vrrp), hostname="lamp")
+    lease(identity, (X, A), (Y, vrrp), hostname="lamp")
     found = feed(identity, (X, vrrp), (Y, vrrp), ("fe80::1", vrrp), ("0.0.0.0", vrrp), (X, vrrp))
     assert found[0] == found[-1]
     assert named(identity) == {A, Y, "fe80::1", "0.0.0.0"}
 
 
-# MACs that take turns with one address
+# MACs that alternate at one address
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_two_macs_that_take_turns_with_an_address_are_one_host(seed: int) -> None:
+def test_two_macs_that_alternate_at_an_address_are_one_host(seed: int) -> None:
     identity, rng = Identity(), random.Random(seed)
     feed(identity, *[(X, rng.choice([A, B])) for _ in range(40)])
     assert len(identity) == 1
@@ -193,18 +197,18 @@ def test_a_bond_ends_the_host_of_the_mac_that_was_seen_later() -> None:
     identity = Identity()
     found: Any = None
     for number in range(40):
-        identity.slots(np.array([60.0 * number]), [X], [(A, B)[number % 2]])
-        found = found or identity.ended
-        if identity.ended is not None:
-            identity.release([identity.ended.slot])
+        ended = identity.slots(np.array([60.0 * number]), [X], [(A, B)[number % 2]]).ended
+        if ended is not None:
+            found = ended
+            identity.release([ended.slot])
     assert isinstance(found, Bond)
     assert (found.mac, found.other, found.address) == (B, A, X)
     assert named(identity) == {A}
 
 
-def test_a_bond_has_the_mac_of_its_lease() -> None:
+def test_a_bond_is_named_by_the_mac_of_its_lease() -> None:
     identity = Identity()
-    lend(identity, (X, B), hostname="nas")
+    lease(identity, (X, B), hostname="nas")
     feed(identity, *[(X, A), (X, B)] * 10)
     assert named(identity) == {B}
     assert set(identity.hostnames()) == {B}
@@ -224,24 +228,24 @@ def test_a_bonds_ipv6_addresses_are_its_own() -> None:
 
 
 @pytest.mark.parametrize("hours", [1, 6, 24])
-def test_hosts_that_dhcp_gives_one_address_one_after_another_stay_apart(hours: int) -> None:
+def test_hosts_that_lease_one_address_alternately_stay_apart(hours: int) -> None:
     identity = Identity()
     for turn in range(12):
         mac, ts = (A, B)[turn % 2], turn * hours * 3600.0
-        lend(identity, (X, mac), ts=ts)
+        lease(identity, (X, mac), ts=ts)
         feed(identity, *[(X, mac)] * 20, ts=ts)
     assert named(identity) == {A, B}
     assert identity.bonds() == {}
 
 
-def test_hosts_that_have_one_address_one_day_each_stay_apart_without_leases() -> None:
+def test_hosts_that_use_one_address_on_alternate_days_stay_apart_without_leases() -> None:
     identity = Identity()
     for day in range(12):
         feed(identity, *[(X, (A, B)[day % 2])] * 20, ts=day * BOND_SPAN)
     assert named(identity) == {A, B}
 
 
-def test_hosts_that_dispute_an_address_and_have_others_stay_apart() -> None:
+def test_hosts_that_conflict_over_an_address_and_have_others_stay_apart() -> None:
     identity = Identity()
     feed(identity, *[(X, A), ("fe80::a", A), (X, B), ("fe80::b", B)] * 20)
     assert named(identity) == {A, B}
@@ -250,7 +254,7 @@ def test_hosts_that_dispute_an_address_and_have_others_stay_apart() -> None:
     assert named(identity) == {A, B}
 
 
-def test_hosts_whose_makers_differ_are_no_bond() -> None:
+def test_macs_of_different_vendors_are_no_bond() -> None:
     identity = Identity()
     espressif, raspberry = "24:6f:28:d9:a7:64", "b8:27:eb:00:00:01"
     feed(identity, *[(X, espressif), (X, raspberry)] * 20)
@@ -297,13 +301,13 @@ def test_a_router_of_several_networks_is_found_by_several_hosts_in_one() -> None
 # IPv6 only
 
 
-def test_ipv6_hosts_in_turn_behind_a_mac_are_told_apart_in_time() -> None:
+def test_ipv6_hosts_behind_a_router_are_found_in_time() -> None:
     identity = Identity()
     feed(identity, *[(address, R) for address in SIX[:4]] * 40)
     assert named(identity) == set(SIX[:4])
 
 
-def test_two_stations_are_told_by_the_macs_in_their_ipv6_addresses() -> None:
+def test_two_stations_are_distinguished_by_the_macs_in_their_ipv6_addresses() -> None:
     identity = Identity()
     stations = ["2001:db8::200:ff:fe00:a", "2001:db8::200:ff:fe00:b"]
     feed(identity, *[(address, R) for address in stations] * 60)
@@ -335,7 +339,7 @@ def test_a_host_that_looks_up_neighbours_from_old_addresses_is_one() -> None:
 
 
 class Unwalked(dict[str, Any]):
-    """A table that says where it is walked over."""
+    """A table that fails when something walks over it."""
 
     def _walked(self, *_: object) -> NoReturn:
         raise AssertionError("a walk over all")
@@ -343,34 +347,38 @@ class Unwalked(dict[str, Any]):
     __iter__ = keys = values = items = _walked  # type: ignore[assignment]
 
 
-def test_neither_finding_a_router_nor_letting_a_host_go_walks_over_all_addresses() -> None:
+def test_neither_finding_a_router_nor_releasing_a_host_walks_over_all_addresses() -> None:
     identity = Identity()
     many = [
         (f"10.{n >> 8}.{n & 255}.1", f"06:00:00:00:{n >> 8:02x}:{n & 255:02x}") for n in range(3000)
     ]
     host, mac = map(list, zip(*many, strict=True))
     identity.slots(np.zeros(len(many)), host, mac)
-    for table in ("_slot_at", "_aside", "_slot_of", "_others", "_claims"):
-        setattr(identity, table, Unwalked(getattr(identity, table)))
+    for part, tables in (
+        (identity._addresses, ("in_use", "_idle", "_others", "bindings")),
+        (identity._hosts, ("slot_of",)),
+    ):
+        for table in tables:
+            setattr(part, table, Unwalked(getattr(part, table)))
     feed(identity, *[(X, R), (Y, R), (Z, R)] * 3)
     assert R in identity.routers()
     feed(identity, *[(X, A), (X, B)] * 10, ts=9e3)
     assert identity.bonds()
     identity.release(range(0, 3000, 3))
-    assert len(identity._slot_of) < 2100
+    assert len(identity) < 2100
 
 
-def made_up(number: int) -> str:
+def forged(number: int) -> str:
     return f"06:00:00:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
 
 
 def flood(identity: Identity, numbers: range) -> None:
     for number in numbers:
-        rows = [(address, made_up(number)) for address in (X, Y, Z)]
+        rows = [(address, forged(number)) for address in (X, Y, Z)]
         feed(identity, *rows * 3, ts=1e4, apart=0.0)
 
 
-def test_made_up_routers_push_out_none_that_is_seen() -> None:
+def test_forged_routers_evict_none_that_is_still_seen() -> None:
     identity = Identity()
     stations = [(f"10.0.0.{n}", R) for n in range(1, 4)]
     feed(identity, *stations * 3)
@@ -379,16 +387,16 @@ def test_made_up_routers_push_out_none_that_is_seen() -> None:
         feed(identity, *stations, ts=1e4)
     assert R in identity.routers()
     assert len(identity.routers()) == 4096
-    assert made_up(0) not in identity.routers()
+    assert forged(0) not in identity.routers()
 
 
-def test_bonds_and_contested_addresses_take_no_memory_for_ever() -> None:
+def test_bonds_and_alternating_addresses_leave_nothing_behind() -> None:
     identity = Identity()
 
     def pairs() -> Iterator[Row]:
         for number in range(3000):
             address = f"10.{number >> 8}.{number & 255}.1"
-            yield from [(address, made_up(2 * number)), (address, made_up(2 * number + 1))] * 4
+            yield from [(address, forged(2 * number)), (address, forged(2 * number + 1))] * 4
 
     feed(identity, *pairs(), apart=0.001)
     assert len(identity.bonds()) == 3000

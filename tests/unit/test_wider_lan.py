@@ -1,4 +1,4 @@
-"""A LAN wider than a /24 that its traffic shows."""
+"""LANs that are wider than a /24, as their traffic shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import ipaddress
 
 import numpy as np
 
-from nba_broker.pipeline.pipeline import Tracker
+from nba_broker.destinations.lookup import Lookup
+from nba_broker.pipeline.tracker import Tracker
+from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import MAC, pools
@@ -22,7 +24,9 @@ Row = tuple[str, str, int]  # host, destination, port
 
 
 def hints(*rows: Row, macs: bool = True, lans: tuple[str, ...] = ()) -> list[str]:
-    tracker = Tracker(pools(lans=tuple(map(ipaddress.ip_network, lans))))
+    known = pools(lans=tuple(map(ipaddress.ip_network, lans)))
+    tracker, lookup = Tracker(), Lookup(known)
+    wider = WiderLans(known, tracker.identity)
     hosts = sorted({host for host, *_ in rows})
     mac = {host: MAC.format(number) if macs else "" for number, host in enumerate(hosts)}
     sessions = Sessions(
@@ -33,13 +37,14 @@ def hints(*rows: Row, macs: bool = True, lans: tuple[str, ...] = ()) -> list[str
         [row[1] for row in rows],
         np.array([row[2] for row in rows], np.int32),
     )
-    list(tracker.track(sessions))
-    found = tracker.wider.hints("score again with --lans {lan}")
-    assert tracker.wider.hints("again") == []
+    for part in tracker.track(sessions):
+        wider.see(part.sessions, part.slot, lookup(part.sessions).pool)
+    found = wider.hints("score again with --lans {lan}")
+    assert wider.hints("again") == []
     return found
 
 
-def test_a_name_server_beyond_the_24_is_told_with_the_network_and_what_to_do() -> None:
+def test_a_name_server_beyond_the_24_is_reported_with_the_network_and_the_remedy() -> None:
     rows = [(f"10.0.6.{host}", "10.0.4.1", DNS) for host in (20, 23, 24, 26)]
     assert hints(*rows, macs=False) == [
         "10.0.4.1 answers DNS for 4 hosts of 10.0.6.0/24: if the LAN is 10.0.4.0/22, "
@@ -47,7 +52,7 @@ def test_a_name_server_beyond_the_24_is_told_with_the_network_and_what_to_do() -
     ]
 
 
-def test_once_the_lan_is_given_there_is_nothing_to_tell() -> None:
+def test_a_configured_lan_is_not_reported() -> None:
     rows = [(f"10.0.6.{host}", "10.0.4.1", DNS) for host in (20, 23, 24, 26)]
     assert hints(*rows, lans=("10.0.4.0/22",)) == []
     assert hints(*rows, lans=("10.0.6.0/24",)) == []
@@ -75,7 +80,7 @@ def test_a_24_whose_own_gateway_serves_it_is_no_part_of_a_wider_lan() -> None:
     assert hints(*beyond, ("10.0.6.77", "10.0.6.1", DHCP)) == []
 
 
-def test_a_server_far_away_or_in_other_private_space_is_elsewhere() -> None:
+def test_a_server_far_away_or_in_other_private_space_is_not_in_the_lan() -> None:
     for server in ("10.200.7.7", "192.168.0.1", "172.16.0.1"):
         assert hints(*((f"10.0.6.{host}", server, DNS) for host in (20, 23))) == []
 
@@ -86,23 +91,26 @@ def test_a_broadcast_address_beyond_the_24_is_a_wider_lan_s() -> None:
     assert hints(("10.0.6.20", "10.0.9.255", NETBIOS)) == []
 
 
-def test_neighbours_whose_macs_are_seen_share_a_lan() -> None:
+def test_neighbours_with_visible_macs_share_a_lan() -> None:
     rows = [(f"10.0.6.{host}", "10.0.5.9", HTTPS) for host in (20, 23)]
     away = ("10.0.5.9", "1.0.0.7", HTTPS)
     (line,) = hints(*rows, away)
-    assert line.startswith("10.0.5.9 has its MAC seen, as have 2 hosts of 10.0.6.0/24 that talk")
-    assert hints(*rows) == []  # never seen itself
+    assert line.startswith(
+        "the sensor sees the MACs of 10.0.5.9 and of 2 hosts of 10.0.6.0/24 that talk to it: if"
+    )
+    assert hints(*rows) == []  # no session of the neighbour itself
     assert hints(*rows, away, macs=False) == []
     assert hints(rows[0], away) == []
 
 
-def test_who_asks_every_address_for_names_has_no_server() -> None:
+def test_a_host_that_queries_every_address_has_no_server() -> None:
     scan = [("10.0.6.20", f"10.0.{net}.{end}", DNS) for net in range(8) for end in (1, 254)]
     assert hints(*(row for row in scan if not row[1].startswith("10.0.6."))) == []
 
 
 def test_a_scan_of_private_space_grows_nothing() -> None:
-    tracker = Tracker(pools())
+    tracker, known = Tracker(), pools()
+    lookup, wider = Lookup(known), WiderLans(known, tracker.identity)
     dst = [f"10.{a}.{b}.9" for a in range(1, 101) for b in range(250)]
     number = len(dst)
     sessions = Sessions(
@@ -113,6 +121,7 @@ def test_a_scan_of_private_space_grows_nothing() -> None:
         dst,
         np.full(number, HTTPS, np.int32),
     )
-    list(tracker.track(sessions))
-    assert len(tracker.wider._found) < 100
-    assert tracker.wider.hints("") == []
+    for part in tracker.track(sessions):
+        wider.see(part.sessions, part.slot, lookup(part.sessions).pool)
+    assert len(wider._hosts) < 100
+    assert wider.hints("") == []

@@ -26,7 +26,7 @@ from nba_broker.records.ports import port_name
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow
 from nba_broker.wire.connection import Position, SessionBatch, decode, encode_hello
 from nba_broker.wire.reorder import Reorder
@@ -137,7 +137,7 @@ def test_what_waits_is_worked_on_and_acknowledged_step_by_step(
     flush = made.flush
 
     def counted(now: float) -> list[Verdict]:
-        steps.append(len(made.reorder))
+        steps.append(len(made.intake.reorder))
         return flush(now)
 
     monkeypatch.setattr(made, "flush", counted)
@@ -159,7 +159,7 @@ def test_a_node_whose_batch_waits_for_long_is_not_silent(model_folder: ModelFold
     ):
         # Each is a step of its own, as behind thousands of sessions; when it ends says nothing.
         worker._push([(arrived, decode(batch))])  # type: ignore[list-item]
-    assert (made.counters.sessions, made.reorder.late) == (20, 0)
+    assert (made.counters.sessions, made.intake.reorder.late) == (20, 0)
 
 
 def test_a_worker_that_is_terminated_keeps_its_state(
@@ -509,7 +509,7 @@ def test_what_is_unknown_at_the_end_of_a_day_is_said_once(model_folder: ModelFol
     stranger = host(9, times=list(range(40)), dst="9.9.9.9")
     tomorrow = host(7, times=[90_000], dst=LAMP_CLOUD)
     zeek = Zeek(frame(1, stranger, 40), frame(2, tomorrow, 41), then=terminate)
-    work(zeek, pipeline(model_folder(), settings=PolicySettings(known=0.5)))
+    work(zeek, pipeline(model_folder(), settings=DecisionSettings(known=0.5)))
     said = "1 (192.168.1.9), mostly none 443/tcp 100 %"
     assert [arguments[:3] for arguments in zeek.events("NBA::unknown_hosts")] == [[86400.0, "w", 1]]
     assert any(said in one for one in zeek.said)

@@ -1,4 +1,4 @@
-"""The same address in two segments of the network is two hosts, as far as anything tells them."""
+"""The same address in two known segments of the network is two hosts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def slots(identity: Identity, *segments: str, mac: str = "", address: str = X) -
     number = len(segments)
     found: list[int] = []
     for segment in segments:
-        found += identity.slots(np.zeros(1), [address], [mac], [segment]).tolist()
+        found += identity.slots(np.zeros(1), [address], [mac], [segment]).slots.tolist()
     assert len(found) == number
     return found
 
@@ -36,13 +36,13 @@ def test_an_address_in_two_segments_is_two_hosts(address: str, segments: tuple[s
 
 
 @pytest.mark.parametrize("segments", [("", "/10"), ("/10", ""), ("a/", "a/10"), ("/10", "a/10")])
-def test_a_segment_that_a_sensor_does_not_tell_makes_no_other_host(
+def test_a_segment_that_a_sensor_does_not_know_makes_no_other_host(
     segments: tuple[str, str],
 ) -> None:
     assert slots(Identity(), *segments * 3) == [0] * 6
 
 
-def test_an_address_without_a_segment_is_of_neither_where_two_may_be_meant() -> None:
+def test_an_address_without_a_segment_is_a_host_of_its_own_where_two_segments_are_known() -> None:
     first, second, third = slots(Identity(), "/10", "/20", "")
     assert len({first, second, third}) == 3
 
@@ -61,7 +61,7 @@ def test_a_mac_is_one_host_in_every_segment() -> None:
     assert slots(Identity(), "a/10", "a/20", "b/10", "", mac=A) == [0] * 4
 
 
-def test_a_lease_without_a_segment_is_of_the_one_segment_that_its_address_is_known_in() -> None:
+def test_a_lease_without_a_segment_applies_in_the_one_segment_of_its_address() -> None:
     identity = Identity()
     (before,) = slots(identity, "/10")
     identity.lease(Lease(0.0, X, A, "lamp"))
@@ -69,14 +69,14 @@ def test_a_lease_without_a_segment_is_of_the_one_segment_that_its_address_is_kno
     assert identity.mac(before) == A
 
 
-def test_a_lease_without_a_segment_lends_nothing_where_an_address_is_known_in_two() -> None:
+def test_a_lease_without_a_segment_has_no_effect_where_its_address_is_in_two() -> None:
     identity = Identity()
     slots(identity, "/10", "/20")
     identity.lease(Lease(0.0, X, A, ""))
     assert {identity.mac(slot) for slot in slots(identity, "/10", "/20", "")} == {""}
 
 
-def test_a_lease_that_came_before_a_second_segment_was_known_lends_nothing_either() -> None:
+def test_a_lease_without_a_segment_ends_when_a_second_segment_turns_up() -> None:
     identity = Identity()
     identity.lease(Lease(0.0, X, A, "lamp"))
     (first,) = slots(identity, "/10")
@@ -87,7 +87,7 @@ def test_a_lease_that_came_before_a_second_segment_was_known_lends_nothing_eithe
     assert identity.hostname(first) == ""
 
 
-def test_a_lease_in_a_segment_is_of_that_segments_host_alone() -> None:
+def test_a_lease_in_a_segment_applies_to_that_segments_host_alone() -> None:
     identity = Identity()
     ten, twenty = slots(identity, "/10", "/20")
     identity.lease(Lease(0.0, X, A, "", "/20"))
@@ -104,7 +104,7 @@ def test_two_macs_with_one_address_in_two_segments_are_no_bond() -> None:
     assert identity.bonds() == {}
 
 
-def test_an_address_is_told_with_all_segments_that_it_is_known_in() -> None:
+def test_all_segments_of_an_address_are_known() -> None:
     identity = Identity()
     assert identity.everywhere(X) == [""]
     slots(identity, "/10", "/20")
@@ -120,7 +120,7 @@ def test_an_address_in_its_segment_is_taken_apart_again(segment: str) -> None:
         assert (bare(zone), segment_of(zone)) == (address, segment)
 
 
-def test_what_is_not_told_contradicts_nothing() -> None:
+def test_an_unknown_segment_contradicts_nothing() -> None:
     assert may_be_one("", "a/10")
     assert may_be_one("a/", "a/10")
     assert not may_be_one("a/10", "b/10")
@@ -132,14 +132,14 @@ def test_a_host_is_described_with_its_vlan_and_site() -> None:
     assert described(X, "a/10") == f"{X} in VLAN 10 at site a"
 
 
-def test_lines_of_one_host_are_its_own_though_only_some_tell_its_vlan() -> None:
+def test_lines_of_one_host_stay_together_though_only_some_have_a_vlan() -> None:
     hosts = Hosts()
     ten, none, twenty = hosts.of(X, "/10", 1.0), hosts.of(X, "", 1.0), hosts.of(X, "/20", 1.0)
     assert ten == none != twenty
     assert hosts.of(X, "/10", 5.0) == ten
 
 
-def test_made_up_vlans_of_an_address_cost_no_walk_over_all_and_touch_no_real_host(
+def test_forged_vlans_of_an_address_cost_no_walk_over_all_and_change_no_real_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compared = 0
@@ -149,14 +149,15 @@ def test_made_up_vlans_of_an_address_cost_no_walk_over_all_and_touch_no_real_hos
         compared += 1
         return may_be_one(segment, other)
 
-    monkeypatch.setattr("nba_broker.hosts.identity.may_be_one", counted)
+    for module in ("address_table", "leases"):
+        monkeypatch.setattr(f"nba_broker.hosts.{module}.may_be_one", counted)
     identity = Identity()
     ours = [("/10", "192.168.1.10", ""), ("", "192.168.1.11", A)]
 
     def slots_of(rows: list[tuple[str, str, str]]) -> list[int]:
         columns = [[row[n] for row in rows] for n in range(3)]
-        found = identity.slots(np.zeros(len(rows)), columns[1], columns[2], columns[0])
-        return list(map(int, found))
+        assigned = identity.slots(np.zeros(len(rows)), columns[1], columns[2], columns[0])
+        return list(map(int, assigned.slots))
 
     before = [slots_of([row]) for row in ours]
     for tag in range(2000):
@@ -166,7 +167,7 @@ def test_made_up_vlans_of_an_address_cost_no_walk_over_all_and_touch_no_real_hos
     assert [slots_of([row]) for row in ours] == before
     assert len(identity) == 2 * 2000 + 1  # the first tag may be the untagged host's own
     assert len(identity.everywhere("192.168.1.10")) == 2001
-    # A lease that tells no VLAN is of nobody, one that tells it is of its host.
+    # A lease without a VLAN has no effect; one with a VLAN applies there.
     identity.lease(Lease(1.0, "192.168.1.10", B, ""))
     identity.lease(Lease(1.0, "192.168.1.10", B, "", "/149.39"))
     assert [slots_of([row]) for row in ours] == before

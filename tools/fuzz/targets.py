@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from nba_broker.archive import conn_log
 from nba_broker.destinations import overrides
-from nba_broker.destinations.pools import Database, Pools
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import MessageError, NBAError
@@ -30,7 +31,7 @@ from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import REASONS, STATES, Verdict
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.connection import MAX_TEXT, Ledger, SessionBatch, decode, encode_verdict
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import config, snapshot
@@ -85,7 +86,7 @@ class Bench:
         return Pipeline(
             Pools([embedded()], cache=10_000),
             self.scorer,
-            settings=PolicySettings(),
+            settings=DecisionSettings(),
             reorder=Reorder(hold=0.0, silence=0.05, settle=0.0),
             max_hosts=64,
             worker="fuzz",
@@ -126,7 +127,7 @@ class Bench:
         path, made = self.folder / snapshot.FILE, self.pipeline()
         made.lease(Lease(1.7e9 + 60, "10.0.0.3", "02:00:00:00:00:05", "camera"))
         made.process(traffic())
-        made.answer([Annotation(0.0, "10.0.0.2", "label", "Hall_Camera", "camera")])
+        made.annotate([Annotation(0.0, "10.0.0.2", "label", "Hall_Camera", "camera")])
         good = b"".join(snapshot.parts(made, {}))
         ends = [match.span() for match in re.finditer(rb"(?m)^\{\".*$", good)]
         more = replace(traffic(), ts=traffic().ts + 4000)
@@ -218,7 +219,7 @@ class Bench:
         def read(path: Path) -> None:
             pipeline = self.pipeline()
             pipeline.process(traffic())
-            check(pipeline.answer(annotation_file.read(path)))
+            check(pipeline.annotate(annotation_file.read(path)))
 
         return self._file("annotations.csv", read)
 

@@ -20,7 +20,8 @@ from nba_broker.archive import results
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.cli import terminal
-from nba_broker.destinations.pools import SCHEMES, Database, Pools
+from nba_broker.destinations.databases import SCHEMES, Database
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError, ConfigError

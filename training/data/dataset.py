@@ -13,12 +13,14 @@ from numpy.lib.recfunctions import repack_fields
 
 from nba_broker.archive import conn_log
 from nba_broker.archive.external_sort import MEMORY
+from nba_broker.destinations.lookup import Lookup
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.identity import Identity
 from nba_broker.model import features
 from nba_broker.model.features import IntervalScale, Services, Vocabulary
 from nba_broker.model.windows import HostWindows, Schedule, Windows
-from nba_broker.pipeline.pipeline import Tracker
+from nba_broker.pipeline.tracker import Tracker
+from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.macs import is_mac
@@ -211,7 +213,8 @@ def load_rows(
     """As :func:`load`, with the archive and each session's row of it, conn_log.ROW [n], or those
     ``columns`` of it, ts, host, dport and log among them: all are kept in memory."""
     archive = conn_log.read(paths, since=since, until=until, memory=memory, each=each)
-    tracker = Tracker(pools)
+    tracker, lookup = Tracker(), Lookup(pools)
+    wider = WiderLans(pools, tracker.identity)
     for lease in archive.leases:
         tracker.lease(lease)
     digest = hashlib.sha256()
@@ -224,9 +227,11 @@ def load_rows(
         batch = archive.sessions(rows)
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
         digest.update("\n".join([*batch.host, *batch.dst]).encode())
-        parts = list(tracker.track(batch))
-        slot = np.concatenate([part.slot for part in parts])
-        pool = np.concatenate([part.pool for part in parts])
+        parts = [(part, lookup(part.sessions).pool) for part in tracker.track(batch)]
+        for part, pool in parts:
+            wider.see(part.sessions, part.slot, pool)
+        slot = np.concatenate([part.slot for part, _ in parts])
+        pool = np.concatenate([pool for _, pool in parts])
         if batch.segment is not None:
             for number, segment in zip(slot.tolist(), batch.segment, strict=True):
                 if segment:
@@ -240,8 +245,8 @@ def load_rows(
     series = meant.series(rows, slot, tracker.identity, each or map)
     labelled = series >= 0
     others.update(np.unique(slot[~labelled]).tolist())
-    wider = tracker.wider.hints("run again with --lans {lan}")
-    warnings = [*archive.errors, *archive.warnings, *_absent(labels, series), *wider]
+    hints = wider.hints("run again with --lans {lan}")
+    warnings = [*archive.errors, *archive.warnings, *_absent(labels, series), *hints]
     labels = [*labels, *_part(labels, series, slot, segment_of)]
     if not labelled.any():
         raise ArchiveError("no session of a labelled host in the archive; check labels and times")

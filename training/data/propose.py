@@ -18,11 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log, log_rows, results
+from nba_broker.destinations.lookup import Lookup
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.hosts.identity import UNSPECIFIED
 from nba_broker.hosts.vendor import vendor
 from nba_broker.model.windows import HostWindows, Schedule
-from nba_broker.pipeline.pipeline import Tracker
+from nba_broker.pipeline.tracker import Tracker
+from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
@@ -97,7 +99,8 @@ def find(
     Raises ArchiveError where nothing can be read or there is no host.
     """
     archive = conn_log.read(paths, since=since, until=until, each=each)
-    tracker = Tracker(pools)
+    tracker, lookup = Tracker(), Lookup(pools)
+    wider = WiderLans(pools, tracker.identity)
     for lease in archive.leases:
         tracker.lease(lease)
     sequences = HostWindows(Schedule(_LATEST, _NEVER), evidence=False)
@@ -106,17 +109,19 @@ def find(
     organisations: list[str] = []  # by pool
     for batch in archive.batches():
         for part in tracker.track(batch):
-            sequences.push(part.slot, part.sessions.ts, pool=part.pool, dport=part.sessions.dport)
+            pool = lookup(part.sessions).pool
+            wider.see(part.sessions, part.slot, pool)
+            sequences.push(part.slot, part.sessions.ts, pool=pool, dport=part.sessions.dport)
             for slot, row in zip(*np.unique(part.slot, return_index=True), strict=True):
                 first.setdefault(int(slot), float(part.sessions.ts[row]))
             for row in np.flatnonzero(part.sessions.dport == _MDNS).tolist():
                 speaker[part.sessions.uid[row]] = int(part.slot[row])
-            organisations += _organisations(pools, len(organisations), part.sessions, part.pool)
+            organisations += _organisations(pools, len(organisations), part.sessions, pool)
 
     identity = tracker.identity
     announced = _Announced()
     warnings = [*archive.errors, *archive.warnings, *announced.read(archive.dns_logs, speaker)]
-    warnings += tracker.wider.hints("run again with --lans {lan}")
+    warnings += wider.hints("run again with --lans {lan}")
     slots = np.array(
         [slot for slot in sorted(first) if identity.address(slot) not in ("", *UNSPECIFIED)],
         np.int64,

@@ -22,7 +22,7 @@ from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.decision import ALARMING, NOTHING
+from nba_broker.verdicts.states import ALARMING, NO_DEVICE
 from training.data.dataset import LabelledSessions
 from training.evaluation.attacks import ATTACKS, HORIZON, Attack, NoVictimError, Victim
 from training.evaluation.notices import Stream, Turn, raised, told, wrong
@@ -176,7 +176,7 @@ def _described(followed: Followed, turn: Turn, names: Sequence[str]) -> dict[str
         "device": label.unit or label.device,
         "when": datetime.fromtimestamp(turn.ts, UTC).isoformat(" ", "seconds"),
         "state": STATES[decision.state],
-        "name": names[decision.device] if decision.device != NOTHING else "",
+        "name": names[decision.device] if decision.device != NO_DEVICE else "",
         "why": told(turn, names, followed.sessions.table),
     }
 

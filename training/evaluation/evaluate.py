@@ -18,7 +18,11 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ModelError
 from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.decision import LEARNING, NOTHING, Decision, Policy, PolicySettings
+from nba_broker.verdicts.decide import decide
+from nba_broker.verdicts.decision import Decider, Decision
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 from training.data.dataset import LabelledSessions
 from training.model.metrics import host_days, summary
 
@@ -93,13 +97,17 @@ def verdicts(
     decision's ``window`` is a row of ``windows``.
     """
     asked = np.flatnonzero(manifest.schedule.due(windows.count))
-    policy = Policy(
-        len(manifest.classes),
-        PolicySettings(identified=manifest.identified, known=manifest.known, reminder=0),
-    )
-    policy.reserve(int(windows.slot.max(initial=-1)) + 1)
-    decisions = policy.update(
-        windows.slot[asked], ts[asked], scores.probability[asked], scores.known[asked]
+    decider = Decider(len(manifest.classes), DecisionSettings.of_model(manifest))
+    decider.slots.reserve(int(windows.slot.max(initial=-1)) + 1)
+    decisions = decide(
+        decider,
+        ScoredWindows(
+            windows.slot[asked],
+            asked,
+            ts[asked],
+            scores.probability[asked],
+            scores.known[asked],
+        ),
     )
     return [replace(one, window=int(asked[one.window])) for one in decisions]
 
@@ -120,7 +128,7 @@ def time_to_name(
     np.minimum.at(began, sessions.series, sessions.ts)
     waits: dict[str, dict[int, tuple[float, float]]] = {"name": {}, "right name": {}}
     for one in decisions:
-        if one.device == NOTHING:
+        if one.device == NO_DEVICE:
             continue
         hours = (sessions.ts[windows.index[one.window]] - began[one.slot]) / 3600
         wait = float(windows.count[one.window]), float(hours)
@@ -154,7 +162,7 @@ def _by_day(
     first, best = host_days(scores.probability, windows.slot, ts)
     said: dict[int, list[tuple[float, str]]] = {}
     for one in decisions:
-        name = names[one.device] if one.device != NOTHING else STATES[one.state]
+        name = names[one.device] if one.device != NO_DEVICE else STATES[one.state]
         said.setdefault(one.slot, []).append((float(ts[one.window]), name))
     rows = []
     for row, answer in zip(first.tolist(), best.tolist(), strict=True):

@@ -11,20 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, Excess, HostBaseline
-from nba_broker.model.manifest import Manifest
+from nba_broker.baseline.host_baseline import (
+    HOUR,
+    Anomaly,
+    BaselineSettings,
+    HostBaseline,
+    HostSessions,
+)
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import HostWindows
 from nba_broker.records.ports import port_name
 from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.decision import (
-    ALARMING,
-    NOTHING,
-    UNKNOWN,
-    Decision,
-    Policy,
-    PolicySettings,
-)
+from nba_broker.verdicts.decide import Alarms, decide
+from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import ALARMING, NO_DEVICE, UNKNOWN
 
 BASELINE = 604_800.0
 """Seconds after a host's first session in which it is not noticed for being unknown alone; the
@@ -38,13 +40,13 @@ _CHUNK = 65_536  # sessions at once, so that windows take no memory to speak of
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A host's state changed at the session ``index``, at ``ts``; ``excess`` is the alarm that did
-    it, if one did."""
+    """A host's state changed at the session ``index``, at ``ts``; ``anomaly`` is the alarm that
+    did it, if one did."""
 
     index: int
     ts: float
     decision: Decision
-    excess: Excess | None = None
+    anomaly: Anomaly | None = None
 
     @property
     def slot(self) -> int:
@@ -73,40 +75,33 @@ class Stream:
         """All changes of state, in the order of the sessions."""
         manifest = scorer.manifest
         sequences = HostWindows(manifest.schedule, evidence=False)
-        surprise = HostBaseline(settings, ClassBaseline.of_model(manifest))
-        policy = Policy(len(manifest.classes), policy_of(manifest))
-        policy.reserve(int(self.slot.max(initial=-1)) + 1)
+        baseline = HostBaseline(settings, ClassBaseline.of_model(manifest))
+        decider = Decider(len(manifest.classes), DecisionSettings.of_model(manifest))
+        decider.slots.reserve(int(self.slot.max(initial=-1)) + 1)
         found: list[Turn] = []
         for start, stop in self._parts():
             rows = slice(start, stop)
             slot, ts = self.slot[rows], self.ts[rows]
             columns = {"pool": self.pool[rows], "dport": self.dport[rows]}
             windows = sequences.push(slot, ts, **columns)
-            kind = policy.columns()["device"][slot]
-            _, excesses = surprise.push(slot, ts, table=self.table, kind=kind, **columns)
-            scores = scorer(windows, self.table) if len(windows) else None
-            # No host's state depends on another's, so only the order of each one's sessions counts.
-            at = 0
-            for excess in [*excesses, None]:
-                stop = len(windows)
-                if excess is not None:
-                    stop = int(np.searchsorted(windows.index, excess.index, side="right"))
-                if scores is not None and stop > at:
-                    part = slice(at, stop)
-                    for decision in policy.update(
-                        windows.slot[part],
-                        ts[windows.index[part]],
-                        scores.probability[part],
-                        scores.known[part],
-                    ):
-                        index = int(windows.index[at + decision.window])
-                        found.append(Turn(start + index, float(ts[index]), decision))
-                    at = stop
-                if excess is not None:
-                    moment = float(ts[excess.index])
-                    alarm = policy.alarm(int(slot[excess.index]), moment)
-                    if alarm is not None:
-                        found.append(Turn(start + excess.index, moment, alarm, excess))
+            kind = decider.kinds(slot)
+            sessions = HostSessions(slot, ts, device_class=kind, **columns)
+            _, anomalies = baseline.push(sessions, self.table)
+            scored = ScoredWindows.none()
+            if len(windows):
+                scores = scorer(windows, self.table)
+                scored = ScoredWindows(
+                    windows.slot,
+                    windows.index,
+                    ts[windows.index],
+                    scores.probability,
+                    scores.known,
+                )
+            alarms = Alarms.at([one.index for one in anomalies], slot, ts)
+            for one in decide(decider, scored, alarms):
+                anomaly = None if one.alarm == NO_ROW else anomalies[one.alarm]
+                index = int(windows.index[one.window]) if anomaly is None else anomaly.index
+                found.append(Turn(start + index, float(ts[index]), one, anomaly))
         return found
 
     def _parts(self) -> Iterator[tuple[int, int]]:
@@ -116,11 +111,6 @@ class Stream:
         ends = np.union1d(hours, np.arange(_CHUNK, len(self.ts) + _CHUNK, _CHUNK))
         ends = np.minimum(ends, len(self.ts)).tolist()
         yield from zip([0, *ends[:-1]], ends, strict=True)
-
-
-def policy_of(manifest: Manifest) -> PolicySettings:
-    """The policy that a worker has with this model, without reminders."""
-    return PolicySettings(identified=manifest.identified, known=manifest.known, reminder=0)
 
 
 class Manager:
@@ -164,18 +154,18 @@ def raised(turns: Sequence[Turn], first_seen: np.ndarray) -> Iterator[Turn]:
 def told(turn: Turn, names: Sequence[str], table: Sequence[str]) -> str:
     """Why, in a line: ``names`` of the model's classes, ``table`` of pools."""
     decision = turn.decision
-    if turn.excess is None:
+    if turn.anomaly is None:
         order = np.argsort(-decision.probability, kind="stable")[:2].tolist()
         nearest = ", ".join(f"{names[k]}={decision.probability[k]:.2f}" for k in order)
         before = STATES[decision.was_state]
-        if decision.was_device != NOTHING:
+        if decision.was_device != NO_DEVICE:
             before += f" {names[decision.was_device]}"
         return f"was {before}; {nearest}"
     parts = [
-        f"{table[one['pool']]} {port_name(one['dport'])} {one['surprise']:.1f}"
-        for one in turn.excess.evidence
+        f"{table[one.pool]} {port_name(one.dport)} {one.surprise:.1f}"
+        for one in turn.anomaly.evidence
     ]
-    return f"{turn.excess.sessions} sessions unlike it; {', '.join(parts)}"
+    return f"{turn.anomaly.sessions} sessions unlike it; {', '.join(parts)}"
 
 
 def wrong(turn: Turn, truth: int) -> bool:

@@ -10,7 +10,11 @@ import numpy as np
 
 from nba_broker.model.features import PADDING, Services, Vocabulary
 from nba_broker.records.errors import ArchiveError
-from nba_broker.verdicts.decision import LEARNING, NOTHING, UNKNOWN, Policy, PolicySettings
+from nba_broker.verdicts.decide import decide
+from nba_broker.verdicts.decision import Decider
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import LEARNING, NO_DEVICE, UNKNOWN
 from training.data.dataset import LabelledSessions
 from training.data.enough import enough
 from training.evaluation.protocols import leave_one_device_out
@@ -154,7 +158,7 @@ def _figures(
     kept: dict[str, float] = {}  # by the last score, the one that is used
     for name in columns[0]:
         held_out, later_on, stranger = (
-            smooth(column[name], part.series, PolicySettings().known_weight)
+            smooth(column[name], part.series, DecisionSettings().known_weight)
             for column, part in zip(columns, (fitted.asked, known, met), strict=True)
         )
         weight = class_weights(fitted.asked.truth[staying])
@@ -203,17 +207,19 @@ def _states(
     """What the policy says of each host after its last window (see messages.STATES), after how many
     sessions it was first called unknown, infinity for never, and whether it ever had a name."""
     thresholds = fitted.thresholds
-    policy = Policy(
+    decider = Decider(
         len(fitted.classes),
-        PolicySettings(identified=thresholds.identified, known=thresholds.known),
+        DecisionSettings(identified=thresholds.identified, known=thresholds.known),
     )
     hosts, slot = np.unique(met.series, return_inverse=True)
-    policy.reserve(len(hosts))
+    decider.slots.reserve(len(hosts))
     state = np.full(len(hosts), LEARNING)
     waited, named = np.full(len(hosts), np.inf), np.zeros(len(hosts), bool)
-    for decision in policy.update(slot, met.ts, softmax(said.logits), said.known):
+    place = np.arange(len(slot))
+    scored = ScoredWindows(slot, place, met.ts, softmax(said.logits), said.known)
+    for decision in decide(decider, scored):
         state[decision.slot] = decision.state
-        named[decision.slot] |= decision.device != NOTHING
+        named[decision.slot] |= decision.device != NO_DEVICE
         if decision.state == UNKNOWN:
             sessions = int((met.pool[decision.window] != PADDING).sum())
             waited[decision.slot] = min(waited[decision.slot], sessions)

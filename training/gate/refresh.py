@@ -19,7 +19,8 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.times import print_time
-from nba_broker.verdicts.decision import CHANGED, LEARNING, NOTHING, UNKNOWN, Decision
+from nba_broker.verdicts.decision import Decision
+from nba_broker.verdicts.states import CHANGED, LEARNING, NO_DEVICE, UNKNOWN
 from training.data.dataset import LabelledSessions
 from training.evaluation.alarms import CONFIDENCE, binomial_bounds
 from training.evaluation.evaluate import verdicts
@@ -108,10 +109,10 @@ def _contradictions(running: Scorer, sessions: LabelledSessions, settled: Collec
     for number in np.unique(windows.slot).tolist():
         label = sessions.labels[number]
         said = device[windows.slot == number]
-        if label.device not in names or label.host in settled or (said == NOTHING).mean() > 0.5:
+        if label.device not in names or label.host in settled or (said == NO_DEVICE).mean() > 0.5:
             continue
         compared += 1
-        called = names[int(np.bincount(said[said != NOTHING]).argmax())]
+        called = names[int(np.bincount(said[said != NO_DEVICE]).argmax())]
         if called != label.device:
             against.append(f"{label.host} is labelled {label.device} and acts as {called}")
     if not against:
@@ -173,7 +174,7 @@ def _classes(manifest: Manifest, sessions: LabelledSessions, dropped: Collection
 class _Said:
     """What a model says at B moments, in classes common to both models.
 
-    device: what a worker calls the host, or NOTHING, int64 [B]. state: int8 [B]. lines: of the B
+    device: what a worker calls the host, or NO_DEVICE, int64 [B]. state: int8 [B]. lines: of the B
     moments, those at which a worker writes a wrong line.
     """
 
@@ -211,7 +212,7 @@ def after(
     _, cluster = np.unique(
         np.stack([series, (ts // _DAY).astype(np.int64)]), axis=1, return_inverse=True
     )
-    called = [np.where(one.device == NOTHING, size - 1, one.device)[both] for one in said]
+    called = [np.where(one.device == NO_DEVICE, size - 1, one.device)[both] for one in said]
     compared = _paired(truth[both], called[0], called[1], cluster.ravel()[both], size)
     tables = [per_class(confusion(truth[both], one, size), [*names, _NONE]) for one in called]
     shares = [_shares(truth[both], one, both, names) for one in said]
@@ -304,8 +305,8 @@ def _ask(
     ts = later.ts[windows.index]
     decisions = verdicts(manifest, windows, ts, scores)
     state, device = _standing(windows, decisions)
-    # One more than there are, for NOTHING.
-    of_class = np.array([number[one.device] for one in manifest.classes] + [NOTHING])
+    # One more than there are, for NO_DEVICE.
+    of_class = np.array([number[one.device] for one in manifest.classes] + [NO_DEVICE])
     wrong = [
         one
         for one in decisions
@@ -313,7 +314,7 @@ def _ask(
         and windows.count[one.window] >= least
         and (
             one.state in (UNKNOWN, CHANGED)
-            or (one.device != NOTHING and of_class[one.device] != truth_of[one.slot])
+            or (one.device != NO_DEVICE and of_class[one.device] != truth_of[one.slot])
         )
     ]
     asked = windows.count >= least
@@ -332,7 +333,7 @@ def _standing(windows: Windows, decisions: Sequence[Decision]) -> tuple[np.ndarr
     row = np.maximum.accumulate(np.where(last[order] >= 0, np.arange(len(order)), -1))
     there = row >= start
     state = np.full(len(windows), LEARNING, np.int8)
-    device = np.full(len(windows), NOTHING)
+    device = np.full(len(windows), NO_DEVICE)
     which = last[order][row[there]]
     state[order[there]] = np.array([one.state for one in decisions], np.int8)[which]
     device[order[there]] = np.array([one.device for one in decisions], np.int64)[which]
@@ -345,7 +346,7 @@ def _shares(
     device, state = said.device[both], said.state[both]
     return {
         "unknown": float((state == UNKNOWN).mean()),
-        "wrong": float(((device != NOTHING) & (device != truth)).mean()),
+        "wrong": float(((device != NO_DEVICE) & (device != truth)).mean()),
         "named": {
             names[k]: float((device[truth == k] == k).mean()) for k in np.unique(truth).tolist()
         },

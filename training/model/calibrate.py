@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from nba_broker.records.classes import Class
-from nba_broker.verdicts.decision import PolicySettings
+from nba_broker.verdicts.decision_settings import DecisionSettings
 
 PRECISION = 0.97
 """Of the names given to held-out hosts, the share that must be right. Where one device has twins,
@@ -125,7 +125,7 @@ def calibrate(
     stays = ~np.isin(truth, left_out)
     series, truth = series[stays], truth[stays]
     identified, precision, named = identified_threshold(softmax(logits[stays]), truth, series)
-    smoothed = smooth(known[stays], series, PolicySettings().known_weight)
+    smoothed = smooth(known[stays], series, DecisionSettings().known_weight)
     least = quantile(smoothed, class_weights(truth), 1 - kept)
     passing = float(class_weights(truth)[smoothed >= least].sum())
     return Thresholds(
@@ -190,7 +190,7 @@ def identified_threshold(
 
     Returns it with the precision and the share of all windows that are named there.
     """
-    smoothed = smooth(probability, series, PolicySettings().weight)
+    smoothed = smooth(probability, series, DecisionSettings().weight)
     weight = class_weights(truth)
     confidence, right = smoothed.max(1), smoothed.argmax(1) == truth
     for threshold in CANDIDATES:

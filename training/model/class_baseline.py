@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.baseline.class_baseline import MOST
-from nba_broker.baseline.host_baseline import HostBaseline
-from nba_broker.baseline.keys import ANY, FREE, crc, pairs, services, transports
+from nba_broker.baseline.class_baseline import MAX_PAIRS
+from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
+from nba_broker.baseline.keys import ANY, EMPTY, ephemeral, pairs, pool_hash, services
 from nba_broker.records.classes import Class
 from nba_broker.records.ports import PROTOCOLS, port_name
 from training.data.dataset import LabelledSessions
@@ -20,10 +20,12 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
     """For each class the hours that its hosts' baselines span, and the pairs that these know with
     their sums; see :class:`nba_broker.baseline.class_baseline.ClassBaseline`. The last hour of each
     host is not over and left out."""
-    surprise = HostBaseline()
-    surprise.reserve(len(sessions.labels))
-    surprise.push(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
-    columns = surprise.columns()
+    baseline = HostBaseline()
+    baseline.slots.reserve(len(sessions.labels))
+    baseline.push(
+        HostSessions(sessions.series, sessions.ts, sessions.pool, sessions.dport), sessions.table
+    )
+    columns = baseline.columns
     truth = sessions.class_of_series(classes)
     tables = []
     for number in range(len(classes)):
@@ -39,7 +41,7 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
                 name = names.get(int(columns["key"][one, place]))
                 if name is not None:
                     sums[name] += table[:, place]
-        kept = sorted(sums, key=lambda name: (-sums[name][0], name))[:MOST]
+        kept = sorted(sums, key=lambda name: (-sums[name][0], name))[:MAX_PAIRS]
         tables.append(
             {
                 "span": round(float(columns["span"][series].sum()), 2),
@@ -54,12 +56,12 @@ def _names(sessions: LabelledSessions) -> dict[int, tuple[str, str]]:
     key the more general, as it is the more often met."""
     pool, dport = np.unique(np.stack([sessions.pool, sessions.dport]), axis=1)
     ports = np.unique(dport)
-    hashes = np.array([crc(sessions.table[number]) for number in pool.tolist()], np.uint64)
+    hashes = np.array([pool_hash(sessions.table[number]) for number in pool.tolist()], np.uint64)
     codes = zip(pool.tolist(), dport.tolist(), strict=True)
     names = [(sessions.table[number], port_name(code)) for number, code in codes]
-    keys = [pairs(hashes, dport), services(ports), transports(ports)]
+    keys = [pairs(hashes, dport), services(ports), ephemeral(ports)]
     names += [("", port_name(code)) for code in ports.tolist()]
     names += [("", f"/{PROTOCOLS[code >> 16]}") for code in ports.tolist()]
     found = dict(zip(np.concatenate(keys).tolist(), names, strict=True))
-    found.pop(FREE, None)
+    found.pop(EMPTY, None)
     return found | {ANY: ("", "")}

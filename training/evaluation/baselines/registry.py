@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from nba_broker.destinations.pools import Database
+from nba_broker.destinations.databases import Database
 from nba_broker.model.features import IntervalScale, Services, Vocabulary
 from nba_broker.records.errors import ConfigError
 from training.evaluation import instances

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, HostBaseline
+from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, HostBaseline, HostSessions
 from nba_broker.records.ports import port_code
 
 BEGIN = 400_000 * HOUR
@@ -14,12 +14,10 @@ TABLE = ["as:1", "as:2"]
 CLOUD, ELSEWHERE = 0, 1
 
 
-def push(surprise: HostBaseline, ts: np.ndarray, pool: np.ndarray) -> np.ndarray:
-    nothing = np.zeros(len(ts), np.int64)
-    found, _ = surprise.push(
-        nothing, ts, pool.astype(np.int32), (nothing + HTTPS).astype(np.int32), TABLE
-    )
-    return found
+def push(baseline: HostBaseline, ts: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    dport = np.full(len(ts), HTTPS, np.int32)
+    sessions = HostSessions(np.zeros(len(ts), np.int64), ts, pool.astype(np.int32), dport)
+    return baseline.push(sessions, TABLE)[0]
 
 
 def hourly(count: np.ndarray) -> np.ndarray:
@@ -42,13 +40,13 @@ def test_sixty_days_of_hourly_traffic_keep_the_baseline_right_to_one_percent(
     count: np.ndarray,
 ) -> None:
     count = np.maximum(np.round(count), 1).astype(int)
-    surprise = HostBaseline()
+    baseline = HostBaseline()
     ts = np.append(hourly(count), BEGIN + len(count) * HOUR)  # which ends the last of them
-    push(surprise, ts, np.zeros(len(ts)))
+    push(baseline, ts, np.zeros(len(ts)))
     log = np.log(count)
     weight = np.exp(-np.arange(len(count), 0, -1) / BaselineSettings().memory)
     mean = np.average(log, weights=weight)
-    columns = {name: column[0] for name, column in surprise.columns().items()}
+    columns = {name: column[0] for name, column in baseline.columns.items()}
     place = columns["hours"].argmax()
     assert columns["hours"][place] == pytest.approx(weight.sum(), rel=0.01)
     assert columns["span"] == pytest.approx(weight.sum(), rel=0.01)
@@ -65,10 +63,10 @@ def test_what_a_host_begins_to_do_is_as_surprising_after_eight_years_as_after_si
     pool = np.append(np.full(len(usual), CLOUD), np.full(len(beacon), ELSEWHERE))
 
     def after(years: float) -> np.ndarray:
-        surprise = HostBaseline()
-        push(surprise, ts[order][:500], pool[order][:500])
-        surprise.columns()["first"][0] -= round(years * 365 * 24)
-        return push(surprise, ts[order][500:], pool[order][500:])
+        baseline = HostBaseline()
+        push(baseline, ts[order][:500], pool[order][:500])
+        baseline.columns["first_hour"][0] -= round(years * 365 * 24)
+        return push(baseline, ts[order][500:], pool[order][500:])
 
     assert after(6).sum() > 20
     np.testing.assert_allclose(after(8), after(6), rtol=0.01)

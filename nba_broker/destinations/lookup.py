@@ -1,0 +1,50 @@
+"""Looks up where sessions go: the pool of each destination, and its address in 16 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from nba_broker.destinations.pools import Pools
+from nba_broker.records.addresses import canonical
+from nba_broker.records.columns import Memo
+from nba_broker.records.sessions import Sessions
+
+_MOST = 131_072  # addresses remembered
+
+
+class Destinations(NamedTuple):
+    """Of n sessions: pool int32 [n], an index into the table of pools, and dst "V16" [n]."""
+
+    pool: np.ndarray
+    dst: np.ndarray
+
+
+class Lookup:
+    """The stage between hosts and windows."""
+
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
+        self._packed = Memo(_Packed().of, np.void(bytes(16)))
+
+    def __call__(self, sessions: Sessions) -> Destinations:
+        """The destinations of these sessions, as their hosts see them."""
+        pool = self._pools.ids(sessions.host, sessions.dst)
+        return Destinations(pool, self._packed(sessions.dst))
+
+
+class _Packed(dict[str, bytes]):
+    """Addresses as the 16 bytes of an IPv6 address, remembered: destinations come again."""
+
+    def __missing__(self, address: str) -> bytes:
+        if len(self) >= _MOST:
+            self.clear()
+        _, packed = canonical(address)
+        self[address] = packed
+        return packed
+
+    def of(self, addresses: Sequence[str]) -> np.ndarray:
+        """Many at once, "V16" [n]."""
+        return np.frombuffer(b"".join(map(self.__getitem__, addresses)), "V16")

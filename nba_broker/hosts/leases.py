@@ -1,0 +1,115 @@
+"""What DHCP leases say of hosts: the MAC that has an address, the hostname of a MAC."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nba_broker.hosts.address_table import AddressTable, Binding
+from nba_broker.hosts.host_table import HostTable
+from nba_broker.records.macs import eui64_mac, is_mac
+from nba_broker.records.segments import bare, may_be_one, zoned
+from nba_broker.records.sessions import Lease
+
+
+class Leases:
+    """Applies leases to the table of addresses, and keeps the hostnames."""
+
+    def __init__(self, hosts: HostTable, addresses: AddressTable) -> None:
+        self._hosts = hosts
+        self._addresses = addresses
+        self.hostnames: dict[str, str] = {}
+        """MAC -> the hostname of its latest lease that gave one."""
+
+    def take(self, lease: Lease, mac: str) -> None:
+        """From here on the address of a lease belongs to ``mac``, the MAC of the lease or of the
+        host that it is an interface of."""
+        addresses = self._addresses
+        for zone in self._zones(lease):
+            owner, before = addresses.owner(zone), addresses.bindings.get(zone)
+            binding = Binding(mac, lease.hostname, lease.ts)
+            if before is not None and before.mac == mac:
+                binding = replace(binding, against=before.against, before=before.before)
+            elif before is not None:
+                binding = replace(binding, before=before.mac)
+            if owner is not None and owner != mac and is_mac(owner):
+                binding = replace(binding, against=owner)
+            if before is None and len(addresses.bindings) >= addresses.limit:
+                self._trim_bindings()
+            addresses.bindings[zone] = binding
+            if owner != mac:
+                addresses.assign(zone, mac)
+                addresses.keep(mac, zone)
+        if lease.hostname:
+            if len(self.hostnames) >= addresses.limit:
+                self._trim_hostnames()
+            self.hostnames[mac] = lease.hostname
+
+    def _zones(self, lease: Lease) -> list[str]:
+        """The address of a lease in its segments; none where it may be that of two hosts."""
+        addresses = self._addresses
+        if addresses.is_in_too_many(lease.ip):
+            return [zoned(lease.ip, lease.segment)] if lease.segment else []
+        known = addresses.segments(lease.ip)
+        near = [one for one in known if may_be_one(one, lease.segment)]
+        if lease.segment in near and lease.segment:
+            owner = addresses.owner(zoned(lease.ip, lease.segment))
+            near = [one for one in near if addresses.owner(zoned(lease.ip, one)) == owner]
+        if not all(may_be_one(one, other) for one in near for other in near):
+            return []
+        return [zoned(lease.ip, one) for one in near or [lease.segment]]
+
+    def _trim_bindings(self) -> None:
+        """Keep only the leases of addresses in use."""
+        bindings, in_use = self._addresses.bindings, self._addresses.in_use
+        kept = {zone: bindings[zone] for zone in in_use.keys() & bindings.keys()}
+        bindings.clear()
+        bindings.update(kept)
+
+    def _trim_hostnames(self) -> None:
+        """Keep only the hostnames of hosts that hold a slot."""
+        slot_of = self._hosts.slot_of
+        kept = {mac: name for mac, name in self.hostnames.items() if mac in slot_of}
+        self.hostnames.clear()
+        self.hostnames.update(kept)
+
+    def of(self, zone: str) -> Binding | None:
+        """The latest lease of an address. A lease without a segment counts for the one segment that
+        the address is known in."""
+        binding = self._addresses.bindings.get(zone)
+        if binding is None and self._addresses.has_one_segment(bare(zone)):
+            binding = self._addresses.bindings.get(bare(zone))
+        return binding
+
+    def of_address(self, zone: str) -> Binding | None:
+        """The latest lease of an address, else the MAC in it (RFC 4291, modified EUI-64)."""
+        binding = self.of(zone)
+        if binding is None and (mac := eui64_mac(bare(zone))):
+            binding = Binding(mac)
+        return binding
+
+    def split(self, zone: str, name: str) -> None:
+        """An address turns up, with a host of this name, in one more segment: other hosts lose it
+        in segments that may be this one.
+
+        A host loses its MAC and hostname, too, if only a lease without a segment gave them to it.
+        """
+        for theirs, place, kept in self._addresses.conflicts(zone, name):
+            self._addresses.drop(theirs, place)
+            self._addresses.forget(place)
+            if theirs == place or self._is_only_source(theirs, place, kept):
+                self._addresses.rename(theirs, kept)
+                self.hostnames.pop(theirs, None)
+
+    def would_lose_mac(self, zone: str, name: str) -> bool:
+        """Whether :meth:`split` would take its MAC from a host."""
+        return any(
+            is_mac(theirs) and self._is_only_source(theirs, place, kept)
+            for theirs, place, kept in self._addresses.conflicts(zone, name)
+        )
+
+    def _is_only_source(self, mac: str, place: str, kept: str) -> bool:
+        """Whether only a lease of ``place`` says that a host, now at ``kept``, has this MAC."""
+        slot = self._hosts.slot_of.get(mac)
+        if slot is None or self._hosts.mac_seen[slot] or kept in self._addresses.bindings:
+            return False
+        return not self._addresses.others(mac) - {place, kept}

@@ -1,0 +1,173 @@
+"""Verdicts as lines of nba_device.log: what was decided, of which host, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nba_broker.hosts.first_seen import FirstSeen
+from nba_broker.hosts.identity import UNSPECIFIED, Identity
+from nba_broker.hosts.vendor import vendor
+from nba_broker.pipeline.timeline import Step
+from nba_broker.records.sessions import segment_parts
+from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.verdicts.applied_annotations import AppliedAnnotations
+from nba_broker.verdicts.decision import Decision
+from nba_broker.verdicts.states import LEARNING, NO_DEVICE
+
+_ALTERNATIVES = 3  # in a line: what an analyst reads at a glance
+_DIGITS = 4  # of a probability: more would be noise, and would differ between machines
+_MENTIONED = 0.01  # a less probable alternative is none
+
+
+class At(NamedTuple):
+    """Where and when a host had a session: the line is about it as of then."""
+
+    ts: float
+    host: str
+    segment: str
+    sessions: int
+
+
+class Lines:
+    """Writes lines with what is known of a host. model: the id of the running model. worker: a
+    name for the log."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        first_seen: FirstSeen,
+        annotations: AppliedAnnotations,
+        model: str,
+        worker: str,
+    ) -> None:
+        self.model = model
+        self._worker = worker
+        self._identity = identity
+        self._first_seen = first_seen
+        self._annotations = annotations
+
+    def at(self, step: Step, row: int, sessions: int) -> At:
+        """A host at a session of a step, its ``sessions``-th. Where it asks for a lease, its
+        address is the one before."""
+        host = step.sessions.host
+        ts = float(step.sessions.ts[row])
+        slot = int(step.slot[row])
+        for place in (row, *reversed(np.flatnonzero(step.slot[:row] == slot).tolist())):
+            if host[place] not in UNSPECIFIED:
+                return At(ts, host[place], step.segment(place), sessions)
+        latest = self._identity.address(slot)
+        if latest:
+            return At(ts, latest, self._identity.segment(slot), sessions)
+        return At(ts, host[row], step.segment(row), sessions)
+
+    def latest(self, slot: int, ts: float, sessions: int) -> At:
+        """A host at its latest address."""
+        identity = self._identity
+        return At(ts, identity.address(slot), identity.segment(slot), sessions)
+
+    def new(self, slot: int, at: At, evidence: tuple[str, ...], uid: str) -> Verdict:
+        """The first line of a host."""
+        return self._line(
+            slot,
+            at,
+            state=LEARNING,
+            since=at.ts,
+            reason="new",
+            evidence=evidence,
+            uids=(uid,),
+        )
+
+    def ended(
+        self, slot: int, at: At, previous: str, evidence: tuple[str, ...], uid: str
+    ) -> Verdict:
+        """The line that ends what was taken for a host."""
+        return self._line(
+            slot,
+            at,
+            state=LEARNING,
+            previous=previous,
+            since=at.ts,
+            reason="change",
+            evidence=evidence,
+            uids=(uid,),
+        )
+
+    def decided(
+        self,
+        decision: Decision,
+        at: At,
+        evidence: tuple[str, ...] = (),
+        uids: tuple[str, ...] = (),
+    ) -> Verdict:
+        """A decision as a line."""
+        # The classes come first. A snapshot that is only shown has others than the scorer's model.
+        devices = self._annotations.devices
+        order = np.argsort(-decision.probability, kind="stable").tolist()
+        others = [k for k in order if k != decision.device][:_ALTERNATIVES]
+        was, named = decision.was_device, decision.device != NO_DEVICE
+        return self._line(
+            decision.slot,
+            at,
+            state=decision.state,
+            previous=(
+                devices[was].device
+                if was not in (NO_DEVICE, decision.device)
+                else STATES[decision.was_state]
+            ),
+            device=devices[decision.device].device if named else "",
+            category=devices[decision.device].category if named else "",
+            confidence=round(float(decision.confidence), _DIGITS),
+            alternatives=tuple(
+                f"{devices[k].device}={decision.probability[k]:.2f}"
+                for k in others
+                if decision.probability[k] >= _MENTIONED
+            ),
+            since=decision.since,
+            reason=decision.reason,
+            evidence=evidence,
+            uids=uids,
+        )
+
+    def _line(
+        self,
+        slot: int,
+        at: At,
+        *,
+        state: int,
+        since: float,
+        reason: str,
+        evidence: tuple[str, ...],
+        uids: tuple[str, ...],
+        previous: str = "",
+        device: str = "",
+        category: str = "",
+        confidence: float = 0.0,
+        alternatives: tuple[str, ...] = (),
+    ) -> Verdict:
+        mac = self._identity.mac(slot)
+        site, vlan = segment_parts(at.segment)
+        return Verdict(
+            ts=at.ts,
+            host=at.host,
+            mac=mac,
+            hostname=self._identity.hostname(slot),
+            vendor=vendor(mac),
+            state=STATES[state],
+            previous=previous,
+            device=device,
+            category=category,
+            confidence=confidence,
+            alternatives=alternatives,
+            sessions=at.sessions,
+            since=since,
+            first_seen=float(self._first_seen.first_seen[slot]),
+            reason=reason,
+            evidence=evidence,
+            uids=uids,
+            model=self.model,
+            worker=self._worker,
+            vlan=vlan,
+            site=site,
+        )

@@ -1,0 +1,210 @@
+"""Merges everything that happens into one stream in event time, and cuts it into steps.
+
+Sessions, leases, annotations that become due, ends of hours and days, hosts that make room for
+others, and MACs that turn out to stand for several hosts are events in time. Nothing that is known
+of a host changes within a step but by its sessions, so that each stage can take a step as a whole.
+No other module cuts sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nba_broker.hosts.bonds import Bond
+from nba_broker.hosts.first_seen import FirstSeen
+from nba_broker.hosts.identity import UNSPECIFIED, Identity
+from nba_broker.hosts.routers import Router
+from nba_broker.model.windows import HostWindows
+from nba_broker.pipeline.tracker import Tracked, Tracker
+from nba_broker.records.sessions import Sessions, part_of
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.verdicts.applied_annotations import AppliedAnnotations
+
+_CHUNK = 8192  # sessions looked at once: enough for numpy to pay, few enough for flat memory
+_HOUR = 3600.0
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Sessions, n in time order, during which the context of every host stays the same.
+
+    slot: each one's host, int64 [n]. new: which announce their host, as places int64 [k].
+    annotations: what applies to a host from a session on, by that session's place: the first of
+    the step, or its host's first ever. ended: what the last session shows to be no host of its
+    own; it ends after the step.
+    """
+
+    sessions: Sessions
+    slot: np.ndarray
+    new: np.ndarray
+    annotations: Mapping[int, Sequence[Annotation]] = field(default_factory=dict)
+    ended: Router | Bond | None = None
+
+    def segment(self, row: int) -> str:
+        """The segment of the network that a session comes from, "" where it is not known."""
+        return "" if self.sessions.segment is None else self.sessions.segment[row]
+
+    def before(self, row: int) -> int:
+        """How many earlier sessions of this step a session's host has."""
+        return int(np.count_nonzero(self.slot[:row] == self.slot[row]))
+
+    def after(self, row: int) -> int:
+        """How many later sessions of this step a session's host has."""
+        return int(np.count_nonzero(self.slot[row + 1 :] == self.slot[row]))
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """These hosts, int64 [m], leave to make room for others."""
+
+    slots: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class DayEnd:
+    """A day, in UTC, ended at ``ts``."""
+
+    ts: float
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Event time has come to ``ts``, when at least one annotation is due."""
+
+    ts: float
+
+
+Event = Step | Eviction | DayEnd | Due
+
+
+class Timeline:
+    """Yields events in the order of their time.
+
+    Whoever takes an event has to act upon it before asking for the next one: what follows depends
+    on it. max_hosts: hosts kept at most; the longest idle leave first.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        first_seen: FirstSeen,
+        windows: HostWindows,
+        annotations: AppliedAnnotations,
+        max_hosts: int,
+    ) -> None:
+        self.clock = -np.inf
+        """The latest event time."""
+        self.tracker = Tracker(identity)
+        self._identity = identity
+        self._first_seen = first_seen
+        self._windows = windows
+        self._annotations = annotations
+        self._max_hosts = max_hosts
+        self._chunk = min(_CHUNK, max_hosts)
+        self._day_ends = np.nan
+
+    def look_back(self, limit: float, now: float) -> None:
+        """Event time cannot have come further than ``limit``; if it had, it is ``now``."""
+        if self.clock > limit:
+            self.clock, self._day_ends = now, np.nan
+
+    def events(self, sessions: Sessions) -> Iterator[Event]:
+        """What happens up to the last of these sessions, which are in time order."""
+        for start in range(0, len(sessions), self._chunk):
+            part = part_of(sessions, start, start + self._chunk)
+            yield from self._make_room(part)
+            at = 0
+            while at < len(part):
+                ts = float(part.ts[at])
+                yield from self.pass_to(ts)
+                ends = min(self._annotations.next_at, self._day_ends, (ts // _HOUR + 1) * _HOUR)
+                stop = max(at + 1, int(np.searchsorted(part.ts, ends)))
+                for tracked in self.tracker.track(part_of(part, at, stop)):
+                    yield from self._steps(tracked)
+                at = stop
+
+    def pass_to(self, now: float) -> Iterator[Event]:
+        """What happens until event time has come to ``now``."""
+        self.clock = max(self.clock, now)
+        if now >= self._day_ends:
+            yield DayEnd(self._day_ends)
+        # A sensor's clock may have been wrong by years, in either direction.
+        if np.isfinite(now) and not now < self._day_ends <= now + 2 * _DAY:
+            self._day_ends = (now // _DAY + 1) * _DAY
+        if self._annotations.next_at <= now:
+            yield Due(now)
+
+    def _steps(self, tracked: Tracked) -> Iterator[Event]:
+        """These sessions as steps, which annotations cut."""
+        sessions, slot = tracked.sessions, tracked.slot
+        new = self._first_seen.see(slot, sessions.ts, sessions.host, UNSPECIFIED)
+        annotations = self._annotations_of(sessions, slot) if self._annotations.total else {}
+        start = 0
+        while start < len(slot):
+            stop = self._stop(slot, start, annotations)
+            place = new[(new >= start) & (new < stop)] - start
+            here = {row - start: some for row, some in annotations.items() if start <= row < stop}
+            last = tracked.ended if stop == len(slot) else None
+            yield Step(part_of(sessions, start, stop), slot[start:stop], place, here, last)
+            start = stop
+
+    def _stop(
+        self, slot: np.ndarray, start: int, annotations: Mapping[int, Sequence[Annotation]]
+    ) -> int:
+        """Where the step that begins with session ``start`` ends.
+
+        Annotations must not touch what was before them, so that a step ends in front of a session
+        with some, unless it is its host's first ever: nothing was before it, and new hosts may be
+        many. And hosts are compared with a new prototype as they are when it becomes one, so that a
+        step ends behind the session that may make its host one.
+        """
+        stop = len(slot)
+        for row in sorted(annotations):
+            if row > start and not self._is_first(slot, row):
+                stop = row
+                break
+        if not self._annotations.total:
+            return stop
+        annotated = {int(slot[row]) for row in annotations}
+        grown = self._annotations.may_teach(slot[start:stop], annotated)
+        return start + int(grown[0]) + 1 if len(grown) else stop
+
+    def _is_first(self, slot: np.ndarray, row: int) -> bool:
+        """Whether a session is its host's very first."""
+        return not self._windows.count[slot[row]] and slot[row] not in slot[:row]
+
+    def _annotations_of(
+        self, sessions: Sessions, slot: np.ndarray
+    ) -> dict[int, Sequence[Annotation]]:
+        """The annotations that are new to the hosts of these sessions, by the session from which on
+        each applies."""
+        first: dict[tuple[int, str], int] = {}
+        for row, (number, host) in enumerate(zip(slot.tolist(), sessions.host, strict=True)):
+            if host not in UNSPECIFIED:  # a host without an address has not been announced
+                first.setdefault((number, host), row)
+        found = {
+            row: self._annotations.new_to(number, host, float(sessions.ts[row]))
+            for (number, host), row in first.items()
+        }
+        return {row: some for row, some in found.items() if some}
+
+    def _make_room(self, sessions: Sessions) -> Iterator[Event]:
+        """Lets the longest idle hosts go before these sessions' hosts need their slots."""
+        identity = self._identity
+        room = self._max_hosts - len(identity)
+        if room >= len(sessions):
+            return
+        columns = sessions.host, sessions.mac, sessions.segment
+        excess = identity.new_hosts(*columns) - room
+        if excess <= 0:
+            return
+        last = self._windows.last_ts[: identity.capacity].copy()
+        last[identity.present(*columns)] = np.inf
+        active = np.flatnonzero(np.isfinite(last))
+        # A few more than needed, so that a flood of new hosts does not make every batch search.
+        number = min(max(excess, self._max_hosts // 64), len(active))
+        yield Eviction(active[np.argpartition(last[active], number - 1)[:number]])

@@ -1,0 +1,219 @@
+"""What is kept of every host: its state, its name, its label, and what leads to the next.
+
+:class:`HostStates` answers questions; :class:`nba_broker.verdicts.decision.Decider` writes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nba_broker.records.slots import Column, Slots
+from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import (
+    CHANGED,
+    IDENTIFIED,
+    IMPOSTOR,
+    LEARNING,
+    NO_DEVICE,
+    UNKNOWN,
+)
+
+DEVICES = ("device", "was_device", "last_name", "candidate", "label", "lookalike")
+"""Columns that hold a device's number, or NO_DEVICE."""
+
+_TIMES = ("named_since", "candidate_since", "since", "logged_at", "alarmed_at")
+
+_STATE = Column(np.int8)
+_DEVICE = Column(np.int16, NO_DEVICE)
+_NUMBER = Column(np.int32)
+_TIME = Column(np.float64)
+
+
+def _columns(classes: int) -> dict[str, Column]:
+    """What is kept of a host."""
+    return {
+        "state": _STATE,
+        "device": _DEVICE,
+        "was_state": _STATE,
+        "was_device": _DEVICE,
+        "underlying": _STATE,  # the state that a misbehaving host goes back to
+        "last_name": _DEVICE,  # the last device that it was called
+        "named_since": _TIME,
+        "label": _DEVICE,  # what an analyst named it
+        "label_at": _TIME,  # the ``at`` of that annotation
+        "lookalike": _DEVICE,  # what it may look like without contradicting its label
+        "confirmed_at": _TIME,  # the ``at`` of the latest confirmation
+        "ignored_until": _TIME,  # 0 for a host that is not ignored
+        "candidate": _DEVICE,  # what its latest window looks like
+        "candidate_windows": _NUMBER,  # for how many windows in a row
+        "candidate_since": _TIME,
+        "windows": _NUMBER,  # how many it has had
+        "since": _TIME,  # when its state began
+        "logged_at": _TIME,
+        "alarmed_at": _TIME,  # its latest alarm
+        "probability": _probability(classes),  # smoothed, as is the next
+        "known": Column(np.float32),
+        "similarity": Column(np.float32),  # to the device that analysts named, as last found
+    }
+
+
+def _probability(classes: int) -> Column:
+    return Column(np.float32, shape=(classes,))
+
+
+class HostState(NamedTuple):
+    """What is kept of one host, as far as annotations need it; times are 0 where nothing was.
+
+    candidate: what its latest window looks like. lookalike: what it may look like without
+    contradicting its label.
+    """
+
+    state: int
+    device: int
+    candidate: int
+    label: int
+    label_at: float
+    lookalike: int
+    confirmed_at: float
+    ignored_until: float
+
+
+class HostStates:
+    """The state of every host slot, in columns.
+
+    classes: the number K of the model's classes. Devices are numbers: below K the classes, from K
+    on those that only analysts named.
+    """
+
+    def __init__(
+        self, classes: int, settings: DecisionSettings, slots: Slots | None = None
+    ) -> None:
+        self.settings = settings
+        self.slots = Slots() if slots is None else slots
+        self.columns = self.slots.add("decision", _columns(classes))
+        self._classes = classes
+
+    def use(
+        self, classes: int, settings: DecisionSettings, number: np.ndarray, last: np.ndarray
+    ) -> None:
+        """Go on with another model, of ``classes`` classes.
+
+        number: each device's new number, int16 [devices], NO_DEVICE for one that is gone; last:
+        each host's latest session, float64 [slots]. A host whose device is still one keeps its
+        name and state until the new model's windows show another for long enough; the others are
+        ``learning`` again, without a line. For ``established`` seconds another name is a
+        correction, not a change.
+        """
+        columns = self.columns
+        number = np.append(number, NO_DEVICE).astype(np.int16)  # so that NO_DEVICE stays it
+        had = columns["device"] != NO_DEVICE
+        for name in DEVICES:
+            columns[name][:] = number[columns[name]]
+        columns["candidate"][:] = NO_DEVICE
+        before = columns.redefine("probability", _probability(classes))
+        judged = np.flatnonzero(before.any(1))
+        for old in range(self._classes):
+            if 0 <= number[old] < classes:
+                columns["probability"][judged, number[old]] = before[judged, old]
+        # The former model's scores have no weight beside the new one's first window.
+        columns["windows"][judged] = columns["candidate_windows"][judged] = 0
+        named = np.flatnonzero(columns["last_name"] != NO_DEVICE)
+        columns["named_since"][named] = np.maximum(columns["named_since"][named], last[named])
+
+        lost = np.flatnonzero(had & (columns["device"] == NO_DEVICE))
+        for states, instead in ((columns["state"], LEARNING), (columns["underlying"], UNKNOWN)):
+            impostor = lost[states[lost] == IMPOSTOR]
+            states[impostor] = IDENTIFIED
+            columns["device"][impostor] = columns["label"][impostor]
+            gone = lost[np.isin(states[lost], (IDENTIFIED, CHANGED))]
+            gone = gone[columns["device"][gone] == NO_DEVICE]
+            states[gone] = instead
+        columns["since"][lost] = last[lost]
+        self.settings, self._classes = settings, classes
+
+    def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
+        """A clock was set back: times of these hosts, int64 [n], later than ``limit`` become
+        ``now``."""
+        for name in _TIMES:
+            times = self.columns[name][slots]
+            self.columns[name][slots] = np.where(times > limit, now, times)
+
+    def state_of(self, slots: np.ndarray) -> np.ndarray:
+        """The state of each host, int8 [n]."""
+        state: np.ndarray = self.columns["state"][slots]
+        return state
+
+    def device_of(self, slots: np.ndarray) -> np.ndarray:
+        """The device of each host, int16 [n], or NO_DEVICE."""
+        device: np.ndarray = self.columns["device"][slots]
+        return device
+
+    def label_of(self, slots: np.ndarray) -> np.ndarray:
+        """The device that an analyst named each host, int16 [n], or NO_DEVICE."""
+        label: np.ndarray = self.columns["label"][slots]
+        return label
+
+    def is_named(self, slots: np.ndarray) -> np.ndarray:
+        """Whether each host was ever called a device, bool [n]."""
+        named: np.ndarray = self.columns["last_name"][slots] != NO_DEVICE
+        return named
+
+    def is_labelled(self, slots: np.ndarray) -> np.ndarray:
+        """Whether an analyst named each host, bool [n]."""
+        labelled: np.ndarray = self.label_of(slots) != NO_DEVICE
+        return labelled
+
+    def kinds(self, slots: np.ndarray) -> np.ndarray:
+        """The class that each host is taken for, int16 [n], or NO_DEVICE: of a device that only
+        analysts named, the class that it may look like, or looks like."""
+        columns, settings = self.columns, self.settings
+        kind = self.device_of(slots)
+        foreign = np.flatnonzero(kind >= self._classes)
+        if len(foreign):
+            some = slots[foreign]
+            probability, known = columns["probability"], columns["known"][some]
+            best = probability[some].argmax(1)
+            looks = probability[some, best] >= settings.identified
+            looks &= known >= settings.known
+            lookalike = columns["lookalike"][some]
+            excused = (lookalike >= 0) & (lookalike < self._classes)
+            still = probability[some, np.where(excused, lookalike, 0)] >= settings.keep_name
+            excused &= still & (known >= settings.known - settings.known_margin)
+            kind[foreign] = np.where(excused, lookalike, np.where(looks, best, NO_DEVICE))
+        return kind
+
+    def unknown(self, now: float) -> np.ndarray:
+        """The hosts that are ``unknown`` and not ignored at ``now``, int64 [n]."""
+        columns = self.columns
+        return np.flatnonzero((columns["state"] == UNKNOWN) & (columns["ignored_until"] <= now))
+
+    def labelled(self) -> np.ndarray:
+        """The hosts that an analyst named, int64 [n]."""
+        return np.flatnonzero(self.columns["label"] != NO_DEVICE)
+
+    def ignored(self) -> np.ndarray:
+        """The hosts that are ignored, int64 [n], also those whose time is over since their latest
+        window."""
+        return np.flatnonzero(self.columns["ignored_until"] > 0)
+
+    def recognisable(self, device: int) -> np.ndarray:
+        """The hosts that may be called ``device`` for behaving like it, int64 [n]: those without a
+        label that are ``identified`` as another device, or ``unknown``."""
+        columns = self.columns
+        state = columns["state"]
+        open_ = (state == UNKNOWN) | (state == IDENTIFIED)
+        open_ &= (columns["label"] == NO_DEVICE) & (columns["device"] != device)
+        return np.flatnonzero(open_)
+
+    def is_example(self, slot: int) -> bool:
+        """Whether a labelled host shows what its device does: it is ``identified``, and the model
+        neither names the device by itself nor says that the host is another."""
+        host = self.host(slot)
+        overlooked = host.candidate in (NO_DEVICE, host.lookalike)
+        return host.state == IDENTIFIED and (host.label >= self._classes or overlooked)
+
+    def host(self, slot: int) -> HostState:
+        """What is kept of one host."""
+        return HostState._make(self.columns[name][slot].item() for name in HostState._fields)
