@@ -8,7 +8,8 @@ printed. Python's profiler names the module of every call and return:
 
 - *entered*: calls that come from another module (or wing);
 - *again*: entries beyond the first of the same step, so that a straight way has 0 everywhere;
-- *back*: returns into it from a module that it had called.
+- *back*: returns into it from a module that it had called;
+- *by*: who entered it most often.
 
 Code outside nba_broker, such as numpy, counts for the module that called it.
 """
@@ -41,6 +42,8 @@ class Way:
 
     def __init__(self, place: Callable[[str], str | None]) -> None:
         self.entered: Counter[str] = Counter()
+        self.by: Counter[tuple[str, str]] = Counter()
+        """Entries by place and where they came from."""
         self.back: Counter[str] = Counter()
         self._place = place
         self._stack = [""]
@@ -53,6 +56,7 @@ class Way:
             self._stack.append(place)
             if place != here:
                 self.entered[place] += 1
+                self.by[place, here] += 1
         elif event == "return" and len(self._stack) > 1:
             self._stack.pop()
             if self._stack[-1] not in ("", here):
@@ -87,16 +91,24 @@ def walk(step: Callable[[], object], place: Callable[[str], str | None]) -> Way:
 def table(title: str, ways: Iterable[Way]) -> list[str]:
     """Means per step, the most often entered places first, in lines to be printed."""
     entered, again, back = Counter[str](), Counter[str](), Counter[str]()
+    by = Counter[tuple[str, str]]()
     number = 0
     for way in ways:
         number += 1
         entered.update(way.entered)
         again.update({place: count - 1 for place, count in way.entered.items()})
         back.update(way.back)
-    lines = [f"{title:32} {'entered':>8} {'again':>8} {'back':>8}"]
+        by.update(way.by)
+    lines = [f"{title:32} {'entered':>8} {'again':>8} {'back':>8}  by"]
     for place in sorted(entered, key=lambda one: (-entered[one], one)):
         counts = (entered[place], again[place], back[place])
-        lines.append(f"{place:32} " + " ".join(f"{count / number:8.1f}" for count in counts))
+        callers = [(one, count) for (to, one), count in by.most_common() if to == place]
+        lines.append(
+            f"{place:32} "
+            + " ".join(f"{count / number:8.1f}" for count in counts)
+            + "  "
+            + ", ".join(f"{one or 'process'} {count / number:.1f}" for one, count in callers[:3])
+        )
     totals = (entered.total(), again.total(), back.total())
     return [*lines, f"{'all':32} " + " ".join(f"{total / number:8.1f}" for total in totals)]
 
