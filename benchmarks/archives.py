@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import traffic
 from benchmarks.offline import Figure
-from benchmarks.processes import highest, processor
 from nba_broker.archive.conn_log import Each
 from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer
+from testing import traffic
+from testing.processes import highest, processor
 
 FILES = 8
 LABELLED = 50  # hosts, of this many:
@@ -89,7 +89,7 @@ def _figures(
 
 
 def _warm(_: int) -> str:
-    """Has a worker load what the first task would else wait for."""
+    """Let a worker import what its first task needs."""
     from training.evaluation import evaluate
 
     return evaluate.__name__

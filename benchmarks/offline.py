@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import traffic
-from benchmarks.traffic import Traffic
 from nba_broker.cli import config
 from nba_broker.cli.build import build_pipeline
 from nba_broker.destinations.databases import Database
@@ -30,6 +28,8 @@ from nba_broker.records.sessions import Sessions
 from nba_broker.wire.codec import decode
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import snapshot
+from testing import traffic
+from testing.traffic import Traffic
 from tools import generate
 
 Figure = tuple[str, float, str]
@@ -87,7 +87,7 @@ def pipeline() -> Iterator[Figure]:
         sessions, seconds = feed(made, source.each_once())
         if hosts == 100_000:
             yield "pipeline.new_hosts", sessions / seconds, "hosts/cpu-s"
-        # Until nearly every window is full, as those of hosts are that have been there for a day.
+        # Until nearly every window is full, as after a day.
         feed(made, source.random(96 * hosts))
         scorer.seconds, scorer.windows = 0.0, 0
         sessions, seconds = feed(made, source.random(SESSIONS))
@@ -103,7 +103,7 @@ def pipeline() -> Iterator[Figure]:
 def memory(hosts: int) -> Iterator[Figure]:
     """Resident bytes per host, at rest and at the most while a snapshot is written."""
     made, _ = make(hosts)
-    # What is there once, whatever the number of hosts: caches of destinations, the model.
+    # Independent of the number of hosts: caches of destinations, the model.
     feed(made, Traffic(100).random(50_000))
     before = _status("VmRSS")
     feed(made, Traffic(hosts).each_once())
@@ -192,7 +192,7 @@ _READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_ori
 
 
 class _Cost(NamedTuple):
-    """What a process took: seconds, processor seconds, and bytes resident at most."""
+    """The cost of a process: seconds, processor seconds, and bytes resident at most."""
 
     wall: float
     cpu: float
@@ -200,7 +200,7 @@ class _Cost(NamedTuple):
 
 
 def _child(*arguments: str) -> _Cost:
-    """What a Python of its own takes."""
+    """The cost of a piece of Python in a process of its own."""
     began = time.perf_counter()
     child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)

@@ -1,4 +1,4 @@
-"""The worker as some figures need it: a verdict for every score, or slower than its sensors.
+"""A worker for benchmarks: with a verdict for every score, or slower than its sensors.
 
 python -m benchmarks.worker --url URL --metrics HOST:PORT [--every-score] [--slow SECONDS]
 """

@@ -1,10 +1,10 @@
-"""What an analyst meets at a strange site: a model in the first week of hosts it never learned.
+"""A model at a new site: the notices and names of the first week.
 
     python -m tools.day_one ARCHIVE --model DIR --truth L.csv [--truth L2.csv]...
 
 Prints the notices that zeek-scripts/notice.zeek raises for these verdicts with its default options,
-the share of labelled hosts that were ever called, and at last are called, something that they are
-not, and how the groups of hosts that are unknown at the archive's end compare with their devices.
+the share of labelled hosts that ever had, and at the end have, a wrong name, and how the groups of
+hosts that are unknown at the archive's end compare with their devices.
 """
 
 from __future__ import annotations

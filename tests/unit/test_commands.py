@@ -80,7 +80,7 @@ def test_every_option_that_a_document_names_exists(capsys: pytest.CaptureFixture
             if (found := options(command)) is not None:
                 program, subcommand, names = found
                 asked.setdefault((program, subcommand), set()).update(names)
-    assert asked["nba-broker", "label"] >= {"--category"}
+    assert asked["nba-broker", "label"] >= {"--category", "--annotations"}
     for (program, subcommand), names in asked.items():
         with pytest.raises(SystemExit) as ended:
             PROGRAMS[program]([*subcommand.split(), "--help"])
@@ -94,13 +94,15 @@ def run(command: str, **instead: str) -> int:
     return PROGRAMS["nba-broker"](words(command, **instead))
 
 
-def test_the_answers_that_the_readme_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_annotations_that_the_readme_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for start in ("nba-broker label", "nba-broker confirm", "nba-broker ignore"):
         [command] = [command for command in RUN_HERE if command.startswith(start)]
         assert run(command) == 0
-    given = annotation_file.read(tmp_path / "answers.csv")
-    assert sorted(answer.action for answer in given) == ["confirm", "ignore", "label"]
+    given = annotation_file.read(tmp_path / "annotations.csv")
+    assert sorted(one.action for one in given) == ["confirm", "ignore", "label"]
 
 
 def test_the_archive_that_the_readme_scores(

@@ -9,19 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cluster, live, sensor
-from tests.zeek.test_worker import (
-    ENVIRONMENT,
-    broker,
-    identified,
-    running_worker,
-    sample_capture,
-    speed,
-)
-from tests.zeek.zeek_process import Standalone, has_broker, replay, wait_until, zeek_path
+from testing.worker import ENVIRONMENT, broker, running_worker
+from testing.zeek import Standalone, has_broker, replay, wait_until, zeek_path
+from tests.zeek.helpers import identified, speed
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-__all__ = ["sample_capture"]  # a fixture
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -33,7 +25,7 @@ def test_a_worker_with_a_state_folder_forgets_no_host_over_a_restart(
 ) -> None:
     state = tmp_path / "state"
     monkeypatch.setitem(ENVIRONMENT, "NBA_SNAPSHOT_INTERVAL", "1")
-    with Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek:
+    with Standalone(tmp_path / "zeek", replay(sample_capture, speed(40))) as zeek:
         with running_worker(zeek.url, "--state", str(state)) as first:
             wait_until(lambda: len(identified(zeek)) >= 2, 60)
             named = identified(zeek)

@@ -6,7 +6,6 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from benchmarks import traffic
 from nba_broker.archive import device_log
 from nba_broker.records.evidence import (
     AlarmSum,
@@ -17,6 +16,7 @@ from nba_broker.records.evidence import (
     WindowExtent,
 )
 from nba_broker.records.verdicts import Alternative, Verdict
+from testing import traffic
 
 START = 1767225600.0  # 2026-01-01
 _DAY = 86_400.0
@@ -46,7 +46,7 @@ _SHARES = (0.9, 0.07, 0.01, 0.005, 0.005, 0.01)
 
 
 class Verdicts:
-    """Verdicts of hosts that come, are called something, and are logged again every day."""
+    """Verdicts of hosts that appear, get a name, and are logged again every day."""
 
     def __init__(self, hosts: int, lines: int, seed: int = 0) -> None:
         self._random = Random(seed)
@@ -56,8 +56,8 @@ class Verdicts:
         self._first = [START + _DAY * self._random.random() for _ in range(hosts)]
 
     def all(self) -> list[Verdict]:
-        """As many as were asked for, in the order of their time."""
-        made = []
+        """All of them, in order of time."""
+        made: list[Verdict] = []
         turn = 0
         while len(made) < self._lines:
             some = range(min(len(self._first), self._lines - len(made)))

@@ -9,13 +9,12 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from nba_broker.archive.zeek_process import find_zeek, free_port
 from nba_broker.cli import config
 
-PACKAGE = Path(__file__).parents[2] / "zeek-scripts"
+PACKAGE = Path(__file__).parents[1] / "zeek-scripts"
 
 Argument = str | Path
 
@@ -78,7 +77,7 @@ def read(capture: Path) -> tuple[Argument, ...]:
 
 
 class ZeekProcess:
-    """One Zeek in its own folder; what it prints lands there in ``output``."""
+    """One Zeek in its own folder, where the file ``output`` has what it prints."""
 
     def __init__(
         self, folder: Path, arguments: Sequence[Argument], environment: dict[str, str] | None = None
@@ -133,7 +132,7 @@ class ZeekProcess:
             self.process.wait()
 
     def stop(self, timeout: float = 15.0) -> None:
-        """Ask it to end, which writes its last rows; kill it after ``timeout`` seconds."""
+        """Terminate it, so that it writes its last rows; kill it after ``timeout`` seconds."""
         if self.process is None:
             return
         self.process.terminate()
@@ -168,12 +167,7 @@ class _Listening:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
 
@@ -264,7 +258,7 @@ class Cluster(_Listening):
     def _write_layout(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         kinds = {"manager": "MANAGER", "logger": "LOGGER", "proxy": "PROXY"}
-        # Over ZeroMQ one endpoint for logs only: a second would be given half of all lines. Over
+        # Over ZeroMQ one endpoint for logs only: a second one would get half of all lines. Over
         # Broker sensors connect to the others.
         listening = set(kinds) if self.broker else {"logger"}
         layout = ["redef Cluster::manager_is_logger = F;", "redef Cluster::nodes = {"]

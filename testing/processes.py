@@ -1,4 +1,4 @@
-"""What processes take, as the kernel tells it, and on which machine."""
+"""Memory and processor time of processes, as the kernel counts them, and the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -17,7 +16,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def about() -> dict[str, str]:
-    """What a figure needs to be compared: the machine's processor and cores, and the day."""
+    """The context of a figure: the machine's processor and cores, and the day."""
     models = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -50,18 +49,37 @@ def highest(pid: int) -> int:
 def processor(pid: int) -> float:
     """Seconds of processor time so far, user and system, of all threads; also of one that has
     ended, until it is waited for."""
-    # The name, in brackets, may hold anything.
+    # The name, in brackets, may contain spaces and brackets.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def ended(pid: int) -> float:
-    """Wait for a child's end without taking note of it; returns its processor seconds."""
+    """Wait for a child's end without reaping it; returns its processor seconds."""
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return processor(pid)
 
 
-class Memory:
+class Background:
+    """Runs :meth:`_run` on a thread of its own, which ends when ``_done`` is set."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+class Memory(Background):
     """The resident bytes of some processes, noted every ``period`` seconds on a thread of its own.
 
     processes: names and process ids, asked for again each time, since processes come and go.
@@ -70,10 +88,9 @@ class Memory:
     def __init__(self, processes: Callable[[], Mapping[str, int]], period: float = 1.0) -> None:
         self.notes: list[tuple[float, dict[str, int]]] = []
         """Seconds since the start, and bytes by name."""
+        super().__init__()
         self._processes = processes
         self._period = period
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         began = time.monotonic()
@@ -84,19 +101,6 @@ class Memory:
     def around(self, second: float, width: float) -> dict[str, float]:
         """The mean of every process within ``width`` seconds around a second, in bytes."""
         return mean_around(self.notes, second, width)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
 
 
 def mean_around(

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any, Self
 
 from websockets.exceptions import ConnectionClosed
@@ -70,16 +69,11 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._stack.close()
 
     def send(self, topic: str, event: str, *arguments: Value) -> None:
@@ -95,7 +89,7 @@ class Client:
         return str(self._socket.recv(timeout=timeout))
 
     def hello(self, worker: str = "test") -> None:
-        """Say that a worker lives."""
+        """Send a worker's heartbeat."""
         self.send("zeek/nba/hello/", "NBA::hello", ("string", worker))
 
     def ack(self, node: str, run: str, seq: int) -> None:
@@ -171,7 +165,7 @@ class Client:
         )
 
     def work(self, seconds: float, until: int | None = None) -> list[Event]:
-        """Acknowledge every batch and say hello each second, for so long or until Zeek closes.
+        """Acknowledge every batch and say hello each second, for ``seconds`` or until Zeek closes.
 
         Ends early when ``until`` sessions have arrived. Returns the events, in order.
         """

@@ -25,7 +25,7 @@ def address(number: int) -> str:
 
 
 def mac(number: int) -> str:
-    """Its MAC."""
+    """A host's MAC."""
     return f"02:00:00:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
 
 
@@ -70,7 +70,7 @@ class Traffic:
             yield self._batch(np.arange(start, min(start + BATCH, hosts)))
 
     def random(self, sessions: int) -> Iterator[Sessions]:
-        """So many sessions of hosts drawn at random."""
+        """This many sessions of hosts drawn at random."""
         for start in range(0, sessions, BATCH):
             size = min(BATCH, sessions - start)
             yield self._batch(self._rng.integers(0, len(self._addresses), size))
@@ -113,7 +113,7 @@ COLUMNS = ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "pro
 
 
 def conn_log(path: Path, rows: int, source: Traffic) -> None:
-    """Write a conn.log of the next so many sessions."""
+    """Write the next ``rows`` sessions of a source as conn.log."""
     with path.open("w") as file:
         file.write("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n")
         file.write("#path\tconn\n#fields\t" + "\t".join(COLUMNS) + "\n")
