@@ -55,7 +55,7 @@ def test_the_arrays_that_reach_the_model_live_and_from_conn_log_are_equal(
         recorders.append(Recorder(folder, threads))
         return recorders[-1]
 
-    monkeypatch.setattr(main, "Scorer", recorder)
+    monkeypatch.setattr("nba_broker.cli.build.Scorer", recorder)
     assert main.main(["pcap", str(pcap), "--out", str(tmp_path / "live")]) == 0
     logs = zeek_logs(pcap, tmp_path / "zeek")
     assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
