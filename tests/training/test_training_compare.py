@@ -221,7 +221,7 @@ def test_a_baseline_that_cannot_train_is_left_out_and_named() -> None:
     result = run(whole, "blocked", [BASELINES["naive-bayes"], picky], QUICK, say=quiet)
     assert list(result["baselines"]) == ["naive-bayes"]
     assert tables.table(result)[-1] == "Too few sessions to train: picky."
-    with pytest.raises(ArchiveError, match="no baseline finds enough sessions"):
+    with pytest.raises(ArchiveError, match="no baseline has enough sessions"):
         run(whole, "blocked", [picky], QUICK, say=quiet)
 
 

@@ -86,7 +86,7 @@ def test_what_an_analyst_named_and_what_is_new_is_no_contradiction(
     model_folder: ModelFolder,
 ) -> None:
     scorer = Scorer(model_folder())
-    assert named(check_labels(scorer, lamps("Lens"), settled={"10.0.0.0"}), "labels").passed
+    assert named(check_labels(scorer, lamps("Lens"), annotated={"10.0.0.0"}), "labels").passed
     assert named(check_labels(scorer, lamps("Candle")), "labels").passed
 
 
