@@ -278,7 +278,7 @@ def test_the_page_names_destinations_under_attention_and_in_the_embedding(page: 
 @pytest.mark.parametrize(
     "title",
     [
-        "All baselines",
+        "The recipe and all baselines",
         "Class sizes",
         "Per class",
         "Confusion",
