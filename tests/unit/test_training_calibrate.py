@@ -38,7 +38,7 @@ def test_the_temperature_undoes_a_factor_on_honest_logits(factor: float) -> None
     assert weight == 0
 
 
-def test_class_likelihoods_decide_where_the_network_knows_nothing() -> None:
+def test_class_likelihoods_decide_where_the_network_is_noise() -> None:
     rng = np.random.default_rng(0)
     likely = rng.normal(0, 2, (20_000, 3))
     truth = (probabilities(likely).cumsum(1) > rng.random((20_000, 1))).argmax(1)

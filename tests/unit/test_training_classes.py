@@ -1,4 +1,4 @@
-"""Devices count as classes as a comparison was told, and recordings that never met are named."""
+"""The classes of a comparison, and its caveat about separate recordings."""
 
 from __future__ import annotations
 

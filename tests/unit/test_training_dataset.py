@@ -86,7 +86,7 @@ def test_a_label_with_a_log_means_only_that_file(archive) -> None:
     assert sessions.series.tolist() == [0, 1, 0, 1]
 
 
-def test_labels_that_name_nothing_are_warned_of_by_name(archive) -> None:
+def test_labels_without_sessions_cause_a_warning_with_their_names(archive) -> None:
     folder = archive(lamp(range(3)))
     labels = [Label(LAMP, "Lamp", "bulb"), Label(LENS, "Lens", "camera")]
     _, origin = dataset.load([folder], labels, pools())
@@ -271,7 +271,7 @@ def test_hosts_with_a_labelled_address_in_two_segments_are_a_series_each(
     assert origin.warnings == ()
 
 
-def test_a_labelled_address_whose_segment_is_not_always_told_is_one_series(
+def test_a_labelled_address_whose_segment_is_sometimes_missing_is_one_series(
     archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_minute(monkeypatch, "/10", "")

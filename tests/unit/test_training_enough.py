@@ -38,7 +38,7 @@ def test_devices_without_a_host_that_has_enough_are_left_out_with_a_line_each() 
     ]
 
 
-def test_nothing_is_left_out_or_said_where_all_have_enough() -> None:
+def test_with_enough_sessions_no_device_is_left_out() -> None:
     lines: list[str] = []
     whole = sessions(("Lamp", 8), ("Lens", 9))
     kept, left_out = enough(whole, 8, lines.append, strict=True)

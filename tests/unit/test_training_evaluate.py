@@ -63,7 +63,7 @@ def test_the_wait_for_a_name_is_that_of_the_workers_policy(model_folder) -> None
     }
 
 
-def test_a_wrong_name_comes_without_a_right_one_and_a_stranger_gets_none(model_folder) -> None:
+def test_a_wrong_name_is_no_right_one_and_an_unknown_device_gets_none(model_folder) -> None:
     figures = evaluate(Scorer(model_folder()), sessions([1] * 12 + [2] * 60, [0] * 12 + [2] * 60))
     wait = figures["time_to_name"]
     assert wait["Lamp"]["sessions to name"] == 6
@@ -77,7 +77,7 @@ def test_a_wrong_name_comes_without_a_right_one_and_a_stranger_gets_none(model_f
     )
 
 
-def test_each_host_and_day_has_an_answer_and_what_a_worker_says_at_its_end(model_folder) -> None:
+def test_each_host_and_day_has_a_prediction_and_a_workers_verdict_at_its_end(model_folder) -> None:
     day = 86_400.0
     figures = evaluate(Scorer(model_folder()), sessions([0] * 16, [0] * 16, period=day / 5))
     assert [(row["day"], row["prediction"], row["verdict"]) for row in figures["by_day"]] == [

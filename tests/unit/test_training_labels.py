@@ -204,12 +204,12 @@ def test_no_text_raises_anything_but_a_value_error(text: str) -> None:
 MAC = "02:00:00:00:00:07"
 
 
-def test_an_answer_names_all_sessions_of_a_host_that_nothing_else_names() -> None:
+def test_an_annotation_applies_to_all_sessions_of_a_host_without_a_label() -> None:
     rows, unused = module.annotated([], [Annotation(100.0, MAC, "label", "Lamp", "bulb")])
     assert (rows, unused) == ([Label(MAC, "Lamp", "bulb")], [])
 
 
-def test_an_answer_counts_more_than_a_label_from_its_time_on() -> None:
+def test_an_annotation_has_precedence_over_a_label_from_its_time_on() -> None:
     rows, _ = module.annotated(
         [Label(MAC, "Lens", "camera"), Label("192.168.1.7", "Lens", "camera")],
         [
@@ -226,12 +226,12 @@ def test_an_answer_counts_more_than_a_label_from_its_time_on() -> None:
     ]
 
 
-def test_an_answer_that_says_what_the_label_says_changes_nothing() -> None:
+def test_an_annotation_with_the_name_of_the_label_changes_nothing() -> None:
     rows = [Label(MAC, "Lamp", "bulb")]
     assert module.annotated(rows, [Annotation(100.0, MAC, "label", "Lamp")]) == (rows, [])
 
 
-def test_answers_that_name_no_single_host_are_told() -> None:
+def test_annotations_without_a_single_host_are_returned() -> None:
     vain = [
         Annotation(1.0, "10.0.0.0/8", "label", "Lamp", "bulb"),
         Annotation(2.0, "hall-lamp", "label", "Lamp", "bulb"),

@@ -110,7 +110,7 @@ def test_the_same_notice_is_raised_once_a_day() -> None:
         (CHANGED, 0, 0, True),
     ],
 )
-def test_what_is_wrong_to_say_of_a_host_that_does_nothing_wrong(
+def test_which_changes_of_a_benign_host_are_wrong(
     state: int, device: int, truth: int, expected: bool
 ) -> None:
     said = change(0.0, state)

@@ -1,4 +1,4 @@
-"""Where nba-train cannot write, and what it may not replace, is said before it reads anything."""
+"""nba-train refuses outputs that it cannot write or may not replace before it reads anything."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_empty_folder_and_one_that_is_to_be_made_are_places_for_a_model(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_report_that_cannot_be_written_is_told_first(
+def test_a_report_that_cannot_be_written_is_refused_first(
     command: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = [command, "no.log", *COMMANDS[command], "--json"]
@@ -87,7 +87,7 @@ def test_pages_cards_and_the_candidates_report_are_looked_at_too(
         assert refused(line, capsys) == "nba-train: nodir/x: there is no folder nodir\n"
 
 
-def test_what_may_not_be_written_is_told_first(
+def test_missing_permission_is_refused_first(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root, who may run this, may write all

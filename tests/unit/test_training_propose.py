@@ -75,7 +75,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_hosts_that_behave_alike_share_a_name(site: Path, capsys) -> None:
+def test_hosts_of_similar_behaviour_share_a_name(site: Path, capsys) -> None:
     assert main(["labels", str(site), "--out", str(site / "labels.csv")]) == 0
     rows = rows_of(site / "labels.csv")
     by_host = {row["host"]: row for row in rows}
@@ -94,7 +94,7 @@ def test_what_is_proposed_is_read_as_labels(site: Path) -> None:
     }
 
 
-def test_a_host_with_too_few_sessions_to_learn_from_is_left_out_and_said(site: Path) -> None:
+def test_a_host_with_too_few_sessions_is_left_out_with_a_line(site: Path) -> None:
     said = proposed(site)
     assert ACME.format(4) not in (site / "labels.csv").read_text()
     assert any("left out: 1 host" in line for line in said)
@@ -115,7 +115,7 @@ def test_a_name_that_a_host_only_asks_for_is_not_its_own(site: Path) -> None:
     assert found[ACME.format(1)].names == ("hall-cam",)
 
 
-def test_a_time_that_leaves_nothing_is_what_is_wrong_and_not_the_archive(site: Path) -> None:
+def test_since_and_until_that_leave_no_session_are_named_in_the_error(site: Path) -> None:
     with pytest.raises(ArchiveError, match="--since and --until leave none of the "):
         hosts.find([site], pools(), since=1e9)
 
@@ -188,7 +188,7 @@ def pools_of_the_package():
     return Pools([Database(shipped("asn.mmdb.xz"))])
 
 
-def test_a_lan_that_may_be_wider_is_told_until_it_is_given(tmp_path: Path, capsys) -> None:
+def test_a_lan_that_may_be_wider_causes_a_warning_until_it_is_given(tmp_path: Path, capsys) -> None:
     rows = conn(1, ACME.format(1), "10.0.2.1", 53, proto="udp")
     rows += conn(2, ACME.format(2), "10.0.2.1", 53, proto="udp")
     log(tmp_path, "conn", CONN, rows)
@@ -209,7 +209,7 @@ def test_a_destination_behind_the_network_s_own_nat64_is_whose_it_is(tmp_path: P
     assert main([*command[:3], "2001:db8::/80", *command[4:], str(tmp_path / "no.csv")]) == 1
 
 
-def test_hosts_that_no_label_can_tell_apart_are_left_out_and_said(
+def test_hosts_that_labels_cannot_distinguish_are_left_out_with_a_warning(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = conn_log.Archive.sessions
