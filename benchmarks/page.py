@@ -75,7 +75,7 @@ def first_screen(hosts: int = 5000, lines: int = 100_000) -> Iterator[Figure]:
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(300_000)
         began = time.monotonic()
-        with served(folder, "--answers", folder / "answers.csv") as address:
+        with served(folder, "--answers", folder / "annotations.csv") as address:
             page.goto(address)
             painted = page.evaluate(_PAINTED)
             assert page.locator("a.row").count() == 50

@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
     """A page of 300 hosts, with its folder."""
     folder = tmp_path_factory.mktemp("logs")
     verdicts.device_log_of(folder, hosts=300, lines=3000)
-    with served(folder, "--answers", folder / "answers.csv") as address:
+    with served(folder, "--answers", folder / "annotations.csv") as address:
         yield address, folder
 
 
@@ -62,7 +62,7 @@ def test_an_analyst_filters_opens_a_host_and_names_it(page: Any, site: tuple[str
     page.click("#label button")
     page.wait_for_selector("p.done")
     assert "state=unknown" in page.url
-    (row,) = annotation_file.read(folder / "answers.csv")
+    (row,) = annotation_file.read(folder / "annotations.csv")
     assert (row.host, row.action, row.device) == (mac, "label", "Hall_Camera_7")
     assert row.reason == "walked there"
     page.click("a[rel=up]")
@@ -121,7 +121,7 @@ def test_a_name_of_any_length_makes_no_page_wider(page: Any, tmp_path: Path) -> 
     lines = verdict(1, state="changed", evidence=(long,), alternatives=(f"{long}=0.05",),
                     **dict.fromkeys(texts, long))  # fmt: skip
     written(tmp_path / "nba_device.log", lines)
-    with served(tmp_path, "--answers", tmp_path / "answers.csv") as address:
+    with served(tmp_path, "--answers", tmp_path / "annotations.csv") as address:
         for path in ("", f"host?id={MAC.format(1)}"):
             page.goto(address + path)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -130,7 +130,7 @@ def test_a_name_of_any_length_makes_no_page_wider(page: Any, tmp_path: Path) -> 
 
 def test_markup_in_names_is_shown_as_the_text_that_it_is(page: Any, tmp_path: Path) -> None:
     hostile(tmp_path)
-    with served(tmp_path, "--answers", tmp_path / "answers.csv") as address:
+    with served(tmp_path, "--answers", tmp_path / "annotations.csv") as address:
         page.goto(address)
         # A host whose name is markup, and one all of whose texts are.
         names = page.locator("table.hosts td:nth-child(2)").all_text_contents()

@@ -21,7 +21,7 @@ __all__ = ["sample_capture"]  # a fixture
 def test_the_next_verdict_of_a_host_that_was_named_on_the_page_carries_the_name(
     sample_capture: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "annotations.csv"
     with (
         Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek,
         running_worker(
