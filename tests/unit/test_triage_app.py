@@ -45,7 +45,7 @@ TAGS = {"script", "img", "iframe", "object", "b"}
 
 
 def client(folder: Path, *, listen: str = "127.0.0.1", base: str = BASE) -> TestClient:
-    views = Views(folder, folder / "answers.csv")
+    views = Views(folder, folder / "annotations.csv")
     return TestClient(app.make(views, listen), base_url=base, follow_redirects=False)
 
 
@@ -78,13 +78,13 @@ def form(page: str, action: str) -> dict[str, str]:
 
 
 def opened(browser: TestClient, number: int = 2) -> str:
-    answer = browser.get("/host", params={"id": MAC.format(number)})
-    assert answer.status_code == 200
-    return answer.text
+    response = browser.get("/host", params={"id": MAC.format(number)})
+    assert response.status_code == 200
+    return response.text
 
 
 def posted(browser: TestClient, fields: dict[str, str], **headers: str) -> int:
-    sent = browser.post("/answer", data=fields, headers={"origin": BASE} | headers)
+    sent = browser.post("/annotate", data=fields, headers={"origin": BASE} | headers)
     return sent.status_code
 
 
@@ -185,9 +185,9 @@ def test_the_proposed_command_finds_the_uids_in_all_conn_logs_from_anywhere(tmp_
 def test_a_host_is_asked_for_by_its_mac_in_any_notation_or_by_its_address(logs: Path) -> None:
     browser = client(logs)
     for text in ("02-00-00-00-00-03", MAC.format(3).upper(), "10.0.0.3"):
-        answer = browser.get("/host", params={"id": text})
-        assert answer.status_code == 200
-        assert form(answer.text, "label")["id"] == MAC.format(3)
+        response = browser.get("/host", params={"id": text})
+        assert response.status_code == 200
+        assert form(response.text, "label")["id"] == MAC.format(3)
         assert shown(browser.get("/page.html", params={"id": text}).text) == ["10.0.0.3"]
 
 
@@ -209,10 +209,10 @@ def test_what_is_not_there_is_not_found(logs: Path) -> None:
 
 def test_what_was_not_read_is_said(logs: Path) -> None:
     (logs / "nba_device.1.log").write_text("what is this\n")
-    (logs / "answers.csv").write_text("what is this\n")
+    (logs / "annotations.csv").write_text("what is this\n")
     page = client(logs).get("/").text
     assert "nba_device.1.log: not a Zeek log" in page
-    assert "answers.csv:1: the first line must be" in page
+    assert "annotations.csv:1: the first line must be" in page
     assert len(shown(page)) == 5
 
 
@@ -247,10 +247,10 @@ def test_a_static_page_of_logs_that_cannot_all_be_read_is_written_and_is_a_failu
 def test_a_folder_of_logs_that_has_gone_is_said_and_its_hosts_are_shown(tmp_path: Path) -> None:
     written(tmp_path / "logs" / "nba_device.log", verdict(1))
     browser = TestClient(app.make(Views(tmp_path / "logs", None), "127.0.0.1"), base_url=BASE)
-    assert "what was read before is shown" not in browser.get("/").text
+    assert "the page shows what was read before" not in browser.get("/").text
     (tmp_path / "logs").rename(tmp_path / "away")
     page = browser.get("/").text
-    assert "what was read before is shown" in page
+    assert "the page shows what was read before" in page
     assert shown(page) == ["10.0.0.1"]
 
 
@@ -283,11 +283,11 @@ def hostile(folder: Path) -> Path:
         verdict(2, hostname=SCRIPT),
     )  # fmt: skip
     row = Annotation(1.0, MAC.format(2), "label", SCRIPT, SCRIPT, reason=SCRIPT)
-    annotation_file.append(folder / "answers.csv", row)
+    annotation_file.append(folder / "annotations.csv", row)
     return folder
 
 
-def test_markup_in_logs_and_answers_stays_text_on_every_page(tmp_path: Path) -> None:
+def test_markup_in_logs_and_annotations_stays_text_on_every_page(tmp_path: Path) -> None:
     browser = client(hostile(tmp_path))
     key = SCRIPT.lower()
     pages = {
@@ -316,13 +316,13 @@ def test_markup_in_logs_and_answers_stays_text_on_every_page(tmp_path: Path) -> 
 def test_markup_in_a_form_comes_back_as_text(logs: Path) -> None:
     browser = client(logs)
     fields = form(opened(browser), "label") | {"device": SCRIPT, "at": SCRIPT, "target": "mac"}
-    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
-    assert answer.status_code == 400
-    assert Tags(answer.text).tags.count("script") == 1
-    assert html.escape(SCRIPT, quote=False)[:20] in answer.text
+    response = browser.post("/annotate", data=fields, headers={"origin": BASE})
+    assert response.status_code == 400
+    assert Tags(response.text).tags.count("script") == 1
+    assert html.escape(SCRIPT, quote=False)[:20] in response.text
 
 
-def test_every_answer_forbids_scripts_and_styles_that_are_not_the_pages_own(logs: Path) -> None:
+def test_every_response_forbids_scripts_and_styles_that_are_not_the_pages_own(logs: Path) -> None:
     browser = client(logs)
     for path in ("/", "/none", "/static/keys.js", "/pulse"):
         policy = browser.get(path).headers["content-security-policy"]
@@ -341,20 +341,20 @@ def test_a_name_is_exactly_one_row_that_a_worker_reads(logs: Path) -> None:
         "at": "2026-01-01",
         "query": "state=unknown",
     }
-    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
-    assert answer.status_code == 303
-    where = urlsplit(answer.headers["location"])
+    response = browser.post("/annotate", data=fields, headers={"origin": BASE})
+    assert response.status_code == 303
+    where = urlsplit(response.headers["location"])
     assert parse_qs(where.query) == {
         "id": [MAC.format(2)],
         "done": ["label"],
         "state": ["unknown"],
     }
-    assert annotation_file.read(logs / "answers.csv") == (
+    assert annotation_file.read(logs / "annotations.csv") == (
         Annotation(
             1767225600.0, MAC.format(2), "label", "Hall_Camera", "camera", reason="seen, it"
         ),
     )
-    page = browser.get(answer.headers["location"]).text
+    page = browser.get(response.headers["location"]).text
     assert "named Hall_Camera, not yet in the log" in page
 
 
@@ -364,10 +364,10 @@ def test_a_confirmation_is_of_what_the_analyst_saw(logs: Path) -> None:
     with (logs / "nba_device.2.log").open("w"):
         written(logs / "nba_device.2.log", verdict(5, ts=3000.0, state="misbehaving"))
     assert posted(browser, fields) == 400
-    assert not (logs / "answers.csv").exists()
+    assert not (logs / "annotations.csv").exists()
     fields = form(opened(browser, 5), "confirm") | {"target": "address", "reason": "moved"}
     assert posted(browser, fields) == 303
-    (row,) = annotation_file.read(logs / "answers.csv")
+    (row,) = annotation_file.read(logs / "annotations.csv")
     assert (row.host, row.action, row.reason) == ("10.0.0.5", "confirm", "moved")
 
 
@@ -378,9 +378,9 @@ def test_a_confirmation_is_after_the_verdict_and_not_in_the_future(tmp_path: Pat
     written(tmp_path / "nba_device.log", verdict(1, ts=1.6e9, state="changed"))
     browser = client(tmp_path)
     fields = form(opened(browser, 1), "confirm") | {"target": "mac", "at": at}
-    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
-    assert answer.status_code == 400
-    assert "after the verdict that is shown, so from 2020-09-13T12:26:41Z on, and" in answer.text
+    response = browser.post("/annotate", data=fields, headers={"origin": BASE})
+    assert response.status_code == 400
+    assert "From must be 2020-09-13T12:26:41Z or later" in response.text
     assert posted(browser, fields | {"at": "2020-09-13T12:26:41Z"}) == 303
 
 
@@ -389,9 +389,9 @@ def test_a_name_that_is_there_already_in_another_spelling_is_refused(
 ) -> None:
     browser = client(logs)
     fields = form(opened(browser), "label") | {"target": "mac", "device": "LAMP"}
-    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
-    assert answer.status_code == 400
-    assert "Lamp is there already: spell it so" in answer.text
+    response = browser.post("/annotate", data=fields, headers={"origin": BASE})
+    assert response.status_code == 400
+    assert "there is already a device Lamp" in response.text
     assert posted(browser, fields | {"device": "Lamp"}) == 303
 
 
@@ -402,12 +402,12 @@ def test_a_confirmation_of_a_sensor_whose_clock_is_ahead_holds_after_its_verdict
     written(tmp_path / "nba_device.log", verdict(1, ts=ahead, state="changed"))
     browser = client(tmp_path)
     assert posted(browser, form(opened(browser, 1), "confirm") | {"target": "mac"}) == 303
-    (answer,) = annotation_file.read(tmp_path / "answers.csv")
-    assert ahead < answer.at <= ahead + 1
+    (annotation,) = annotation_file.read(tmp_path / "annotations.csv")
+    assert ahead < annotation.at <= ahead + 1
 
 
 @pytest.mark.parametrize("action", ["label", "confirm", "ignore"])
-def test_an_answer_about_an_archive_is_of_its_time_and_it_has_to_be_scored_again(
+def test_an_annotation_of_an_archive_has_its_time_and_takes_effect_when_it_is_scored_again(
     tmp_path: Path, action: str
 ) -> None:
     written(tmp_path / "nba_device.log", verdict(1, ts=1.6e9 + 0.25, state="changed"))
@@ -417,16 +417,16 @@ def test_an_answer_about_an_archive_is_of_its_time_and_it_has_to_be_scored_again
     assert preset == ["2020-09-13T12:26:41Z"] * 3
     given = {"label": {"device": "Lens"}, "ignore": {"reason": "guest"}}.get(action, {})
     fields = form(page, action) | {"target": "mac", "at": preset[0]} | given
-    answer = browser.post("/answer", data=fields, headers={"origin": BASE})
-    assert answer.status_code == 303
-    assert [row.at for row in annotation_file.read(tmp_path / "answers.csv")] == [1.6e9 + 1]
-    page = browser.get(answer.headers["location"]).text
-    assert "the archive has to be scored again" in page
+    response = browser.post("/annotate", data=fields, headers={"origin": BASE})
+    assert response.status_code == 303
+    assert [row.at for row in annotation_file.read(tmp_path / "annotations.csv")] == [1.6e9 + 1]
+    page = browser.get(response.headers["location"]).text
+    assert "score the archive again" in page
     assert "A worker" not in page
 
 
 @pytest.mark.parametrize("log", ["nba_device", "nba_stats"])
-def test_while_either_log_grows_an_answer_is_of_now_and_a_worker_takes_it_over(
+def test_while_either_log_grows_an_annotation_has_the_time_of_now_and_a_worker_applies_it(
     tmp_path: Path, log: str
 ) -> None:
     now = time.time()
@@ -436,7 +436,7 @@ def test_while_either_log_grows_an_answer_is_of_now_and_a_worker_takes_it_over(
     browser = client(tmp_path)
     assert re.findall(r'<input name="at"[^>]* value="([^"]*)"', opened(browser, 1)) == [""] * 3
     page = browser.get(f"/host?id={MAC.format(1)}&done=label").text
-    assert "A worker that runs with this file takes it over in two seconds; its next" in page
+    assert "A worker that uses this file applies it within two seconds; the next" in page
 
 
 def test_a_host_or_a_pool_is_ignored_with_reason_and_expiry(logs: Path) -> None:
@@ -448,7 +448,7 @@ def test_a_host_or_a_pool_is_ignored_with_reason_and_expiry(logs: Path) -> None:
     assert posted(browser, hidden | host) == 303
     pool = {"target": "any", "pool": "as:1", "reason": "cdn", "expires": "", "at": "2026-01-02"}
     assert posted(browser, hidden | pool) == 303
-    assert annotation_file.read(logs / "answers.csv") == (
+    assert annotation_file.read(logs / "annotations.csv") == (
         Annotation(1767225600.0, MAC.format(2), "ignore", reason="guest", expires=1798761600.0),
         Annotation(1767312000.0, "", "ignore", pool="as:1", reason="cdn"),
     )
@@ -459,37 +459,37 @@ def test_a_host_or_a_pool_is_ignored_with_reason_and_expiry(logs: Path) -> None:
 
 def test_an_ignored_host_is_back_when_that_has_expired(logs: Path) -> None:
     row = Annotation(1500.0, MAC.format(2), "ignore", reason="guest", expires=1900.0)
-    annotation_file.append(logs / "answers.csv", row)
+    annotation_file.append(logs / "annotations.csv", row)
     assert "10.0.0.2" in shown(client(logs).get("/?view=attention").text)
 
 
 @pytest.mark.parametrize("name", ["10.0.0.0/8", "10.0.0.9", "02:00:00:00:00:09"])
-def test_a_host_that_calls_itself_another_does_not_have_the_other_answered(
+def test_a_host_with_the_name_of_another_causes_no_annotation_of_the_other(
     tmp_path: Path, name: str
 ) -> None:
     written(tmp_path / "nba_device.log", verdict(2, hostname=name))
     browser = client(tmp_path)
     fields = form(opened(browser), "ignore") | {"target": "hostname", "reason": "r"}
     assert posted(browser, fields) == 400
-    assert not (tmp_path / "answers.csv").exists()
+    assert not (tmp_path / "annotations.csv").exists()
 
 
-def test_what_the_answers_file_refuses_is_said_and_not_written(logs: Path) -> None:
+def test_an_annotation_that_is_not_valid_is_explained_and_not_written(logs: Path) -> None:
     browser = client(logs)
     hidden = form(opened(browser), "label")
     for wrong in ({"device": ""}, {"device": "x" * 300}, {"device": "a\nb"},
                   {"device": "a", "at": "soon"}, {"device": "a", "target": "network"},
                   {"device": "a", "action": "allow"}):  # fmt: skip
         assert posted(browser, hidden | {"target": "mac"} | wrong) == 400, wrong
-    assert not (logs / "answers.csv").exists()
+    assert not (logs / "annotations.csv").exists()
 
 
-def test_without_an_answers_file_nothing_can_be_answered(logs: Path) -> None:
+def test_without_an_annotations_file_nothing_can_be_annotated(logs: Path) -> None:
     views = Views(logs, None)
     browser = TestClient(app.make(views, "127.0.0.1"), base_url=BASE, follow_redirects=False)
     page = opened(browser)
     assert "<form" not in page
-    assert "--answers F.csv" in page
+    assert "--annotations F.csv" in page
     token = form(opened(client(logs)), "label")
     assert posted(browser, token) == 403
 
@@ -503,7 +503,7 @@ def test_a_change_needs_the_token_that_this_page_gave_to_this_browser(logs: Path
     assert posted(browser, {k: v for k, v in fields.items() if k != "token"}) == 403
     browser.cookies.clear()
     assert posted(browser, fields) == 403
-    assert not (logs / "answers.csv").exists()
+    assert not (logs / "annotations.csv").exists()
 
 
 def test_the_cookie_stays_from_other_sites_and_from_scripts(logs: Path) -> None:
@@ -526,9 +526,9 @@ def test_a_change_comes_from_this_page_alone(logs: Path, headers: dict[str, str]
     browser = client(logs)
     fields = form(opened(browser), "label") | {"target": "mac", "device": "Lens"}
     assert posted(browser, fields, **headers) == 403
-    sent = browser.post("/answer", data=fields)  # neither header
+    sent = browser.post("/annotate", data=fields)  # neither header
     assert sent.status_code == 403
-    assert not (logs / "answers.csv").exists()
+    assert not (logs / "annotations.csv").exists()
 
 
 @pytest.mark.parametrize(
@@ -559,8 +559,8 @@ def test_a_name_that_somebody_made_up_reads_nothing(
 def test_only_what_is_needed_can_be_asked_for(logs: Path) -> None:
     browser = client(logs)
     fields = form(opened(browser), "label") | {"target": "mac", "device": "Lens"}
-    assert browser.put("/answer", data=fields, headers={"origin": BASE}).status_code == 405
-    assert browser.get("/answer").status_code == 405
+    assert browser.put("/annotate", data=fields, headers={"origin": BASE}).status_code == 405
+    assert browser.get("/annotate").status_code == 405
     assert posted(browser, fields | {"reason": "x" * 20_000}) == 413
     assert posted(browser, fields | {str(number): "" for number in range(40)}) == 413
 
@@ -615,9 +615,9 @@ def test_a_filter_that_means_nothing_makes_no_page_of_all_hosts(
     assert not page.exists()
     if "=" in query and "id=" not in query:
         assert client(logs).get("/page.html?state=").status_code == 200
-        answer = client(logs).get(f"/page.html?{query}")
-        assert answer.status_code == 400
-        assert "10.0.0" not in answer.text
+        response = client(logs).get(f"/page.html?{query}")
+        assert response.status_code == 400
+        assert "10.0.0" not in response.text
 
 
 def test_a_folder_without_verdicts_makes_no_page(
@@ -629,27 +629,27 @@ def test_a_folder_without_verdicts_makes_no_page(
 
 
 def test_a_static_page_is_saved_under_a_name(logs: Path) -> None:
-    answer = client(logs).get(f"/page.html?id={MAC.format(2)}")
-    assert answer.headers["content-disposition"].startswith('attachment; filename="nba-triage-')
-    assert shown(answer.text) == ["10.0.0.2"]
-    answer = client(logs).get("/page.html?id=10.9.9.9")
-    assert (answer.status_code, "No such host" in answer.text) == (404, True)
+    response = client(logs).get(f"/page.html?id={MAC.format(2)}")
+    assert response.headers["content-disposition"].startswith('attachment; filename="nba-triage-')
+    assert shown(response.text) == ["10.0.0.2"]
+    response = client(logs).get("/page.html?id=10.9.9.9")
+    assert (response.status_code, "no such host" in response.text) == (404, True)
 
 
 def test_wrong_use_is_one_clear_line(
     logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(["triage", str(tmp_path / "none")]) == 1
-    assert "no such folder" in capsys.readouterr().err
+    assert "there is no such folder" in capsys.readouterr().err
     for wrong, said in (
-        (["--listen", "27784"], "'27784' is no HOST:PORT, e.g. 127.0.0.1:27784"),
-        (["--listen", ":27784"], "':27784' is no HOST:PORT"),
-        (["--listen", "[]:27784"], "is no HOST:PORT"),
-        (["--listen", "localhost:"], "is no HOST:PORT"),
-        (["--listen", "localhost:http"], "is no HOST:PORT"),
+        (["--listen", "27784"], "'27784' is not HOST:PORT, e.g. 127.0.0.1:27784"),
+        (["--listen", ":27784"], "':27784' is not HOST:PORT"),
+        (["--listen", "[]:27784"], "is not HOST:PORT"),
+        (["--listen", "localhost:"], "is not HOST:PORT"),
+        (["--listen", "localhost:http"], "is not HOST:PORT"),
         (["--listen", "localhost:99999"], "cannot listen"),
         (["--filter", "state=unknown"], "only for --html"),
-        (["--answers", str(tmp_path / "none" / "a.csv")], f"no folder {tmp_path}/none to write"),
+        (["--answers", str(tmp_path / "none" / "a.csv")], f"no folder {tmp_path}/none"),
     ):
         assert main.main(["triage", str(logs), *wrong]) == 1
         error = capsys.readouterr().err

@@ -326,7 +326,7 @@ def test_a_folder_that_is_renamed_or_unmounted_is_said_and_its_hosts_stay(
     store.poll()
     assert list(store.hosts) == [MAC.format(1)]
     assert store.errors[0] == (
-        f"{logs}: no nba_device log is there any more; what was read before is shown"
+        f"{logs}: there is no nba_device log any more; the page shows what was read before"
     )
     assert store.errors[1:] == ([] if empty else [f"{logs}: No such file or directory"])
     if empty:
@@ -416,7 +416,7 @@ def test_beyond_its_limit_the_newest_files_count(tmp_path: Path) -> None:
     assert (store.lines, store.unread) == (4, 1)
 
 
-def test_a_state_is_answered_when_its_last_word_is_an_answer(tmp_path: Path) -> None:
+def test_a_state_is_annotated_if_its_last_line_is_of_an_annotation(tmp_path: Path) -> None:
     def quiet(*lines: tuple[float, str]) -> bool:
         host = Host("h")
         folder = tmp_path / str(len(list(tmp_path.iterdir())))

@@ -209,7 +209,7 @@ def test_a_zeek_that_is_ended_before_the_capture_is_done_is_a_failure(
         client.receive()
         zeek.zeek.stop()
         assert zeek.zeek.wait() != 0
-        assert "ended before the capture was done" in zeek.zeek.output
+        assert "Zeek ended before the end of the capture" in zeek.zeek.output
 
 
 def test_a_port_that_is_taken_does_not_stop_zeek(tmp_path: Path) -> None:
