@@ -64,3 +64,10 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in documents:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_files_that_documents_name_exist() -> None:
+    folders = "nba_broker|training|zeek-scripts|tests|testing|tools|benchmarks|packaging|docs"
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for path in re.findall(rf"`((?:{folders})/[\w./@-]+\.\w+)`", document.read_text()):
+            assert (ROOT / path).exists(), f"{document.name}: {path}"
