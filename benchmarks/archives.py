@@ -9,11 +9,11 @@ from pathlib import Path
 
 from benchmarks.offline import Figure
 from nba_broker.archive.conn_log import Each
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer
-from nba_broker.worker import config
 from testing import traffic
 from testing.processes import highest, processor
 

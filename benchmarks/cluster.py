@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks import live
 from benchmarks.live import PUBLISH
 from benchmarks.offline import Figure
-from nba_broker.worker.config import Config
+from nba_broker.worker.settings import Settings
 from testing.processes import Memory, processor
 from testing.worker import ACCOUNTS, PATIENCE, Measured, measured_worker, sessions_per_second
 from testing.zeek import Argument, Cluster
@@ -157,7 +157,7 @@ def latency() -> Iterator[Figure]:
     p50, p99 = np.percentile(took, (50, 99)) * 1e3
     yield "latency.p50", float(p50), "ms"
     yield "latency.p99", float(p99), "ms"
-    yield "latency.p99_beyond_hold", float(p99) - Config.reorder * 1e3, "ms"
+    yield "latency.p99_beyond_hold", float(p99) - Settings.reorder * 1e3, "ms"
 
 
 def latencies(file: Path, warm: float) -> np.ndarray:

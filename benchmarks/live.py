@@ -13,8 +13,10 @@ from typing import NamedTuple
 import orjson
 
 from benchmarks.offline import Figure
-from nba_broker.wire.connection import Ledger, Link, SessionBatch, decode, encode_ack, encode_hello
-from nba_broker.worker.worker import HELLO_PERIOD
+from nba_broker.wire.accounting import Ledger
+from nba_broker.wire.codec import SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.connection import Link
+from nba_broker.worker.presence import HELLO_PERIOD
 from testing import processes
 from testing.worker import ENOUGH, PATIENCE, measured_worker
 from testing.zeek import Standalone

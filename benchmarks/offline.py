@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nba_broker.cli.main import build_pipeline
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
@@ -24,9 +25,9 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions
-from nba_broker.wire.connection import decode
+from nba_broker.wire.codec import decode
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import config, snapshot
+from nba_broker.worker import snapshot
 from testing import traffic
 from testing.traffic import Traffic
 from tools import generate

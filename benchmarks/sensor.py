@@ -18,7 +18,8 @@ from benchmarks import live
 from benchmarks.offline import Figure
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.records.sessions import Sessions, concatenate
-from nba_broker.wire.connection import Link, SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.codec import SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.connection import Link
 from nba_broker.worker.worker import ACK_PERIOD
 from testing import processes
 from testing.client import Client

@@ -24,8 +24,8 @@ from pathlib import Path
 from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker.archive.zeek_process import free_port
+from nba_broker.cli.config import shipped
 from nba_broker.worker import snapshot
-from nba_broker.worker.config import shipped
 from testing import processes
 from testing.worker import ACCOUNTS, Measured, start_measured
 from testing.zeek import Cluster, wait_until, zeek_path

@@ -10,7 +10,7 @@ import numpy as np
 
 from nba_broker.records.ports import port_code, port_name
 from nba_broker.records.sessions import Sessions
-from nba_broker.wire.connection import SESSIONS_TOPIC
+from nba_broker.wire.codec import SESSIONS_TOPIC
 
 BATCH = 256  # sessions, as sensors send them
 DESTINATIONS = 5000

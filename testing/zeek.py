@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from nba_broker.archive.zeek_process import find_zeek, free_port
-from nba_broker.worker import config
+from nba_broker.cli import config
 
 PACKAGE = Path(__file__).parents[1] / "zeek-scripts"
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
-from nba_broker.cli.main import build_pipeline
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.verdicts import groups
-from nba_broker.worker import config
 from training.data import labels, propose
 from training.evaluation.notices import BASELINE, Manager
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
+from nba_broker.cli.config import shipped
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import NBAError
 from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.records.times import parse_time
-from nba_broker.worker.config import shipped
 from tools import generate
 from training.evaluation.attacks import ATTACKS, Victim
 

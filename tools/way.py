@@ -26,9 +26,9 @@ from typing import Any
 
 import nba_broker
 from nba_broker.archive import conn_log
-from nba_broker.cli.main import build_pipeline
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.records.sessions import part_of
-from nba_broker.worker import config
 
 ROOT = Path(nba_broker.__file__).parent
 SAMPLE = ROOT.parent / "models" / "sample"

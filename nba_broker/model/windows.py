@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.records import uids
+from nba_broker.records.ports import PROTOCOLS
 from nba_broker.records.slots import Column, Slots
 
 NO_POOL = -1
@@ -162,6 +163,19 @@ class HostWindows:
         for name in other._record.names or ():
             other.columns["ring"][name][some] = self.columns["ring"][name]
         return other
+
+    @staticmethod
+    def check(records: np.ndarray) -> None:
+        """Raise ValueError unless these records of columns, [n], can be of hosts."""
+        ring = records["ring"]
+        if not (
+            (records["count"] > 0).all()
+            and np.isfinite(records["last_ts"]).all()
+            and (ring["ts"] < np.inf).all()  # -inf where a window grew
+            and (ring["pool"] >= NO_POOL).all()
+            and ((ring["dport"] >= 0) & (ring["dport"] < len(PROTOCOLS) << 16)).all()
+        ):
+            raise ValueError("a host's sessions are out of range")
 
     def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
         """Sessions of these hosts, int64 [n], from after ``limit`` were at ``now``."""

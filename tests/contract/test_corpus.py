@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
+from nba_broker.cli.config import shipped
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import MessageError, NBAError
-from nba_broker.worker.config import shipped
 from tools import fuzz
 from tools.fuzz.targets import TARGETS, Target, target
 

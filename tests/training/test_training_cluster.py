@@ -23,12 +23,12 @@ from distributed import Client, LocalCluster
 
 import nba_broker
 from nba_broker.archive import conn_log
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ConfigError, ModelError
-from nba_broker.worker import config
 from tests.commands import RUN_ELSEWHERE, words
 from training.cli.main import main
 from training.data import cluster, dataset, labels

@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 
 import training.model.fit
 from nba_broker.archive import conn_log
+from nba_broker.cli.config import shipped
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
@@ -21,7 +22,6 @@ from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker.config import shipped
 from training.cli.main import main
 
 CAMERA = "Blink_Indoor"

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import cluster, sensor, soak
 from nba_broker.archive import conn_log
-from nba_broker.wire.connection import SessionBatch, decode
+from nba_broker.wire.codec import SessionBatch, decode
 from testing import processes, traffic, worker
 from testing.traffic import Traffic
 

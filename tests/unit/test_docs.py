@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from nba_broker.records.verdicts import Verdict
-from nba_broker.worker.config import Config
+from nba_broker.worker.settings import Settings
 from tests.unit.helpers import ROOT, columns, scripts
 
 
@@ -46,7 +46,7 @@ def _line(text: str, name: str) -> str:
 
 def test_every_setting_of_the_worker_is_documented() -> None:
     documented = table("docs/options.md", after="## The worker")
-    assert set(documented) == {field.name for field in dataclasses.fields(Config)}
+    assert set(documented) == {field.name for field in dataclasses.fields(Settings)}
 
 
 def test_every_column_of_the_device_log_is_documented_in_its_order() -> None:

@@ -113,7 +113,7 @@ def unknown(model: Path, count: int) -> Pipeline:
 def test_the_rest_of_many_kinds_is_counted(model_folder: Model) -> None:
     pipe = unknown(model_folder(), 20)
     for slot in range(20):
-        pipe.windows.columns["dport"][slot, 0] = slot
+        pipe.windows.columns["ring"]["dport"][slot, 0] = slot
     found = pipe.unknown_hosts(100.0)
     assert found.hosts == 20
     assert len(found.kinds) == 16

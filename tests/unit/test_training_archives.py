@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
-from nba_broker.worker import config
 from tests.unit.test_conn_log import MAC, jsonl, row, save, tsv
 from training.cli.main import main
 from training.data import propose, traffic

@@ -181,9 +181,9 @@ def test_on_real_traffic_units_of_one_model_are_one_group_and_others_apart(data:
 
 
 def pools_of_the_package():
+    from nba_broker.cli.config import shipped
     from nba_broker.destinations.databases import Database
     from nba_broker.destinations.pools import Pools
-    from nba_broker.worker.config import shipped
 
     return Pools([Database(shipped("asn.mmdb.xz"))])
 

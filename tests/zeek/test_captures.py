@@ -97,7 +97,7 @@ def test_hosts_of_public_addresses_count_where_their_network_is_named(tmp_path: 
     path = tmp_path / "public.pcap"
     path.write_bytes(pcap("<", 1, *[udp("93.184.216.7", "9.9.9.9")] * 3))
     done = broker("pcap", path, "--out", tmp_path / "out")
-    assert "3 packets, all IPv4; of 1 connections none is begun by a host of private" in done.stdout
+    assert "3 packets, all IPv4; no host with a private address begins any of the 1" in done.stdout
     done = broker("pcap", path, "--local", "93.184.216.0/24", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "93.184.216.7" in done.stdout

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.live import PUBLISH
+from nba_broker.cli import config
 from nba_broker.model.manifest import Manifest
-from nba_broker.worker import config
 from testing.worker import broker, measured_worker
 from testing.zeek import Cluster, wait_until
 

@@ -14,7 +14,7 @@ import pytest
 
 from nba_broker.archive import zeek_log
 from nba_broker.archive.zeek_process import free_port
-from nba_broker.wire.connection import partition_of
+from nba_broker.wire.partitions import partition_of
 from nba_broker.worker import snapshot
 from testing.client import Client, decode
 from testing.worker import ENVIRONMENT, broker, running_worker
@@ -203,10 +203,10 @@ def test_a_worker_gives_way_in_its_own_partition_only(tmp_path: Path) -> None:
         wait_until(lambda: working() == {"0", "1"}, 40)
         second = broker("run", "--url", zeek.url, "--partition", "1")
         assert second.returncode == 1
-        assert "another worker" in second.stderr.splitlines()[-1]
+        assert "already serves partition" in second.stderr.splitlines()[-1]
         assert one.poll() is two.poll() is None
         healthy = broker("doctor", "--url", zeek.url, "--state", state)
-        todo = [line for line in healthy.stdout.splitlines() if line.startswith("TO DO")]
+        todo = [line for line in healthy.stdout.splitlines() if line.startswith("needs attention")]
         assert len(todo) == 1, healthy.stdout  # nothing was wrong but that there is no traffic
         assert "no session of a local host yet" in todo[0]
 

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from nba_broker.cli.config import shipped
 from nba_broker.model.scorer import Scorer
-from nba_broker.worker.config import shipped
 from tools import fuzz
 from tools.fuzz.targets import TARGETS, target
 

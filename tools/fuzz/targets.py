@@ -20,6 +20,7 @@ import pyarrow.parquet
 from hypothesis import strategies as st
 
 from nba_broker.archive import conn_log
+from nba_broker.cli import config
 from nba_broker.destinations import overrides
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
@@ -32,9 +33,10 @@ from nba_broker.records.verdicts import REASONS, STATES, Verdict
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
-from nba_broker.wire.connection import MAX_TEXT, Ledger, SessionBatch, decode, encode_verdict
+from nba_broker.wire.accounting import Ledger
+from nba_broker.wire.codec import MAX_TEXT, SessionBatch, decode, encode_verdict
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import config, snapshot
+from nba_broker.worker import snapshot
 from testing.traffic import Traffic, frame
 from tools.fuzz.mutations import bent, mangled
 from training.data import labels

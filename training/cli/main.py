@@ -19,7 +19,7 @@ import numpy as np
 from nba_broker.archive import results
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.baseline.host_baseline import BaselineSettings
-from nba_broker.cli import terminal
+from nba_broker.cli import config, terminal
 from nba_broker.destinations.databases import SCHEMES, Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.manifest import Manifest
@@ -27,7 +27,6 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError, ConfigError
 from nba_broker.records.times import parse_time, print_time
 from nba_broker.verdicts.annotation_file import read as read_answers
-from nba_broker.worker import config
 from training.data import cluster, dataset, labels, output
 from training.data.enough import enough, lacking, told
 from training.model import card

@@ -1,10 +1,10 @@
-"""Recognises sensors that see the same packets, and then counts each session once.
+"""Recognises sensors that see the same packets, and counts each of their sessions once.
 
 Two sensors on one tap, or a cluster without load balancing, report every session several times,
-under uids of their own. Sessions tell it by themselves: nearly every one of a node has a twin of
-another node, from the same host to the same place within milliseconds. Parallel connections that
-load balancing spreads over nodes have such twins, too, but other sessions have none. Only a sample
-is looked at until nodes are recognised.
+each time with another uid. Then nearly every session of a node has a twin from another node: same
+host, same destination, within milliseconds. Load balancing also spreads parallel connections, which
+have such twins, but other sessions have none there. Until nodes are recognised, only a sample of
+their sessions is checked.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 from nba_broker.records.sessions import Sessions, take
 
-NEAR = 0.02  # seconds by which clocks of sensors that are set by NTP differ at most
-KEPT = 10.0  # seconds for which a session waits for its twin
-LEAST = 100  # sessions looked at by which a node is judged
-SHARE = 0.95  # of them with a twin that make a node see what others see
-LOWER = 0.5  # and below which it no longer does
-FIRST = 1_000  # sessions of each node that are all looked at after one has joined
-MOST = 20_000  # and of all of them
-SAMPLE = 64  # then one second in so many is
+NEAR = 0.02  # seconds between twins at most; clocks that NTP sets differ by less
+KEPT = 10.0  # seconds that a session waits for its twin
+LEAST = 100  # checked sessions after which a node is judged
+SHARE = 0.95  # share of sessions with a twin from which on two nodes see the same packets
+LOWER = 0.5  # share below which they no longer do
+FIRST = 1_000  # sessions of each node that are checked after a node has joined
+MOST = 20_000  # the same of all nodes together
+SAMPLE = 64  # after that, the sessions of one second in 64 are checked
 
 _Key = tuple[str, str, int]
 
@@ -37,31 +37,32 @@ class _Seen:
         self.nodes = [node]
 
 
-class Duplicates:
-    """``dropped`` counts the sessions left out, ``lines`` is for the log."""
+class MirroredSensors:
+    """Compares the sessions of all nodes, and drops those that a mirrored node has reported."""
 
     def __init__(self) -> None:
         self.dropped = 0
+        """Sessions that were dropped."""
         self.lines: deque[str] = deque(maxlen=64)
+        """Messages for the log."""
         self._nodes: set[str] = set()
         self._seen: dict[_Key, list[_Seen]] = {}
         self._order: deque[tuple[_Key, _Seen]] = deque()
         self._latest = -np.inf
-        # By node: sessions looked at since a node joined, those since it was judged, and of these
-        # those with a twin of each other node.
+        # By node: sessions checked since a node joined; sessions checked since the node was judged;
+        # of the latter those with a twin, by the other node.
         self._looked: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
         self._twins: Counter[tuple[str, str]] = Counter()
-        self._same: set[tuple[str, str]] = set()  # nodes, with one that sees all that they see
+        self._same: set[tuple[str, str]] = set()  # a node, and one that sees all its packets
 
     @property
     def nodes(self) -> list[str]:
-        """The nodes that are known to see the same sessions."""
+        """The nodes that are known to see the packets of another node."""
         return sorted({node for pair in self._same for node in pair})
 
     def once(self, node: str, sessions: Sessions) -> Sessions:
-        """A node's batch without the sessions that another node has reported, as far as these two
-        are known to see the same."""
+        """A node's batch without the sessions that a mirrored node has reported before."""
         if node not in self._nodes:
             self._nodes.add(node)
             self._looked.clear()
@@ -92,7 +93,7 @@ class Duplicates:
         return looked.total() < MOST and min(looked[node] for node in self._nodes) < FIRST
 
     def _is_again(self, node: str, sessions: Sessions, row: int) -> bool:
-        """Note a session; whether a node that sees the same has reported it."""
+        """Remember a session; whether a mirrored node has reported it before."""
         ts = float(sessions.ts[row])
         key = sessions.host[row], sessions.dst[row], int(sessions.dport[row])
         self._latest = max(self._latest, ts)
@@ -119,7 +120,7 @@ class Duplicates:
                 del self._seen[key]
 
     def _judge(self, node: str) -> None:
-        """Of a node's sample: with whom does it see the same?"""
+        """Decide by a node's checked sessions which other nodes see the same packets."""
         judged = self._judged[node]
         self._judged[node] = 0
         for other in sorted(self._nodes - {node}):
@@ -132,9 +133,9 @@ class Duplicates:
             now = self._sees(node, other)
             if now and not before:
                 self.lines.append(
-                    f"{node} and {other} see the same packets: {share:.0%} of the sessions of "
-                    f"{node} came from {other}, too. Each is counted once from here on. Give each "
-                    "sensor packets of its own (load balancing by flow, one tap for each)."
+                    f"{node} and {other} see the same packets: {other} also reported {share:.0%} "
+                    f"of the sessions of {node}. From now on each session counts once. Give each "
+                    "sensor packets of its own (load balancing by flow, or one tap for each)."
                 )
             elif before and not now:
                 self.lines.append(f"{node} and {other} no longer see the same packets")

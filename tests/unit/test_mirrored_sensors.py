@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker.wire.duplicates import FIRST, Duplicates
+from nba_broker.wire.mirrored_sensors import FIRST, MirroredSensors
 from nba_broker.wire.reorder import Reorder
 from tests.unit.helpers import LAMP_CLOUD, pipeline, sessions
 
@@ -34,14 +34,14 @@ def shifted(rows: Iterable[Row], seconds: float) -> list[Row]:
     return [(ts + seconds, *rest) for ts, *rest in rows]  # type: ignore[misc]
 
 
-def feed(duplicates: Duplicates, **nodes: list[Row]) -> dict[str, int]:
+def feed(sensors: MirroredSensors, **nodes: list[Row]) -> dict[str, int]:
     """Batches of all nodes in turn, two seconds each; how many sessions of each are left."""
     left = dict.fromkeys(nodes, 0)
     at = min(rows[0][0] for rows in nodes.values())
     while at <= max(rows[-1][0] for rows in nodes.values()):
         for node, rows in nodes.items():
             if part := [row for row in rows if at <= row[0] < at + 2]:
-                left[node] += len(duplicates.once(node, sessions(part)))
+                left[node] += len(sensors.once(node, sessions(part)))
         at += 2
     return left
 
@@ -51,41 +51,41 @@ def test_what_several_nodes_see_is_counted_once_from_the_recognition_on(
     names: tuple[str, ...],
 ) -> None:
     rows = traffic(3000)
-    duplicates = Duplicates()
-    left = feed(duplicates, **{name: shifted(rows, 2e-3 * n) for n, name in enumerate(names)})
+    sensors = MirroredSensors()
+    left = feed(sensors, **{name: shifted(rows, 2e-3 * n) for n, name in enumerate(names)})
     assert 3000 <= sum(left.values()) < 3000 + 200 * len(names)
-    assert duplicates.dropped == 3000 * len(names) - sum(left.values())
-    lines = list(duplicates.lines)
+    assert sensors.dropped == 3000 * len(names) - sum(left.values())
+    lines = list(sensors.lines)
     assert len(lines) == len(names) * (len(names) - 1) / 2
     first = [line for line in lines if line.startswith("b and a see the same packets: 100%")]
-    assert "of the sessions of b came from a, too. Each is counted once" in first[0]
+    assert "a also reported 100% of the sessions of b" in first[0]
     assert "Give each sensor packets of its own" in lines[0]
 
 
 def test_a_node_that_sees_a_part_of_what_another_sees_is_recognised() -> None:
     rows = traffic(4000)
-    left = feed(Duplicates(), all=rows, part=[row for row in rows if row[1].endswith("3")])
+    left = feed(MirroredSensors(), all=rows, part=[row for row in rows if row[1].endswith("3")])
     assert left["all"] >= 3800
     assert left["part"] <= 250
 
 
 def test_it_is_recognised_when_it_begins_later() -> None:
     rows = traffic(16_000)
-    duplicates = Duplicates()
-    feed(duplicates, a=rows[: 3 * FIRST : 2], b=rows[1 : 3 * FIRST : 2])
-    assert duplicates.dropped == 0
-    left = feed(duplicates, a=rows[3 * FIRST :], b=rows[3 * FIRST :])
+    sensors = MirroredSensors()
+    feed(sensors, a=rows[: 3 * FIRST : 2], b=rows[1 : 3 * FIRST : 2])
+    assert sensors.dropped == 0
+    left = feed(sensors, a=rows[3 * FIRST :], b=rows[3 * FIRST :])
     assert left["a"] + left["b"] < 1.7 * (16_000 - 3 * FIRST)
 
 
 def test_parallel_sessions_of_one_node_are_all_kept() -> None:
     rows = [row for row in traffic(2000) for _ in range(3)]
-    assert feed(Duplicates(), a=rows) == {"a": 6000}
+    assert feed(MirroredSensors(), a=rows) == {"a": 6000}
 
 
 def test_each_of_parallel_sessions_that_two_nodes_see_is_kept_once() -> None:
     rows = [row for row in traffic(1000) for _ in range(3)]
-    left = feed(Duplicates(), a=rows, b=rows)
+    left = feed(MirroredSensors(), a=rows, b=rows)
     assert 3000 <= left["a"] + left["b"] <= 3400
 
 
@@ -94,29 +94,29 @@ def test_load_balancing_with_parallel_connections_is_not_taken_for_it() -> None:
     nodes: dict[str, list[Row]] = {"a": [], "b": []}
     for row in traffic(8000):
         nodes[chance.choice("ab")].append(row)
-    duplicates = Duplicates()
-    left = feed(duplicates, **nodes)
+    sensors = MirroredSensors()
+    left = feed(sensors, **nodes)
     assert left == {name: len(rows) for name, rows in nodes.items()}
-    assert (duplicates.dropped, list(duplicates.lines)) == (0, [])
+    assert (sensors.dropped, list(sensors.lines)) == (0, [])
 
 
 def test_it_is_told_when_it_ends_and_nothing_is_dropped_any_more() -> None:
     rows = traffic(6000)
-    duplicates = Duplicates()
-    feed(duplicates, a=rows[:2000], b=rows[:2000])
-    feed(duplicates, a=rows[2000:4000:2], b=rows[2001:4000:2])
-    before = duplicates.dropped
-    feed(duplicates, a=rows[4000::2], b=rows[4001::2])
-    assert duplicates.dropped == before
-    assert duplicates.lines[-1].endswith("no longer see the same packets")
-    assert duplicates.nodes == []
+    sensors = MirroredSensors()
+    feed(sensors, a=rows[:2000], b=rows[:2000])
+    feed(sensors, a=rows[2000:4000:2], b=rows[2001:4000:2])
+    before = sensors.dropped
+    feed(sensors, a=rows[4000::2], b=rows[4001::2])
+    assert sensors.dropped == before
+    assert sensors.lines[-1].endswith("no longer see the same packets")
+    assert sensors.nodes == []
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    duplicates = Duplicates()
+    sensors = MirroredSensors()
     rows = traffic(20_000)
-    feed(duplicates, a=rows, b=rows)
-    assert len(duplicates._order) < 600  # of ten seconds
+    feed(sensors, a=rows, b=rows)
+    assert len(sensors._order) < 600  # of ten seconds
 
 
 def test_a_host_that_two_nodes_see_has_its_sessions_once(model_folder: ModelFolder) -> None:
@@ -126,6 +126,6 @@ def test_a_host_that_two_nodes_see_has_its_sessions_once(model_folder: ModelFold
         for node, late in (("a", 0.0), ("b", 3e-3)):
             made.push(node, row[0] + 0.01, sessions(shifted([row], late)), n * 0.25)
     made.finish()
-    assert made.counters.sessions + made.intake.duplicates.dropped == 800
+    assert made.counters.sessions + made.intake.mirrored.dropped == 800
     assert made.counters.sessions < 520
     assert made.intake.first == float("inf")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from nba_broker.worker.duplicates import ANSWER, GRACE, MOST, STALL, OtherWorkers
+from nba_broker.worker.duplicates import ANSWER, GRACE, MOST, STALL, DuplicateWorkers
 
 SMALL, LARGE = "vm:12:aaaaaa", "vm:13:bbbbbb"
 PERIOD, SETTLE, STEP = 5.0, 0.5, 0.05
@@ -16,7 +16,7 @@ class Worker:
     """The timing of a worker: hellos when it joins, settles, is due, or owes an answer."""
 
     def __init__(self, name: str, joins: float) -> None:
-        self.rivals = OtherWorkers(name)
+        self.others = DuplicateWorkers(name)
         self.name = name
         self.joins = self.joined = self.awake = joins
         self.due = joins
@@ -30,19 +30,19 @@ class Worker:
             return []
         if now - self.awake > STALL:
             self.joined = self.due = now
-            self.rivals.join()
+            self.others.join()
         self.awake = now
         while self.inbox and self.inbox[0][0] <= now:
             _, other = self.inbox.pop(0)
-            if self.rivals.hear(other, now, self.joined):
+            if self.others.hear(other, now, self.joined):
                 self.left = True
                 return []
-            self.due = min(self.due, max(now, self.rivals.said + ANSWER))
+            self.due = min(self.due, max(now, self.others.said + ANSWER))
         if now < self.due:
             return []
         settles = now - self.joined < SETTLE
         self.due = self.joined + SETTLE if settles else now + PERIOD
-        self.rivals.say(now)
+        self.others.say(now)
         return [self.name]
 
 
@@ -111,25 +111,25 @@ def test_two_that_missed_each_others_hellos_are_told_by_their_answers() -> None:
 
 
 def test_made_up_names_make_nobody_leave_that_has_been_here_for_long() -> None:
-    rivals, chance = OtherWorkers(LARGE), random.Random(3)
+    others, chance = DuplicateWorkers(LARGE), random.Random(3)
     names = [f"a:{number}:{number:06x}" for number in range(50)]  # each again and again
     for number in range(4000):
         now = 100 + number * 0.05
         if number % 20 == 0:
-            rivals.say(now)
-        assert not rivals.hear(chance.choice(names), now, joined=0.0)
-        assert len(rivals._met) <= MOST
+            others.say(now)
+        assert not others.hear(chance.choice(names), now, joined=0.0)
+        assert len(others._met) <= MOST
 
 
 def test_one_made_up_name_that_floods_makes_nobody_leave() -> None:
-    rivals = OtherWorkers(LARGE)
+    others = DuplicateWorkers(LARGE)
     for number in range(10_000):
         now = 100 + number * 0.01
-        if now - rivals.said >= ANSWER:
-            rivals.say(now)
-        assert not rivals.hear("a:1:000000", now, joined=0.0)
+        if now - others.said >= ANSWER:
+            others.say(now)
+        assert not others.hear("a:1:000000", now, joined=0.0)
 
 
 def test_a_worker_gives_way_only_while_it_is_new() -> None:
-    assert OtherWorkers(LARGE).hear(SMALL, 100.0, joined=100.0 - GRACE / 2)
-    assert not OtherWorkers(LARGE).hear(SMALL, 100.0, joined=100.0 - 2 * GRACE)
+    assert DuplicateWorkers(LARGE).hear(SMALL, 100.0, joined=100.0 - GRACE / 2)
+    assert not DuplicateWorkers(LARGE).hear(SMALL, 100.0, joined=100.0 - 2 * GRACE)

@@ -1,8 +1,7 @@
-"""Frames to messages and back; the account of every session."""
+"""Frames to messages, and events to frames."""
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 from typing import Any
@@ -11,15 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.asyncio.server import ServerConnection, serve
 
 from nba_broker.records.errors import MessageError
 from nba_broker.records.ports import port_code
-from nba_broker.records.sessions import Lease, Sessions
+from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import Verdict
-from nba_broker.wire import connection
-from nba_broker.wire.connection import ErrorReply, Hello, Ledger, SessionBatch, decode
-from tests.unit.helpers import sessions
+from nba_broker.wire import codec
+from nba_broker.wire.codec import ErrorReply, Hello, SessionBatch, decode
 
 
 def value(kind: str, data: Any) -> dict[str, Any]:
@@ -262,7 +259,7 @@ def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> 
     sent = dict(
         zip(
             [n for n, _ in VERDICT.items()],
-            arguments(connection.encode_verdict(VERDICT)),
+            arguments(codec.encode_verdict(VERDICT)),
             strict=True,
         )
     )
@@ -272,106 +269,18 @@ def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> 
     assert sent["alternatives"] == value("vector", [value("string", "Lens=0.01")])
     assert sent["state"] == value("string", "identified")
     # Zeek refuses a real that looks like an integer.
-    assert '"data":1.0}' in connection.encode_verdict(VERDICT)
+    assert '"data":1.0}' in codec.encode_verdict(VERDICT)
 
 
 def test_a_text_longer_than_the_manager_takes_is_cut_between_characters() -> None:
-    hostname = arguments(connection.encode_verdict(VERDICT))[3]["data"]
+    hostname = arguments(codec.encode_verdict(VERDICT))[3]["data"]
     assert hostname == "ä" * 128
 
 
-@pytest.mark.parametrize("partition", [0, 1, 9, 10, 999])
-def test_a_name_tells_the_partition_that_was_put_into_it(partition: int) -> None:
-    assert connection.partition_of(connection.name_in(partition, "sensor-1:7:abc")) == partition
-
-
-@pytest.mark.parametrize(
-    "name", ["", "a", "a/", "a/0", "a/01", "a/1000", "a/-1", "a/1 ", "a/1\n", "a/1/x", "a1"]
-)
-def test_a_name_that_tells_no_partition_is_of_partition_0(name: str) -> None:
-    assert connection.partition_of(name) == 0
-
-
-@pytest.mark.parametrize(
-    ("partition", "topic", "application"),
-    [
-        (0, "zeek/nba/sessions/0/", "nba-broker"),
-        (12, "zeek/nba/sessions/12/", "nba-broker/12"),
-    ],
-)
-def test_a_link_subscribes_to_the_sessions_of_its_own_partition(
-    partition: int, topic: str, application: str
-) -> None:
-    heard: list[object] = []
-
-    async def zeek(socket: ServerConnection) -> None:
-        heard.append(json.loads(await socket.recv()))
-        assert socket.request is not None
-        heard.append(socket.request.headers["X-Application-Name"])
-        await socket.send(json.dumps({"type": "ack", "endpoint": "zeromq_x", "version": "9.0.0"}))
-        await socket.wait_closed()
-
-    async def listen() -> None:
-        async with serve(zeek, "127.0.0.1", 0) as server:
-            number = server.sockets[0].getsockname()[1]
-            await connection.Link(f"ws://127.0.0.1:{number}/", partition=partition).listen(
-                0.1, lambda frame: None
-            )
-
-    asyncio.run(listen())
-    assert heard == [[topic, "zeek/nba/hello/", "zeek/nba/lease/"], application]
-
-
 def test_an_ack_goes_to_its_node_alone() -> None:
-    document = json.loads(connection.encode_ack("worker-1", "R1", 7))
+    document = json.loads(codec.encode_ack("worker-1", "R1", 7))
     assert document["topic"] == "zeek/nba/ack/worker-1/"
     assert [one["data"] for one in arguments(json.dumps(document))] == ["worker-1", "R1", 7]
-
-
-def numbered(seq: int, rows: int, sent: int, *, run: str = "R1", skipped: int = 0) -> SessionBatch:
-    content: Sessions = sessions([(1.0, "192.168.1.2", "", "1.2.3.4")] * rows)
-    return SessionBatch("n", run, seq, sent, skipped, 1.0, content)
-
-
-def test_what_was_sent_and_did_not_arrive_is_lost_exactly() -> None:
-    ledger = Ledger()
-    assert ledger.enter(numbered(1, 10, 10))
-    assert ledger.enter(numbered(4, 5, 40, skipped=2))
-    assert (ledger.received, ledger.lost, ledger.skipped) == (15, 25, 2)
-
-
-def test_what_was_sent_before_the_worker_joined_is_missed_not_lost() -> None:
-    ledger = Ledger()
-    ledger.enter(numbered(7, 10, 100))
-    assert (ledger.missed, ledger.lost) == (90, 0)
-
-
-def test_a_repeated_batch_counts_once() -> None:
-    ledger = Ledger()
-    ledger.enter(numbered(1, 10, 10))
-    assert not ledger.enter(numbered(1, 10, 10))
-    assert ledger.received == 10
-
-
-def test_a_new_run_starts_a_new_account_and_keeps_the_old_losses() -> None:
-    ledger = Ledger()
-    ledger.enter(numbered(1, 10, 10))
-    ledger.enter(numbered(3, 10, 30, skipped=4))
-    ledger.enter(numbered(1, 10, 10, run="R2", skipped=1))
-    assert (ledger.received, ledger.lost, ledger.skipped) == (30, 10, 5)
-
-
-def test_made_up_node_names_do_not_fill_the_memory() -> None:
-    ledger = Ledger()
-    for number in range(connection.MAX_NODES):
-        message = decode(frame(batch(node=value("string", f"n{number}"))))
-        assert isinstance(message, SessionBatch)
-        assert ledger.enter(message)
-    message = decode(frame(batch(node=value("string", "one more"))))
-    assert isinstance(message, SessionBatch)
-    with pytest.raises(MessageError, match="too many nodes"):
-        ledger.enter(message)
-    assert len(ledger.accounts) == connection.MAX_NODES
 
 
 @pytest.mark.parametrize("depth", [300, 1000])
