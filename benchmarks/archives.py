@@ -59,7 +59,8 @@ def _figures(
     from training.data import dataset
     from training.data.labels import Label
     from training.evaluation.evaluate import evaluate
-    from training.model import fit
+    from training.model.examples import examples
+    from training.model.settings import DEFAULT
 
     pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
     labels = [Label(traffic.mac(n), f"Device_{n}", "thing") for n in range(LABELLED)]
@@ -73,7 +74,7 @@ def _figures(
     classes, services = sessions.classes(), Services.of(sessions.dport)
     vocabulary = Vocabulary(sessions.table)
     began, own = time.perf_counter(), time.process_time()
-    made = fit.examples(sessions, classes, vocabulary, services, fit.DEFAULT, each=each or map)
+    made = examples(sessions, classes, vocabulary, services, DEFAULT, each=each or map)
     yield f"archive.windows.{name}", len(made) / (time.perf_counter() - began), "windows/s"
     yield f"archive.windows.own.{name}", len(made) / (time.process_time() - own), "windows/cpu-s"
     del made

@@ -217,6 +217,8 @@ def fit(archive: Path | None, labels: Path | None) -> Iterator[Figure]:
     from training.data import dataset
     from training.data.labels import read
     from training.model import fit as module
+    from training.model.examples import examples
+    from training.model.settings import DEFAULT
 
     with tempfile.TemporaryDirectory() as folder:
         if archive is None or labels is None:
@@ -228,7 +230,7 @@ def fit(archive: Path | None, labels: Path | None) -> Iterator[Figure]:
         )
         windowing = time.process_time()
         classes, services = sessions.classes(), Services.of(sessions.dport)
-        module.examples(sessions, classes, Vocabulary(sessions.table), services, module.DEFAULT)
+        examples(sessions, classes, Vocabulary(sessions.table), services, DEFAULT)
         yield "fit.windowing", time.process_time() - windowing, "cpu-s"
         yield "fit.reading_and_windowing", time.perf_counter() - began, "s"
         yield "fit.reading_and_windowing.memory", _status("VmHWM") / 1e6, "MB"

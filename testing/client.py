@@ -30,9 +30,14 @@ def encode(topic: str, event: str, *arguments: Value) -> str:
     return json.dumps({"type": "data-message", "topic": topic} | typed("vector", message))
 
 
+def vector(kind: str, *values: object) -> Value:
+    """A vector of values of one type."""
+    return "vector", [{"@data-type": kind, "data": value} for value in values]
+
+
 def strings(*texts: str) -> Value:
     """A vector of strings."""
-    return "vector", [{"@data-type": "string", "data": text} for text in texts]
+    return vector("string", *texts)
 
 
 def decode(frame: str) -> Event:
@@ -112,11 +117,27 @@ class Client:
             ("real", ts),
             ("real", ts - 60.25),
             ("string", "change"),
-            strings("as:64500 each 30 s", "gw udp/53"),
-            strings("Cabc", "Cdef"),
+            strings(
+                "192.0.2.7 443/tcp as:64500 (Acme) sessions=7 weight=0.88 "
+                "last=2023-11-14T22:13:50Z",
+                "of 8 sessions since 2023-11-14T22:13:20Z",
+            ),
+            strings("Cabc"),
             ("string", "default"),
             ("string", "test"),
             ("string", ""),
+            ("string", ""),
+            vector("address", "192.0.2.7"),
+            vector("count", 443),
+            strings("tcp"),
+            strings("as:64500"),
+            strings("Acme"),
+            vector("real", 1700000030.0),
+            vector("count", 7),
+            vector("real", 0.88),
+            strings(),
+            strings("acme-plug"),
+            vector("real", 0.05),
             ("string", ""),
         )
 

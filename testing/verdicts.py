@@ -7,8 +7,15 @@ from random import Random
 from typing import Literal
 
 from nba_broker.archive import device_log
-from nba_broker.records.times import print_time
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.evidence import (
+    AlarmSum,
+    Attended,
+    Evidence,
+    MissingSessions,
+    Surprising,
+    WindowExtent,
+)
+from nba_broker.records.verdicts import Alternative, Verdict
 from testing import traffic
 
 START = 1767225600.0  # 2026-01-01
@@ -31,8 +38,9 @@ _CLOUDS = (
     ("gw", ""),
     ("lan", ""),
 )
-_PORTS = ("443/tcp", "8883/tcp", "123/udp", "53/udp", "32100/udp")
-# Last states of hosts: most are identified.
+_PORTS = ((443, "tcp"), (8883, "tcp"), (123, "udp"), (53, "udp"), (32100, "udp"))
+_OTHERS = (Alternative("Other_Device", 0.21), Alternative("Third_Device", 0.06))
+# What becomes of hosts: most are identified and stay so.
 _ENDS = ("identified", "unknown", "changed", "misbehaving", "impostor", "learning")
 _SHARES = (0.9, 0.07, 0.01, 0.005, 0.005, 0.01)
 
@@ -76,34 +84,33 @@ class Verdicts:
             device=device if named else "",
             category=category if named else "",
             confidence=0.0 if turn == 0 else round(self._random.uniform(0.6, 1), 4),
-            alternatives=("Other_Device=0.21", "Third_Device=0.06") if turn else (),
+            alternatives=_OTHERS if turn else (),
             sessions=2 + 400 * turn,
             since=first + begun * _DAY,
             first_seen=first,
             reason="new" if turn == 0 else "change" if turn == begun else "reminder",
-            evidence=self._evidence(ts, state) if turn else ("a verdict needs 10 more sessions",),
+            evidence=self._evidence(ts, state) if turn else (MissingSessions(10),),
             uids=tuple(f"C{self._random.getrandbits(60):016x}" for _ in range(3)),
             model="default-b57756f0",
             worker="manager-1",
         )
 
-    def _evidence(self, ts: float, state: str) -> tuple[str, ...]:
-        texts = []
+    def _evidence(self, ts: float, state: str) -> tuple[Evidence, ...]:
+        found: list[Evidence] = []
         for weight in (0.42, 0.23, 0.11):
             pool, organisation = self._random.choice(_CLOUDS)
-            port = self._random.choice(_PORTS)
+            port, transport = self._random.choice(_PORTS)
             address = ".".join(str(byte) for byte in self._random.choices(range(1, 223), k=4))
-            where = f"{address} {port} {pool}{f' ({organisation})' if organisation else ''}"
-            when = print_time(round(ts - 7200 * self._random.random()))
+            when = float(round(ts - 7200 * self._random.random()))
+            where = (address, port, transport, pool, organisation, when, "")
             if state == "misbehaving":
-                texts.append(f"{where} at {when} surprise={20 * weight:.1f}")
+                found.append(Surprising(*where, surprise=20 * weight))
             else:
                 sessions = self._random.randrange(1, 20)
-                texts.append(f"{where} sessions={sessions} weight={weight:.2f} last={when}")
+                found.append(Attended(*where, sessions=sessions, weight=weight))
         if state == "misbehaving":
-            since = print_time(round(ts - 3600))
-            return (f"sessions unlike this host: 41 since {since} surprise=21.4", *texts)
-        return (*texts, f"of 64 sessions since {print_time(round(ts - 7200))}")
+            return (AlarmSum(41, float(round(ts - 3600)), 21.4), *found)
+        return (*found, WindowExtent(64, float(round(ts - 7200))))
 
 
 def device_log_of(

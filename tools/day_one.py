@@ -23,7 +23,7 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.verdicts import groups
-from training.data import labels, propose
+from training.data import agreement, labels
 from training.evaluation.notices import BASELINE, Manager
 
 DAY = 86_400.0
@@ -59,7 +59,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
     pipeline = build_pipeline(settings, worker="")
     verdicts = first_week(archive, pipeline)
     identity = pipeline.identity
-    devices = propose.devices_of(truth)
+    devices = agreement.devices_of(truth)
     known = {one.mac or one.host: one for one in verdicts}  # the latest of each host
     hosts = {host: devices[host] for host in known if host in devices}
     ever = {
@@ -87,7 +87,9 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         if (host := identity.mac(slot) or identity.address(slot)) in devices
     ]
     lines += (
-        [f"unknown at the archive's end: {line}" for line in propose.compared(rows)] if rows else []
+        [f"unknown at the archive's end: {line}" for line in agreement.compared(rows)]
+        if rows
+        else []
     )
     return lines
 

@@ -45,7 +45,7 @@ export {
 		since: time &log;
 		## The host's first session.
 		first_seen: time &log;
-		## Why this line is written: new, change, reminder or answer.
+		## Why this line is written: new, change, reminder or annotation.
 		reason: string &log;
 		## What speaks for the verdict, for an analyst to read.
 		evidence: vector of string &log;
@@ -59,6 +59,35 @@ export {
 		vlan: string &log &optional;
 		## The site that the host's address is unique in, if known.
 		site: string &log &optional;
+		## The destinations in the evidence. This column and the others that begin with
+		## ``evidence_`` have an entry for each of them, in the same order.
+		evidence_dst: vector of addr &log &optional;
+		## The port of each destination.
+		evidence_port: vector of port &log &optional;
+		## The transport protocol of each destination: tcp, udp, icmp or unknown.
+		evidence_proto: vector of string &log &optional;
+		## The pool of each destination.
+		evidence_pool: vector of string &log &optional;
+		## The organisation that each destination belongs to; empty if unknown.
+		evidence_org: vector of string &log &optional;
+		## The start of the last session to each destination.
+		evidence_ts: vector of time &log &optional;
+		## How many sessions of the window go to each destination. Unset if the evidence is
+		## that of an alarm.
+		evidence_sessions: vector of count &log &optional;
+		## Each destination's share of the model's attention, from 0 to 1. Unset if the
+		## evidence is that of an alarm.
+		evidence_weight: vector of double &log &optional;
+		## How surprising the session to each destination is, in nats. Set only if the
+		## evidence is that of an alarm.
+		evidence_surprise: vector of double &log &optional;
+		## The runners-up, as in ``alternatives``.
+		alternative_device: vector of string &log &optional;
+		## The probability of each runner-up.
+		alternative_confidence: vector of double &log &optional;
+		## The host that the device was named after, if the two are similar and an analyst
+		## named that one. The similarity is the confidence.
+		similar_host: addr &log &optional;
 	};
 
 	## Event that can be handled to access the :zeek:type:`NBA::DeviceInfo` record as it is sent
@@ -78,8 +107,16 @@ export {
 
 const states = set("learning", "identified", "unknown", "changed",
     "misbehaving", "impostor");
-const reasons = set("new", "change", "reminder", "answer");
+const reasons = set("new", "change", "reminder", "annotation");
 const end_of_time = 4102444800.0; # the year 2100
+const transports: table[string] of transport_proto = {
+	["tcp"] = tcp,
+	["udp"] = udp,
+	["icmp"] = icmp,
+	["unknown"] = unknown_transport
+};
+const max_port = 65535;
+const max_number = 1e12;
 const max_items = 16;
 const max_uids = 5;
 const report_interval = 10secs;
@@ -95,6 +132,67 @@ global rows_this_second = 0;
 function is_plausible_time(t: double): bool
 	{
 	return t >= 0.0 && t < end_of_time;
+	}
+
+function are_plausible_times(times: vector of double): bool
+	{
+	for ( i in times )
+		if ( ! is_plausible_time(times[i]) )
+			return F;
+
+	return T;
+	}
+
+function are_plausible_numbers(numbers: vector of double): bool
+	{
+	for ( i in numbers )
+		if ( ! ( numbers[i] >= 0.0 && numbers[i] < max_number ) )
+			return F;
+
+	return T;
+	}
+
+function are_ports(numbers: vector of count, protos: vector of string): bool
+	{
+	if ( |numbers| != |protos| )
+		return F;
+
+	for ( i in numbers )
+		if ( numbers[i] > max_port || protos[i] !in transports )
+			return F;
+
+	return T;
+	}
+
+function ports_of(numbers: vector of count, protos: vector of string): vector of
+    port
+	{
+	local found: vector of port;
+
+	for ( i in numbers )
+		found += count_to_port(numbers[i], transports[protos[i]]);
+
+	return found;
+	}
+
+function times_of(times: vector of double): vector of time
+	{
+	local found: vector of time;
+
+	for ( i in times )
+		found += double_to_time(times[i]);
+
+	return found;
+	}
+
+# Whether all of these columns have n entries.
+function are_parallel(n: count, lengths: vector of count): bool
+	{
+	for ( i in lengths )
+		if ( lengths[i] != n )
+			return F;
+
+	return T;
 	}
 
 function is_short(texts: vector of string): bool
@@ -152,7 +250,13 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     category: string, confidence: double, alternatives: vector of string,
     sessions: count, since: double, first_seen: double, reason: string,
     evidence: vector of string, uids: vector of string, model: string,
-    worker: string, vlan: string, site: string)
+    worker: string, vlan: string, site: string, evidence_dst: vector of addr,
+    evidence_port: vector of count, evidence_proto: vector of string,
+    evidence_pool: vector of string, evidence_org: vector of string,
+    evidence_ts: vector of double, evidence_sessions: vector of count,
+    evidence_weight: vector of double, evidence_surprise: vector of double,
+    alternative_device: vector of string, alternative_confidence: vector of
+    double, similar_host: string)
 	{
 	if ( ! is_manager )
 		return;
@@ -161,7 +265,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 
 	if ( ! is_plausible_time(ts)
 	    || ! is_plausible_time(since)
-	    || ! is_plausible_time(first_seen) )
+	    || ! is_plausible_time(first_seen)
+	    || ! are_plausible_times(evidence_ts) )
 		why = "an impossible time";
 	else if ( ! ( confidence >= 0.0 && confidence <= 1.0 ) )
 		why = "an impossible confidence";
@@ -169,14 +274,33 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		why = "an unknown state";
 	else if ( reason !in reasons )
 		why = "an unknown reason";
+	else if ( ! are_plausible_numbers(evidence_weight)
+	    || ! are_plausible_numbers(evidence_surprise)
+	    || ! are_plausible_numbers(alternative_confidence) )
+		why = "an impossible number";
+	else if ( ! are_ports(evidence_port, evidence_proto) )
+		why = "an impossible port";
+	else if ( similar_host != "" && ! is_valid_ip(similar_host) )
+		why = "an impossible address";
 	else if ( |alternatives| > max_items
 	    || |evidence| > max_items
+	    || |evidence_dst| > max_items
+	    || |alternative_device| > max_items
 	    || |uids| > max_uids )
 		why = "too long a list";
+	else if ( ! are_parallel(|evidence_dst|, vector(|evidence_port|, |evidence_pool|,
+	    |evidence_org|, |evidence_ts|))
+	    || |evidence_sessions| != |evidence_weight|
+	    || |evidence_weight| + |evidence_surprise| != |evidence_dst|
+	    || |alternative_confidence| != |alternative_device| )
+		why = "lists of different lengths";
 	else if ( ! is_short(vector(mac, hostname, vendor, previous, device, category,
 	    model, worker, vlan, site))
 	    || ! is_short(alternatives)
 	    || ! is_short(evidence)
+	    || ! is_short(evidence_pool)
+	    || ! is_short(evidence_org)
+	    || ! is_short(alternative_device)
 	    || ! is_short(uids) )
 		why = "too long a text";
 	else
@@ -217,6 +341,29 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		info$vlan = vlan;
 	if ( site != "" )
 		info$site = site;
+	if ( |evidence_dst| > 0 )
+		{
+		info$evidence_dst = evidence_dst;
+		info$evidence_port = ports_of(evidence_port, evidence_proto);
+		info$evidence_proto = evidence_proto;
+		info$evidence_pool = evidence_pool;
+		info$evidence_org = evidence_org;
+		info$evidence_ts = times_of(evidence_ts);
+		}
+	if ( |evidence_weight| > 0 )
+		{
+		info$evidence_sessions = evidence_sessions;
+		info$evidence_weight = evidence_weight;
+		}
+	if ( |evidence_surprise| > 0 )
+		info$evidence_surprise = evidence_surprise;
+	if ( |alternative_device| > 0 )
+		{
+		info$alternative_device = alternative_device;
+		info$alternative_confidence = alternative_confidence;
+		}
+	if ( similar_host != "" )
+		info$similar_host = to_addr(similar_host);
 
 	Log::write(DEVICE_LOG, info);
 	hook host_judged(info);

@@ -19,16 +19,21 @@ import numpy as np
 
 from nba_broker.records.segments import Hosts
 from nba_broker.records.sessions import segment_name
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.verdicts import Row, Verdict
 
 _TIMES = ("ts", "since", "first_seen")
-_VECTORS = ("alternatives", "evidence", "uids")
+_TEXTS = ("alternatives", "evidence", "uids")  # never unset
 _TYPES = (
     dict.fromkeys(_TIMES, "time")
-    | dict.fromkeys(_VECTORS, "vector[string]")
-    | {"host": "addr", "confidence": "double", "sessions": "count"}
+    | dict.fromkeys(_TEXTS, "vector[string]")
+    | {"host": "addr", "confidence": "double", "sessions": "count", "similar_host": "addr"}
+    | {"evidence_dst": "vector[addr]", "evidence_port": "vector[port]"}
+    | {"evidence_ts": "vector[time]", "evidence_sessions": "vector[count]"}
+    | dict.fromkeys(("evidence_proto", "evidence_pool", "evidence_org"), "vector[string]")
+    | dict.fromkeys(("evidence_weight", "evidence_surprise"), "vector[double]")
+    | {"alternative_device": "vector[string]", "alternative_confidence": "vector[double]"}
 )
-COLUMNS = {f.name: _TYPES.get(f.name, "string") for f in fields(Verdict)}
+COLUMNS = {f.name: _TYPES.get(f.name, "string") for f in fields(Row)}
 """The log's columns in order, each with its Zeek type."""
 
 # What stands alone in Zeek's escaping: a backslash and the separators around the value.
@@ -53,7 +58,8 @@ _TABLE = (
 class Writer:
     """Writes verdicts to a log file; a context manager, because the last line is ``#close``.
 
-    Unset columns, "-" in TSV and left out in JSON, are the empty strings. Raises OSError.
+    Unset columns, "-" in TSV and left out in JSON, are the empty strings, and the empty vectors
+    but for alternatives, evidence and uids. Raises OSError.
     """
 
     def __init__(self, path: str | Path, form: Literal["tsv", "json"] = "tsv") -> None:
@@ -71,7 +77,11 @@ class Writer:
 
     def write(self, verdict: Verdict) -> None:
         """Append one verdict."""
-        self._file.write((_json_line if self._json else _tsv_line)(verdict) + "\n")
+        self.write_row(verdict.row())
+
+    def write_row(self, row: Row) -> None:
+        """Append one verdict that is a row already."""
+        self._file.write((_json_line if self._json else _tsv_line)(row) + "\n")
 
     def __enter__(self) -> Writer:
         return self
@@ -91,20 +101,28 @@ def _now() -> str:
     return time.strftime("%Y-%m-%d-%H-%M-%S")
 
 
-def _tsv_line(verdict: Verdict) -> str:
-    return "\t".join(_tsv_value(COLUMNS[name], value) for name, value in verdict.items())
+def _is_unset(name: str, value: object) -> bool:
+    return value == "" or (value == () and name not in _TEXTS)
 
 
-def _tsv_value(kind: str, value: Any) -> str:
+def _tsv_line(row: Row) -> str:
+    return "\t".join(
+        "-" if _is_unset(name, value) else _tsv_value(COLUMNS[name], value, _SPECIAL)
+        for name, value in row.items()
+    )
+
+
+def _tsv_value(kind: str, value: Any, special: re.Pattern[str]) -> str:
+    if kind.startswith("vector["):
+        inner = kind[7:-1]
+        return ",".join(_tsv_value(inner, item, _SPECIAL_IN_VECTOR) for item in value) or "(empty)"
     if kind == "time":
         return f"{value:.6f}"
     if kind == "double":
         return _tsv_double(value)
-    if kind == "count":
+    if kind in ("count", "port"):
         return str(value)
-    if kind == "vector[string]":
-        return ",".join(_tsv_text(item, _SPECIAL_IN_VECTOR) for item in value) or "(empty)"
-    return _tsv_text(value, _SPECIAL) if value else "-"
+    return _tsv_text(value, special)
 
 
 def _tsv_double(value: float) -> str:
@@ -139,24 +157,24 @@ def _hex(char: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "replace"))
 
 
-def _json_line(verdict: Verdict) -> str:
+def _json_line(row: Row) -> str:
     return (
         "{"
         + ",".join(
             f'"{name}":{_json_value(COLUMNS[name], value)}'
-            for name, value in verdict.items()
-            if value != ""
+            for name, value in row.items()
+            if not _is_unset(name, value)
         )
         + "}"
     )
 
 
 def _json_value(kind: str, value: Any) -> str:
+    if kind.startswith("vector["):
+        return "[" + ",".join(_json_value(kind[7:-1], item) for item in value) + "]"
     if kind in ("time", "double"):
         return str(np.format_float_positional(value, trim="0"))
-    if kind == "vector[string]":
-        return "[" + ",".join(_json_value("string", item) for item in value) + "]"
-    if kind == "count":
+    if kind in ("count", "port"):
         return str(value)
     return json.dumps(_printable(value, "\b\f\n\r\t"), ensure_ascii=False)
 
@@ -190,16 +208,17 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> None:
     """Print verdicts: as a readable table, as CSV with all columns, or as the log's JSON."""
+    rows = [verdict.row() for verdict in verdicts]
     if form == "table":
-        print(table([dict(verdict.items()) for verdict in verdicts]))
+        print(table([dict(row.items()) for row in rows]))
     elif form == "json":
-        for verdict in verdicts:
-            print(_in_charset(_json_line(verdict), sys.stdout.encoding))
+        for row in rows:
+            print(_in_charset(_json_line(row), sys.stdout.encoding))
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for verdict in verdicts:
-            writer.writerow(_csv_value(COLUMNS[name], value) for name, value in verdict.items())
+        for row in rows:
+            writer.writerow(_csv_value(COLUMNS[name], value) for name, value in row.items())
 
 
 def _in_charset(line: str, charset: str) -> str:
@@ -212,8 +231,8 @@ def _in_charset(line: str, charset: str) -> str:
 
 
 def _csv_value(kind: str, value: Any) -> str:
-    if kind == "vector[string]":
-        return "; ".join(value)
+    if kind.startswith("vector["):
+        return "; ".join(map(str, value))
     # A spreadsheet takes what begins so for a formula, and host names come from the network.
     text = f"{value:.6f}" if kind == "time" else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

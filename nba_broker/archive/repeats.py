@@ -1,4 +1,4 @@
-"""Counts a session once that an archive has several times: by its uid, and by its ports where a
+"""Finds sessions that an archive has several times: by uid, and by addresses and ports where a
 sensor sees every packet more than once."""
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _repeated(keys: Mapping[str, np.ndarray]) -> np.ndarray:
     return gone
 
 
-def elsewhere(parts: Iterator[np.ndarray], memory: int) -> np.ndarray:
+def far_apart(parts: Iterator[np.ndarray], memory: int) -> np.ndarray:
     """Which of an archive's sessions have the uid and addresses of an earlier one, whenever that
     was: bits [n], see numpy.packbits. ``memory``, bytes, is for sorting them."""
     sorter = Sorter(_PLACE, "key", lambda rows: (rows["at"],), memory)

@@ -58,7 +58,7 @@ def annotate(arguments: argparse.Namespace, settings: Settings) -> int:
         for name in ("at", "host", "device", "category", "pool", "reason", "expires")
     }
     row["at"] = row["at"] or print_time(round(time.time(), 3))
-    annotation = annotation_file.answer(row | {"action": arguments.command}, arguments.command)
+    annotation = annotation_file.parse(row | {"action": arguments.command}, arguments.command)
     annotation, known = _compared(annotation, settings)
     if other := annotation_file.misspelt(annotation.device, known):
         LOG.warning("the model's class is spelt %s; %s is another device", other, annotation.device)

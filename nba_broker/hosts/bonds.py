@@ -14,6 +14,7 @@ from nba_broker.hosts.host_table import HostTable
 from nba_broker.hosts.leases import Leases
 from nba_broker.hosts.routers import Routers
 from nba_broker.hosts.vendor import vendor
+from nba_broker.records.evidence import Evidence, OneHost, SharedAddress
 from nba_broker.records.segments import bare
 
 BOND_CHANGES = 3
@@ -41,13 +42,9 @@ class Bond:
     other: str
 
     @property
-    def evidence(self) -> tuple[str, ...]:
-        """For an analyst to read."""
-        return (
-            f"bond: {self.mac} and {self.other} in turn with {self.address} within "
-            f"{BOND_SPAN / 3600:.0f} hours",
-            f"both are one host, {self.other}, from here on",
-        )
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Why the host that had this MAC ends."""
+        return (SharedAddress(self.mac, self.other, self.address, BOND_SPAN), OneHost(self.other))
 
 
 class Bonds:

@@ -21,6 +21,7 @@ from nba_broker.hosts.address_table import (
 )
 from nba_broker.hosts.host_table import HostTable
 from nba_broker.hosts.leases import Leases
+from nba_broker.records.evidence import Evidence, HostsApart, SharedMac
 from nba_broker.records.segments import bare, is_ipv4
 
 ROUTER_ADDRESSES = 3
@@ -45,7 +46,6 @@ came into use first."""
 
 _CHANGES = 256  # addresses remembered per MAC
 _ROUTERS = 4096  # remembered at most: MACs can be forged
-_NAMED = 8  # addresses in a line: more would be too long a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,9 @@ class Router:
     addresses: tuple[str, ...]
 
     @property
-    def evidence(self) -> tuple[str, ...]:
-        """For an analyst to read."""
-        return (
-            f"router: {', '.join(self.addresses[:_NAMED])} in turn behind this MAC within "
-            f"{ROUTER_SPAN / 60:.0f} minutes",
-            "its hosts are told apart by lease or address from here on",
-        )
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Why the host that had this MAC ends."""
+        return (SharedMac(self.addresses, ROUTER_SPAN), HostsApart())
 
 
 class Routers:

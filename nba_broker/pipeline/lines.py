@@ -10,8 +10,9 @@ from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
 from nba_broker.hosts.vendor import vendor
 from nba_broker.pipeline.timeline import Step
+from nba_broker.records.evidence import Evidence
 from nba_broker.records.sessions import segment_parts
-from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.records.verdicts import STATES, Alternative, Verdict
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 from nba_broker.verdicts.decision import Decision
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE
@@ -67,7 +68,7 @@ class Lines:
         identity = self._identity
         return At(ts, identity.address(slot), identity.segment(slot), sessions)
 
-    def new(self, slot: int, at: At, evidence: tuple[str, ...], uid: str) -> Verdict:
+    def new(self, slot: int, at: At, evidence: tuple[Evidence, ...], uid: str) -> Verdict:
         """The first line of a host."""
         return self._line(
             slot,
@@ -80,7 +81,7 @@ class Lines:
         )
 
     def ended(
-        self, slot: int, at: At, previous: str, evidence: tuple[str, ...], uid: str
+        self, slot: int, at: At, previous: str, evidence: tuple[Evidence, ...], uid: str
     ) -> Verdict:
         """The line that ends what was taken for a host."""
         return self._line(
@@ -98,7 +99,7 @@ class Lines:
         self,
         decision: Decision,
         at: At,
-        evidence: tuple[str, ...] = (),
+        evidence: tuple[Evidence, ...] = (),
         uids: tuple[str, ...] = (),
     ) -> Verdict:
         """A decision as a line."""
@@ -120,7 +121,7 @@ class Lines:
             category=devices[decision.device].category if named else "",
             confidence=round(float(decision.confidence), _DIGITS),
             alternatives=tuple(
-                f"{devices[k].device}={decision.probability[k]:.2f}"
+                Alternative(devices[k].device, float(decision.probability[k]))
                 for k in others
                 if decision.probability[k] >= _MENTIONED
             ),
@@ -138,13 +139,13 @@ class Lines:
         state: int,
         since: float,
         reason: str,
-        evidence: tuple[str, ...],
+        evidence: tuple[Evidence, ...],
         uids: tuple[str, ...],
         previous: str = "",
         device: str = "",
         category: str = "",
         confidence: float = 0.0,
-        alternatives: tuple[str, ...] = (),
+        alternatives: tuple[Alternative, ...] = (),
     ) -> Verdict:
         mac = self._identity.mac(slot)
         site, vlan = segment_parts(at.segment)

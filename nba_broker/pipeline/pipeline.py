@@ -30,6 +30,7 @@ from nba_broker.pipeline.timeline import DayEnd, Due, Event, Eviction, Step, Tim
 from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
+from nba_broker.records.evidence import NamedByAnalyst, uids
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.uids import texts
@@ -304,12 +305,12 @@ class Pipeline:
     def _window(self, step: Step, windows: Windows, scores: Scores, decision: Decision) -> Verdict:
         """The line that a window leads to."""
         row = decision.window
-        why, uids = evidence.of_window(windows, scores, row, self.pools)
+        why = evidence.of_window(windows, scores, row, self.pools)
         if decision.state == IMPOSTOR:
             named = self.annotations.devices[decision.label].device
-            why = (f"an analyst named it {named}", *why)
+            why = (NamedByAnalyst(named), *why)
         at = self._lines.at(step, int(windows.index[row]), int(windows.count[row]))
-        return self._lines.decided(decision, at, why, uids)
+        return self._lines.decided(decision, at, why, uids(why))
 
     def _note(self, step: Step, windows: Windows, scores: Scores) -> None:
         """Let the drift know how the model scores hosts that had a name before this step."""

@@ -1,32 +1,40 @@
-"""What is thought of a host, and why."""
+"""What a host is said to be, and why; as data, and as a row of nba_device.log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+
+from nba_broker.records.evidence import Attended, Destination, Evidence, SimilarHost, Surprising
+from nba_broker.records.evidence import uids as uids_of
 
 STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
 
-REASONS = ("new", "change", "reminder", "answer")
+REASONS = ("new", "change", "reminder", "annotation")
+
+_DIGITS = 4  # of a share, a probability or a surprise: more would be noise
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """A host did what it never does.
 
-    ``index``: the deciding session's place in the step that it came with; ``evidence`` and
-    ``uids`` as in :class:`Verdict`.
+    ``index``: the place of the session that raised it, in the step that it came with.
     """
 
     index: int
-    evidence: tuple[str, ...]
-    uids: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Sessions that led to it."""
+        return uids_of(self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownHosts:
     """What kinds of hosts are unknown at ``ts``: ``hosts`` is their number, ``kinds`` a text for
-    each group of those that behave alike, the largest first; at most 16."""
+    each group of similar ones, the largest first; at most 16."""
 
     ts: float
     hosts: int
@@ -34,13 +42,103 @@ class UnknownHosts:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """A device that the host may be instead, with its probability."""
+
+    device: str
+    probability: float
+
+    @property
+    def text(self) -> str:
+        """For an analyst to read."""
+        return f"{self.device}={self.probability:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is thought of a host; the fields are the columns of nba_device.log in their order.
+    """What a host is said to be.
 
     ``ts`` is the deciding session's time, ``since`` when this state began; all times are seconds
     since the epoch. ``previous`` is what the host was before: a device's name, else a state's.
-    ``evidence`` is meant for an analyst, ``uids`` for a pivot into conn.log. ``vlan`` and ``site``
-    are the parts of the segment that ``host`` is unique in, see :func:`segment_parts`.
+    ``evidence`` has destinations of one kind, :class:`Attended` or :class:`Surprising`; ``uids``
+    are for a pivot into conn.log. ``vlan`` and ``site`` are the parts of the segment that ``host``
+    is unique in, see :func:`segment_parts`.
+    """
+
+    ts: float
+    host: str
+    mac: str
+    hostname: str
+    vendor: str
+    state: str
+    previous: str
+    device: str
+    category: str
+    confidence: float
+    alternatives: tuple[Alternative, ...]
+    sessions: int
+    since: float
+    first_seen: float
+    reason: str
+    evidence: tuple[Evidence, ...]
+    uids: tuple[str, ...]
+    model: str
+    worker: str = ""
+    vlan: str = ""
+    site: str = ""
+
+    def row(self) -> Row:
+        """This verdict as a row of the log."""
+        attended = tuple(one for one in self.evidence if isinstance(one, Attended))
+        surprising = tuple(one for one in self.evidence if isinstance(one, Surprising))
+        found: tuple[Destination, ...] = attended or surprising
+        similar = [one.address for one in self.evidence if isinstance(one, SimilarHost)]
+        return Row(
+            ts=self.ts,
+            host=self.host,
+            mac=self.mac,
+            hostname=self.hostname,
+            vendor=self.vendor,
+            state=self.state,
+            previous=self.previous,
+            device=self.device,
+            category=self.category,
+            confidence=self.confidence,
+            alternatives=tuple(one.text for one in self.alternatives),
+            sessions=self.sessions,
+            since=self.since,
+            first_seen=self.first_seen,
+            reason=self.reason,
+            evidence=tuple(one.text for one in self.evidence),
+            uids=self.uids,
+            model=self.model,
+            worker=self.worker,
+            vlan=self.vlan,
+            site=self.site,
+            evidence_dst=tuple(one.address for one in found),
+            evidence_port=tuple(one.port for one in found),
+            evidence_proto=tuple(one.transport for one in found),
+            evidence_pool=tuple(one.pool for one in found),
+            evidence_org=tuple(one.organisation for one in found),
+            evidence_ts=tuple(one.ts for one in found),
+            evidence_sessions=tuple(one.sessions for one in attended),
+            evidence_weight=tuple(round(one.weight, _DIGITS) for one in attended),
+            evidence_surprise=tuple(round(one.surprise, _DIGITS) for one in surprising),
+            alternative_device=tuple(one.device for one in self.alternatives),
+            alternative_confidence=tuple(
+                round(one.probability, _DIGITS) for one in self.alternatives
+            ),
+            similar_host=similar[0] if similar else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A verdict as it is written: the columns of nba_device.log and the arguments of
+    ``NBA::verdict``, in their order. Unset columns are empty.
+
+    The columns ``evidence_*`` have an entry for each destination in the evidence, or none where
+    they do not apply; ``alternative_*`` one for each alternative.
     """
 
     ts: float
@@ -61,10 +159,52 @@ class Verdict:
     evidence: tuple[str, ...]
     uids: tuple[str, ...]
     model: str
-    worker: str = field(default="")
-    vlan: str = field(default="")
-    site: str = field(default="")
+    worker: str = ""
+    vlan: str = ""
+    site: str = ""
+    evidence_dst: tuple[str, ...] = ()
+    evidence_port: tuple[int, ...] = ()
+    evidence_proto: tuple[str, ...] = ()
+    evidence_pool: tuple[str, ...] = ()
+    evidence_org: tuple[str, ...] = ()
+    evidence_ts: tuple[float, ...] = ()
+    evidence_sessions: tuple[int, ...] = ()
+    evidence_weight: tuple[float, ...] = ()
+    evidence_surprise: tuple[float, ...] = ()
+    alternative_device: tuple[str, ...] = ()
+    alternative_confidence: tuple[float, ...] = ()
+    similar_host: str = ""
+
+    def destinations(self) -> list[Destination]:
+        """The destinations in the evidence, as far as the columns have their address, time and
+        weight or surprise; without uids."""
+        # In Zeek's TSV a vector of one empty text looks like an empty vector.
+        organisations = self.evidence_org or ("",) * len(self.evidence_dst)
+        common = zip(
+            self.evidence_dst,
+            self.evidence_port,
+            self.evidence_proto,
+            self.evidence_pool,
+            organisations,
+            self.evidence_ts,
+            strict=False,
+        )
+        if self.evidence_surprise:
+            found: list[Destination] = [
+                Surprising(host, port, proto, pool, org, ts, "", surprise)
+                for (host, port, proto, pool, org, ts), surprise in zip(
+                    common, self.evidence_surprise, strict=False
+                )
+            ]
+        else:
+            found = [
+                Attended(host, port, proto, pool, org, ts, "", sessions, weight)
+                for (host, port, proto, pool, org, ts), sessions, weight in zip(
+                    common, self.evidence_sessions, self.evidence_weight, strict=False
+                )
+            ]
+        return [one for one in found if one.ts > 0]
 
     def items(self) -> Iterator[tuple[str, object]]:
-        """Column names with their values, in the order of the log and of the event."""
+        """Column names with their values, in order."""
         return ((f.name, getattr(self, f.name)) for f in fields(self))

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from nba_broker.archive import results
 from nba_broker.records.errors import AnnotationError, ConfigError
 from nba_broker.records.times import print_time
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.verdicts import Row
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.guard import Guard, is_loopback
 from nba_broker.triage.view import FOLDER, Views
@@ -123,7 +123,7 @@ def _key(request: Request) -> str:
     return request.query_params.get("id", "")
 
 
-def answer_of(form: Mapping[str, str], latest: Verdict) -> Annotation:
+def answer_of(form: Mapping[str, str], latest: Row) -> Annotation:
     """A form about the host of this verdict as a checked answer; raises AnswersError.
 
     Whoever names his machine like an address or a network must not have another one answered.
@@ -144,7 +144,7 @@ def answer_of(form: Mapping[str, str], latest: Verdict) -> Annotation:
     # What is said at the time of a verdict is applied before it, and a sensor's clock may be ahead.
     after = math.floor(latest.ts) + 1.0
     row["at"] = row["at"].strip() or print_time(max(now, after) if action == "confirm" else now)
-    answer = annotation_file.answer(row, action or "answer")
+    answer = annotation_file.parse(row, action or "answer")
     if action == "confirm" and not latest.ts < answer.at <= max(now, after):
         raise AnnotationError("confirm: From must be after the verdict that is shown, so from "
                            f"{print_time(after)} on, and not in the future")  # fmt: skip

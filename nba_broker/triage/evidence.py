@@ -1,79 +1,32 @@
-"""The evidence of verdicts, read back from its text: which sessions, and how much each counted."""
+"""The evidence of a log's rows, as the page shows it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
-from nba_broker.records.times import parse_time
-from nba_broker.records.verdicts import Verdict
-
-_WHERE = r"(?P<address>[0-9a-fA-F.:]+) (?P<port>\d+/\w+) (?P<pool>.+?)(?: \((?P<org>.*)\))?"
-_ATTENTION = re.compile(
-    rf"{_WHERE} sessions=(?P<sessions>\d+) weight=(?P<weight>\d+(?:\.\d+)?) last=(?P<when>\S+)"
-)
-_SURPRISE = re.compile(rf"{_WHERE} at (?P<when>\S+) surprise=(?P<weight>\d+(?:\.\d+)?)")
+from nba_broker.records.evidence import Destination
+from nba_broker.records.verdicts import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A destination that spoke for a verdict.
+def pieces(row: Row) -> list[tuple[str, Destination | None]]:
+    """The texts of a row's evidence, each with the destination that it is about, if any.
 
-    ``weight`` is the share of the model's attention, 0 to 1, or the surprise in nats; ``ts`` the
-    last session's time; ``sessions`` their number.
+    All are without destination where the row has none, as rows of earlier versions.
     """
-
-    kind: Literal["attention", "surprise"]
-    ts: float
-    address: str
-    port: str
-    pool: str
-    organisation: str
-    weight: float
-    sessions: int
+    found = row.destinations()
+    return [
+        (text, next((one for one in found if text.startswith(f"{one.place} ")), None))
+        for text in row.evidence
+    ]
 
 
-def session(text: str) -> Session | None:
-    """A piece of evidence as the session that it names; None if it names none."""
-    kind: Literal["attention", "surprise"] = "attention"
-    found = _ATTENTION.fullmatch(text)
-    if found is None:
-        kind, found = "surprise", _SURPRISE.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        ts = parse_time(found["when"])
-    except (ValueError, OverflowError):
-        return None
-    return Session(
-        kind,
-        ts,
-        found["address"],
-        found["port"],
-        found["pool"],
-        found["org"] or "",
-        float(found["weight"]),
-        int(found["sessions"]) if kind == "attention" else 1,
-    )
+def destinations(rows: Iterable[Row]) -> list[Destination]:
+    """The destinations in the evidence of these rows, each once, in the order of time."""
+    found = {one for row in rows for one in row.destinations()}
+    return sorted(found, key=lambda one: (one.ts, one.address, one.port, one.transport))
 
 
-def sessions(verdicts: Iterable[Verdict]) -> list[Session]:
-    """The sessions that the evidence of these verdicts names, each once, in the order of time."""
-    found = {session(text) for verdict in verdicts for text in verdict.evidence}
-    return sorted(filter(None, found), key=lambda one: (one.ts, one.address, one.port))
-
-
-def likenesses(alternatives: Iterable[str]) -> list[tuple[str, float]]:
-    """Runners-up, ``name=0.12``, as names with probabilities; what is none of that is left out."""
-    found = []
-    for text in alternatives:
-        name, _, share = text.rpartition("=")
-        try:
-            probability = float(share)
-        except ValueError:
-            continue
-        if name and 0 <= probability <= 1:
-            found.append((name, probability))
-    return found
+def alternatives(row: Row) -> list[tuple[str, float]]:
+    """The runners-up, each with its probability, 0 to 1."""
+    pairs = zip(row.alternative_device, row.alternative_confidence, strict=False)
+    return [(name, min(max(share, 0.0), 1.0)) for name, share in pairs]

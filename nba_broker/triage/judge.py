@@ -11,7 +11,7 @@ from pathlib import Path
 from nba_broker.destinations.pools import in_networks
 from nba_broker.records.addresses import Network
 from nba_broker.records.errors import AnnotationError
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.verdicts import Row
 from nba_broker.triage.store import ALARMS, Host
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
@@ -32,7 +32,7 @@ class Judged:
     """
 
     host: Host
-    latest: Verdict
+    latest: Row
     attention: bool
     ignored: Annotation | None = None
     waiting: Annotation | None = None
@@ -86,7 +86,7 @@ class Answers:
             elif answer.host:
                 self._named.setdefault(answer.host, []).append(answer)
 
-    def about(self, latest: Verdict) -> list[Annotation]:
+    def about(self, latest: Row) -> list[Annotation]:
         """The answers that mean the host of this verdict, in the order of their time."""
         if not self._all:
             return []

@@ -16,7 +16,7 @@ from nba_broker.archive.zeek_log import Header
 from nba_broker.records.segments import Hosts, bare
 from nba_broker.records.sessions import segment_name
 from nba_broker.records.times import END_OF_TIME, parse_time
-from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.records.verdicts import STATES, Row
 from nba_broker.triage.files import File, Follower
 from nba_broker.verdicts.annotation_file import canonical_host
 from nba_broker.verdicts.states import ALARMING
@@ -29,6 +29,12 @@ _STATES = {state.encode(): state for state in STATES}
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
 _FINER = 1e11  # a time from this on is in milliseconds (JSON::TS_MILLIS), or finer
 _SEGMENT = ("vlan", "site")
+# The texts of alternatives and evidence have what the columns behind them have.
+_SEARCHED = [
+    name
+    for name, kind in COLUMNS.items()
+    if "string" in kind and not name.startswith(("evidence_", "alternative_"))
+]
 _UNKNOWN_FILES = 20  # errors that are told one by one
 
 
@@ -45,10 +51,10 @@ class Line(NamedTuple):
     header: Header
     raw: bytes
 
-    def verdict(self) -> Verdict:
-        """The line as a verdict; what is missing or of another type is empty."""
+    def verdict(self) -> Row:
+        """The line as a row; what is missing or of another type is empty."""
         row = next(zeek_log.parse(self.header, self.raw), {})
-        return Verdict(**{name: _value(kind, row.get(name)) for name, kind in COLUMNS.items()})
+        return Row(**{name: _value(kind, row.get(name)) for name, kind in COLUMNS.items()})
 
 
 @dataclass(slots=True, eq=False)
@@ -58,12 +64,12 @@ class Host:
 
     key: str
     lines: list[Line] = field(default_factory=list)
-    _latest: Verdict | None = None
+    _latest: Row | None = None
     _text: str = ""
     _quiet: bool | None = None
 
     @property
-    def latest(self) -> Verdict:
+    def latest(self) -> Row:
         """The verdict that holds."""
         if self._latest is None:
             # The last of equal times, as the log has them.
@@ -80,10 +86,10 @@ class Host:
             of_state = [
                 line
                 for line in self.lines
-                if line.ts >= latest.since and line.reason in ("change", "answer", "new")
+                if line.ts >= latest.since and line.reason in ("change", "annotation", "new")
             ]
             last = max(reversed(of_state), key=lambda line: line.ts, default=None)
-            self._quiet = last is not None and last.reason == "answer"
+            self._quiet = last is not None and last.reason == "annotation"
         return self._quiet
 
     @property
@@ -91,12 +97,12 @@ class Host:
         """What a search looks through, in lower case: the latest verdict without its figures."""
         latest = self.latest
         if not self._text:
-            values = (getattr(latest, name) for name, kind in COLUMNS.items() if "str" in kind)
+            values = (getattr(latest, name) for name in _SEARCHED)
             flat = (" ".join(v) if isinstance(v, tuple) else v for v in values)
             self._text = " ".join([latest.host, *flat]).lower()
         return self._text
 
-    def verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[Row]:
         """All verdicts, the oldest first."""
         return [line.verdict() for line in sorted(self.lines, key=lambda line: line.ts)]
 
@@ -320,15 +326,15 @@ def seconds(value: Any) -> float:
 
 def _value(kind: str, value: Any) -> Any:
     """A value of a row as a verdict's column has it."""
-    if kind.startswith("vector"):
+    if kind.startswith("vector["):
         items = value if isinstance(value, list) else [] if value is None else [value]
-        return tuple(map(str, items))
+        return tuple(_value(kind[7:-1], item) for item in items)
     if kind in ("string", "addr"):
         return "" if value is None else str(value)
     try:
         number = seconds(value) if kind == "time" else float(value)
     except (ValueError, TypeError, OverflowError):
-        return 0 if kind == "count" else 0.0
+        number = 0.0
     if not math.isfinite(number):
         number = 0.0
-    return int(number) if kind == "count" else number
+    return int(number) if kind in ("count", "port") else number

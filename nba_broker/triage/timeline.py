@@ -1,4 +1,4 @@
-"""A host's verdicts and the sessions in their evidence as a picture of pools over time."""
+"""A host's verdicts and the destinations in their evidence as a picture of pools over time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from nba_broker.records.verdicts import Verdict
-from nba_broker.triage.evidence import Session
+from nba_broker.records.evidence import Attended, Destination, Surprising
+from nba_broker.records.verdicts import Row
 
 WIDTH = 1000
 LEFT = 220
@@ -28,12 +28,12 @@ _UNUSUAL = 20.0  # nats from which a surprise is drawn at full size
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A session's place, and its size in pixels."""
+    """A destination's place, and its size in pixels."""
 
     x: float
     y: float
     size: float
-    session: Session
+    destination: Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Band:
 
     x: float
     width: float
-    verdict: Verdict
+    verdict: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class Timeline:
     marks: list[Mark] = field(default_factory=list)
 
 
-def lay_out(verdicts: Sequence[Verdict], sessions: Sequence[Session], until: float) -> Timeline:
-    """The picture of a host's verdicts and sessions, each in the order of time; ``until`` is when
-    the log ends."""
+def lay_out(verdicts: Sequence[Row], found: Sequence[Destination], until: float) -> Timeline:
+    """The picture of a host's verdicts and destinations, each in the order of time; ``until`` is
+    when the log ends."""
     if not verdicts:
         return Timeline()
-    # Times of sessions are told in whole seconds; a replay may end before they do.
-    begin = min([verdicts[0].first_seen or verdicts[0].ts, *(one.ts for one in sessions)])
-    end = max([until, verdicts[-1].ts, begin + 60, *(one.ts for one in sessions)])
+    # A replay may end before the times in its evidence do.
+    begin = min([verdicts[0].first_seen or verdicts[0].ts, *(one.ts for one in found)])
+    end = max([until, verdicts[-1].ts, begin + 60, *(one.ts for one in found)])
 
     def x(ts: float) -> float:
         share = (min(max(ts, begin), end) - begin) / (end - begin)
@@ -71,8 +71,8 @@ def lay_out(verdicts: Sequence[Verdict], sessions: Sequence[Session], until: flo
 
     weight: dict[str, float] = defaultdict(float)
     name: dict[str, str] = {}
-    for one in sessions:
-        weight[one.pool] += one.weight if one.kind == "attention" else one.weight / _UNUSUAL
+    for one in found:
+        weight[one.pool] += _share(one)
         name.setdefault(one.pool, one.organisation)
     pools = sorted(weight, key=lambda pool: (-weight[pool], pool))
     shown = pools if len(pools) <= _LANES else pools[: _LANES - 1]
@@ -87,7 +87,7 @@ def lay_out(verdicts: Sequence[Verdict], sessions: Sequence[Session], until: flo
         bands=_bands(verdicts, end, x),
         marks=[
             Mark(x(one.ts), _y(lane.get(one.pool, len(shown))), _size(one), one)
-            for one in sessions[-_MARKS:]
+            for one in found[-_MARKS:]
         ],
     )
 
@@ -96,13 +96,19 @@ def _y(lane: int) -> float:
     return _TOP + _LANE * (lane + 0.5)
 
 
-def _size(one: Session) -> float:
-    """A radius whose area is the weight's."""
-    share = one.weight if one.kind == "attention" else one.weight / _UNUSUAL
-    return round(2.5 + 8 * math.sqrt(min(max(share, 0.0), 1.0)), 1)
+def _share(one: Destination) -> float:
+    """How much a destination counts, 0 to 1 mostly."""
+    if isinstance(one, Attended):
+        return one.weight
+    return one.surprise / _UNUSUAL if isinstance(one, Surprising) else 0.0
 
 
-def _bands(verdicts: Sequence[Verdict], end: float, x: object) -> list[Band]:
+def _size(one: Destination) -> float:
+    """A radius whose area is the share."""
+    return round(2.5 + 8 * math.sqrt(min(max(_share(one), 0.0), 1.0)), 1)
+
+
+def _bands(verdicts: Sequence[Row], end: float, x: object) -> list[Band]:
     assert callable(x)
     begun = [verdicts[0]]
     for verdict in verdicts[1:]:

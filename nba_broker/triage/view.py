@@ -20,8 +20,9 @@ import jinja2
 
 from nba_broker import __version__
 from nba_broker.records.errors import ConfigError
+from nba_broker.records.evidence import Attended, Destination, Surprising
 from nba_broker.records.times import print_time
-from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.records.verdicts import STATES, Row
 from nba_broker.triage import evidence, filters, health, timeline
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.health import Health
@@ -57,9 +58,11 @@ def _environment() -> jinja2.Environment:
         "percent": lambda share: f"{100 * share:.0f}\u00a0%",
         "count": health.count,
         "span": health.span,
+        "pieces": evidence.pieces,
         "brief": _brief,
         "part": lambda text: quote(text, safe=":"),
     }
+    environment.tests["attended"] = lambda one: isinstance(one, Attended)
     environment.globals |= {
         "states": STATES,
         "version": __version__,
@@ -73,14 +76,14 @@ def _utc(ts: float, form: str) -> str:
     return datetime.fromtimestamp(ts, UTC).strftime(form) if ts > 0 else ""
 
 
-def _brief(text: str) -> str:
+def _brief(piece: tuple[str, Destination | None]) -> str:
     """A piece of evidence without its times."""
-    found = evidence.session(text)
-    if found is None:
-        return text
-    where = " ".join(filter(None, (found.address, found.port, found.pool, found.organisation)))
-    much = f"{found.weight:.1f}" if found.kind == "surprise" else f"{100 * found.weight:.0f}\u00a0%"
-    return f"{where}, {found.kind} {much}"
+    text, found = piece
+    if isinstance(found, Attended):
+        return f"{found.place}, attention {100 * found.weight:.0f}\u00a0%"
+    if isinstance(found, Surprising):
+        return f"{found.place}, surprise {found.surprise:.1f}"
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ class Views:
     def _names(self) -> set[tuple[str, str]]:
         return self.answers.names() | {(one.device, one.category) for one in self._latest()}
 
-    def _latest(self) -> list[Verdict]:
+    def _latest(self) -> list[Row]:
         return [host.latest for host in self.store.hosts.values()]
 
     def _judged(self, hosts: Sequence[Host]) -> list[Judged]:
@@ -231,31 +234,30 @@ class Views:
         every = one.host.verdicts()
         verdicts = every[-HISTORY:]
         latest = verdicts[-1]
-        sessions = evidence.sessions(verdicts)
+        found = evidence.destinations(verdicts)
         addresses: dict[str, list[float]] = {}
         for verdict in every:
             addresses.setdefault(verdict.host, [verdict.ts, verdict.ts])[1] = verdict.ts
-        nearest = evidence.likenesses(latest.alternatives)
+        nearest = evidence.alternatives(latest)
         if latest.device:
             nearest.insert(0, (latest.device, min(max(latest.confidence, 0.0), 1.0)))
-        now = [(text, evidence.session(text)) for text in latest.evidence]
+        now = evidence.pieces(latest)
         uids = [uid for uid in latest.uids if _UID.fullmatch(uid)]
-        pools = {session.pool for session in sessions} | {
-            session.address for _, session in now if session
-        }
+        pools = {one.pool for one in found} | {one.address for _, one in now if one}
         return {
             "one": one,
             "latest": latest,
             "verdicts": verdicts[::-1],
             "left_out": len(every) - len(verdicts),
-            "sessions": sessions[::-1],
             "addresses": sorted(addresses.items(), key=lambda item: -item[1][1]),
             "nearest": nearest,
             "evidence": now,
             "pivot": self._pivot(uids) if uids else "",
             # Not the verdict's own time: what is answered at that is answered before it.
             "begin": print_time(math.floor(latest.ts) + 1),
-            "picture": timeline.lay_out(verdicts, sessions, self.store.newest),
+            "picture": timeline.lay_out(verdicts, found, self.store.newest),
+            # Only its text says where the host went, which is for people to read.
+            "undrawn": not found and any(verdict.evidence for verdict in verdicts),
             "said": self.answers.about(latest)[::-1],
             "said_of_all": [answer for answer in self.answers.about_all() if answer.pool in pools],
             "pools": sorted(pools),

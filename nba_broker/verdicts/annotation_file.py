@@ -1,4 +1,4 @@
-"""The analyst's answers: a CSV file that says what hosts are, and what is nobody's concern."""
+"""The analysts' annotations: a CSV file that names, confirms and ignores hosts."""
 
 from __future__ import annotations
 
@@ -21,19 +21,12 @@ from nba_broker.records.times import END_OF_TIME, parse_time, print_time
 
 ACTIONS = ("label", "confirm", "ignore")
 
-
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-
-
 _ASN = re.compile(r"as:?([0-9]{1,10})(/[a-z]{2})?", re.IGNORECASE)
-
-
 _COUNTRY = re.compile(r"cc:[a-z]{2}", re.IGNORECASE)
 
-
-# What can only be meant as an address: a typing error must not become a hostname.
+# A text like this is meant as an address: a typing error must not become a hostname.
 _ADDRESS_LIKE = re.compile(r"[0-9.]+|.*[:/].*")
-
 
 # A name has to fit into a log line's 256 bytes, "=0.12" included.
 _LONGEST = 200
@@ -64,19 +57,19 @@ class Annotation:
 
     @property
     def hosts(self) -> Network | None:
-        """The network that hosts are in, or one address as such; None where none is meant."""
+        """The network or the single address that is meant, as a network; None if neither is."""
         return None if self.mac else _network(self.host)
 
     @property
     def one_address(self) -> bool:
-        """Whether one address is meant, and no network."""
+        """Whether a single address is meant."""
         network = self.hosts
         return network is not None and network.num_addresses == 1
 
     @property
     def destinations(self) -> Network | None:
-        """The destinations that ``pool`` means, where it is an address or a network, or a multicast
-        group, which need not be a pool of its own."""
+        """The destinations of ``pool`` if it is an address, a network or a multicast group, which
+        may be in another pool; else None."""
         return _network(self.pool.removeprefix("mcast:"))
 
     @property
@@ -86,14 +79,12 @@ class Annotation:
 
 
 COLUMNS = tuple(field.name for field in fields(Annotation))
-
-
-"""The file's columns; all but the first three may be left out."""
+"""The file's columns; only the first three are required."""
 
 
 def read(path: Path) -> tuple[Annotation, ...]:
-    """All answers in the order of their time; raises AnswersError at the first line that is no
-    use, and when the file cannot be read."""
+    """All annotations in the order of their time; raises AnnotationError at the first line that is
+    not valid, and if the file cannot be read."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             return _read(stream, str(path))
@@ -103,22 +94,23 @@ def read(path: Path) -> tuple[Annotation, ...]:
         raise AnnotationError(f"{path}: not in UTF-8 ({error})") from error
 
 
-def answer(row: Mapping[str, str], place: str) -> Annotation:
-    """One row as an answer; raises AnswersError that begins with ``place``."""
+def parse(row: Mapping[str, str], place: str) -> Annotation:
+    """One row as an annotation; raises AnnotationError with a message that begins with
+    ``place``."""
     try:
-        return _answer({name: text.strip() for name, text in row.items()})
+        return _parse({name: text.strip() for name, text in row.items()})
     except ValueError as error:
         raise AnnotationError(f"{place}: {error}") from None
 
 
 def is_database_name(pool: str) -> bool:
-    """Whether a pool has a name as the schemes asn, asn+cc and cc make them."""
+    """Whether a pool's name is one of the schemes asn, asn+cc and cc."""
     return bool(_ASN.fullmatch(pool) or _COUNTRY.fullmatch(pool))
 
 
 def misspelt(device: str, known: Iterable[str]) -> str:
-    """The known name that this one differs from in case or punctuation alone; "" if there is none,
-    or if it is known itself."""
+    """The known name that differs from this one only in case or punctuation; "" if there is none,
+    or if this name is known itself."""
     names = list(known)
     if device in names:
         return ""
@@ -130,9 +122,10 @@ def _letters(name: str) -> str:
 
 
 def append(path: Path, row: Annotation) -> None:
-    """Add a row as a whole, also while others do; makes the file where there is none.
+    """Add a row in one piece, also while other processes do; creates the file if necessary.
 
-    Raises AnswersError, also when the file holds a line that is no use: a worker would refuse it.
+    Raises AnnotationError, also if the file has a line that is not valid: a worker would refuse the
+    file.
     """
     try:
         with _locked(path) as stream, _whole(path, stream):
@@ -145,7 +138,7 @@ def append(path: Path, row: Annotation) -> None:
             values = asdict(row) | {"at": print_time(row.at), "expires": print_time(row.expires)}
             missing = [name for name, text in values.items() if text and name not in columns]
             if missing:
-                raise AnnotationError(f"{path}:1: no column {', '.join(missing)} for this answer")
+                raise AnnotationError(f"{path}:1: there is no column {', '.join(missing)}; add it")
             text = io.StringIO(newline="")
             writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
             if not before.strip():
@@ -167,7 +160,7 @@ def append(path: Path, row: Annotation) -> None:
 
 @contextlib.contextmanager
 def _whole(path: Path, stream: TextIO) -> Iterator[None]:
-    """A disk that is full must not leave half a row, or a file without its first line."""
+    """Undo what was written if the disk is full: no half row, no file without its first line."""
     size = os.fstat(stream.fileno()).st_size
     try:
         yield
@@ -179,12 +172,12 @@ def _whole(path: Path, stream: TextIO) -> Iterator[None]:
 
 
 def _locked(path: Path) -> TextIO:
-    """The file, opened to read and append, for nobody else until it is closed."""
+    """The file, opened to read and append, and locked until it is closed."""
     while True:
         stream = path.open("a+", encoding="utf-8", newline="")
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.seek(0)
-        # An editor may have put another file in its place while this waited.
+        # An editor may have replaced the file while this waited for the lock.
         try:
             if path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
                 return stream
@@ -195,7 +188,7 @@ def _locked(path: Path) -> TextIO:
 
 def _read(stream: Iterable[str], name: str) -> tuple[Annotation, ...]:
     reader = csv.DictReader(stream, strict=True)
-    answers = []
+    annotations = []
     try:
         reader.fieldnames = [field.strip() for field in reader.fieldnames or ()]
         wrong = [field for field in reader.fieldnames if field not in COLUMNS]
@@ -205,14 +198,16 @@ def _read(stream: Iterable[str], name: str) -> tuple[Annotation, ...]:
         for row in reader:
             place = f"{name}:{reader.line_num}"
             if None in row or None in row.values():
-                raise AnnotationError(f"{place}: not as many fields as the first line names")
-            answers.append(answer(row, place))
+                raise AnnotationError(
+                    f"{place}: the line has another number of fields than the first line"
+                )
+            annotations.append(parse(row, place))
     except csv.Error as error:
         raise AnnotationError(f"{name}:{reader.line_num}: {error}") from error
-    return tuple(sorted(answers, key=lambda one: one.at))
+    return tuple(sorted(annotations, key=lambda one: one.at))
 
 
-def _answer(row: dict[str, str]) -> Annotation:
+def _parse(row: dict[str, str]) -> Annotation:
     action = row["action"]
     if action not in ACTIONS:
         raise ValueError(f"action {action!r} is none of {', '.join(ACTIONS)}")
@@ -223,17 +218,17 @@ def _answer(row: dict[str, str]) -> Annotation:
             raise ValueError(f"{name} {text!r} is too long or not printable")
     at, expires = _time(row, "at", 0.0), _time(row, "expires", math.inf)
     if not host and (action != "ignore" or not pool):
-        raise ValueError("no host; only an ignored pool may mean every host")
+        raise ValueError("host is empty; only ignore with a pool may mean every host")
     if (action == "label") != bool(device):
-        raise ValueError("label, and nothing else, names a device")
+        raise ValueError("device is for label, which needs one")
     if _names_a_host(device):
-        raise ValueError(f"device {device!r} is a host's MAC or address; the host comes first")
+        raise ValueError(f"device {device!r} is a MAC or an address; give the host first")
     if category and action != "label":
-        raise ValueError("only label has a category")
+        raise ValueError("category is only for label")
     if action != "ignore" and (pool or expires < math.inf):
-        raise ValueError("only ignore has a pool or expires")
+        raise ValueError("pool and expires are only for ignore")
     if action == "confirm" and not at:
-        raise ValueError("confirm needs a time: what the host does then is right")
+        raise ValueError("at is empty; confirm needs the time at which the host is right")
     if expires <= at:
         raise ValueError("expires is not after at")
     return Annotation(
@@ -249,7 +244,7 @@ def _answer(row: dict[str, str]) -> Annotation:
 
 
 def _names_a_host(text: str) -> bool:
-    """Whether a text can only be meant as a host: a MAC in any notation, or an address."""
+    """Whether a text is a MAC in any notation, or an address."""
     return bool(_MAC.fullmatch(canonical_mac(text))) or _network(text) is not None
 
 
@@ -267,30 +262,30 @@ def _time(row: Mapping[str, str], name: str, otherwise: float) -> float:
 
 
 def canonical_host(text: str) -> str:
-    """A host as :class:`Answer` has it; raises ValueError."""
+    """A host as in :class:`Annotation`; raises ValueError."""
     text = canonical_mac(text.lower())
     if _MAC.fullmatch(text) and (int(text[:2], 16) & 1 or not text.strip("0:")):
-        raise ValueError(f"host {text!r} is the MAC of no single host")
+        raise ValueError(f"host {text!r} is a MAC of a group, not of a host")
     if not text or _MAC.fullmatch(text):
         return text
     network = _network(text)
     if network is not None:
         address = network.network_address
         if address.is_multicast or (address.is_unspecified and network.prefixlen in (0, 32, 128)):
-            raise ValueError(f"host {text!r} means no host, or every one")
+            raise ValueError(f"host {text!r} means no host or every host")
         return _printed(network)
     if _ADDRESS_LIKE.fullmatch(text):
-        raise ValueError(f"host {text!r} is no MAC, address, network or hostname")
+        raise ValueError(f"host {text!r} is not a MAC, address, network or hostname")
     return text
 
 
 def _pool(text: str) -> str:
-    """A pool as :class:`Answer` has it; raises ValueError. It may be any word, as an operator may
-    have named networks as he liked."""
+    """A pool as in :class:`Annotation`; raises ValueError. It may be any word: operators name
+    networks as they like."""
     network = _network(text)
     if network is not None:
         if not network.prefixlen:
-            raise ValueError(f"pool {text!r} is every destination; ignore the host instead")
+            raise ValueError(f"pool {text!r} means every destination; ignore the host instead")
         return _printed(network)
     if asn := _ASN.fullmatch(text):
         return f"as:{int(asn[1])}{(asn[2] or '').lower()}"
@@ -308,7 +303,7 @@ def _network(text: str) -> Network | None:
 
 
 def _unmapped(network: Network) -> Network:
-    """A network of IPv4-mapped addresses as that of IPv4, which Zeek takes them for."""
+    """A network of IPv4-mapped addresses as the IPv4 network, as Zeek has them."""
     if network.version == 4 or network.prefixlen < 96:
         return network
     mapped = network.network_address.ipv4_mapped
@@ -316,7 +311,7 @@ def _unmapped(network: Network) -> Network:
 
 
 def _printed(network: Network) -> str:
-    """A network of one address as that address, as Zeek prints it."""
+    """A network as text; one of a single address as that address, as Zeek prints it."""
     if network.num_addresses > 1:
         return str(network)
     return canonical(str(network.network_address))[0]

@@ -24,8 +24,13 @@ from nba_broker.hosts.identity import Identity
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.addresses import Network
 from nba_broker.records.classes import Class
+from nba_broker.records.evidence import (
+    AcceptedDevice,
+    AnnotationApplied,
+    Evidence,
+    SimilarHost,
+)
 from nba_broker.records.segments import bare
-from nba_broker.records.times import print_time
 from nba_broker.verdicts.annotation_file import Annotation, misspelt
 from nba_broker.verdicts.decision import Decider, Decision
 from nba_broker.verdicts.decision_rules import similar_device
@@ -48,7 +53,7 @@ class Applied:
 
     decision: Decision
     ts: float
-    evidence: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
 
 
 class AppliedAnnotations:
@@ -246,8 +251,10 @@ class AppliedAnnotations:
                 number = int(some[other])
                 if not self._identity.address(number):
                     continue
-                decision = policy.recognise(number, self._last(number), device, float(how[other]))
-                why = f"like {self._name(slot)}, which an analyst named: {how[other]:.2f}"
+                similarity = float(how[other])
+                decision = policy.recognise(number, self._last(number), device, similarity)
+                identity = self._identity
+                why = SimilarHost(identity.address(slot), identity.mac(slot), similarity)
                 said += self._said(number, decision, ts, (why,))
         return said
 
@@ -413,16 +420,16 @@ class AppliedAnnotations:
             return []
         policy = self._policy
         ts = max(answer.at, now)
-        when = print_time(answer.at)
-        text = f"{answer.action}{f' of {when}' if when else ''}"
-        evidence: tuple[str, ...] = (f"{text}: {answer.reason}" if answer.reason else text,)
+        evidence: tuple[Evidence, ...] = (
+            AnnotationApplied(answer.action, answer.at, answer.reason),
+        )
         if answer.action == "label":
             given = policy.host(slot).label
             device = self.number(answer.device, answer.category)
             decision = policy.label(slot, ts, device, answer.at)
             accepted = policy.host(slot).lookalike
             if accepted != NO_DEVICE:
-                evidence += (f"may go on looking like {self.devices[accepted].device}",)
+                evidence += (AcceptedDevice(self.devices[accepted].device),)
             said = self._said(slot, decision, ts, evidence)
             self.labelled_by[slot] = answer.host
             if given not in (NO_DEVICE, device):
@@ -440,18 +447,13 @@ class AppliedAnnotations:
         return []
 
     def _said(
-        self, slot: int, decision: Decision | None, ts: float, evidence: tuple[str, ...]
+        self, slot: int, decision: Decision | None, ts: float, evidence: tuple[Evidence, ...]
     ) -> list[Applied]:
         return [] if decision is None else [Applied(decision, max(ts, self._last(slot)), evidence)]
 
     def _last(self, slot: int) -> float:
         """The host's latest session."""
         return float(self._sequences.last_ts[slot])
-
-    def _name(self, slot: int) -> str:
-        """The host's address, with its MAC if known."""
-        mac = self._identity.mac(slot)
-        return f"{self._identity.address(slot)}{f' ({mac})' if mac else ''}"
 
 
 def _in_network(dst: np.ndarray, network: Network) -> np.ndarray:

@@ -47,7 +47,7 @@ from nba_broker.verdicts.states import (
 NO_ROW = -1
 """Where a decision has no window, or no alarm."""
 
-ANNOTATED = "answer"
+ANNOTATED = "annotation"
 """The reason of a line that an annotation gives rise to, or that an annotation mutes."""
 
 

@@ -115,6 +115,8 @@ def _brief(value: Any) -> str:
     return value[:MAX_TEXT] if isinstance(value, str) else f"({type(value).__name__})"
 
 
+_ADDRESSES = ("host", "evidence_dst")  # columns of a verdict
+
 Argument = tuple[str, Any]
 
 _VALUE = itemgetter("data")
@@ -312,18 +314,19 @@ def encode(topic: str, event: str, arguments: Sequence[Any]) -> str:
 
 
 def encode_verdict(verdict: Verdict) -> str:
-    """``NBA::verdict``: the columns of a verdict, in their order."""
+    """``NBA::verdict``: the columns of a verdict's row, in their order."""
     values: list[Any] = []
-    for name, value in verdict.items():
-        if name == "host":
-            values.append(ipaddress.ip_address(str(value)))
-        elif name == "sessions":
-            values.append(zeekpy.count(value))
-        elif isinstance(value, tuple):
-            values.append([_short(text) for text in value])
-        else:
-            values.append(_short(value) if isinstance(value, str) else value)
+    for name, value in verdict.row().items():
+        kind: Callable[[Any], Any] = ipaddress.ip_address if name in _ADDRESSES else _argument
+        values.append([kind(item) for item in value] if isinstance(value, tuple) else kind(value))
     return encode(VERDICT_TOPIC, "NBA::verdict", values)
+
+
+def _argument(value: Any) -> Any:
+    """A text, a real or a count as the manager takes it."""
+    if isinstance(value, str):
+        return _short(value)
+    return zeekpy.count(value) if isinstance(value, int) else value
 
 
 def encode_hello(worker: str) -> str:

@@ -12,9 +12,12 @@ torch = pytest.importorskip("torch")
 from nba_broker.model.features import NEVER_SEEN, PADDING, Services, Vocabulary  # noqa: E402
 from nba_broker.records.errors import ArchiveError  # noqa: E402
 from nba_broker.records.ports import port_code  # noqa: E402
-from training.data.dataset import LabelledSessions  # noqa: E402
+from training.data.labelled_sessions import LabelledSessions  # noqa: E402
 from training.data.labels import Label  # noqa: E402
-from training.model.fit import DEFAULT, augment, balanced, examples, fit, predict, split  # noqa: E402
+from training.model.examples import augment, balanced, examples  # noqa: E402
+from training.model.fit import fit, split  # noqa: E402
+from training.model.predict import predict  # noqa: E402
+from training.model.settings import DEFAULT  # noqa: E402
 
 QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=1024, batch=64)
 TABLE = ["as:1", "as:2", "lan"]
@@ -129,9 +132,9 @@ def test_a_device_without_a_window_is_named() -> None:
 def test_a_device_with_few_sessions_is_learned_and_takes_no_part_in_the_calibration() -> None:
     whole = sessions(1.0, 10.0, 60.0)
     few = whole.select((whole.series < 2) | (whole.ts < 900))
-    said: list[str] = []
-    fitted = fit(few, QUICK, say=said.append)
-    assert "too few late sessions to calibrate by: Every_2" in said
+    lines: list[str] = []
+    fitted = fit(few, QUICK, say=lines.append)
+    assert "too few late sessions to calibrate by: Every_2" in lines
     late = examples(
         whole.select((whole.series == 2) & (whole.ts > 900)),
         fitted.classes,
@@ -139,7 +142,7 @@ def test_a_device_with_few_sessions_is_learned_and_takes_no_part_in_the_calibrat
         Services(fitted.services),
         QUICK,
     )
-    assert (predict(fitted.model, late).argmax(1) == 2).mean() > 0.9
+    assert (predict(fitted.model, late).logits.argmax(1) == 2).mean() > 0.9
     with pytest.raises(ArchiveError, match="too few late sessions to calibrate by: Every_2"):
         fit(few.select(few.series != 1), QUICK, say=quiet)
 
@@ -147,5 +150,5 @@ def test_a_device_with_few_sessions_is_learned_and_takes_no_part_in_the_calibrat
 def test_the_model_that_is_kept_has_learned_the_held_out_sessions_too() -> None:
     whole = sessions(1.0, 60.0)
     fitted = fit(whole, QUICK, say=quiet)
-    assert len(fitted.learned) == 2 * (150 - 7)
+    assert len(fitted.windows) == 2 * (150 - 7)
     assert fitted.metrics["windows"] == 2 * (23 - 7)

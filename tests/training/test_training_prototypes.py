@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 import training.model.fit
+import training.model.settings
 from nba_broker.archive import conn_log
 from nba_broker.cli.config import shipped
 from nba_broker.destinations.databases import Database
@@ -34,7 +35,7 @@ def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of one site, fitted in a hurry: prototypes do not rest on it."""
     out = tmp_path_factory.mktemp("models") / "lsif"
     real = training.model.fit.fit
-    quick = replace(training.model.fit.DEFAULT, window=32, hidden=16, epochs=2, per_class=1024)
+    quick = replace(training.model.settings.DEFAULT, window=32, hidden=16, epochs=2, per_class=1024)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             training.model.fit, "fit", lambda sessions, **more: real(sessions, quick, **more)

@@ -88,10 +88,16 @@ def _process(processor: dict[str, Any], document: Document, ingest: Document) ->
     elif kind == "uppercase":
         _set(document, target, value.upper())
     elif kind == "foreach":
-        for item in value:
-            _process(settings["processor"], document, ingest | {"_value": item})
+        _set(document, field, [_each(settings["processor"], document, ingest, v) for v in value])
     else:
         raise NotImplementedError(kind)
+
+
+def _each(processor: dict[str, Any], document: Document, ingest: Document, value: Any) -> Any:
+    """One element of an array, which the processor may change."""
+    document["_ingest"] = ingest | {"_value": value}
+    _process(processor, document, document["_ingest"])
+    return document.pop("_ingest")["_value"]
 
 
 def _filled(value: Any, document: Document, ingest: Document) -> Any:

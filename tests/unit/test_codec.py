@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nba_broker.records.errors import MessageError
+from nba_broker.records.evidence import Attended
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Lease
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.verdicts import Alternative, Verdict
 from nba_broker.wire import codec
 from nba_broker.wire.codec import ErrorReply, Hello, SessionBatch, decode
 
@@ -239,12 +240,12 @@ VERDICT = Verdict(
     device="Lamp",
     category="bulb",
     confidence=1.0,
-    alternatives=("Lens=0.01",),
+    alternatives=(Alternative("Lens", 0.01),),
     sessions=12,
     since=1.4e9,
     first_seen=1.3e9,
     reason="change",
-    evidence=("1.2.3.4 443/tcp as:1 weight=0.5",),
+    evidence=(Attended("1.2.3.4", 443, "tcp", "as:1", "", 1.5e9, "C1", 7, 0.5),),
     uids=("C1",),
     model="votes-1",
     worker="w",
@@ -258,7 +259,7 @@ def arguments(text: str) -> list[Any]:
 def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> None:
     sent = dict(
         zip(
-            [n for n, _ in VERDICT.items()],
+            [n for n, _ in VERDICT.row().items()],
             arguments(codec.encode_verdict(VERDICT)),
             strict=True,
         )
@@ -268,6 +269,12 @@ def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> 
     assert sent["confidence"] == value("real", 1.0)
     assert sent["alternatives"] == value("vector", [value("string", "Lens=0.01")])
     assert sent["state"] == value("string", "identified")
+    assert sent["evidence_dst"] == value("vector", [value("address", "1.2.3.4")])
+    assert sent["evidence_port"] == value("vector", [value("count", 443)])
+    assert sent["evidence_ts"] == value("vector", [value("real", 1.5e9)])
+    assert sent["evidence_weight"] == value("vector", [value("real", 0.5)])
+    assert sent["evidence_surprise"] == value("vector", [])
+    assert sent["similar_host"] == value("string", "")
     # Zeek refuses a real that looks like an integer.
     assert '"data":1.0}' in codec.encode_verdict(VERDICT)
 

@@ -41,7 +41,7 @@ def test_unknown_hosts_count_by_the_days_of_their_summaries_and_others_one_by_on
         replace(UNKNOWN, ts=3 * DAY, reason="reminder"),
         replace(UNKNOWN, state="changed"),
         replace(UNKNOWN, state="changed", ts=DAY / 2),  # suppressed
-        replace(UNKNOWN, state="misbehaving", reason="answer"),
+        replace(UNKNOWN, state="misbehaving", reason="annotation"),
         replace(UNKNOWN, state="identified"),
     ]
     assert day_one.notices(verdicts) == ({"changed": 1}, 2)

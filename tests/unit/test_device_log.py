@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nba_broker.archive import device_log, zeek_log
-from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.records.evidence import Attended
+from nba_broker.records.verdicts import STATES, Alternative, Row, Verdict
 
-VERDICT = Verdict(
+VERDICT = Row(
     ts=1561793774.742619,
     host="10.0.0.2",
     mac="02:00:00:00:00:01",
@@ -36,12 +37,19 @@ VERDICT = Verdict(
     uids=(),
     model="default",
 )
+PLUG = Alternative("acme-plug", 0.05)
 
 
-def written(path: Path, *verdicts: Verdict, form: Any = "tsv") -> list[str]:
+def as_verdict(**changes: Any) -> Verdict:
+    """VERDICT as data, without evidence and alternatives but for those in the changes."""
+    common = {f.name: getattr(VERDICT, f.name) for f in dataclasses.fields(Verdict)}
+    return Verdict(**common | {"evidence": (), "alternatives": ()} | changes)
+
+
+def written(path: Path, *verdicts: Row, form: Any = "tsv") -> list[str]:
     with device_log.Writer(path, form) as log:
         for verdict in verdicts:
-            log.write(verdict)
+            log.write_row(verdict)
     return path.read_text().splitlines()
 
 
@@ -69,6 +77,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
         *("default", "-", "-", "-"),
+        *["-"] * 12,
     ]
 
 
@@ -81,6 +90,36 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
         '"since":1561793774.742619,"first_seen":1561793000.0,"reason":"new",'
         '"evidence":["as:16509 every 60 s","ntp"],"uids":[],"model":"default"}'
     )
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        (
+            "tsv",
+            "192.0.2.7,2001:db8::7\t443,53\ttcp,udp\tas:64500,gw\tExample\\x2c Inc.,(empty)\t"
+            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-",
+        ),
+        (
+            "json",
+            '"evidence_dst":["192.0.2.7","2001:db8::7"],"evidence_port":[443,53],'
+            '"evidence_proto":["tcp","udp"],"evidence_pool":["as:64500","gw"],'
+            '"evidence_org":["Example, Inc.",""],"evidence_ts":[1700000030.0,1700000060.0],'
+            '"evidence_sessions":[5,3],"evidence_weight":[0.75,0.25],'
+            '"alternative_device":["acme-plug"],"alternative_confidence":[0.05]}',
+        ),
+    ],
+)
+def test_columns_of_evidence_are_zeeks(tmp_path: Path, form: str, shown: str) -> None:
+    found = (
+        Attended("192.0.2.7", 443, "tcp", "as:64500", "Example, Inc.", 1.70000003e9, "C1", 5, 0.75),
+        Attended("2001:db8::7", 53, "udp", "gw", "", 1.70000006e9, "C2", 3, 0.25),
+    )
+    verdict = as_verdict(evidence=found, alternatives=(PLUG,))
+    with device_log.Writer(tmp_path / "l", form) as log:  # type: ignore[arg-type]
+        log.write(verdict)
+    lines = [line for line in (tmp_path / "l").read_text().splitlines() if line[0] != "#"]
+    assert lines[0].endswith(shown)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +177,7 @@ def _vector(text: Any) -> Any:
 
 def verdicts(text: Any) -> Any:
     return st.builds(
-        Verdict,
+        Row,
         **dict.fromkeys(("hostname", "vendor", "device", "category", "model", "worker"), text),
         **dict.fromkeys(("alternatives", "evidence"), _vector(text)),
         **dict.fromkeys(("ts", "since", "first_seen"), _time),
@@ -156,30 +195,28 @@ def verdicts(text: Any) -> Any:
 @settings(max_examples=100)
 @given(verdict=verdicts(_plain), form=st.sampled_from(["tsv", "json"]))
 def test_what_is_written_reads_back(
-    tmp_path_factory: pytest.TempPathFactory, verdict: Verdict, form: Any
+    tmp_path_factory: pytest.TempPathFactory, verdict: Row, form: Any
 ) -> None:
     path = tmp_path_factory.mktemp("log") / "nba_device.log"
     written(path, verdict, form=form)
     expected = {
         name: list(item) if isinstance(item, tuple) else item
         for name, item in verdict.items()
-        if item != ""
+        if item != "" and not (item == () and name.startswith(("evidence_", "alternative_")))
     }
     assert zeek_log.read(path) == [expected]
 
 
 @settings(max_examples=100)
 @given(verdict=verdicts(_text))
-def test_any_text_stays_on_its_line(
-    tmp_path_factory: pytest.TempPathFactory, verdict: Verdict
-) -> None:
+def test_any_text_stays_on_its_line(tmp_path_factory: pytest.TempPathFactory, verdict: Row) -> None:
     path = tmp_path_factory.mktemp("log") / "nba_device.log"
     with device_log.Writer(path, "json") as log:
-        log.write(verdict)
+        log.write_row(verdict)
     assert len(path.read_bytes().splitlines()) == 1
     assert json.loads(path.read_bytes())["host"] == verdict.host
     with device_log.Writer(path) as log:
-        log.write(verdict)
+        log.write_row(verdict)
     lines = path.read_bytes().split(b"\n")
     assert len(lines) == 8 + 1 + 1 + 1
     assert lines[8].count(b"\t") == len(device_log.COLUMNS) - 1
@@ -224,7 +261,7 @@ def test_json_says_the_same_in_every_character_set(
 ) -> None:
     shown = io.TextIOWrapper(io.BytesIO(), charset)
     monkeypatch.setattr(sys, "stdout", shown)
-    verdict = dataclasses.replace(VERDICT, hostname="Tür-玄関-\U0001f514\n")
+    verdict = as_verdict(hostname="Tür-玄関-\U0001f514\n")
     device_log.show([verdict], "json")
     shown.flush()
     line = shown.buffer.getvalue().decode(charset)  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.verdicts import Row
 from nba_broker.worker.settings import Settings
 from tests.unit.helpers import ROOT, columns, scripts
 
@@ -50,7 +50,7 @@ def test_every_setting_of_the_worker_is_documented() -> None:
 
 
 def test_every_column_of_the_device_log_is_documented_in_its_order() -> None:
-    names = [field.name for field in dataclasses.fields(Verdict)]
+    names = [field.name for field in dataclasses.fields(Row)]
     assert list(table("docs/logs.md", after="## nba_device.log")) == names
     assert list(columns("DeviceInfo")) == names
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nba_broker.archive import zeek_log
 from nba_broker.cli.main import main
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.evidence import AnnotationApplied
 from nba_broker.records.sessions import Lease, part_of, take
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
@@ -33,7 +34,8 @@ def process(made: Pipeline, rows: list[tuple[float, str, str, str]]) -> list[Ver
 
 
 def answered(verdicts: list[Verdict]) -> list[tuple[float, str, str, str, str]]:
-    return [(v.ts, v.host, v.state, v.previous, v.device) for v in verdicts if v.reason == "answer"]
+    lines = (v for v in verdicts if v.reason == "annotation")
+    return [(v.ts, v.host, v.state, v.previous, v.device) for v in lines]
 
 
 def test_a_label_names_a_host_from_its_time_on(model_folder: ModelFolder) -> None:
@@ -42,10 +44,10 @@ def test_a_label_names_a_host_from_its_time_on(model_folder: ModelFolder) -> Non
         [Annotation(4.5, MAC.format(7), "label", "Hall_Camera", "camera", reason="seen it")]
     )
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
-    (line,) = [v for v in verdicts if v.reason == "answer"]
+    (line,) = [v for v in verdicts if v.reason == "annotation"]
     assert (line.ts, line.state, line.previous) == (4.5, "identified", "learning")
     assert (line.device, line.category, line.confidence) == ("Hall_Camera", "camera", 1.0)
-    assert line.evidence == ("label of 1970-01-01T00:00:04.500000Z: seen it",)
+    assert line.evidence == (AnnotationApplied("label", 4.5, "seen it"),)
     assert verdicts[-1] == line
 
 
@@ -60,7 +62,7 @@ def test_a_name_of_ones_own_makes_no_impostor_of_the_shipped_samples_hosts(
     assert main(["score", sample, *answers, "--format", "json", "--out", str(tmp_path)]) == 0
     lines = list(zeek_log.rows(tmp_path / "nba_device.log"))
     assert [line["state"] for line in lines].count("learning") == 9
-    named = [line["device"] for line in lines if line["reason"] == "answer"]
+    named = [line["device"] for line in lines if line["reason"] == "annotation"]
     assert sorted(named) == [f"Mine_{k}" for k in range(9)]
     assert not [line for line in lines if line["state"] in ("impostor", "changed", "misbehaving")]
 
@@ -263,7 +265,7 @@ def test_a_confirmed_misbehaviour_is_what_the_host_does_from_now_on(
     made.annotate([Annotation(alarms[0].ts + 3600, MAC.format(7), "confirm")])
     verdicts = process(made, rows)
     assert [v for v in verdicts if v.state == "misbehaving"] == alarms[:1]
-    (line,) = [v for v in verdicts if v.reason == "answer"]
+    (line,) = [v for v in verdicts if v.reason == "annotation"]
     assert line.previous == "misbehaving"
 
 
@@ -282,7 +284,7 @@ def test_no_line_of_an_ignored_host_has_the_reason_change_until_that_is_over(
     made.annotate([Annotation(0.0, "192.168.1.0/24", "ignore", expires=200.0)])
     process(made, host(7, times=list(range(30)), dst=LAMP_CLOUD))
     verdicts = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
-    assert [(v.state, v.reason) for v in verdicts] == [("changed", "answer")]
+    assert [(v.state, v.reason) for v in verdicts] == [("changed", "annotation")]
     verdicts = process(made, host(7, times=[200.0, 201.0], dst=LENS_CLOUD))
     assert [(v.state, v.reason) for v in verdicts] == [("changed", "change")]
 
@@ -291,7 +293,7 @@ def test_an_ignore_that_is_withdrawn_is_over(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "ignore")])
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
-    assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")]
+    assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")]
     assert made.annotate([]) == []
     verdicts = process(made, host(7, times=[30.0, 31.0], dst=NOWHERE))
     assert [(v.state, v.reason) for v in verdicts] == [("unknown", "change")]
@@ -306,7 +308,7 @@ def test_what_rests_on_an_ignored_destination_is_no_alarm(model_folder: ModelFol
         made = pipeline(model_folder(), settings=STRICT)
         made.annotate([answer])
         verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
-        assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")], answer
+        assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")], answer
 
 
 @pytest.mark.parametrize(
@@ -324,7 +326,7 @@ def test_an_ignored_destination_may_be_named_by_what_it_stands_for(
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(0.0, "", "ignore", pool=pool)])
     verdicts = process(made, host(7, times=list(range(30)), dst=dst))
-    assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "answer")]
+    assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")]
 
 
 class Unsearched(list[str]):
@@ -548,7 +550,7 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_ans
     verdicts = process(made, [asking, *host(7, times=[11.0, 12.0], dst=NOWHERE)])
     assert [(v.reason, v.ts, v.sessions) for v in verdicts] == [
         ("new", 11.0, 2),
-        ("answer", 11.0, 2),
+        ("annotation", 11.0, 2),
     ]
 
 
@@ -573,7 +575,7 @@ def test_an_answer_by_address_means_the_hosts_of_every_vlan(
     after.process(table)
     said_later = after.annotate([answer])
     for verdicts in (said, said_later):
-        lines = [v for v in verdicts if v.reason == "answer"]
+        lines = [v for v in verdicts if v.reason == "annotation"]
         assert {(v.host, v.vlan, v.device) for v in lines} == {
             ("192.168.1.7", "10", "Hall_Camera"),
             ("192.168.1.7", "20", "Hall_Camera"),

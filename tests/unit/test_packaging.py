@@ -49,6 +49,11 @@ ZEEK_TYPES = {
     "interval": "double",
     "count": "long",
     "vector of string": "keyword",
+    "vector of addr": "ip",
+    "vector of port": "long",
+    "vector of time": "date",
+    "vector of count": "long",
+    "vector of double": "double",
 }
 TEMPLATE = {  # of a composable index template, as far as ours goes
     "type": "object",
@@ -210,6 +215,18 @@ def device_line(**changes: Any) -> Document:
         "worker": "sensor-1",
         "vlan": "20",
         "site": "Hamburg",
+        "evidence_dst": ["52.0.123.153"],
+        "evidence_port": [443],
+        "evidence_proto": ["tcp"],
+        "evidence_pool": ["as:16509"],
+        "evidence_org": ["Amazon.com, Inc."],
+        "evidence_ts": [1767571430.0],
+        "evidence_sessions": [3],
+        "evidence_weight": [0.6],
+        "evidence_surprise": [9.5],
+        "alternative_device": ["Lamp"],
+        "alternative_confidence": [0.02],
+        "similar_host": "192.168.77.21",
     } | changes
 
 
@@ -275,7 +292,7 @@ def test_every_line_of_a_real_run_becomes_a_document_that_fits(lines: list[Docum
         assert document["event"]["kind"] == "event"
         assert document["event"]["original"] == json.dumps(line)
         for name, value in line.items():
-            if name not in ("ts", "since", "first_seen"):
+            if name not in ("ts", "since", "first_seen", "evidence_ts"):
                 assert document["zeek"]["nba_device"][name] == value
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.evidence import Attended, WindowExtent
 from nba_broker.records.sessions import Lease, Sessions, take
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.decision_settings import DecisionSettings
@@ -47,13 +48,12 @@ def test_an_identified_host_says_what_it_is_how_sure_and_why(model_folder: Model
     (verdict,) = [v for v in verdicts if v.state == "identified"]
     assert (verdict.device, verdict.category, verdict.reason) == ("Lamp", "bulb", "change")
     assert verdict.confidence > 0.9
-    assert verdict.alternatives == ("Lens=0.01",)
+    assert [one.text for one in verdict.alternatives] == ["Lens=0.01"]
     assert verdict.sessions == 6  # min_sessions 4, stride 2, two windows must agree
     assert verdict.ts == 105.9
     assert verdict.evidence == (
-        f"{LAMP_CLOUD} 443/tcp as:1 (Organisation 1) sessions=6 weight=1.00 "
-        "last=1970-01-01T00:01:45Z",
-        "of 6 sessions since 1970-01-01T00:01:40Z",
+        Attended(LAMP_CLOUD, 443, "tcp", "as:1", "Organisation 1", 105.0, "C5", 6, 1.0),
+        WindowExtent(6, 100.0),
     )
     assert verdict.uids == ("C5",)
     assert verdict.model.startswith("votes-")
@@ -184,7 +184,7 @@ def test_a_router_ends_as_one_line_and_its_hosts_begin_anew(model_folder: ModelF
     assert (mistaken.state, mistaken.device) == ("identified", "Lamp")
     assert (line.state, line.reason, line.previous) == ("learning", "change", "Lamp")
     assert (line.ts, line.since, line.mac, line.sessions) == (60.0, 60.0, ROUTER, 7)
-    assert line.evidence[0].startswith("router: 192.168.1.")
+    assert line.evidence[0].text.startswith("router: 192.168.1.")
     hosts = [v for v in rest if v.reason == "new"]
     assert [(v.host, v.mac, v.first_seen) for v in hosts] == [
         (f"192.168.1.{5 + n % 3}", "", n * 10.0) for n in (7, 8, 9)
@@ -237,7 +237,7 @@ def test_the_second_mac_of_a_bond_ends_as_one_line(model_folder: ModelFolder) ->
         for n in range(40)
     ]
     verdicts = process(made, rows)
-    (line,) = [v for v in verdicts if v.evidence[0].startswith("bond: ")]
+    (line,) = [v for v in verdicts if v.evidence[0].text.startswith("bond: ")]
     assert (line.state, line.reason, line.mac) == ("learning", "change", MAC.format(6))
     assert {v.mac for v in verdicts if v.ts > line.ts} == {MAC.format(5)}
     assert made.hosts == 1

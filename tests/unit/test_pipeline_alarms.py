@@ -51,8 +51,8 @@ def test_a_flood_of_new_sessions_is_a_line_with_its_reasons(
     (line,) = misbehaving(lamp().process(scan()))
     assert ATTACK < line.ts < ATTACK + 60
     assert (line.device, line.previous, line.reason) == ("Lamp", "identified", "change")
-    assert line.evidence[0].startswith("sessions unlike this host: ")
-    assert "443/tcp none at " in line.evidence[1]
+    assert line.evidence[0].text.startswith("sessions unlike this host: ")
+    assert "443/tcp none at " in line.evidence[1].text
     assert 1 <= len(line.uids) <= 5
 
 

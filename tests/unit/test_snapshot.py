@@ -78,7 +78,7 @@ def test_answers_outlive_a_restart(model_folder: ModelFolder, tmp_path: Path) ->
     second = restored(tmp_path / "s", pipeline(model_folder()))
     assert second.annotate(given) == []
     assert said + second.process(take(table, np.arange(1000, 2000))) == whole
-    assert {v.device for v in whole if v.reason == "answer"} >= {"Hall_Camera", "Lens"}
+    assert {v.device for v in whole if v.reason == "annotation"} >= {"Hall_Camera", "Lens"}
     assert [one.device for one in second.annotations.prototypes] == [2]
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from nba_broker.cli import main
+from nba_broker.records.evidence import Attended, Surprising
 from nba_broker.triage import app, evidence, timeline
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.view import Views
@@ -28,6 +30,17 @@ from tests.unit.test_triage_store import MAC, forbid, verdict, written
 
 BASE = "http://127.0.0.1:27780"
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+ALARM: dict[str, Any] = {
+    "evidence_dst": ("2.0.0.7",),
+    "evidence_port": (23,),
+    "evidence_proto": ("tcp",),
+    "evidence_pool": ("as:2",),
+    "evidence_org": ("Two",),
+    "evidence_ts": (1860.0,),
+    "evidence_sessions": (),
+    "evidence_weight": (),
+    "evidence_surprise": (9.5,),
+}
 TAGS = {"script", "img", "iframe", "object", "b"}
 
 
@@ -45,7 +58,7 @@ def logs(tmp_path: Path) -> Path:
         tmp_path / "nba_device.log",
         verdict(1),
         verdict(2, ts=2000.0, state="unknown", device="", category="", since=2000.0),
-        verdict(3, ts=2000.0, state="misbehaving", since=1900.0, evidence=alarm),
+        verdict(3, ts=2000.0, state="misbehaving", since=1900.0, evidence=alarm, **ALARM),
         verdict(4, ts=2000.0, state="impostor", vendor="Other Inc."),
         verdict(5, ts=2000.0, state="changed", device="Lamp", category="bulb"),
     )
@@ -265,7 +278,8 @@ def hostile(folder: Path) -> Path:
         verdict(1, state="unknown", **dict.fromkeys(
             ("host", "mac", "hostname", "vendor", "previous", "device", "category", "model",
              "worker"), SCRIPT), alternatives=(f"{SCRIPT}=0.5",), evidence=(where, SCRIPT),
-            uids=(SCRIPT, "C1$(reboot)")),
+            uids=(SCRIPT, "C1$(reboot)"), evidence_pool=(f"as:1{SCRIPT}",), evidence_org=(SCRIPT,),
+            alternative_device=(SCRIPT,)),
         verdict(2, hostname=SCRIPT),
     )  # fmt: skip
     row = Annotation(1.0, MAC.format(2), "label", SCRIPT, SCRIPT, reason=SCRIPT)
@@ -666,26 +680,39 @@ def test_nothing_else_of_the_runtime_loads_it() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_evidence_is_read_back_from_its_text() -> None:
-    found = evidence.session(
-        "47.89.92.167 32100/udp as:45102 (Alibaba (US) Technology Co., Ltd.) sessions=7 "
-        "weight=0.17 last=2026-01-05T06:28:45Z"
-    )
-    assert found == evidence.Session(
-        "attention", 1767594525.0, "47.89.92.167", "32100/udp", "as:45102",
-        "Alibaba (US) Technology Co., Ltd.", 0.17, 7,
-    )  # fmt: skip
-    found = evidence.session("fe80::1 53/udp gw at 2026-01-05T06:28:45Z surprise=3.2")
-    assert found is not None
-    assert (found.kind, found.pool, found.weight) == ("surprise", "gw", 3.2)
-    assert evidence.session("of 64 sessions since 2026-01-05T05:33:29Z") is None
+def test_the_text_of_a_destination_is_shown_as_its_columns_have_it() -> None:
+    row = verdict(1, evidence=("1.0.0.7 443/tcp as:1 (One, Inc.) sessions=3", "of 3 sessions"))
+    (_, found), (text, none) = evidence.pieces(row)
+    assert found == Attended("1.0.0.7", 443, "tcp", "as:1", "One, Inc.", 960.0, "", 3, 0.6)
+    assert (text, none) == ("of 3 sessions", None)
+    (found,) = evidence.destinations([verdict(1, **ALARM), verdict(1, **ALARM, ts=3000.0)])
+    assert found == Surprising("2.0.0.7", 23, "tcp", "as:2", "Two", 1860.0, "", 9.5)
 
 
-@given(st.text(max_size=60))
-def test_any_text_is_evidence_or_none(text: str) -> None:
-    evidence.session(text)
-    evidence.session(f"1.2.3.4 5/tcp {text} sessions=1 weight=0.5 last=2026-01-05T06:28:45Z")
-    assert all(0 <= share <= 1 for _, share in evidence.likenesses([text, f"{text}=0.5"]))
+OLD = dict.fromkeys(
+    [name for name, _ in verdict().items() if name.startswith(("evidence_", "alternative_"))], ()
+)
+
+
+def test_of_a_log_without_columns_of_evidence_the_text_is_shown_and_no_picture(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path / "nba_device.log", verdict(1, **OLD))
+    page = opened(client(tmp_path), 1)
+    assert verdict(1).evidence[0] in html.unescape(page)
+    assert "Lamp=0.05" in page
+    assert page.count("No destinations are drawn") == 1
+    assert page.count('class="attention"') == 1  # the legend's
+    assert page.count('class="band ') == 1
+
+
+def test_columns_of_evidence_that_do_not_fit_together_are_shown_as_far_as_they_do() -> None:
+    for changes in ({"evidence_org": ()}, {"evidence_ts": (0.0,)}, {"evidence_port": ()},
+                    {"evidence_weight": ()}, {"evidence_dst": ("a", "b")}):  # fmt: skip
+        row = verdict(1, **changes)
+        assert len(evidence.destinations([row])) == ("evidence_org" in changes or
+                                                     "evidence_dst" in changes)  # fmt: skip
+        assert [text for text, _ in evidence.pieces(row)] == list(row.evidence)
 
 
 @given(st.lists(st.tuples(st.floats(0, 4e9), st.floats(0, 4e9)), min_size=1, max_size=9))
@@ -695,7 +722,7 @@ def test_everything_of_a_timeline_lies_within_it(times: list[tuple[float, float]
         key=lambda line: line.ts,
     )
     sessions = [
-        evidence.Session("surprise", when, "1.2.3.4", "5/tcp", f"as:{number}", "", 1e9, 1)
+        Surprising("1.2.3.4", 5, "tcp", f"as:{number}", "", when, "", 1e9)
         for number, (_, when) in enumerate(sorted(times, key=lambda pair: pair[1]))
     ]
     picture = timeline.lay_out(lines, sessions, 0.0)

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nba_broker.archive import device_log, zeek_log
-from nba_broker.records.verdicts import Verdict
+from nba_broker.records.verdicts import Row
 from nba_broker.triage import health
 from nba_broker.triage.store import Host, Store
 from testing import verdicts
@@ -27,8 +27,8 @@ from testing import verdicts
 MAC = "02:00:00:00:00:{:02x}"
 
 
-def verdict(number: int = 1, **changes: Any) -> Verdict:
-    made = Verdict(
+def verdict(number: int = 1, **changes: Any) -> Row:
+    made = Row(
         ts=1000.0,
         host=f"10.0.0.{number}",
         mac=MAC.format(number),
@@ -49,19 +49,29 @@ def verdict(number: int = 1, **changes: Any) -> Verdict:
         ),
         uids=("C1", "C2"),
         model="votes",
+        evidence_dst=("1.0.0.7",),
+        evidence_port=(443,),
+        evidence_proto=("tcp",),
+        evidence_pool=("as:1",),
+        evidence_org=("One, Inc.",),
+        evidence_ts=(960.0,),
+        evidence_sessions=(3,),
+        evidence_weight=(0.6,),
+        alternative_device=("Lamp",),
+        alternative_confidence=(0.05,),
     )
     return dataclasses.replace(made, **changes)
 
 
-def written(path: Path, *lines: Verdict, form: Any = "tsv") -> Path:
+def written(path: Path, *lines: Row, form: Any = "tsv") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with device_log.Writer(path, form) as log:
         for line in lines:
-            log.write(line)
+            log.write_row(line)
     return path
 
 
-def appended(path: Path, *lines: Verdict, form: Any = "tsv") -> None:
+def appended(path: Path, *lines: Row, form: Any = "tsv") -> None:
     """Lines as Zeek adds them: without another header."""
     other = written(path.with_name("other"), *lines, form=form)
     rows = [row for row in other.read_bytes().splitlines(True) if not row.startswith(b"#")]
@@ -418,9 +428,9 @@ def test_a_state_is_answered_when_its_last_word_is_an_answer(tmp_path: Path) -> 
         return host.quiet
 
     assert not quiet((1000.0, "change"), (2000.0, "reminder"))
-    assert quiet((1000.0, "change"), (1500.0, "answer"), (2000.0, "reminder"))
-    assert not quiet((1000.0, "answer"), (1500.0, "change"))
-    assert not quiet((900.0, "answer"), (1000.0, "change"))
+    assert quiet((1000.0, "change"), (1500.0, "annotation"), (2000.0, "reminder"))
+    assert not quiet((1000.0, "annotation"), (1500.0, "change"))
+    assert not quiet((900.0, "annotation"), (1000.0, "change"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -435,7 +445,7 @@ def test_whatever_a_file_holds_the_page_has_the_rest(
     (folder / "nba_device.3.log.gz").write_bytes(content)
     store = polled(folder)
     assert MAC.format(1) in store.hosts
-    assert all(isinstance(host.latest, Verdict) for host in store.hosts.values())
+    assert all(isinstance(host.latest, Row) for host in store.hosts.values())
 
 
 def test_a_synthetic_log_has_the_hosts_and_verdicts_that_were_asked_for(tmp_path: Path) -> None:

@@ -375,7 +375,7 @@ def test_answers_are_taken_over_while_the_worker_works(
 
     asyncio.run(asyncio.wait_for(until_answered(), 20))
     (verdict,) = [v for v in zeek.events("NBA::verdict") if v[5] == "identified"]
-    assert (verdict[0], verdict[7], verdict[14]) == (2.0, "Hall_Camera", "answer")
+    assert (verdict[0], verdict[7], verdict[14]) == (2.0, "Hall_Camera", "annotation")
     assert verdict[15] == [
         {"@data-type": "string", "data": "label of 1970-01-01T00:00:01.500000Z: seen it"}
     ]

@@ -41,13 +41,13 @@ def test_the_next_verdict_of_a_host_that_was_named_on_the_page_carries_the_name(
         page.fill("#label input[name=at]", began)
         page.click("#label button")
         page.wait_for_selector("p.done")
-        wait_until(lambda: any(r["reason"] == "answer" for r in zeek.rows("nba_device")), 60)
+        wait_until(lambda: any(r["reason"] == "annotation" for r in zeek.rows("nba_device")), 60)
         page.reload()
         shown = page.locator(".title").text_content()
         worker.terminate()
         worker.wait(60)
         chromium.close()
-        (line,) = [row for row in zeek.rows("nba_device") if row["reason"] == "answer"]
+        (line,) = [row for row in zeek.rows("nba_device") if row["reason"] == "annotation"]
     assert (line["host"], line["device"], line["state"]) == (host, "Hall_Camera", "identified")
     assert "Hall_Camera" in shown
     assert "not yet in the log" not in shown

@@ -15,7 +15,13 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     category: string, confidence: double, alternatives: vector of string,
     sessions: count, since: double, first_seen: double, reason: string,
     evidence: vector of string, uids: vector of string, model: string,
-    worker: string, vlan: string, site: string) &priority=-5
+    worker: string, vlan: string, site: string, evidence_dst: vector of addr,
+    evidence_port: vector of count, evidence_proto: vector of string,
+    evidence_pool: vector of string, evidence_org: vector of string,
+    evidence_ts: vector of double, evidence_sessions: vector of count,
+    evidence_weight: vector of double, evidence_surprise: vector of double,
+    alternative_device: vector of string, alternative_confidence: vector of
+    double, similar_host: string) &priority=-5
 	{
 	note("verdict", host);
 	}

@@ -25,6 +25,18 @@ export {
 		worker: string &default="btest";
 		vlan: string &default="";
 		site: string &default="";
+		evidence_dst: vector of addr &default=vector(192.0.2.7, [2001:db8::7]);
+		evidence_port: vector of count &default=vector(443, 53);
+		evidence_proto: vector of string &default=vector("tcp", "udp");
+		evidence_pool: vector of string &default=vector("as:64500", "gw");
+		evidence_org: vector of string &default=vector("Example, Inc.", "");
+		evidence_ts: vector of double &default=vector(1700000030.0, 1700000060.0);
+		evidence_sessions: vector of count &default=vector(5, 3);
+		evidence_weight: vector of double &default=vector(0.75, 0.25);
+		evidence_surprise: vector of double &default=vector();
+		alternative_device: vector of string &default=vector("acme-plug");
+		alternative_confidence: vector of double &default=vector(0.05);
+		similar_host: string &default="";
 	};
 
 	global give: function(v: Verdict);
@@ -38,7 +50,10 @@ function give(v: Verdict)
 	event NBA::verdict(v$ts, v$host, v$mac, v$hostname, v$vendor, v$state,
 	    v$previous, v$device, v$category, v$confidence, v$alternatives,
 	    v$sessions, v$since, v$first_seen, v$reason, v$evidence, v$uids,
-	    v$model, v$worker, v$vlan, v$site);
+	    v$model, v$worker, v$vlan, v$site, v$evidence_dst, v$evidence_port,
+	    v$evidence_proto, v$evidence_pool, v$evidence_org, v$evidence_ts,
+	    v$evidence_sessions, v$evidence_weight, v$evidence_surprise,
+	    v$alternative_device, v$alternative_confidence, v$similar_host);
 	}
 
 event Test::done()

@@ -28,7 +28,7 @@ event zeek_init()
 	Test::give(Test::Verdict($host=10.0.0.4, $state="unknown", $device="",
 	    $reason="reminder"));
 	Test::give(Test::Verdict($host=10.0.0.4, $state="unknown", $device="",
-	    $reason="answer"));
+	    $reason="annotation"));
 	summary(2);
 	summary(3);
 	Test::give(Test::Verdict($host=10.0.0.5, $state="misbehaving"));

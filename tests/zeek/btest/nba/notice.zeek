@@ -1,4 +1,4 @@
-# @TEST-DOC: A change to a bad state raises its notice, once for the same device; reminders, answers and good states raise none.
+# @TEST-DOC: A change to a bad state raises its notice, once for the same device; reminders, annotations and good states raise none.
 #
 # @TEST-EXEC: zeek $PACKAGE $SCRIPTS/verdict.zeek %INPUT
 # @TEST-EXEC: zeek-cut note src uid msg sub <notice.log >notices
@@ -19,7 +19,7 @@ event zeek_init()
 	Test::give(Test::Verdict($host=10.0.0.2, $state="misbehaving", $device=""));
 	Test::give(Test::Verdict($state="impostor"));
 	Test::give(Test::Verdict($state="unknown", $reason="reminder"));
-	Test::give(Test::Verdict($state="unknown", $reason="answer"));
+	Test::give(Test::Verdict($state="unknown", $reason="annotation"));
 	Test::give(Test::Verdict($state="unknown", $device=""));
 	Test::give(Test::Verdict($host=10.0.0.2, $state="unknown", $device="", $mac="",
 	    $hostname="", $vendor="", $evidence=vector(),

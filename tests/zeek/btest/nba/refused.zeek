@@ -42,6 +42,18 @@ event zeek_init()
 	Test::give(Test::Verdict($uids=items(6)));
 	Test::give(Test::Verdict($device=string_fill(257, "x")));
 	Test::give(Test::Verdict($evidence=vector(string_fill(257, "x"))));
+	Test::give(Test::Verdict($evidence_dst=vector(192.0.2.7)));
+	Test::give(Test::Verdict($evidence_ts=vector(1700000030.0, nan)));
+	Test::give(Test::Verdict($evidence_port=vector(443, 65536)));
+	Test::give(Test::Verdict($evidence_proto=vector("tcp", "smoke")));
+	Test::give(Test::Verdict($evidence_proto=vector("tcp")));
+	Test::give(Test::Verdict($evidence_org=vector("", string_fill(257, "x"))));
+	Test::give(Test::Verdict($evidence_weight=vector(0.5, nan)));
+	Test::give(Test::Verdict($evidence_weight=vector(0.5)));
+	Test::give(Test::Verdict($evidence_surprise=vector(inf)));
+	Test::give(Test::Verdict($alternative_device=items(17)));
+	Test::give(Test::Verdict($alternative_confidence=vector()));
+	Test::give(Test::Verdict($similar_host="camera"));
 
 	# The limits themselves are allowed.
 	Test::give(Test::Verdict($host=10.0.0.9, $ts=0.0, $confidence=1.0,

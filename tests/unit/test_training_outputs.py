@@ -47,7 +47,7 @@ def test_a_model_or_anything_else_that_is_there_is_not_replaced(
     before = sorted(here.rglob("*"))
     for name in ("versions/one", "in-use", "dangling", "versions", "file"):
         error = refused([*line, "--out", name], capsys)
-        assert error.startswith(f"nba-train: {name}: is there already; give another folder")
+        assert error.startswith(f"nba-train: {name}: exists already; give another folder")
         assert "nba-broker model install" in error
     assert sorted(here.rglob("*")) == before
 
@@ -106,16 +106,19 @@ def test_labels_that_are_there_are_kept_before_an_archive_is_read(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "labels.csv").write_text("edited")
-    assert "labels.csv is there already" in refused(["labels", "no.log"], capsys)
+    assert "labels.csv exists already" in refused(["labels", "no.log"], capsys)
     assert (here / "labels.csv").read_text() == "edited"
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--margin", "-1"], "'-1' is not from 0 to 1"),
-        (["--margin", "nan"], "'nan' is not from 0 to 1"),
-        *((["--later", text], "no share between 0 and 1") for text in ("0", "1", "-0.2", "25")),
+        (["--margin", "-1"], "'-1' is not a number from 0 to 1"),
+        (["--margin", "nan"], "'nan' is not a number from 0 to 1"),
+        *(
+            (["--later", text], "neither a share between 0 and 1 nor a time")
+            for text in ("0", "1", "-0.2", "25")
+        ),
     ],
 )
 def test_a_margin_or_a_share_that_is_none_is_wrong_usage(

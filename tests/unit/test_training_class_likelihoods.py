@@ -1,4 +1,4 @@
-"""Habits: what a class does is likely of it, and what nobody did is novel."""
+"""Sessions of a class are likely for it, and pairs that no class used are novel."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 
 from nba_broker.model.features import NEVER_SEEN, IntervalScale, Services, Vocabulary
 from nba_broker.records.ports import port_code
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
-from training.model.class_likelihoods import STEPS, ClassLikelihoods, habits, step_of
+from training.model.class_likelihoods import STEPS, ClassLikelihoods, class_likelihoods, step_of
 
 NTP, HTTPS, SSH = port_code(123, "udp"), port_code(443, "tcp"), port_code(22, "tcp")
 TABLE = ["as:1", "as:2", "as:3"]
@@ -18,7 +18,7 @@ TABLE = ["as:1", "as:2", "as:3"]
 def learned(
     pool: list[int], dport: list[int], series: list[int], ts: list[float]
 ) -> tuple[ClassLikelihoods, Vocabulary, Services]:
-    """The habits of as many classes as there are series."""
+    """The class likelihoods of a class per series."""
     labels = tuple(Label(f"10.0.0.{n}", f"Thing_{n}", "thing") for n in range(max(series) + 1))
     sessions = LabelledSessions(
         np.array(ts), np.array(series), np.array(pool), np.array(dport, np.int32), labels, TABLE
@@ -26,7 +26,7 @@ def learned(
     vocabulary, services = Vocabulary(TABLE), Services.of(dport)
     truth = sessions.series
     return (
-        habits(sessions, truth, len(labels), vocabulary, services, IntervalScale()),
+        class_likelihoods(sessions, truth, len(labels), vocabulary, services, IntervalScale()),
         vocabulary,
         services,
     )

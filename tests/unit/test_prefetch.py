@@ -1,4 +1,4 @@
-"""Work done ahead of whoever takes its results."""
+"""Results that are computed before they are asked for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from nba_broker.archive.prefetch import ahead
+from nba_broker.archive.prefetch import prefetch
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("number", [0, 1, 3, 50])
 def test_results_come_in_the_order_of_the_things(threads: int, number: int) -> None:
-    assert list(ahead(lambda n: n * n, range(number), threads)) == [n * n for n in range(number)]
+    assert list(prefetch(lambda n: n * n, range(number), threads)) == [n * n for n in range(number)]
 
 
 def test_only_the_next_few_are_computed() -> None:
@@ -24,7 +24,7 @@ def test_only_the_next_few_are_computed() -> None:
             taken.append(number)
             yield number
 
-    results = ahead(lambda n: n, things(), 2)
+    results = prefetch(lambda n: n, things(), 2)
     for number in range(10):
         assert next(results) == number
         assert len(taken) == number + 3
@@ -33,7 +33,7 @@ def test_only_the_next_few_are_computed() -> None:
 def test_two_are_computed_at_once() -> None:
     """The barrier lets nobody through alone."""
     barrier = threading.Barrier(2, timeout=30)
-    assert len(list(ahead(lambda _: barrier.wait(), range(4), 2))) == 4
+    assert len(list(prefetch(lambda _: barrier.wait(), range(4), 2))) == 4
 
 
 def test_an_error_comes_after_the_results_before_it() -> None:
@@ -41,12 +41,12 @@ def test_an_error_comes_after_the_results_before_it() -> None:
         yield from (4, 2)
         raise OSError("gone")
 
-    results = ahead(lambda n: n, things(), 3)
+    results = prefetch(lambda n: n, things(), 3)
     assert [next(results), next(results)] == [4, 2]
     with pytest.raises(OSError, match="gone"):
         next(results)
 
-    results = ahead(lambda n: 8 // n, [4, 0, 2], 3)
+    results = prefetch(lambda n: 8 // n, [4, 0, 2], 3)
     assert next(results) == 2
     with pytest.raises(ZeroDivisionError):
         next(results)

@@ -1,4 +1,4 @@
-"""What a column of answers is worth: accuracy, F1 per class and their mean, host-days."""
+"""What predictions are worth by class: confusion, accuracy, F1 and their mean, host-days."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 _DAY = 86_400.0
 
 
-def confusion(truth: np.ndarray, answer: np.ndarray, classes: int) -> np.ndarray:
+def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
     """How often class ``row`` was called ``column``: int64 [K, K] from two int columns [n]."""
-    matrix: np.ndarray = np.bincount(truth * classes + answer, minlength=classes * classes)
-    return matrix.reshape(classes, classes)
+    if not len(truth):
+        return np.zeros((classes, classes), np.int64)
+    matrix: np.ndarray = confusion_matrix(truth, prediction, labels=np.arange(classes))
+    return matrix
 
 
 def precision_recall_f1(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each float64 [K], from a confusion matrix; 0 where there is nothing to divide by."""
+    """Each float64 [K], from a confusion matrix; 0 where there is nothing to divide by.
+
+    By hand, since scikit-learn starts from the predictions: a bootstrap has a thousand matrices.
+    """
     hits = np.diag(matrix).astype(np.float64)
     called, support = matrix.sum(0), matrix.sum(1)
     return (
@@ -35,7 +41,7 @@ def macro_f1(matrix: np.ndarray) -> float:
 def host_days(
     probability: np.ndarray, series: np.ndarray, ts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first decision of each host on each UTC day, and what the host is called by the mean
+    """The first decision of each host on each UTC day, and the class with the highest mean
     probability of that day: both int64 [D]."""
     day = (ts // _DAY).astype(np.int64)
     _, first, place = np.unique(
@@ -71,17 +77,17 @@ def summary(
 ) -> dict[str, Any]:
     """All figures of B decisions as an evaluation's JSON holds them.
 
-    names: the K classes of ``probability`` [B, K], then those that the model does not know but
-    ``truth`` int64 [B] has. series int64 [B], ts float64 [B]: whose decision it was, and when.
+    names: the K classes of ``probability`` [B, K], then the classes of ``truth`` int64 [B] that the
+    model does not know. series int64 [B], ts float64 [B]: host and time of each decision.
     Only classes that occur are listed and averaged.
     """
     matrix = confusion(truth, probability.argmax(1), len(names))
-    first, answer = host_days(probability, series, ts)
+    first, prediction = host_days(probability, series, ts)
     return {
         "accuracy": float(np.trace(matrix) / matrix.sum()),
         "macro_f1": macro_f1(matrix),
         "windows": int(matrix.sum()),
-        "host_day_accuracy": float((answer == truth[first]).mean()),
+        "host_day_accuracy": float((prediction == truth[first]).mean()),
         "host_days": len(first),
         "classes": per_class(matrix, names),
         "confusion": {

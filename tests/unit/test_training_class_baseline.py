@@ -8,9 +8,9 @@ from nba_broker.baseline import keys
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.records.classes import Class
 from nba_broker.records.ports import port_code
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
-from training.model.class_baseline import peers
+from training.model.class_baseline import class_baselines
 
 HOUR = 3600.0
 BEGIN = 400_000 * HOUR
@@ -39,7 +39,7 @@ def sessions() -> LabelledSessions:
 
 
 def test_a_class_has_the_hours_of_all_its_hosts() -> None:
-    plug, _ = peers(sessions(), [PLUG, CAMERA])
+    plug, _ = class_baselines(sessions(), [PLUG, CAMERA])
     hours = {(pool, service): hours for pool, service, hours, *_ in plug["pairs"]}
     # The newest hours count most, and each host's last is not over.
     assert 0.8 * 96 < plug["span"] < 96
@@ -48,7 +48,7 @@ def test_a_class_has_the_hours_of_all_its_hosts() -> None:
 
 
 def test_how_often_a_class_meets_something_new_is_known_by_service_and_transport() -> None:
-    _, camera = peers(sessions(), [PLUG, CAMERA])
+    _, camera = class_baselines(sessions(), [PLUG, CAMERA])
     hours = {(pool, service): hours for pool, service, hours, *_ in camera["pairs"]}
     # After six hours in which everything is new to it.
     assert hours["", "/udp"] > 0.8 * camera["span"]
@@ -56,7 +56,7 @@ def test_how_often_a_class_meets_something_new_is_known_by_service_and_transport
 
 
 def test_a_manifest_s_baseline_is_read_as_it_was_counted() -> None:
-    tables = peers(sessions(), [PLUG, CAMERA])
+    tables = class_baselines(sessions(), [PLUG, CAMERA])
     known = ClassBaseline(tables)
     assert len(known) == 2
     key = keys.pairs(np.array([keys.pool_hash("as:1")], np.uint64), np.array([HTTPS], np.int32))
@@ -68,7 +68,7 @@ def test_a_manifest_s_baseline_is_read_as_it_was_counted() -> None:
 
 def test_a_class_without_sessions_is_known_for_nothing() -> None:
     some = sessions()
-    tables = peers(some.select(some.series < 2), [PLUG, CAMERA])
+    tables = class_baselines(some.select(some.series < 2), [PLUG, CAMERA])
     assert tables[1] == {"span": 0.0, "pairs": []}
 
 
@@ -78,4 +78,4 @@ def test_a_pair_met_in_every_hour_of_many_weeks_makes_a_table_that_can_be_read()
     nothing = np.zeros(700, np.int64)
     one = LabelledSessions(ts, nothing, nothing, np.full(700, HTTPS, np.int32), labels, TABLE)
     for length in range(100, 700, 50):
-        ClassBaseline(peers(one.select(np.arange(700) < length), [PLUG]))
+        ClassBaseline(class_baselines(one.select(np.arange(700) < length), [PLUG]))

@@ -16,7 +16,7 @@ from training.evaluation import figures
 from training.evaluation.baselines import ccit, destinations, networks
 from training.evaluation.baselines.naive_bayes import Histograms, tokens
 from training.evaluation.figures import Decisions
-from training.evaluation.instances import Stretches, half_hours
+from training.evaluation.samples import Segments, half_hours
 
 
 def one_half_hour():
@@ -41,7 +41,7 @@ def one_half_hour():
 
 def test_ccit_computes_its_eleven_statistics() -> None:
     whole = one_half_hour()
-    cut = Stretches.of(whole.sessions, whole.sessions.series)
+    cut = Segments.of(whole.sessions, whole.sessions.series)
     (values,) = ccit.features(whole, cut, half_hours(cut))
     found = dict(zip(ccit.FEATURES, values.tolist(), strict=True))
     assert found == pytest.approx(
@@ -63,14 +63,14 @@ def test_ccit_computes_its_eleven_statistics() -> None:
 
 def test_a_connection_counts_up_to_the_end_of_its_half_hour() -> None:
     whole = replace(one_half_hour(), duration=np.full(4, 1e6))
-    cut = Stretches.of(whole.sessions, whole.sessions.series)
+    cut = Segments.of(whole.sessions, whole.sessions.series)
     (values,) = ccit.features(whole, cut, half_hours(cut))
     assert values[ccit.FEATURES.index("active time")] == pytest.approx(1800)
 
 
 def test_half_hours_of_different_hosts_do_not_mix() -> None:
     whole = traffic((50.0, 70.0), number=200)
-    cut = Stretches.of(whole.sessions, whole.sessions.series)
+    cut = Segments.of(whole.sessions, whole.sessions.series)
     values = ccit.features(whole, cut, half_hours(cut))
     assert np.isfinite(values).all()
     assert (values[:, ccit.FEATURES.index("active time")] <= 1800).all()
@@ -166,8 +166,8 @@ def test_padding_behind_a_window_changes_no_answer(backbone: str, one_hot: bool)
     padded = networks.Inputs(
         *(np.where(np.arange(12) < 7, one, 0) for one in (pool, interval, pool))
     )
-    probability, attention, _ = networks.answers(network, padded)
-    np.testing.assert_allclose(probability, networks.answers(network, short)[0], atol=1e-5)
+    probability, attention, _ = networks.predict(network, padded)
+    np.testing.assert_allclose(probability, networks.predict(network, short)[0], atol=1e-5)
     assert (attention[:, 7:] == 0).all()
     assert attention.sum(1) == pytest.approx(1, abs=1e-5)
 
@@ -186,7 +186,7 @@ def decisions(*pairs: tuple[int, int], confidence: float = 1.0) -> Decisions:
 
 def test_no_answer_counts_as_a_wrong_one() -> None:
     found = figures.summary(decisions((0, 0), (0, -1), (1, 1), (1, 0)), ["a", "b"], 0)
-    assert found["answered"] == 0.75
+    assert found["coverage"] == 0.75
     assert found["natural"]["accuracy"] == 0.5
     assert found["confusion"] == [[1, 0, 1], [1, 1, 0]]
 
@@ -217,20 +217,20 @@ def test_calibration_error_is_how_far_confidence_is_off() -> None:
 def test_a_host_is_decided_once_a_day_by_the_mean_of_its_answers() -> None:
     several = replace(decisions((0, 0), (0, 0), (0, 1), (1, 1)), series=np.array([0, 0, 0, 1]))
     single = figures.once(several, np.array([5, 5, 5, 5]))
-    assert single.answer.tolist() == [0, 1]
+    assert single.prediction.tolist() == [0, 1]
     assert single.truth.tolist() == [0, 1]
 
 
-def test_time_to_verdict_counts_from_the_stretchs_start() -> None:
+def test_time_to_verdict_counts_from_the_segments_start() -> None:
     some = decisions((0, -1), (0, 1), (0, 0))
     found = figures.time_to_verdict(
         some, np.zeros(3, int), np.array([8, 9, 10]), np.zeros(3), ["a", "b"]
     )
     assert found == {
         "a": {
-            "sessions to answer": 9,
-            "minutes to answer": 1440,
-            "sessions to right answer": 10,
-            "minutes to right answer": 2880,
+            "sessions to prediction": 9,
+            "minutes to prediction": 1440,
+            "sessions to right prediction": 10,
+            "minutes to right prediction": 2880,
         }
     }

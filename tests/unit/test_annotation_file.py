@@ -1,4 +1,4 @@
-"""The file of answers: what a row may say, and how rows are added."""
+"""The file of annotations: what a row may say, and how rows are added."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADER = ",".join(COLUMNS)
 
 
 def written(folder: Path, *rows: str, header: str = HEADER) -> Path:
-    path = folder / "answers.csv"
+    path = folder / "annotations.csv"
     path.write_text("\n".join([header, *rows, ""]))
     return path
 
@@ -40,13 +40,17 @@ def test_rows_are_read_in_the_order_of_their_time(tmp_path: Path) -> None:
 
 def test_columns_may_come_in_any_order_and_the_later_ones_be_missing(tmp_path: Path) -> None:
     path = written(tmp_path, "ignore,LAPTOP-7,2026-01-01", header="action,host,at")
-    (answer,) = annotation_file.read(path)
-    assert (answer.action, answer.hostname, answer.expires) == ("ignore", "laptop-7", math.inf)
+    (annotation,) = annotation_file.read(path)
+    assert (annotation.action, annotation.hostname, annotation.expires) == (
+        "ignore",
+        "laptop-7",
+        math.inf,
+    )
 
 
 def test_a_host_is_a_mac_an_address_a_network_or_a_hostname() -> None:
     kinds = {
-        host: annotation_file.answer({"at": "", "host": host, "action": "ignore"}, "here")
+        host: annotation_file.parse({"at": "", "host": host, "action": "ignore"}, "here")
         for host in ("02:4e:42:41:01:01", "FE80::1", "10.0.0.0/8", "bob's-phone")
     }
     assert kinds["02:4e:42:41:01:01"].mac == "02:4e:42:41:01:01"
@@ -57,8 +61,8 @@ def test_a_host_is_a_mac_an_address_a_network_or_a_hostname() -> None:
 
 def test_a_mac_may_be_written_as_windows_or_a_switch_does() -> None:
     for host in ("50-C7-BF-EB-EC-C4", "50c7.bfeb.ecc4"):
-        answer = annotation_file.answer({"at": "", "host": host, "action": "ignore"}, "here")
-        assert answer.mac == "50:c7:bf:eb:ec:c4"
+        annotation = annotation_file.parse({"at": "", "host": host, "action": "ignore"}, "here")
+        assert annotation.mac == "50:c7:bf:eb:ec:c4"
 
 
 def test_a_pool_may_be_written_as_analysts_write_an_autonomous_system() -> None:
@@ -71,10 +75,10 @@ def test_a_pool_may_be_written_as_analysts_write_an_autonomous_system() -> None:
         ("gw", "gw"),
         ("Head office", "Head office"),
     ):
-        answer = annotation_file.answer(
+        annotation = annotation_file.parse(
             {"at": "", "host": "", "action": "ignore", "pool": pool}, "here"
         )
-        assert answer.pool == meant
+        assert annotation.pool == meant
 
 
 def test_a_name_that_differs_from_a_known_one_only_in_its_spelling_is_found() -> None:
@@ -87,31 +91,31 @@ def test_a_name_that_differs_from_a_known_one_only_in_its_spelling_is_found() ->
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
-        ("2026-01-01,192.168.1,confirm,,,,,", "no MAC, address, network or hostname"),
-        ("2026-01-01,ff:ff:ff:ff:ff:ff,confirm,,,,,", "MAC of no single host"),
-        ("2026-01-01,00-00-00-00-00-00,confirm,,,,,", "MAC of no single host"),
-        ("2026-01-01,0.0.0.0/0,ignore,,,,,", "no host, or every one"),
-        ("2026-01-01,::/0,ignore,,,,,", "no host, or every one"),
-        ("2026-01-01,224.0.0.251,ignore,,,,,", "no host, or every one"),
-        ("2026-01-01,,ignore,,,0.0.0.0/0,,", "every destination"),
-        ("2026-01-01,10.0.0.1/8,ignore,,,,,", "no MAC, address, network or hostname"),
-        ("2026-01-01,02:4e:42:41:01,confirm,,,,,", "no MAC, address, network or hostname"),
+        ("2026-01-01,192.168.1,confirm,,,,,", "not a MAC, address, network or hostname"),
+        ("2026-01-01,ff:ff:ff:ff:ff:ff,confirm,,,,,", "a MAC of a group, not of a host"),
+        ("2026-01-01,00-00-00-00-00-00,confirm,,,,,", "a MAC of a group, not of a host"),
+        ("2026-01-01,0.0.0.0/0,ignore,,,,,", "no host or every host"),
+        ("2026-01-01,::/0,ignore,,,,,", "no host or every host"),
+        ("2026-01-01,224.0.0.251,ignore,,,,,", "no host or every host"),
+        ("2026-01-01,,ignore,,,0.0.0.0/0,,", "means every destination"),
+        ("2026-01-01,10.0.0.1/8,ignore,,,,,", "not a MAC, address, network or hostname"),
+        ("2026-01-01,02:4e:42:41:01,confirm,,,,,", "not a MAC, address, network or hostname"),
         ("yesterday,h,confirm,,,,,", "neither a date nor an epoch"),
         ("nan,h,confirm,,,,,", "neither a date nor an epoch"),
         ("2026-02-01,h,ignore,,,,,2026-01-01", "expires is not after at"),
         ("1e300,h,confirm,,,,,", "at '1e300' is neither a date nor an epoch from 1990 to 2100"),
         ("1969-12-31,h,confirm,,,,,", "not between 1970 and 2100"),
         ("2026-01-01,h,allow,,,,,", "none of label, confirm, ignore"),
-        ("2026-01-01,h,label,,,,,", "names a device"),
-        ("2026-01-01,h,confirm,Camera,,,,", "names a device"),
-        ("2026-01-01,,label,Camera,,,,", "no host"),
-        ("2026-01-01,,ignore,,,,,", "no host"),
-        ("2026-01-01,h,label,Camera,,as:1,,", "only ignore has a pool"),
-        ("2026-01-01,h,confirm,,,,,2027-01-01", "only ignore has a pool or expires"),
-        ("2026-01-01,h,ignore,,camera,,,", "only label has a category"),
-        (",h,confirm,,,,,", "confirm needs a time"),
+        ("2026-01-01,h,label,,,,,", "device is for label"),
+        ("2026-01-01,h,confirm,Camera,,,,", "device is for label"),
+        ("2026-01-01,,label,Camera,,,,", "host is empty"),
+        ("2026-01-01,,ignore,,,,,", "host is empty"),
+        ("2026-01-01,h,label,Camera,,as:1,,", "pool and expires are only for ignore"),
+        ("2026-01-01,h,confirm,,,,,2027-01-01", "pool and expires are only for ignore"),
+        ("2026-01-01,h,ignore,,camera,,,", "category is only for label"),
+        (",h,confirm,,,,,", "confirm needs the time"),
         (f"2026-01-01,h,label,{'x' * 300},,,,", "too long"),
-        ("2026-01-01,h,confirm", "not as many fields"),
+        ("2026-01-01,h,confirm", "another number of fields"),
     ],
 )
 def test_a_row_that_is_no_use_is_named_by_file_and_line(
@@ -148,7 +152,7 @@ def test_a_row_is_added_in_the_columns_that_the_file_has(tmp_path: Path) -> None
     confirm = Annotation(1.8e9, "h", "confirm")
     annotation_file.append(path, confirm)
     assert confirm in annotation_file.read(path)
-    with pytest.raises(AnnotationError, match="no column device"):
+    with pytest.raises(AnnotationError, match="there is no column device; add it"):
         annotation_file.append(path, Annotation(1.8e9, "h", "label", "Camera"))
 
 
@@ -173,7 +177,7 @@ def test_several_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    assert len({answer.at for answer in annotation_file.read(path)}) == 80
+    assert len({annotation.at for annotation in annotation_file.read(path)}) == 80
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -184,11 +188,11 @@ def test_whatever_a_file_holds_it_is_read_or_one_clear_error(
     path = tmp_path / "f"
     path.write_bytes(HEADER.encode() + b"\n" + content)
     with contextlib.suppress(AnnotationError):
-        assert all(isinstance(answer, Annotation) for answer in annotation_file.read(path))
+        assert all(isinstance(annotation, Annotation) for annotation in annotation_file.read(path))
 
 
 @pytest.mark.parametrize("device", ["02:4e:42:41:01:08", "024e42410108", "10.0.0.7", "fe80::1"])
 def test_a_host_in_place_of_the_device_is_refused(device: str) -> None:
     row = {"at": "", "host": "Hall_Lamp", "action": "label", "device": device}
-    with pytest.raises(AnnotationError, match="the host comes first"):
-        annotation_file.answer(row, "here")
+    with pytest.raises(AnnotationError, match="give the host first"):
+        annotation_file.parse(row, "here")
