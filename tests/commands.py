@@ -15,7 +15,7 @@ DOCUMENTS = [
 ]
 
 # By how a block that is no command begins: JSON, YAML, CSV, a setting, Zeek, a formula, a message.
-_DATA = re.compile(r"""[{"@<-]|NBA_|\w+ = |[\w., ]+:(?:\s|$)|[\w,]+,\w+$|redef |hook """)
+_DATA = re.compile(r"""[{"@<\d-]|NBA_|\w+ = |[\w., ]+:(?:\s|$)|[\w,]+,\w+$|redef |hook """)
 _OURS = re.compile(r"(?:\S*/)?(nba-broker|nba-train) (model [a-z]+|[a-z]+)(.*)")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[|\b[A-Z]+\b(?!=)")
 

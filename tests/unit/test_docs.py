@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 
 from nba_broker.records.verdicts import Row
 from nba_broker.worker.settings import Settings
@@ -59,8 +60,30 @@ def test_every_column_of_the_stats_log_is_documented() -> None:
     assert set(table("docs/logs.md", after="## nba_stats.log")) == set(columns("StatsInfo"))
 
 
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "models/default/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document as links name them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-    for document in documents:
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+    for document in DOCUMENTS:
+        for path, anchor in re.findall(
+            r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)", document.read_text()
+        ):
+            target = document.parent / path if path else document
+            assert target.exists(), f"{document}: {path}"
+            assert not anchor or anchor in anchors(target), f"{document}: {path}#{anchor}"
+
+
+def test_files_that_documents_name_exist() -> None:
+    folders = "nba_broker|training|zeek-scripts|tests|testing|tools|benchmarks|packaging|docs"
+    for document in DOCUMENTS:
+        for path in re.findall(rf"`((?:{folders})/[\w./@-]+\.\w+)`", document.read_text()):
+            assert (ROOT / path).exists(), f"{document.name}: {path}"
