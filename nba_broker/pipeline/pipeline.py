@@ -39,7 +39,7 @@ from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
 from nba_broker.verdicts.decision_settings import DecisionSettings
-from nba_broker.verdicts.shadow import Shadow
+from nba_broker.verdicts.shadow import Shadow, Watched
 from nba_broker.verdicts.stage import Context, Verdicts
 from nba_broker.verdicts.states import IMPOSTOR, NO_DEVICE
 from nba_broker.wire.reorder import Reorder
@@ -91,13 +91,13 @@ class Pipeline:
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
-        self.policy = Decider(len(manifest.classes), settings, self.slots)
+        self.decider = Decider(len(manifest.classes), settings, self.slots)
         self.annotations = AppliedAnnotations(
             manifest.classes,
             pools,
             self.identity,
             self.windows,
-            self.policy,
+            self.decider,
             self.baseline,
             self.first_seen,
         )
@@ -105,8 +105,12 @@ class Pipeline:
             self.identity, self.first_seen, self.windows, self.annotations, max_hosts
         )
         self._destinations = Lookup(pools)
-        self._verdicts = Verdicts(self.policy, self.annotations, pools)
+        self._verdicts = Verdicts(self.decider, self.annotations, pools)
         self._lines = Lines(self.identity, self.first_seen, self.annotations, manifest.id, worker)
+        if shadow is not None:
+            shadow.watch(
+                Watched(self.windows, self.annotations, self.decider, self.identity, pools)
+            )
         self._know_pools()
         # All at once: growing later would stop the work and need the memory twice.
         self.slots.reserve(max_hosts)
@@ -192,17 +196,7 @@ class Pipeline:
         changes = self._verdicts.decide(slot, sessions.ts, windows, scores, alarms)
         lines += self._explain(step, windows, scores, anomalies, changes)
         if self.shadow is not None:
-            self.shadow.see(
-                slot,
-                sessions.ts,
-                columns,
-                windows,
-                self.windows,
-                self.annotations,
-                self.policy,
-                self.identity,
-                self.pools.table,
-            )
+            self.shadow.see(slot, sessions.ts, columns, windows)
         lines.sort(key=lambda line: line.ts)
         self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
@@ -218,10 +212,10 @@ class Pipeline:
             slot = int(step.slot[row])
             count = int(self.windows.count[slot]) + step.before(row) + 1
             at = self._lines.at(step, row, count)
-            missing = evidence.of_missing(count, self.scorer.manifest, self.policy.settings)
+            missing = evidence.of_missing(count, self.scorer.manifest, self.decider.settings)
             lines.append(self._lines.new(slot, at, missing, step.sessions.uid[row]))
         if lines:
-            self.policy.begin(step.slot[step.new], step.sessions.ts[step.new])
+            self.decider.begin(step.slot[step.new], step.sessions.ts[step.new])
         return lines
 
     def _annotate(self, step: Step) -> list[Verdict]:
@@ -320,7 +314,7 @@ class Pipeline:
 
     def _end(self, step: Step, ended: Router | Bond) -> Verdict:
         """The line that ends what was taken for a host, and with it its history."""
-        slot, was = ended.slot, self.policy.host(ended.slot)
+        slot, was = ended.slot, self.decider.host(ended.slot)
         count = int(self.windows.count[slot])
         at = At(ended.ts, step.sessions.host[-1], step.segment(-1), count)
         previous = (
@@ -351,7 +345,7 @@ class Pipeline:
             if self.first_seen.announced[slot]:
                 ts, count = float(self.windows.last_ts[slot]), int(self.windows.count[slot])
                 at = self._lines.latest(slot, ts, count)
-                yield self._lines.decided(self.policy.standing(slot), at)
+                yield self._lines.decided(self.decider.standing(slot), at)
 
     def unknown_hosts(
         self,
@@ -363,7 +357,7 @@ class Pipeline:
         ``since`` on and that no analyst ignores; ``said`` as in
         :mod:`nba_broker.verdicts.groups`."""
         ts = self.timeline.clock if ts is None else ts
-        slots = self.policy.unknown(ts)
+        slots = self.decider.unknown(ts)
         slots = slots[self.windows.last_ts[slots] >= since]
         return groups.unknown_hosts(ts, slots, self.identity, self.windows, self.pools, said or {})
 
@@ -379,7 +373,7 @@ class Pipeline:
                 f"{self.pools.scheme}: restart it to change that"
             )
         settings = replace(
-            self.policy.settings, identified=manifest.identified, known=manifest.known
+            self.decider.settings, identified=manifest.identified, known=manifest.known
         )
         baseline = ClassBaseline.of_model(manifest)
         self.reshape(manifest.schedule, manifest.classes, settings, baseline)
@@ -400,7 +394,7 @@ class Pipeline:
         self.windows.use(schedule)
         number = self.annotations.use(classes)
         self.baseline.use(baseline, number)
-        self.policy.use(len(classes), settings, number, self.windows.last_ts)
+        self.decider.use(len(classes), settings, number, self.windows.last_ts)
 
     def _know_pools(self) -> None:
         """Pools that a model knows by name stay what they are."""
@@ -416,7 +410,7 @@ class Pipeline:
         self.identity.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
-            for stage in (self.windows, self.first_seen, self.baseline, self.policy):
+            for stage in (self.windows, self.first_seen, self.baseline, self.decider):
                 stage.look_back(slots, limit, now)
             if self.shadow is not None:
                 self.shadow.restart()
