@@ -1,4 +1,4 @@
-"""An analyst's answers to a live worker, as the real Zeek logs them."""
+"""Annotations for a live worker, as the real Zeek logs them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.usefixtures("zeek")
 __all__ = ["sample_capture"]  # a fixture
 
 
-def test_a_label_reaches_the_log_and_the_inventory_without_a_restart(
+def test_a_label_reaches_the_log_and_the_list_of_hosts_without_a_restart(
     sample_capture: Path, tmp_path: Path
 ) -> None:
-    state, path = str(tmp_path / "state"), str(tmp_path / "answers.csv")
+    state, path = str(tmp_path / "state"), str(tmp_path / "annotations.csv")
     with (
         Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek,
         running_worker(zeek.url, "--state", state, "--answers", path) as worker,
