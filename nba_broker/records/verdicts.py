@@ -15,13 +15,49 @@ _DIGITS = 4  # of a share, a probability or a surprise: more would be noise
 
 
 @dataclass(frozen=True, slots=True)
+class HostGroup:
+    """Similar unknown hosts: their number, the addresses of some, the maker of their interfaces, ""
+    where unknown, and where most of their sessions go."""
+
+    hosts: int
+    addresses: tuple[str, ...]
+    vendor: str
+    mostly: str
+
+    @property
+    def text(self) -> str:
+        """For an operator to read."""
+        more = ", ..." if self.hosts > len(self.addresses) else ""
+        vendor = f" by {self.vendor}" if self.vendor else ""
+        addresses = ", ".join(self.addresses)
+        return f"{self.hosts} ({addresses}{more}){vendor}, mostly {self.mostly}"
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownHosts:
-    """What kinds of hosts are unknown at ``ts``: ``hosts`` is their number, ``kinds`` a text for
-    each group of similar ones, the largest first; at most 16."""
+    """What kinds of hosts are unknown at ``ts``: ``hosts`` is their number, ``groups`` are similar
+    ones, the largest group first.
+
+    ``other_hosts`` are in ``other_groups`` smaller groups, and ``idle`` hosts were not compared.
+    """
 
     ts: float
     hosts: int
-    kinds: tuple[str, ...]
+    groups: tuple[HostGroup, ...]
+    other_hosts: int = 0
+    other_groups: int = 0
+    idle: int = 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """A text for each group, and one for the other hosts, if any."""
+        others = []
+        if self.other_hosts:
+            others.append(f"{self.other_hosts} of {self.other_groups} other kinds")
+        if self.idle:
+            others.append(f"{self.idle} idle for longer, which were not compared")
+        texts = [group.text for group in self.groups]
+        return (*texts, *([", ".join(others)] if others else []))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from nba_broker.worker import doctor, snapshot
 from nba_broker.worker.doctor import Finding, Heard
 from nba_broker.worker.settings import Settings
 from tests.unit.helpers import LAMP_CLOUD, MAC, pipeline
-from tests.unit.test_worker import frame
+from tests.unit.worker.test_worker import frame
 
 ModelFolder = Callable[..., Path]
 

@@ -11,7 +11,16 @@ from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts.decision import ANNOTATED, Decider, Decision
 from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.states import NO_DEVICE
-from tests.unit.decisions import LAMP, LENS, NEITHER, SETTINGS, UNFAMILIAR, decider, feed, lines
+from tests.unit.verdicts.decisions import (
+    LAMP,
+    LENS,
+    NEITHER,
+    SETTINGS,
+    UNFAMILIAR,
+    decider,
+    feed,
+    lines,
+)
 
 
 def test_a_label_names_a_host_at_once() -> None:

@@ -308,7 +308,7 @@ def test_a_file_or_folder_that_may_not_be_read_is_named_until_it_may(
     assert [error.split(": ")[0] for error in store.errors] == [
         str(path) for path in sorted((plain, rotated, folder))
     ]
-    assert all("must be allowed to read it" in error for error in store.errors)
+    assert all("as a user who may read it" in error for error in store.errors)
     store.poll()
     assert (len(store.hosts), store.errors) == (4, [])
 

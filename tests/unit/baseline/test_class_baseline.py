@@ -7,7 +7,7 @@ import pytest
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import HOUR, HostBaseline
-from tests.unit.baseline_traffic import (
+from tests.unit.baseline.baseline_traffic import (
     BEGIN,
     CLOUD,
     DAY,

@@ -14,7 +14,7 @@ from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts.decision import Decider
 from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.decision_settings import DecisionSettings
-from tests.unit.decisions import (
+from tests.unit.verdicts.decisions import (
     FAMILIAR,
     LAMP,
     LENS,

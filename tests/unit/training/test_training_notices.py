@@ -12,7 +12,8 @@ import pytest
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.decision import CHANGED, MISBEHAVING, NOTHING, UNKNOWN, Decision
+from nba_broker.verdicts.decision import Decision
+from nba_broker.verdicts.states import CHANGED, MISBEHAVING, NO_DEVICE, UNKNOWN
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 from training.evaluation import verdicts
 from training.evaluation.notices import BASELINE, SUPPRESSION, raised, wrong
@@ -20,7 +21,7 @@ from training.evaluation.verdicts import Change, Stream, of_stream
 
 DAY = 86_400.0
 BEGIN = 1_600_000_000.0
-ZEEK = Path(__file__).parents[2] / "zeek-scripts" / "notice.zeek"
+ZEEK = Path(__file__).parents[3] / "zeek-scripts" / "notice.zeek"
 
 
 @pytest.mark.parametrize("chunk", [7, 65_536])
@@ -50,7 +51,7 @@ def test_changes_are_the_lines_of_the_pipeline(
             one.ts,
             f"192.168.1.{7 + one.slot}",
             STATES[one.decision.state],
-            names[one.decision.device] if one.decision.device != NOTHING else "",
+            names[one.decision.device] if one.decision.device != NO_DEVICE else "",
         )
         for one in changes
     ]
@@ -66,7 +67,7 @@ def change(ts: float, state: int, device: int = 0, slot: int = 0) -> Change:
         device=device,
         was_state=1,
         was_device=0,
-        given=NOTHING,
+        label=NO_DEVICE,
         confidence=0.9,
         probability=np.array([0.9, 0.1]),
         since=ts,
@@ -85,7 +86,7 @@ def test_notices_are_those_of_the_package() -> None:
 
 def test_an_unknown_host_is_noticed_after_its_baseline_only() -> None:
     first_seen = np.array([0.0])
-    early, late = change(BASELINE - 1, UNKNOWN, NOTHING), change(BASELINE, UNKNOWN, NOTHING)
+    early, late = change(BASELINE - 1, UNKNOWN, NO_DEVICE), change(BASELINE, UNKNOWN, NO_DEVICE)
     assert list(raised([early, late], first_seen)) == [late]
 
 
@@ -104,8 +105,8 @@ def test_the_same_notice_is_raised_once_a_day() -> None:
         (1, 0, 0, False),
         (1, 1, 0, True),
         (1, 0, -1, True),
-        (UNKNOWN, NOTHING, 0, True),
-        (UNKNOWN, NOTHING, -1, False),
+        (UNKNOWN, NO_DEVICE, 0, True),
+        (UNKNOWN, NO_DEVICE, -1, False),
         (MISBEHAVING, 0, 0, True),
         (CHANGED, 0, 0, True),
     ],

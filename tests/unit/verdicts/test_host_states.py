@@ -7,7 +7,7 @@ import numpy as np
 from nba_broker.records.slots import Slots
 from nba_broker.verdicts.decision import Decider
 from nba_broker.verdicts.states import IDENTIFIED, LEARNING, NO_DEVICE, UNKNOWN
-from tests.unit.decisions import LAMP, NEITHER, SETTINGS, UNFAMILIAR, decider, feed
+from tests.unit.verdicts.decisions import LAMP, NEITHER, SETTINGS, UNFAMILIAR, decider, feed
 
 SLOTS = np.arange(4)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nba_broker.archive import conn_log, zeek_log
 from nba_broker.cli.main import main
 from nba_broker.records.errors import ArchiveError
-from tests.unit.test_conn_log import FIELDS, MAC, ONE, flat, row, save, sessions, tsv
+from tests.unit.archive.test_conn_log import FIELDS, MAC, ONE, flat, row, save, sessions, tsv
 
 Rows = list[dict[str, Any]]
 

@@ -50,7 +50,7 @@ def test_unknown_hosts_count_by_the_days_of_their_summaries_and_others_one_by_on
 def test_a_site_of_strangers_has_its_figures(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = Path(__file__).parents[2] / "models" / "default"
+    model = Path(__file__).parents[3] / "models" / "default"
     truth = str(data / "non_iot" / "labels.csv")
     argv = ["day_one", str(data / "non_iot"), "--model", str(model), "--truth", truth]
     monkeypatch.setattr("sys.argv", argv)

@@ -14,7 +14,7 @@ from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import HOUR, Anomaly, BaselineSettings, HostBaseline
 from nba_broker.baseline.keys import ANY
 from nba_broker.records.ports import port_code
-from tests.unit.baseline_traffic import (
+from tests.unit.baseline.baseline_traffic import (
     BEGIN,
     DAY,
     ELSEWHERE,

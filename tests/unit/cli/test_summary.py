@@ -10,7 +10,7 @@ import pytest
 
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions, part_of
-from nba_broker.records.verdicts import UnknownHosts
+from nba_broker.records.verdicts import HostGroup, UnknownHosts
 from nba_broker.verdicts import groups
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import UNKNOWN
@@ -52,16 +52,20 @@ def test_the_days_unknown_hosts_are_summed_up_by_kind_as_it_ends(model_folder: M
     pipe.process(in_order([*rows, *day(DAY - 1)]))
     assert summaries(pipe) == []
     pipe.process(sessions(day(DAY + 5)))
-    assert summaries(pipe) == [
-        UnknownHosts(
-            DAY,
-            5,
-            (
-                "4 (192.168.1.5, 192.168.1.6, 192.168.1.7, ...), mostly none 443/tcp 100 %",
-                "1 (192.168.1.9), mostly lan 443/tcp 100 %",
-            ),
-        )
-    ]
+    (found,) = summaries(pipe)
+    addresses = ("192.168.1.5", "192.168.1.6", "192.168.1.7")
+    assert found == UnknownHosts(
+        DAY,
+        5,
+        (
+            HostGroup(4, addresses, "", "none 443/tcp 100 %"),
+            HostGroup(1, ("192.168.1.9",), "", "lan 443/tcp 100 %"),
+        ),
+    )
+    assert found.kinds == (
+        "4 (192.168.1.5, 192.168.1.6, 192.168.1.7, ...), mostly none 443/tcp 100 %",
+        "1 (192.168.1.9), mostly lan 443/tcp 100 %",
+    )
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

@@ -13,7 +13,7 @@ import pytest
 from nba_broker.archive import conn_log
 from tools import generate
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "models" / "sample"
 
 

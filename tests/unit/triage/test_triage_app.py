@@ -26,7 +26,7 @@ from nba_broker.triage.view import Views
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from testing import verdicts
-from tests.unit.test_triage_store import MAC, forbid, verdict, written
+from tests.unit.triage.test_triage_store import MAC, forbid, verdict, written
 
 BASE = "http://127.0.0.1:27780"
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -125,7 +125,7 @@ def test_filters_live_in_the_address(logs: Path, query: str, hosts: list[int]) -
 def test_a_time_that_is_none_is_said_and_filters_nothing(logs: Path) -> None:
     page = client(logs).get("/?since=soon").text
     assert len(shown(page)) == 5
-    assert "is no date" in page
+    assert "is neither a date" in page
 
 
 @given(
@@ -236,8 +236,8 @@ def test_a_static_page_of_logs_that_cannot_all_be_read_is_written_and_is_a_failu
             assert main.main(["triage", str(logs), "--html", str(page)]) == 1
         said = capsys.readouterr().err.splitlines()
         assert [line.split(": ")[:3] for line in said] == [
-            ["nba-broker", str(path), "permission denied; whoever runs nba-broker triage must be "
-             "allowed to read it"]
+            ["nba-broker", str(path), "permission denied; run nba-broker triage as a user who may "
+             "read it"]
             for path in sorted(wrong)
         ]  # fmt: skip
         assert len(shown(page.read_text())) == hosts

@@ -22,7 +22,7 @@ from nba_broker.records.evidence import (
     uids,
 )
 from nba_broker.records.verdicts import Row, Verdict
-from tests.unit.test_triage_store import verdict
+from tests.unit.triage.test_triage_store import verdict
 
 CLOUD = ("52.0.0.1", 443, "tcp", "as:16509", "Amazon.com, Inc.", 1767594525.0, "C1")
 GATEWAY = ("fe80::1", 53, "udp", "gw", "", 1767594525.75, "")
