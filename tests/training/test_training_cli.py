@@ -226,7 +226,7 @@ def test_labels_that_somebody_corrected_are_no_report(sparse: Path, site: Path, 
     before = labels.read_text()
     line = arguments(sparse, "--model", str(site / "model"), command="evaluate")
     assert main([*line, "--json", str(labels)]) == 1
-    assert "labels.csv: there already, and not written by nba-train evaluate" in (
+    assert "labels.csv: exists, and was not written by nba-train evaluate" in (
         capsys.readouterr().err
     )
     assert labels.read_text() == before

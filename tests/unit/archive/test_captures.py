@@ -218,10 +218,13 @@ def test_a_capture_may_come_through_a_pipe(tmp_path: Path) -> None:
         (pcap()[:20], "it ends in its header, without a single packet"),
         (b"no capture" * 10, "neither a pcap nor a pcapng file"),
         (gzip.compress(b"no capture", mtime=0), "neither a pcap nor a pcapng file"),
-        (b"#separator \\x09\n" * 9, "a log, not a capture: use nba-broker score"),
-        (b'{"ts":1.5}\n', "a log, not a capture: use nba-broker score"),
-        (b"7z\xbc\xaf\x27\x1c" + bytes(99), "packed by 7-Zip, which is not read: unpack it first"),
-        (zipped(("a", pcap()), ("b", pcapng())), "holds 2 captures; unpack it, and give one"),
+        (b"#separator \\x09\n" * 9, "this is a log, not a capture: use nba-broker score"),
+        (b'{"ts":1.5}\n', "this is a log, not a capture: use nba-broker score"),
+        (
+            b"7z\xbc\xaf\x27\x1c" + bytes(99),
+            "packed with 7-Zip, which is not read: unpack it first",
+        ),
+        (zipped(("a", pcap()), ("b", pcapng())), "holds 2 captures; unpack it and give one"),
         (tarred(("a", b"text")), "holds no capture"),
         (
             section("<")
@@ -229,7 +232,7 @@ def test_a_capture_may_come_through_a_pipe(tmp_path: Path) -> None:
             + interface("<", 101)
             + packet("<", FRAME, 0)
             + packet("<", FRAME, 1),
-            "its packets are of several link types (Ethernet, raw IP)",
+            "its packets have several link types (Ethernet, raw IP)",
         ),
     ],
 )

@@ -54,7 +54,7 @@ def test_a_log_that_no_run_wrote_stays_and_is_told_before_anything_is_done(
         (out / "dns.log").symlink_to(live)
     if kind == "link":
         live.write_text("live")
-    with pytest.raises(ConfigError, match=r"dns\.log: there already, .* with --out DIR"):
+    with pytest.raises(ConfigError, match=r"dns\.log: exists, .* with --out DIR"):
         put(out, "conn.log")
     assert [path.name for path in out.iterdir()] == ["dns.log"]
     assert kind == "dangling" or (out / "dns.log").read_text() == "live"
@@ -71,7 +71,7 @@ def test_a_log_that_has_changed_since_is_not_replaced(tmp_path: Path) -> None:
     put(tmp_path, "conn.log")
     with (tmp_path / "conn.log").open("a") as stream:
         stream.write("more\n")
-    with pytest.raises(ConfigError, match="or changed since"):
+    with pytest.raises(ConfigError, match="or has changed since"):
         put(tmp_path, "conn.log")
     assert logs(tmp_path) == {"conn.log": "made\nmore\n"}
 
@@ -82,7 +82,7 @@ def test_a_log_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
             (folder / "conn.log").write_text("made\n")
             (tmp_path / "conn.log").write_text("live")
 
-    with pytest.raises(ConfigError, match=r"conn\.log: there already"):
+    with pytest.raises(ConfigError, match=r"conn\.log: exists, "):
         run()
     assert logs(tmp_path) == {"conn.log": "live"}
 
@@ -108,7 +108,7 @@ def test_the_folder_of_a_running_zeek_takes_no_results(tmp_path: Path) -> None:
     """Between two rotations its logs are missing for a moment."""
     for name in (".pid", ".cmdline"):
         (tmp_path / name).touch()
-    with pytest.raises(ConfigError, match="zeekctl runs Zeek there"):
+    with pytest.raises(ConfigError, match="zeekctl runs Zeek in it"):
         put(tmp_path, "conn.log")
 
 
@@ -134,7 +134,7 @@ def test_a_record_names_no_file_of_another_folder(tmp_path: Path) -> None:
 def test_a_file_in_the_place_of_the_folder_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     for out in (tmp_path / "out", tmp_path / "out" / "below"):
-        with pytest.raises(ConfigError, match="a file is there; give a folder"):
+        with pytest.raises(ConfigError, match="is a file; give a folder"):
             put(out, "conn.log")
 
 
@@ -153,7 +153,7 @@ def test_score_refuses_a_live_log_before_it_reads_anything(
     Path(LOG).write_text("live")
     assert main(["score", "no-such-archive"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"nba-broker: {LOG}: there already")
+    assert error.startswith(f"nba-broker: {LOG}: exists, ")
     assert error.count("\n") == 1
     assert logs(tmp_path) == {LOG: "live"}
 

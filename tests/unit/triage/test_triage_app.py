@@ -587,7 +587,7 @@ def test_a_static_page_takes_the_place_of_no_other_file(
     other = tmp_path / "labels.csv"
     other.write_text("host,device\n10.0.0.1,Lamp\n")
     assert main.main(["triage", str(logs), "--html", str(other)]) == 1
-    assert "labels.csv: there already, and not written by nba-broker" in capsys.readouterr().err
+    assert "labels.csv: exists, and was not written by nba-broker" in capsys.readouterr().err
     assert other.read_text() == "host,device\n10.0.0.1,Lamp\n"
 
 

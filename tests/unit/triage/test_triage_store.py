@@ -223,7 +223,7 @@ def test_a_log_that_is_packed_as_is_not_read_is_named(tmp_path: Path) -> None:
     written(tmp_path / "nba_device.log", verdict())
     (tmp_path / "nba_device.log.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(30))
     (error,) = polled(tmp_path).errors
-    assert "nba_device.log.7z: packed by 7-Zip" in error
+    assert "nba_device.log.7z: packed with 7-Zip" in error
 
 
 def test_a_log_that_is_written_anew_in_its_place_is_read_anew(tmp_path: Path) -> None:
