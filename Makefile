@@ -1,7 +1,7 @@
-# demo: install the runtime and run the main job on the embedded sample.
-# test: install everything and run the tests. lint: what CI checks besides.
-# NBA_ZEEK=PREFIX says which Zeek demo, test and bench use; else it is that on PATH, or in a usual place.
+# demo: install the runtime and score the embedded sample.
+# test: install everything and run the tests. lint: the other checks of CI.
 # bench: measure; one JSON line per figure. BENCH="pipeline decode" measures only these.
+# NBA_ZEEK=PREFIX chooses the Zeek of demo, test and bench; default: on PATH, or in a usual place.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,23 +11,22 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/runtime
-	@echo "A day of a home that does not exist (models/sample), scored from its conn.log:"
+	@echo "A day of a made-up home (models/sample), scored from its conn.log:"
 	@$(BIN)/nba-broker score models/sample --out demo
-	@echo "The thermostat is no device that the model knows. The two tp-link devices are twins: the plug"
-	@echo "had the bulb's name for most of the day. The camera is at the edge of what the model takes for"
-	@echo "known, and was unknown for hours: demo/nba_device.log says when. See models/default/README.md."
+	@echo "The model does not know the thermostat. The two tp-link devices are confusable: the plug had"
+	@echo "the bulb's name for most of the day. The camera is not very similar to the model's cameras and"
+	@echo "was unknown for hours: demo/nba_device.log says when. See models/default/README.md."
 	@if [ -n "$$NBA_ZEEK" ] || PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
-		echo; echo "Zeek is here: the same day as a capture, through Zeek and a live worker."; \
-		echo "It has no ICMP and no DHCP packets, so names are missing and verdicts can differ,"; \
-		echo "as that of the camera:"; \
+		echo; echo "Zeek found. The same day as a capture, through Zeek and a live worker. It has no"; \
+		echo "ICMP and no DHCP packets, so host names are missing and verdicts can differ, as the camera's:"; \
 		mkdir -p demo/live && \
 		$(BIN)/python -m tools.capture models/sample --out demo/live/sample.pcap && \
 		$(BIN)/nba-broker pcap demo/live/sample.pcap --out demo/live; \
 	else \
-		echo "No Zeek here: the live part of the demonstration is left out."; \
+		echo "No Zeek found; skipping the live part."; \
 	fi
 
-# Each file as a whole goes to one of two processes, so that a model that a file fits is fitted once.
+# A file's tests run in one process, so that a model which a file fits is fitted once.
 test: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
@@ -48,12 +47,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "Installing into $(VENV), which says nothing for a minute or more:"
+	@echo "Installing into $(VENV); this takes a minute or more without output:"
 	$(PIP) -e .
 	touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "Installing into $(VENV), which says nothing for minutes:"
+	@echo "Installing into $(VENV); this takes minutes without output:"
 	$(PIP) -e '.[train,dev]'
 	touch $@
 

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import archives, cluster, live, offline, page, processes, sensor
+from benchmarks import archives, cluster, live, offline, page, sensor
 from benchmarks.offline import Figure
-from tests.zeek.zeek_process import zeek_path
+from testing import processes
+from testing.browser import find_chromium
+from testing.zeek import zeek_path
 
 RUNS = 5
-# These take minutes: sums that take the same time every time, or waiting for what must not happen.
+# These take minutes: a fit, whose time hardly varies, and an outage, which lasts a minute.
 ONCE = ("fit", "outage")
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
@@ -82,7 +84,7 @@ def main() -> int:
         if name in NEED_ZEEK and zeek_path() is None:
             print(f"{name} needs Zeek and is left out", file=sys.stderr)
             continue
-        if name in NEED_BROWSER and page.find_chromium() is None:
+        if name in NEED_BROWSER and find_chromium() is None:
             print(f"{name} needs Chromium and is left out", file=sys.stderr)
             continue
         if name in NEED_EXTRA and find_spec("torch") is None:

@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import traffic
 from benchmarks.offline import Figure
-from benchmarks.processes import highest, processor
 from nba_broker.archive.conn_log import Each
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer
-from nba_broker.worker import config
+from testing import traffic
+from testing.processes import highest, processor
 
 FILES = 8
 LABELLED = 50  # hosts, of this many:
@@ -59,7 +59,8 @@ def _figures(
     from training.data import dataset
     from training.data.labels import Label
     from training.evaluation.evaluate import evaluate
-    from training.model import fit
+    from training.model.examples import examples
+    from training.model.settings import DEFAULT
 
     pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
     labels = [Label(traffic.mac(n), f"Device_{n}", "thing") for n in range(LABELLED)]
@@ -73,7 +74,7 @@ def _figures(
     classes, services = sessions.classes(), Services.of(sessions.dport)
     vocabulary = Vocabulary(sessions.table)
     began, own = time.perf_counter(), time.process_time()
-    made = fit.examples(sessions, classes, vocabulary, services, fit.DEFAULT, each=each or map)
+    made = examples(sessions, classes, vocabulary, services, DEFAULT, each=each or map)
     yield f"archive.windows.{name}", len(made) / (time.perf_counter() - began), "windows/s"
     yield f"archive.windows.own.{name}", len(made) / (time.process_time() - own), "windows/cpu-s"
     del made
@@ -88,7 +89,7 @@ def _figures(
 
 
 def _warm(_: int) -> str:
-    """Has a worker load what the first task would else wait for."""
+    """Let a worker import what its first task needs."""
     from training.evaluation import evaluate
 
     return evaluate.__name__

@@ -1,7 +1,7 @@
 """Figures over a real cluster: manager, logger, proxy and two sensors that publish what they can.
 
-Everything runs on one machine, Zeek's five processes included, and shares its cores: rates are
-what is left of it, so that the ratios within a run say more.
+Everything runs on one machine and shares its cores, Zeek's five processes included. Ratios within a
+run say more than rates.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import numpy as np
 from benchmarks import live
 from benchmarks.live import PUBLISH
 from benchmarks.offline import Figure
-from benchmarks.processes import Memory, processor
-from nba_broker.worker.config import Config
-from tests.zeek.zeek_process import Argument, Cluster
+from nba_broker.worker.settings import Settings
+from testing.processes import Memory, processor
+from testing.worker import ACCOUNTS, PATIENCE, Measured, measured_worker, sessions_per_second
+from testing.zeek import Argument, Cluster
 
 SENSORS = 2
 SESSIONS = 1_000_000  # of each sensor
 SINGLE = 200_000  # of each sensor, as events of their own
-OFFERED = 200_000.0  # sessions per second of each sensor that are more than anything can take
+OFFERED = 200_000.0  # sessions per second of each sensor: more than a worker can take
 OVERLOAD = 30.0  # seconds of it
 RATE = 20_000.0  # sessions per second of all sensors, for the latency
 PACED = 30.0  # seconds of it
@@ -37,7 +38,7 @@ def publishing(
 ) -> Iterator[Cluster]:
     """A cluster whose sensors publish as ``arguments`` say; ``first`` are more of the first's."""
     sensor = (PUBLISH, *arguments)
-    # The manager gives its WebSocket clients no event that it does not know itself.
+    # The manager sends its WebSocket clients only events that it knows itself.
     settings = (PUBLISH.with_name("single.zeek"), f"NBA::partitions={partitions}")
     sensors = [(*sensor, *first), *[sensor] * (SENSORS - 1)]
     with (
@@ -55,15 +56,15 @@ def seen(rows: Iterable[dict[str, str]]) -> dict[str, int]:
     }
 
 
-def worked(sessions: int, *workers: live.Running) -> tuple[float, float]:
+def worked(sessions: int, *workers: Measured) -> tuple[float, float]:
     """Sessions per second of the workers together, and per second of their processor time."""
 
     def spent() -> float:
         return sum(processor(worker.process.pid) for worker in workers)
 
-    live.watch(workers, 1)  # what it takes to start does not count
+    sessions_per_second(workers, 1)  # the time to start does not count
     began = spent()
-    rate = live.watch(workers, sessions)
+    rate = sessions_per_second(workers, sessions)
     return rate, sessions / (spent() - began)
 
 
@@ -73,7 +74,7 @@ def throughput() -> Iterator[Figure]:
     sessions = SENSORS * SESSIONS
     with publishing(f"NBA::bench_sessions={SESSIONS}") as zeek:
         bare = asyncio.run(live.carry(zeek.url, sessions))
-        with live.worker(zeek.url) as worker:
+        with measured_worker(zeek.url) as worker:
             rate, own = worked(sessions, worker)
             found = worker.settle()
     yield "cluster.transport.sessions", bare.rate, "sessions/s"
@@ -85,8 +86,8 @@ def throughput() -> Iterator[Figure]:
     yield "cluster.worker_against_transport", rate / bare.rate, "ratio"
     with (
         publishing(f"NBA::bench_sessions={SESSIONS // 2}", partitions=2) as zeek,
-        live.worker(zeek.url) as one,
-        live.worker(zeek.url, "--partition", "1") as other,
+        measured_worker(zeek.url) as one,
+        measured_worker(zeek.url, "--partition", "1") as other,
     ):
         together, own = worked(sessions, one, other)
         lost = sum(each.settle()["nba_lost_sessions_total"] for each in (one, other))
@@ -103,28 +104,28 @@ def throughput() -> Iterator[Figure]:
 
 
 def overload() -> Iterator[Figure]:
-    """More than can be taken: what became of every session, and what it does to memory."""
+    """More sessions than a worker can take: what becomes of each, and of the memory."""
     sessions = int(OFFERED * OVERLOAD)
     options = (f"NBA::bench_sessions={sessions}", f"NBA::bench_rate={OFFERED}")
     with publishing(*options) as zeek:
-        with live.worker(zeek.url) as worker:
+        with measured_worker(zeek.url) as worker:
             processes = {name: node.pid for name, node in zeek.nodes.items()}
             processes["worker"] = worker.process.pid
             with Memory(lambda: processes) as memory:
                 worker.watch(1)
                 began = len(memory.notes)
-                found = worker.settle(OVERLOAD + live.PATIENCE)
+                found = worker.settle(OVERLOAD + PATIENCE)
                 notes = memory.notes[began:]
         zeek.stop()
         offered = seen(zeek.rows("nba_stats"))
-    told = {name: int(found[f"nba_{name}_sessions_total"]) for name in live.ACCOUNTS}
+    accounted = {name: int(found[f"nba_{name}_sessions_total"]) for name in ACCOUNTS}
     yield "overload.offered", offered["seen"] / OVERLOAD, "sessions/s"
-    yield "overload.taken", told["received"] / offered["seen"], "of sessions"
-    yield "overload.skipped", told["skipped"], "sessions"
-    yield "overload.lost", told["lost"], "sessions"
-    yield "overload.missed", told["missed"], "sessions"
-    yield "overload.skipped_unknown", offered["skipped"] - told["skipped"], "sessions"
-    yield "overload.unaccounted", offered["seen"] - sum(told.values()), "sessions"
+    yield "overload.taken", accounted["received"] / offered["seen"], "of sessions"
+    yield "overload.skipped", accounted["skipped"], "sessions"
+    yield "overload.lost", accounted["lost"], "sessions"
+    yield "overload.missed", accounted["missed"], "sessions"
+    yield "overload.skipped_unknown", offered["skipped"] - accounted["skipped"], "sessions"
+    yield "overload.unaccounted", offered["seen"] - sum(accounted.values()), "sessions"
     half, end = (at * OVERLOAD for at in (0.5, 0.9))
     start = notes[0][0] if notes else 0.0
     growth = {
@@ -143,9 +144,9 @@ def latency() -> Iterator[Figure]:
     options = (f"NBA::bench_sessions={int(seconds * per_sensor)}", f"NBA::bench_rate={per_sensor}")
     with publishing(*options, first=(script,)) as zeek:
         command = ("benchmarks.worker", "--every-score")
-        with live.worker(zeek.url, command=command) as worker:
+        with measured_worker(zeek.url, command=command) as worker:
             worker.watch(1)
-            found = worker.settle(seconds + live.PATIENCE)
+            found = worker.settle(seconds + PATIENCE)
         zeek.stop()
         took = latencies(zeek.nodes[zeek.sensors[0]].folder / "latencies", WARM)
         offered = seen(zeek.rows("nba_stats"))
@@ -156,7 +157,7 @@ def latency() -> Iterator[Figure]:
     p50, p99 = np.percentile(took, (50, 99)) * 1e3
     yield "latency.p50", float(p50), "ms"
     yield "latency.p99", float(p99), "ms"
-    yield "latency.p99_beyond_hold", float(p99) - Config.reorder * 1e3, "ms"
+    yield "latency.p99_beyond_hold", float(p99) - Settings.reorder * 1e3, "ms"
 
 
 def latencies(file: Path, warm: float) -> np.ndarray:

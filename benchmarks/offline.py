@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import traffic
-from benchmarks.traffic import Traffic
-from nba_broker.cli.main import build_pipeline
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import Services, Vocabulary
@@ -26,9 +25,11 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions
-from nba_broker.wire.connection import decode
+from nba_broker.wire.codec import decode
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import config, snapshot
+from nba_broker.worker import snapshot
+from testing import traffic
+from testing.traffic import Traffic
 from tools import generate
 
 Figure = tuple[str, float, str]
@@ -86,7 +87,7 @@ def pipeline() -> Iterator[Figure]:
         sessions, seconds = feed(made, source.each_once())
         if hosts == 100_000:
             yield "pipeline.new_hosts", sessions / seconds, "hosts/cpu-s"
-        # Until nearly every window is full, as those of hosts are that have been there for a day.
+        # Until nearly every window is full, as after a day.
         feed(made, source.random(96 * hosts))
         scorer.seconds, scorer.windows = 0.0, 0
         sessions, seconds = feed(made, source.random(SESSIONS))
@@ -102,12 +103,12 @@ def pipeline() -> Iterator[Figure]:
 def memory(hosts: int) -> Iterator[Figure]:
     """Resident bytes per host, at rest and at the most while a snapshot is written."""
     made, _ = make(hosts)
-    # What is there once, whatever the number of hosts: caches of destinations, the model.
+    # Independent of the number of hosts: caches of destinations, the model.
     feed(made, Traffic(100).random(50_000))
     before = _status("VmRSS")
     feed(made, Traffic(hosts).each_once())
     # A score writes the decision's columns, which are untouched, so not resident, until then.
-    made.policy.slots.reset(np.arange(hosts))
+    made.decider.slots.reset(np.arange(hosts))
     at_rest = _status("VmRSS")
     with tempfile.TemporaryDirectory() as folder:
         Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far
@@ -191,7 +192,7 @@ _READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_ori
 
 
 class _Cost(NamedTuple):
-    """What a process took: seconds, processor seconds, and bytes resident at most."""
+    """The cost of a process: seconds, processor seconds, and bytes resident at most."""
 
     wall: float
     cpu: float
@@ -199,7 +200,7 @@ class _Cost(NamedTuple):
 
 
 def _child(*arguments: str) -> _Cost:
-    """What a Python of its own takes."""
+    """The cost of a piece of Python in a process of its own."""
     began = time.perf_counter()
     child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
@@ -216,6 +217,8 @@ def fit(archive: Path | None, labels: Path | None) -> Iterator[Figure]:
     from training.data import dataset
     from training.data.labels import read
     from training.model import fit as module
+    from training.model.examples import examples
+    from training.model.settings import DEFAULT
 
     with tempfile.TemporaryDirectory() as folder:
         if archive is None or labels is None:
@@ -227,7 +230,7 @@ def fit(archive: Path | None, labels: Path | None) -> Iterator[Figure]:
         )
         windowing = time.process_time()
         classes, services = sessions.classes(), Services.of(sessions.dport)
-        module.examples(sessions, classes, Vocabulary(sessions.table), services, module.DEFAULT)
+        examples(sessions, classes, Vocabulary(sessions.table), services, DEFAULT)
         yield "fit.windowing", time.process_time() - windowing, "cpu-s"
         yield "fit.reading_and_windowing", time.perf_counter() - began, "s"
         yield "fit.reading_and_windowing.memory", _status("VmHWM") / 1e6, "MB"

@@ -11,20 +11,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
-from benchmarks import live, processes
+from benchmarks import live
 from benchmarks.offline import Figure
-from benchmarks.traffic import Traffic
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.records.sessions import Sessions, concatenate
-from nba_broker.wire.connection import Link, SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.codec import SessionBatch, decode, encode_ack, encode_hello
+from nba_broker.wire.connection import Link
 from nba_broker.worker.worker import ACK_PERIOD
-from tests.zeek.client import Client
-from tests.zeek.zeek_process import (
+from testing import processes
+from testing.client import Client
+from testing.traffic import Traffic
+from testing.worker import Measured, measured_worker
+from testing.zeek import (
     Cluster,
     Standalone,
     ZeekProcess,
@@ -73,7 +74,7 @@ def _without(folder: Path, flows: Path) -> float:
 
 
 def _with(folder: Path, flows: Path) -> float:
-    """Every session is published and acknowledged; the sensor waits for nobody for long."""
+    """Every session is published and acknowledged; the sensor hardly waits."""
     with Cluster(folder, [read(flows)]) as zeek:
         ended = threading.Event()
         client = threading.Thread(target=lambda: asyncio.run(_acknowledge(zeek.url, ended)))
@@ -114,15 +115,14 @@ async def _acknowledge(url: str, ended: threading.Event) -> None:
         await task
 
 
-class Listener:
-    """A client of another port, which should hear Zeek's beats whatever happens to the worker."""
+class Listener(processes.Background):
+    """A client of another port, which should receive Zeek's beats whatever the worker does."""
 
     def __init__(self, port: int) -> None:
         self.longest = float("inf")
-        """Seconds between two beats, at most; infinity when Zeek has left it alone."""
+        """Seconds between two beats, at most; infinity when the connection broke."""
+        super().__init__()
         self._url = f"ws://127.0.0.1:{port}/v1/messages/json"
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         longest, last = 0.0, 0.0
@@ -133,21 +133,8 @@ class Listener:
                     now = time.monotonic()
                     longest = max(longest, now - (last or now))
                     last = now
-        # Ended by nobody but us, and after a beat that was heard.
+        # Not if Zeek has closed the connection, nor without a beat.
         self.longest = longest if last else self.longest
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
 
 
 def outage() -> Iterator[Figure]:
@@ -168,23 +155,23 @@ def outage() -> Iterator[Figure]:
             yield from _outage(failure, folder, flows, without)
 
 
-Failure = Callable[[str], AbstractContextManager[live.Running]]
-"""Takes Zeek's address, fails for ``HANG`` seconds, and gives a worker that has just been told to
+Failure = Callable[[str], AbstractContextManager[Measured]]
+"""Takes Zeek's address, fails for ``HANG`` seconds, and gives a worker that has just started to
 work."""
 
 
 @contextlib.contextmanager
-def absent(url: str) -> Iterator[live.Running]:
+def absent(url: str) -> Iterator[Measured]:
     """No worker."""
     time.sleep(HANG)
-    with live.worker(url) as worker:
+    with measured_worker(url) as worker:
         yield worker
 
 
 @contextlib.contextmanager
-def hung(url: str) -> Iterator[live.Running]:
-    """A worker that is stopped, and goes on."""
-    with live.worker(url) as worker:
+def hung(url: str) -> Iterator[Measured]:
+    """A worker that is stopped and continued."""
+    with measured_worker(url) as worker:
         worker.watch(1)
         worker.process.send_signal(signal.SIGSTOP)
         time.sleep(HANG)
@@ -193,13 +180,13 @@ def hung(url: str) -> Iterator[live.Running]:
 
 
 @contextlib.contextmanager
-def slow(url: str) -> Iterator[live.Running]:
-    """A worker that takes a tenth of the sessions, and another in its place."""
+def slow(url: str) -> Iterator[Measured]:
+    """A worker that takes a tenth of the sessions, then a good one in its place."""
     seconds = str(SLOWER * SECONDS / FLOWS)
-    with live.worker(url, "--slow", seconds, command=("benchmarks.worker",)) as worker:
+    with measured_worker(url, "--slow", seconds, command=("benchmarks.worker",)) as worker:
         time.sleep(HANG)
         worker.process.kill()
-    with live.worker(url) as worker:
+    with measured_worker(url) as worker:
         yield worker
 
 
@@ -222,7 +209,7 @@ def _outage(failure: Failure, folder: Path, flows: Path, without: int) -> Iterat
     yield f"outage.{what}.zeek_ended", float(ended), "processes"
 
 
-def _recovery(worker: live.Running) -> float:
+def _recovery(worker: Measured) -> float:
     """Seconds until sessions arrive and none is skipped any more; infinity if that never is."""
     began = time.monotonic()
     before: dict[str, float] = {}
@@ -239,7 +226,7 @@ def _recovery(worker: live.Running) -> float:
 def recovered(before: dict[str, float], now: dict[str, float]) -> bool:
     """Whether, between two looks at a worker's metrics, sessions came and none was skipped."""
     received, skipped = "nba_received_sessions_total", "nba_skipped_sessions_total"
-    # A worker that has heard of no sensor has none of these.
+    # A worker without sensors has none of these.
     came = now.get(received, 0.0) > before.get(received, 0.0)
     return came and skipped in before and now[skipped] == before[skipped]
 

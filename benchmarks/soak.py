@@ -1,10 +1,10 @@
-"""A long run with all that goes wrong in a year: is every session accounted for, is memory flat?
+"""A long run with a year's failures: is every session accounted for, and is memory flat?
 
     python -m benchmarks.soak [--minutes 20] [--rate 20000] [--keep DIR]
 
-A real cluster publishes at a steady rate to ``nba-broker run``. On the way Zeek is restarted twice,
+A real cluster publishes at a steady rate to ``nba-broker run``. Meanwhile Zeek is restarted twice,
 the worker is killed twice, its IP database is replaced twice by a good one and once by garbage, and
-an analyst's answer is written. One JSON line per figure; exit status 1 when one is out of range.
+a host is annotated. One JSON line per figure; exit status 1 when one is out of range.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import live, processes
 from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker.archive.zeek_process import free_port
+from nba_broker.cli.config import shipped
 from nba_broker.worker import snapshot
-from nba_broker.worker.config import shipped
-from tests.zeek.zeek_process import Cluster, wait_until, zeek_path
+from testing import processes
+from testing.worker import ACCOUNTS, Measured, start_measured
+from testing.zeek import Cluster, wait_until, zeek_path
 
 DOWN = 3.0  # seconds until a service manager starts a killed worker again
 NOTICE = 15.0  # seconds in which a replaced file is noticed
-ANSWERED = "02:00:00:00:00:07"
+ANNOTATED = "02:00:00:00:00:07"
 DEVICE = "Soak_Camera"
 
 
@@ -47,11 +48,11 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether it is; NaN is nowhere."""
+        """Whether the figure is in the range; NaN is in none."""
         return self.least <= self.value <= self.most
 
     def line(self) -> dict[str, object]:
-        """As it is printed."""
+        """The figure as it is printed."""
         bounds = {"at_least": self.least, "at_most": self.most}
         finite = {name: bound for name, bound in bounds.items() if abs(bound) != float("inf")}
         holds = {"holds": self.holds} if finite else {}
@@ -68,14 +69,14 @@ def counts(metrics: Mapping[tuple[str, str], float]) -> dict[Node, Counts]:
     found: dict[Node, Counts] = {}
     for (name, labels), value in metrics.items():
         what = name.removeprefix("nba_").removesuffix("_sessions_total")
-        if what in live.ACCOUNTS:
+        if what in ACCOUNTS:
             node = labels.split('"')[1]
-            found.setdefault(node, dict.fromkeys(live.ACCOUNTS, 0))[what] = int(value)
+            found.setdefault(node, dict.fromkeys(ACCOUNTS, 0))[what] = int(value)
     return found
 
 
 def unaccounted(row: Mapping[str, str], known: int, heard: Counts, before: Counts) -> int:
-    """Sessions that a sensor's run sent and that nobody knows the fate of.
+    """Sessions that a sensor's run sent and that no counter includes.
 
     row: the run's last in nba_stats.log. known: of this run, in the snapshot that the worker began
     with. heard: the worker's counters at the end of the run; before: at its beginning.
@@ -85,7 +86,7 @@ def unaccounted(row: Mapping[str, str], known: int, heard: Counts, before: Count
 
 
 class Soak:
-    """The cluster and the worker, what is done to them, and what became of the sessions."""
+    """The cluster and the worker, the failures, and the accounts of the sessions."""
 
     def __init__(self, folder: Path, rate: float) -> None:
         self.folder = folder
@@ -98,8 +99,8 @@ class Soak:
         self.state = folder / "state"
         self.errors = folder / "worker.log"
         self.database = folder / "asn.mmdb"
-        self.answers = folder / "answers.csv"
-        self.answers.write_text("at,host,action,device,category,pool,reason,expires\n")
+        self.annotations = folder / "annotations.csv"
+        self.annotations.write_text("at,host,action,device,category,pool,reason,expires\n")
         self._good = lzma.decompress(shipped("asn.mmdb.xz").read_bytes())
         self.database.write_bytes(self._good)
         self.runs = 0
@@ -129,12 +130,12 @@ class Soak:
             positions = json.loads(content.readline())["positions"]
         return {node: (run, sent) for node, (run, sent) in positions.items()}
 
-    def _start_worker(self) -> live.Running:
+    def _start_worker(self) -> Measured:
         self._known = self._positions()
         self._before = {}
-        return live.start(
+        return start_measured(
             self.zeek.url,
-            *("--state", self.state, "--pools", self.database, "--answers", self.answers),
+            *("--state", self.state, "--pools", self.database, "--annotations", self.annotations),
             errors=self.errors,
         )
 
@@ -151,7 +152,7 @@ class Soak:
             raise ChildProcessError(f"ended without being asked to: {', '.join(ended)}")
 
     def _close_worker(self) -> None:
-        """Take down the totals of a worker that is about to end."""
+        """Note the totals of a worker that is about to end."""
         found = self.worker.metrics()
         self.lost += int(found.get("nba_lost_sessions_total", 0))
         self.missed += int(found.get("nba_missed_sessions_total", 0))
@@ -176,7 +177,7 @@ class Soak:
         return len(runs) == SENSORS and runs.isdisjoint(self._past)
 
     def restart_zeek(self) -> None:
-        """In the middle of everything: the sensors go first, as when ZeekControl stops them."""
+        """Under load; the sensors stop first, as with ZeekControl."""
         self._close_zeek()
         self.zeek = self._start_zeek()
 
@@ -204,11 +205,11 @@ class Soak:
         self._before = heard
 
     def replace_database(self) -> None:
-        """By a new file with the same content."""
+        """Put a new file with the same content in the database's place."""
         self._replace(self._good)
 
     def break_database(self) -> None:
-        """By garbage."""
+        """Put garbage in the database's place."""
         self._replace(os.urandom(100_000))
 
     def _replace(self, content: bytes) -> None:
@@ -216,19 +217,21 @@ class Soak:
         new.write_bytes(content)
         new.replace(self.database)
 
-    def answer(self) -> None:
-        """An analyst says what a host is."""
-        command = [sys.executable, "-m", "nba_broker.cli.main", "label", ANSWERED, DEVICE]
-        subprocess.run([*command, "--answers", str(self.answers)], check=True, stdout=sys.stderr)
+    def annotate(self) -> None:
+        """Label a host."""
+        command = [sys.executable, "-m", "nba_broker.cli.main", "label", ANNOTATED, DEVICE]
+        subprocess.run(
+            [*command, "--annotations", str(self.annotations)], check=True, stdout=sys.stderr
+        )
 
     def close(self) -> None:
-        """End it all as it should be."""
+        """Stop everything in order."""
         self._close_zeek()
         self._close_worker()
         self.worker.stop()
 
     def abandon(self) -> None:
-        """End it all, whatever state it is in."""
+        """Kill everything that still runs."""
         if self.worker.process.poll() is None:
             self.worker.process.kill()
             self.worker.process.wait()
@@ -236,17 +239,17 @@ class Soak:
             node.kill()
 
     def remembered(self) -> tuple[int, bool]:
-        """Sessions of all hosts in the last snapshot, and whether the answered one has its name."""
+        """Sessions of all hosts in the last snapshot; whether the annotated host has its name."""
         command = [sys.executable, "-m", "nba_broker.cli.main", "hosts", "--state", str(self.state)]
         text = subprocess.run(
             [*command, "--format", "json"], check=True, stdout=subprocess.PIPE, text=True
         ).stdout
         hosts = [json.loads(line) for line in text.splitlines()]
-        named = any(host["mac"] == ANSWERED and host["device"] == DEVICE for host in hosts)
+        named = any(host["mac"] == ANNOTATED and host["device"] == DEVICE for host in hosts)
         return sum(host["sessions"] for host in hosts), named
 
     def said(self, text: str) -> int:
-        """In how many lines the workers said this of the database."""
+        """How many lines of the workers say this of the database."""
         lines = self.errors.read_text().splitlines()
         return sum(text in line and str(self.database) in line for line in lines)
 
@@ -259,7 +262,7 @@ def plan(soak: Soak) -> list[tuple[float, Callable[[], None]]]:
         (0.30, soak.kill_worker),
         (0.36, soak.break_database),
         (0.40, soak.restart_zeek),
-        (0.50, soak.answer),
+        (0.50, soak.annotate),
         (0.56, soak.replace_database),
         (0.65, soak.kill_worker),
         (0.75, soak.restart_zeek),
@@ -267,7 +270,7 @@ def plan(soak: Soak) -> list[tuple[float, Callable[[], None]]]:
 
 
 def run(folder: Path, minutes: float, rate: float) -> Iterator[Check]:
-    """The whole of it; raises what goes wrong with processes."""
+    """All of it; raises what goes wrong with processes."""
     seconds = 60 * minutes
     soak = Soak(folder, rate)
     try:
@@ -296,7 +299,7 @@ def run(folder: Path, minutes: float, rate: float) -> Iterator[Check]:
     yield Check("soak.not_published", soak.seen - soak.sent - soak.skipped, "sessions", 0, 0)
     yield Check("soak.unaccounted", soak.unaccounted, "sessions", 0, 0)
     yield Check("soak.remembered", remembered, "sessions", least=least)
-    yield Check("soak.answered", named, "hosts", least=1)
+    yield Check("soak.annotated", named, "hosts", least=1)
     yield Check("soak.databases", soak.said("took over"), "files", 2, 2)
     yield Check("soak.databases_refused", soak.said("stays in use"), "files", 1, 1)
     for name in soak.pids():
@@ -306,7 +309,7 @@ def run(folder: Path, minutes: float, rate: float) -> Iterator[Check]:
 
 
 def say(text: str) -> None:
-    """Tell whoever watches."""
+    """Print progress."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The worker as some figures need it: a verdict for every score, or slower than its sensors.
+"""A worker for benchmarks: with a verdict for every score, or slower than its sensors.
 
 python -m benchmarks.worker --url URL --metrics HOST:PORT [--every-score] [--slow SECONDS]
 """
@@ -11,12 +11,14 @@ import os
 import time
 from dataclasses import replace
 
-from nba_broker.cli.main import build_pipeline
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.records.sessions import Sessions
 from nba_broker.wire.connection import Link
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import config, metrics
-from nba_broker.worker.worker import VERDICT_RATE, Worker, worker_name
+from nba_broker.worker import metrics
+from nba_broker.worker.publisher import VERDICT_RATE
+from nba_broker.worker.worker import Worker, worker_name
 
 _AT_ONCE = 1e-6  # seconds of event time after which a host is logged again: with its next score
 

@@ -1,4 +1,4 @@
-"""Every command that README and docs show, and what is known of each: run by a test, or why not."""
+"""Every command in README and docs: which test runs it, or why none does."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "models/default/README.md",
 ]
 
 # By how a block that is no command begins: JSON, YAML, CSV, a setting, Zeek, a formula, a message.
-_DATA = re.compile(r"""[{"@<-]|NBA_|\w+ = |[\w., ]+:(?:\s|$)|[\w,]+,\w+$|redef |hook """)
+_DATA = re.compile(r"""[{"@<\d-]|NBA_|\w+ = |[\w., ]+:(?:\s|$)|[\w,]+,\w+$|redef |hook """)
 _OURS = re.compile(r"(?:\S*/)?(nba-broker|nba-train) (model [a-z]+|[a-z]+)(.*)")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[|\b[A-Z]+\b(?!=)")
 
 RUN_HERE = {
-    "nba-broker label 02:4e:42:41:01:01 Hall_Doorbell --category doorbell --answers answers.csv",
-    'nba-broker confirm 192.168.77.20 --reason "new firmware" --answers answers.csv',
-    "nba-broker ignore --pool as:15169 --expires 2027-01-01 --answers answers.csv",
+    "nba-broker label 02:4e:42:41:01:01 Hall_Doorbell --category doorbell"
+    " --annotations annotations.csv",
+    'nba-broker confirm 192.168.77.20 --reason "new firmware" --annotations annotations.csv',
+    "nba-broker ignore --pool as:15169 --expires 2027-01-01 --annotations annotations.csv",
     "nba-broker score /opt/zeek/logs/2026-11-* --out results",
     "nba-broker hosts --state DIR [--format table|csv|json]",
     "/opt/nba/bin/nba-broker doctor --state state",
@@ -35,36 +37,35 @@ RUN_IN_TRAINING = {
 }
 """Run by tests/training/test_training_commands.py."""
 
+_FIRST_DAY = "tests/zeek/test_first_day.py"
+_STORE = "tests/unit/test_model_store.py"
+_TRIAGE = "tests/unit/test_triage_app.py"
+_WORKER = "tests/zeek/test_worker.py"
+
 RUN_ELSEWHERE = {
     "promtool test rules packaging/prometheus/nba.rules.test.yml": "tests/unit/test_packaging.py",
-    "nba-broker run --model mymodel": "tests/zeek/test_worker.py",
-    "/opt/nba/bin/nba-broker run --state state": "tests/zeek/test_worker.py",
-    "nba-broker pcap capture.pcap --out results": "tests/zeek/test_worker.py",
+    "nba-broker run --model mymodel": _WORKER,
+    "/opt/nba/bin/nba-broker run --state state": _WORKER,
+    "nba-broker pcap capture.pcap --out results": _WORKER,
     "nba-broker run --partition 0 --state /var/lib/nba": "tests/zeek/test_partitions.py",
     "nba-broker run --partition 1 --state /var/lib/nba1": "tests/zeek/test_partitions.py",
     "zkg install zeek-nba": "tests/zeek/test_zkg.py",
     "zkg install .": "tests/zeek/test_zkg.py",
-    "/opt/nba/bin/nba-broker run --state state --answers answers.csv": "tests/zeek/test_worker.py",
-    "/opt/nba/bin/nba-train labels logs": "tests/zeek/test_first_day.py",
-    "/opt/nba/bin/nba-train fit logs --labels labels.csv --out mymodel": (
-        "tests/zeek/test_first_day.py"
+    "/opt/nba/bin/nba-broker run --state state --annotations annotations.csv": _WORKER,
+    "/opt/nba/bin/nba-train labels logs": _FIRST_DAY,
+    "/opt/nba/bin/nba-train fit logs --labels labels.csv --out mymodel": _FIRST_DAY,
+    "/opt/nba/bin/nba-broker run --model mymodel --state state --annotations annotations.csv": (
+        _FIRST_DAY
     ),
-    "/opt/nba/bin/nba-broker run --model mymodel --state state --answers answers.csv": (
-        "tests/zeek/test_first_day.py"
-    ),
-    "/opt/nba/bin/nba-broker hosts --state state": "tests/zeek/test_first_day.py",
-    "/opt/nba/bin/nba-broker triage logs --answers answers.csv": "tests/zeek/test_first_day.py",
-    "nba-broker model install candidate --model /etc/nba/model": "tests/unit/test_model_store.py",
-    "nba-broker model rollback --model /etc/nba/model": "tests/unit/test_model_store.py",
-    "nba-broker model show --model /etc/nba/model": "tests/unit/test_model_store.py",
-    "nba-broker triage /opt/zeek/logs --answers answers.csv": "tests/unit/test_triage_app.py",
-    "nba-broker triage /opt/zeek/logs --answers /etc/nba/answers.csv": (
-        "tests/unit/test_triage_app.py"
-    ),
-    'nba-broker triage /opt/zeek/logs --html ticket.html --filter "q=02:4e:42:41:01:01"': (
-        "tests/unit/test_triage_app.py"
-    ),
-    "nba-train refresh /opt/zeek/logs/2026-1* --labels labels.csv --answers answers.csv"
+    "/opt/nba/bin/nba-broker hosts --state state": _FIRST_DAY,
+    "/opt/nba/bin/nba-broker triage logs --annotations annotations.csv": _FIRST_DAY,
+    "nba-broker model install candidate --model /etc/nba/model": _STORE,
+    "nba-broker model rollback --model /etc/nba/model": _STORE,
+    "nba-broker model show --model /etc/nba/model": _STORE,
+    "nba-broker triage /opt/zeek/logs --annotations annotations.csv": _TRIAGE,
+    "nba-broker triage /opt/zeek/logs --annotations /etc/nba/annotations.csv": _TRIAGE,
+    'nba-broker triage /opt/zeek/logs --html ticket.html --filter "q=02:4e:42:41:01:01"': _TRIAGE,
+    "nba-train refresh /opt/zeek/logs/2026-1* --labels labels.csv --annotations annotations.csv"
     " --model /etc/nba/model --out candidate --json refresh.json --html refresh.html": (
         "tests/training/test_training_refresh.py"
     ),
@@ -84,7 +85,10 @@ _SOC = "needs an installation of that product"
 NOT_RUN = {
     "dask scheduler --host tcp://10.0.0.1:8786": _DASK,
     "dask worker tcp://10.0.0.1:8786 --nworkers 16 --nthreads 1": _DASK,
+    'make bench BENCH="pipeline decode"': "takes minutes",
     "make demo": _NETWORK,
+    "make lint": "is what CI runs beside the tests",
+    ".venv/bin/pytest tests/unit/wire": "is what runs the tests",
     "make test": "is what runs the tests",
     "pip install 'nba-broker[train]'": _NETWORK,
     "pip install 'nba-broker[triage]'": _NETWORK,

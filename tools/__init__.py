@@ -1,1 +1,1 @@
-"""Scripts for those who develop this project; no part of what is installed."""
+"""Programs for developers of this project; not installed."""

@@ -1,10 +1,10 @@
-"""What an analyst meets at a strange site: a model in the first week of hosts it never learned.
+"""A model at a new site: the notices and names of the first week.
 
     python -m tools.day_one ARCHIVE --model DIR --truth L.csv [--truth L2.csv]...
 
 Prints the notices that zeek-scripts/notice.zeek raises for these verdicts with its default options,
-the share of labelled hosts that were ever called, and at last are called, something that they are
-not, and how the groups of hosts that are unknown at the archive's end compare with their devices.
+the share of labelled hosts that ever had, and at the end have, a wrong name, and how the groups of
+hosts that are unknown at the archive's end compare with their devices.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
-from nba_broker.cli.main import build_pipeline
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.verdicts import groups
-from nba_broker.worker import config
-from training.data import labels, propose
+from training.data import agreement, labels
 from training.evaluation.notices import BASELINE, Manager
 
 DAY = 86_400.0
@@ -59,7 +59,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
     pipeline = build_pipeline(settings, worker="")
     verdicts = first_week(archive, pipeline)
     identity = pipeline.identity
-    devices = propose.devices_of(truth)
+    devices = agreement.devices_of(truth)
     known = {one.mac or one.host: one for one in verdicts}  # the latest of each host
     hosts = {host: devices[host] for host in known if host in devices}
     ever = {
@@ -79,7 +79,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         f"({len(wrong) / max(len(hosts), 1):.0%}); at last "
         + ", ".join(f"{n} {state}" for state, n in states.items()),
     ]
-    slots = pipeline.policy.unknown(np.inf)
+    slots = pipeline.decider.unknown(np.inf)
     found = groups.kinds(slots, identity, pipeline.windows, pipeline.pools)
     rows = [
         (devices[host], kind)
@@ -87,7 +87,9 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         if (host := identity.mac(slot) or identity.address(slot)) in devices
     ]
     lines += (
-        [f"unknown at the archive's end: {line}" for line in propose.compared(rows)] if rows else []
+        [f"unknown at the archive's end: {line}" for line in agreement.compared(rows)]
+        if rows
+        else []
     )
     return lines
 

@@ -56,7 +56,7 @@ class Device:
 
     @property
     def hostname(self) -> str:
-        """What the device calls itself when it asks for an address."""
+        """The host name in the device's DHCP requests."""
         return self.name.lower().replace("_", "-")
 
 
@@ -113,7 +113,7 @@ def generate(
     conn: list[tuple[float, list[str]]] = []
     dhcp: list[tuple[float, list[str]]] = []
     for device in devices:
-        # A generator per device: its traffic does not depend on who else is there.
+        # A generator per device: its traffic does not depend on other devices.
         draw = random.Random(f"{seed} {device.name}")
         addresses = [
             [address(where, draw) for _ in range(count)]

@@ -78,7 +78,7 @@ def shrink(content: bytes) -> bytes:
         for at in range(0, count * NODE, NODE)
     ]
 
-    # Children first: a node is known by what its two records mean, not by where it stands.
+    # Children first: a node is identified by its two records, not by its position.
     same_as = [-1] * count
     first_with: dict[tuple[int, int], int] = {}
     pending = [0]

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Makes models/default from the data sets that its card names: sh tools/make_model.sh DATA
 #
-# DATA holds lsif/, fit/ and non_iot/: conn logs, each with its labels.csv. First the recipe learns
-# about 70 % of each set's time and is asked about the rest, since what the shipped model has
-# learned cannot measure it. Then the shipped model learns everything.
+# DATA contains lsif/, fit/ and non_iot/: conn logs, each with its labels.csv. The script first trains
+# the recipe on about 70 % of each set's time and evaluates it on the rest, because the shipped
+# model's own training part cannot measure it. Then it trains the shipped model on everything.
 set -eu
 
 project=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 ln -s "$data/lsif" "$data/fit" "$data/non_iot" .
 
-# Each set has a time of its own, so its border stands in the labels.
+# Each set has a time of its own, so the labels contain its border.
 border() {
     for column in until since; do
         tr -d '\r' < "$1/labels.csv" | awk -F, -v column=$column -v time="$2" -v only="${3:-}" '
@@ -44,10 +44,9 @@ cat >> card.md <<'END'
 
 ## Sources
 
-The tables of `learned-before` are of a model made by the same recipe from about the first 70 % of
-each set's time, asked about the rest; `tools/make_model.sh` makes both. Each data set is one site:
-the mixture makes the figures better than they would be within one network, and says nothing of
-other networks.
+The tables of `learned-before` are of a model that the same recipe trained on about the first 70 % of
+each set's time, evaluated on the rest; `tools/make_model.sh` makes both. Each data set is one site:
+the figures of the mixture are better than within one network, and do not apply to other networks.
 
 - LSIF, "Stevens IoT traces", seven home devices, 2019: github.com/netlab-stevens/LSIF
 - FIT, "IoT-Dataset", seven devices of five models, 2021: github.com/tj-oconnor/IoT-Dataset

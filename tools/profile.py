@@ -116,10 +116,10 @@ def learn(
 
 
 def place(dst: str, database: Database) -> str:
-    """What a destination is called before a network stands for it; "" leaves it out."""
+    """A destination's name before a network replaces it; "" leaves it out."""
     address = ip_address(dst)
     if dst.startswith("ff02::1:ff"):
-        return ""  # a solicited-node group is part of somebody's address
+        return ""  # a solicited-node group is part of a host's address
     if address.is_multicast or dst == "255.255.255.255":
         return dst
     if address.version == 6:

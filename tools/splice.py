@@ -1,4 +1,4 @@
-"""Splice an attack into a device's traffic, so that a detector can be seen to notice it.
+"""Splice an attack into a device's traffic, to see whether a detector notices it.
 
     python -m tools.splice CONN_LOG... --device MAC --attack NAME --at T --out DIR [--seed N]
 
@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
+from nba_broker.cli.config import shipped
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import NBAError
 from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import Sessions, part_of
-from nba_broker.worker.config import shipped
-from training.data.labels import parse_time
+from nba_broker.records.times import parse_time
+from tools import generate
 from training.evaluation.attacks import ATTACKS, Victim
 
 SWAPS = ("device-swapped", "addresses-swapped")
@@ -98,28 +99,23 @@ def swap(sessions: Sessions, device: str, other: str, at: float, *, both: bool) 
 
 
 def write(path: Path, sessions: Sessions) -> None:
-    """Write a conn.log of what is known when sessions start."""
-    with path.open("w", encoding="utf-8") as stream:
-        stream.write(
-            "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n"
-        )
-        stream.write("#path\tconn\n")
-        stream.write("\t".join(["#fields", *COLUMNS]) + "\n")
-        stream.write("\t".join(["#types", *COLUMNS.values()]) + "\n")
-        for row in range(len(sessions)):
-            port, _, protocol = port_name(int(sessions.dport[row])).partition("/")
-            protocol = "unknown_transport" if protocol == "unknown" else protocol
-            cells = (
+    """Write a conn.log with the columns that are known when sessions start."""
+    rows = []
+    for row in range(len(sessions)):
+        port, _, protocol = port_name(int(sessions.dport[row])).partition("/")
+        rows.append(
+            [
                 f"{sessions.ts[row]:.6f}",
                 sessions.uid[row] or "-",
                 sessions.host[row],
                 str(1024 + row % 64512),
                 sessions.dst[row],
                 port,
-                protocol,
+                "unknown_transport" if protocol == "unknown" else protocol,
                 sessions.mac[row] or "-",
-            )
-            stream.write("\t".join(cells) + "\n")
+            ]
+        )
+    path.write_bytes(generate.zeek_log("conn", COLUMNS, rows, float(sessions.ts[0])))
 
 
 def _rows(sessions: Sessions, mac: str) -> list[int]:

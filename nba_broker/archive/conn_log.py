@@ -1,4 +1,4 @@
-"""conn.log archives to sessions: ordered as a whole, each counted once, with DHCP's leases."""
+"""Reads conn.log archives to sessions: in order, each once, with the leases of DHCP."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from nba_broker.archive import discover, repeats
+from nba_broker.archive.codes import ROW
 from nba_broker.archive.external_sort import MEMORY, Sorter
 from nba_broker.archive.file_times import FileTimes
-from nba_broker.archive.reader import ROW, Part, Reader, Report
+from nba_broker.archive.reader import Part, Reader
+from nba_broker.archive.report import Report
 from nba_broker.records import uids
 from nba_broker.records.columns import Ascii, Coded
 from nba_broker.records.errors import ArchiveError
@@ -22,18 +24,16 @@ from nba_broker.records.sessions import Lease, Sessions
 __all__ = ["ROW", "Archive", "Each", "Report", "read"]
 
 Each = Callable[..., Iterable[Any]]
-"""Applies a function to things wherever that is done, with its results in their order: ``map``, or
-that of a cluster."""
+"""Applies a function to things and gives the results in order: ``map``, or a cluster's."""
 
 
 class Archive:
     """All sessions of an archive, sorted by (ts, host, dst, dport).
 
-    Rows hold ``host`` and ``dst`` as indices into ``addresses``, ``mac`` into ``macs``,
-    ``segment`` into ``segments``, ``log`` into ``logs``, the file names; ``dport`` is
-    messages.port_code's. leases: sorted by their time. dns_logs: the files in which dns rows are.
-    paths: those of ``logs``. errors, warnings: what to tell whoever asked, known from the start.
-    Sessions beyond the memory that was given lie on disk until this is garbage.
+    Rows are codes.ROW: ``host`` and ``dst`` index ``addresses``, ``mac`` indexes ``macs``,
+    ``segment`` ``segments``, and ``log`` ``logs``, the file names, and ``paths``. leases: sorted by
+    time. dns_logs: files with dns rows. errors, warnings: lines for the user, complete from the
+    start. Sessions beyond the given memory stay on disk until this object is deleted.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Archive:
         self._times = times
         self._memory = memory
         self._is_apart = findings.apart > 0
-        self._elsewhere: np.ndarray | None = None
+        self._far: np.ndarray | None = None
         self._twins = findings.twins > 0
         self._report = reader.report
         self._is_counted = False
-        self.addresses = reader.addresses
-        self.macs = reader.macs
-        self.segments = reader.segments
+        self.addresses = reader.codes.addresses
+        self.macs = np.array(reader.codes.macs, dtype=object)
+        self.segments = np.array(reader.codes.segments, dtype=object)
         self.paths = tuple(found.conn)
         self.logs = tuple(Path(path).name for path in found.conn)
         self.leases: tuple[Lease, ...] = reader.leases()
@@ -72,8 +72,8 @@ class Archive:
 
     @property
     def report(self) -> Report:
-        """What became of the rows; sessions that are there already are known once all were given
-        out, which is done here where nobody did."""
+        """What became of the rows. Repeated sessions are known after :meth:`rows` has given all
+        rows; if it has not yet, this reads them."""
         if not self._is_counted:
             for _ in self.rows():
                 pass
@@ -81,14 +81,14 @@ class Archive:
 
     def rows(self, size: int = 65536) -> Iterator[np.ndarray]:
         """The sessions in order as arrays of ROW, at most ``size`` at a time."""
-        if self._elsewhere is None and self._is_apart:
+        if self._far is None and self._is_apart:
             near = repeats.without(self._parts(size), self._twins)
-            self._elsewhere = repeats.elsewhere((rows for rows, _ in near), self._memory)
+            self._far = repeats.far_apart((rows for rows, _ in near), self._memory)
         at = repeated = 0
         for rows, number in repeats.without(self._parts(size), self._twins):
             repeated += number
-            if self._elsewhere is not None:
-                bits = self._elsewhere[at // 8 : (at + len(rows)) // 8 + 1]
+            if self._far is not None:
+                bits = self._far[at // 8 : (at + len(rows)) // 8 + 1]
                 gone = np.unpackbits(bits)[at % 8 :][: len(rows)].astype(bool)
                 at += len(rows)
                 repeated += int(np.count_nonzero(gone))
@@ -101,7 +101,7 @@ class Archive:
             self._report.sessions -= repeated
 
     def _parts(self, size: int) -> Iterator[np.ndarray]:
-        """All rows in order, but for those that their own file contradicts."""
+        """All rows in order, without stray sessions."""
         return self._times.without(self._sorter.parts(size))
 
     def batches(self, size: int = 65536) -> Iterator[Sessions]:
@@ -137,13 +137,12 @@ def read(
 ) -> Archive:
     """Read files, folders and ``-`` (standard input) as one archive.
 
-    ``local`` are networks whose addresses are hosts, besides those that Zeek or private space
-    calls local. Sessions with since <= ts < until are kept. ``memory``, bytes, is for sessions;
-    what does not fit is sorted on disk, in the same order. ``progress`` is told (files read,
-    files in all, sessions so far) after each file. ``each`` reads the files elsewhere, each as a
-    whole, with the same result; by default they are read here, block by block. A bad file is named
-    in ``errors`` and the others are still read; raises ArchiveError where nothing at all can be
-    read.
+    local: networks whose addresses are hosts, besides those that Zeek calls local and private
+    space. Sessions with since <= ts < until are kept. memory: bytes for sessions; more are sorted
+    on disk, in the same order. progress: called after each file with (files read, all files,
+    sessions so far). each: reads the files in other processes, each as a whole, with the same
+    result; by default they are read here, block by block. A bad file is named in ``errors``, and
+    the others are read; raises ArchiveError if no file can be read.
     """
     paths = list(paths)
     found = discover.find(paths)
@@ -163,7 +162,7 @@ def read(
         there = partial(
             _read_alone, local=tuple(local), since=since, until=until, guessed=found.guessed
         )
-        taken = each(there, [_elsewhere(path) for path in found.conn])
+        taken = each(there, [_for_others(path) for path in found.conn])
         parts = (
             reader.take(part, number, path)
             for number, (path, part) in enumerate(zip(found.conn, taken, strict=True))
@@ -173,7 +172,7 @@ def read(
         files = report.files
         for rows in part:
             sorter.add(rows)
-            sample.see(rows, reader.known_addresses)
+            sample.see(rows, reader.codes.known_addresses)
             times.see(number, rows["ts"])
         log = found.conn[number]
         if report.files > files and _absolute(log) in found.guessed:
@@ -184,7 +183,7 @@ def read(
         if not report.errors:
             where = ", ".join(str(path) for path in paths)
             seen = f"; {found.unread_line}" if found.unread else ""
-            raise ArchiveError(f"{where}: no conn logs there (conn.* or *.conn.log*){seen}")
+            raise ArchiveError(f"{where}: no conn logs found (conn.* or *.conn.log*){seen}")
         others = len(report.errors) - 1
         behind = f" (and {others} more such files)" if others else ""
         raise ArchiveError(report.errors[0] + behind)
@@ -194,24 +193,24 @@ def read(
     if guessed:
         more = f" and {len(guessed) - 3} more" if len(guessed) > 3 else ""
         report.warnings.append(
-            f"conn logs by what they hold, not by their names: {', '.join(guessed[:3])}{more}"
+            f"read as conn logs by their content, not their names: {', '.join(guessed[:3])}{more}"
         )
-    report.warnings += [*found.warnings, *_said_of(findings)]
+    report.warnings += [*found.warnings, *_warnings(findings)]
     return Archive(reader, sorter, found, findings, times, memory)
 
 
-def _said_of(findings: repeats.Findings) -> Iterator[str]:
+def _warnings(findings: repeats.Findings) -> Iterator[str]:
     if findings.twins:
         yield (
             f"the sensor sees packets several times: {findings.twins:.0%} of the sessions have a "
             f"twin with the same addresses and ports within {repeats.TOGETHER:.0f} s and another "
-            "uid; each is counted once; look at how traffic is mirrored to it"
+            "uid; each pair counts once; check how traffic is mirrored to the sensor"
         )
     if findings.apart >= repeats.SYSTEMATIC:
         yield (
-            f"{findings.apart:.0%} of the sessions have the uid of an earlier one, such as "
-            f"{findings.uid or 'a long one'}, with another time: each counts once, the earliest; "
-            "look for a log that is there twice with other times"
+            f"{findings.apart:.0%} of the sessions have the uid of an earlier session, such as "
+            f"{findings.uid or 'a long one'}, but another time: only the earliest counts; look for "
+            "a second copy of a log with other times"
         )
 
 
@@ -219,8 +218,8 @@ def _absolute(path: str | Path) -> str:
     return os.path.abspath(path)
 
 
-def _elsewhere(path: str | Path) -> Path:
-    """A file's name in another process."""
+def _for_others(path: str | Path) -> Path:
+    """A file's name for another process."""
     if str(path) == "-":
         raise ArchiveError("standard input cannot be read by another process: name a file")
     return Path(path).absolute()
@@ -234,12 +233,12 @@ def _read_alone(
     until: float | None,
     guessed: frozenset[str],
 ) -> Part:
-    """Read a file that the process which asks has found; raises ArchiveError where this one has
-    no such file: left out, its sessions would be missing without a word."""
+    """Read a file that another process has found. Raises ArchiveError if this process cannot read
+    it: without the error its sessions would be missing silently."""
     if not os.access(path, os.R_OK):
         raise ArchiveError(
-            f"{path}: not readable on {os.uname().nodename}: every worker needs the archive, under "
+            f"{path}: not readable on {os.uname().nodename}: every worker needs the archive under "
             "the same path"
         )
     reader = Reader(local, since, until, [path.name])
-    return reader.alone(path, _absolute(path) in guessed)
+    return reader.read_alone(path, _absolute(path) in guessed)

@@ -1,7 +1,8 @@
-"""Leaves out of an archive what its own file contradicts: a few sessions, years from all others.
+"""Finds stray sessions: a few in a file whose times are years away from all others of that file.
 
-Where a capture or a year of logs has gaps, each part has sessions of its own; a clock that was
-wrong for a moment stamps a few. A file whose clock was wrong throughout is read as it is.
+A clock that is wrong for a moment stamps only a few sessions. Parts of a capture or of a year of
+logs that gaps separate have many sessions each, so they stay. A file whose clock is wrong
+throughout is read as it is.
 """
 
 from __future__ import annotations
@@ -12,25 +13,36 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nba_broker.records.times import DAY, FEW, SHARE, printed
+from nba_broker.records.times import DAY, print_second
+
+FEW = 32
+"""From so many sessions on, a time years away from all others is believed."""
+
+_SHARE = 10  # and if the others are fewer than this many times as many
 
 MONTH = 30 * DAY
 NO_CLOCK = 315_532_800 // MONTH
-"""The month in which 1980 begins: Zeek is younger."""
-YEAR = 12  # months without a session between a stray one and all others
+"""The month in which 1980 begins. Zeek is younger, so earlier times are of an unset clock."""
+YEAR = 12  # months without a session that separate strays from all others
+
+
+def are_strays(number: int, others: int) -> bool:
+    """Whether ``number`` sessions are too few, beside ``others``, to be believed about a time that
+    is years away."""
+    return number < FEW and number * _SHARE <= others
 
 
 @dataclass(slots=True)
 class FileTimes:
-    """When the sessions of each file are, by months; files are numbers, as rows' ``log``."""
+    """Counts the sessions of each file by month; a file is its number, as rows' ``log`` has it."""
 
     _months: dict[int, Counter[int]] = field(default_factory=dict)
     _strays: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     number: int = 0
-    """Sessions left out, once :meth:`judge` was called."""
+    """Strays; known after :meth:`judge`."""
 
     def see(self, file: int, ts: np.ndarray) -> None:
-        """Note the times of some of a file's sessions."""
+        """Count some of a file's sessions; ``ts`` float64 [n]."""
         if not len(ts):
             return
         months = self._months.setdefault(file, Counter())
@@ -42,7 +54,7 @@ class FileTimes:
             months.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
 
     def judge(self) -> Counter[int]:
-        """Which sessions are strays; how many of each file."""
+        """Decide which sessions are strays; returns how many each file has."""
         left_out: Counter[int] = Counter()
         for file, months in self._months.items():
             islands: list[tuple[int, int, int]] = []  # first month, last, and sessions
@@ -54,14 +66,14 @@ class FileTimes:
                     islands.append((month, month, number))
             most = max(number for _, _, number in islands)
             for first, last, number in islands:
-                if number < FEW and number * SHARE <= most:
+                if are_strays(number, most):
                     left_out[file] += number
                     self._strays.setdefault(file, []).append((first * MONTH, (last + 1) * MONTH))
         self.number = left_out.total()
         return left_out
 
     def remarks(self) -> Iterator[str]:
-        """What whoever asked is to know of the times that are left; after :meth:`judge`."""
+        """Warnings about the times of the sessions that stay; call it after :meth:`judge`."""
         left = Counter[bool]()
         for file, months in self._months.items():
             for month, number in months.items():
@@ -70,33 +82,33 @@ class FileTimes:
                     left[month < NO_CLOCK] += number
         if left[True] and left[False]:
             yield (
-                f"{left[True]} of {left.total()} sessions are from before 1980: the clock of their "
-                "sensor was not set"
+                f"{left[True]} of {left.total()} sessions have times before 1980: the sensor's "
+                "clock was not set"
             )
 
     def without(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Rows with ``ts`` and ``log``, in the same parts, but for the strays."""
+        """The same parts of rows, which have ``ts`` and ``log``, without the strays."""
         for rows in parts:
-            there = self._are_strays(rows["log"], rows["ts"]) if self._strays else None
-            yield rows if there is None or not there.any() else rows[~there]
+            is_stray = self._is_stray(rows["log"], rows["ts"]) if self._strays else None
+            yield rows if is_stray is None or not is_stray.any() else rows[~is_stray]
 
     def lines(self, names: Sequence[str], parts: Iterable[np.ndarray]) -> Iterator[str]:
-        """One line for each file with strays, with the time of the first; ``parts`` as for
+        """A warning for each file with strays, with the time of the first; ``parts`` as for
         :meth:`without`."""
         wrong: dict[int, list[float]] = {}
         if self._strays:
             for rows in parts:
-                there = self._are_strays(rows["log"], rows["ts"])
-                for row in rows[there]:
+                is_stray = self._is_stray(rows["log"], rows["ts"])
+                for row in rows[is_stray]:
                     wrong.setdefault(int(row["log"]), []).append(float(row["ts"]))
         for file, times in sorted(wrong.items()):
             which = "session is" if len(times) == 1 else "sessions are"
             yield (
-                f"{names[file]}: {len(times)} {which} left out, years from all others of the file, "
-                f"as at {printed(times[0])}; correct the ts there to have them read"
+                f"{names[file]}: {len(times)} {which} left out: years away from all others of the "
+                f"file, such as {print_second(times[0])}; correct their ts to include them"
             )
 
-    def _are_strays(self, log: np.ndarray, ts: np.ndarray) -> np.ndarray:
+    def _is_stray(self, log: np.ndarray, ts: np.ndarray) -> np.ndarray:
         found = np.zeros(len(ts), bool)
         for file, spans in self._strays.items():
             for start, stop in spans:

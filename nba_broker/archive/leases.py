@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nba_broker.archive import log_columns, log_values
-from nba_broker.archive.blocks import is_place, segment_of
 from nba_broker.archive.log_values import clean, is_unset, text
+from nba_broker.archive.segment_columns import is_place, segment_of
 from nba_broker.records.addresses import canonical
 from nba_broker.records.sessions import Lease
 from nba_broker.records.times import END_OF_TIME
@@ -40,7 +40,7 @@ def leases(
             odd("mac", written)
         if np.isnan(ts):
             odd("ts", text(row.get("ts")))
-        if not mac or mac == log_values.EVERYBODY or ip in _NOBODY or not 0 <= ts < END_OF_TIME:
+        if not mac or mac == log_values.BROADCAST or ip in _NOBODY or not 0 <= ts < END_OF_TIME:
             continue
         if not _acknowledged(row.get("msg_types")):
             continue

@@ -13,7 +13,7 @@ import numpy as np
 
 from nba_broker.records.ports import PROTOCOL_CODES
 
-EVERYBODY = "ff:ff:ff:ff:ff:ff"
+BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 UNSET = frozenset({"", "-", "(empty)", "nan", "none", "null", "<na>", "n/a", "nat"})
 """Texts, in lower case, of a field without value: Zeek's, and those of pandas and of databases."""
@@ -115,7 +115,7 @@ def mac(value: str) -> str:
     if len(name) != 17 or name[2] != ":":
         digits = re.sub("[^0-9a-f]", "", name)
         name = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
-    return name if _MAC.fullmatch(name) or name == EVERYBODY else ""
+    return name if _MAC.fullmatch(name) or name == BROADCAST else ""
 
 
 def is_mac(value: str) -> bool:

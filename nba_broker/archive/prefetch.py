@@ -1,4 +1,4 @@
-"""Applies a function on other threads, ahead of whoever takes the results in their order."""
+"""Computes results on other threads before they are asked for, and gives them in order."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
 
-def ahead(
+def prefetch(
     function: Callable[[Thing], Result], things: Iterable[Thing], threads: int
 ) -> Iterator[Result]:
-    """As ``map``, but the next ``threads`` results are computed while one is worked on; no more, so
-    that memory stays flat. An error, also one of ``things``, comes after the results before it."""
+    """As ``map``, but computes the next ``threads`` results while the caller uses one, and no more,
+    so that memory is bounded. An error, also one of ``things``, comes after the results before
+    it."""
     waiting: deque[Future[Result]] = deque()
     source = iter(things)
     more = True
-    with ThreadPoolExecutor(threads, "ahead") as pool:
+    with ThreadPoolExecutor(threads, "prefetch") as pool:
         while more or waiting:
             while more and len(waiting) <= threads:
                 try:

@@ -63,9 +63,9 @@ class ClassBaseline:
                 raise ValueError("a baseline's hours or sums are out of range")
         if (hours > self._span[:, None] + 1).any():
             raise ValueError("a pair has more hours than its class")
-        met = np.where(hours > 0, hours, 1)
-        mean = log / met
-        self._known = np.stack([hours, mean, np.maximum(log2 / met - mean**2, 0)])
+        some = np.where(hours > 0, hours, 1)
+        mean = log / some
+        self._known = np.stack([hours, mean, np.maximum(log2 / some - mean**2, 0)])
 
     @classmethod
     def of_model(cls, manifest: Manifest) -> ClassBaseline:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.baseline.cusum import PER_NAT
+from nba_broker.records.ports import PROTOCOLS
 from nba_broker.records.slots import Column, Columns
+from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.uids import TEXT
 
 EVIDENCE = np.dtype([("ts", "f8"), ("dst", "V16"), ("dport", "i4"), ("pool", "i4"), ("uid", TEXT)])
@@ -52,6 +54,17 @@ class Anomaly:
     sessions: int
     since: float
     evidence: tuple[SurprisingSession, ...]
+
+
+def check(sessions: np.ndarray) -> None:
+    """Raise ValueError unless these records of EVIDENCE, [n], can be of sessions."""
+    if not (
+        ((sessions["ts"] >= 0) & (sessions["ts"] < END_OF_TIME)).all()
+        and (sessions["pool"] >= 0).all()
+        and ((sessions["dport"] >= 0) & (sessions["dport"] < len(PROTOCOLS) << 16)).all()
+        and (np.ascontiguousarray(sessions["uid"]).view(np.uint8) < 128).all()
+    ):
+        raise ValueError("a surprising session is out of range")
 
 
 class Evidence:

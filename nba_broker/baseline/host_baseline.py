@@ -22,9 +22,10 @@ from nba_broker.baseline.hours import HourTable
 from nba_broker.baseline.scoring import HourSessions, Scoring
 from nba_broker.baseline.settings import BaselineSettings
 from nba_broker.destinations.pools import of_database
-from nba_broker.model.windows import by_slot, changes
+from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.ports import PROTOCOL_CODES
 from nba_broker.records.slots import Column, Slots
+from nba_broker.records.times import END_OF_TIME
 
 __all__ = ["HOUR", "Anomaly", "BaselineSettings", "HostBaseline", "HostSessions"]
 
@@ -114,9 +115,9 @@ class HostBaseline:
         """Score sessions and learn from them; ``pools``: the table of pools, which only grows.
 
         Returns each session's surprise, float64 [n] in nats, and the alarms in the order of their
-        sessions. A host's class is what it was at its first session of an hour, for all of that
-        hour. Most ICMP errors to the Internet are not scored: whoever probes a host's ports from
-        there provokes them, and must not be able to make the host misbehave.
+        sessions. The class of a host at its first session of an hour counts for all of that hour.
+        Most ICMP errors to the Internet are not scored: they answer probes of the host's ports, and
+        an attacker on the Internet must not be able to make the host misbehave.
         """
         surprise = np.zeros(len(sessions))
         anomalies: list[Anomaly] = []
@@ -143,8 +144,8 @@ class HostBaseline:
         return surprise, sorted(anomalies, key=lambda anomaly: anomaly.index)
 
     def accept(self, slots: np.ndarray) -> None:
-        """Make usual what these hosts have begun to do lately: an analyst confirmed that it is
-        right. Their sums are 0 again."""
+        """Treat what these hosts have recently begun to do as usual, and set their sums to 0: an
+        analyst confirmed their behaviour."""
         self._table.accept(slots)
         self._cusum.clear(slots)
         self._evidence.clear(slots)
@@ -153,9 +154,30 @@ class HostBaseline:
         """Drop what is not in columns: these slots hold new hosts, or none."""
         self._evidence.forget(slots)
 
+    @staticmethod
+    def check(records: np.ndarray, classes: int) -> None:
+        """Raise ValueError unless these records of columns, [n], can be of hosts, with a model of
+        so many classes."""
+        not_negative = (
+            *("span", "mean_square", "hours", "mean", "variance", "since", "first_hour", "cusum"),
+            *("hour_surprise", "surprising_sessions", "evidence_surprise", "device_class"),
+        )
+        if not (
+            all(
+                np.isfinite(records[name]).all() and (records[name] >= 0).all()
+                for name in not_negative
+            )
+            and np.isfinite(records["mean_surprise"]).all()
+            and (records["since"] < END_OF_TIME).all()
+            and (records["hour"] >= records["first_hour"]).all()
+            and (records["device_class"] <= classes).all()
+            and (records["new_pairs"] <= records["key"].shape[1]).all()
+        ):
+            raise ValueError("a host's baseline is out of range")
+
     def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
         """Times of these hosts that are later than ``limit`` become ``now``, both in seconds since
-        the epoch: a clock was wrong. Their current hour is over, and they stay as old."""
+        the epoch: a clock was wrong. Their current hour ends, and their age stays."""
         self._evidence.look_back(slots, limit, now)
         ahead = np.maximum(self.columns["hour"][slots] - int(now // HOUR) + 1, 0)
         for name in ("hour", "first_hour"):

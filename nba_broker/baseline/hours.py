@@ -15,14 +15,14 @@ import numpy as np
 from nba_broker.baseline.counts import Predicted, predict
 from nba_broker.baseline.keys import ANY, EMPTY
 from nba_broker.baseline.settings import OLDEST_PAIR, BaselineSettings
-from nba_broker.model.windows import changes
+from nba_broker.records.grouping import changes
 from nba_broker.records.slots import Column, Columns
 
 ABSENT = -1
 """The place of a pair that is not in its host's table."""
 
 _MOST = 60_000  # sessions of a pair that are counted in an hour
-_LATER = OLDEST_PAIR + 1  # the bit of an age that says: first met after the host was learned
+_LATER = OLDEST_PAIR + 1  # the bit of an age: the pair was first met after learning
 _FORGOTTEN = 2.0**-24  # hours: less is none
 
 
@@ -123,9 +123,10 @@ class HourTable:
     def end_hours(self, slot: np.ndarray, passed: np.ndarray, learned: np.ndarray) -> None:
         """Fold the current hour of these hosts into their means.
 
-        passed: hours until their next, float64 [n], at least 1. learned: whose new pairs count as
-        met later, bool [n]. Mean and variance follow D. H. D. West, "Updating mean and variance
-        estimates: an improved method", 1979, with hours as weights that fade.
+        passed: hours until their next, float64 [n], at least 1. learned: bool [n], which hosts'
+        baselines are learned already: their new pairs begin on probation. Mean and variance follow
+        D. H. D. West, "Updating mean and variance estimates: an improved method", 1979, with hours
+        as weights that fade.
         """
         columns, settings = self._columns, self._settings
         fade = np.exp(-passed / settings.memory)
@@ -134,15 +135,16 @@ class HourTable:
         count, hours, mean, variance, age = (
             table[name] for name in ("count", "hours", "mean", "variance", "age")
         )
-        usual, deviation = predict(hours, mean, variance)
+        expected, deviation = predict(hours, mean, variance)
         # A flood is one hour of many sessions, not what the host does from now on.
-        log = np.minimum(np.log(np.maximum(count, 1)), usual + 3 * deviation)
-        met = count > 0
-        weight = np.where(met, hours + 1, 1)
-        off = np.where(met, log - mean, 0)
+        log = np.minimum(np.log(np.maximum(count, 1)), expected + 3 * deviation)
+        present = count > 0
+        weight = np.where(present, hours + 1, 1)
+        off = np.where(present, log - mean, 0)
         mean += off / weight
-        table["variance"] = np.where(met, hours / weight * (variance + off**2 / weight), variance)
-        hours = (hours + met) * fade[:, None]
+        fresh = hours / weight * (variance + off**2 / weight)
+        table["variance"] = np.where(present, fresh, variance)
+        hours = (hours + present) * fade[:, None]
         hours[hours < _FORGOTTEN] = 0
         table["hours"] = hours
         age[:, settings.lasting :] = np.where(learned, _LATER, 0)[:, None]
@@ -153,8 +155,8 @@ class HourTable:
         columns["new_pairs"][slot] = 0
 
     def accept(self, slot: np.ndarray) -> None:
-        """Make what these hosts do in this hour, and what is on probation, usual for them: with a
-        session in as many hours as makes it no surprise, and as many sessions in each as before."""
+        """Treat the pairs of this hour, and those on probation, as usual for these hosts: each gets
+        as many hours with a session as make it no surprise; the number of sessions stays."""
         settings = self._settings
         table = self._read(slot)
         recent = (table["count"] > 0) | ((table["age"] & OLDEST_PAIR) < settings.probation)

@@ -1,1 +1,1 @@
-"""The command nba-broker."""
+"""The command nba-broker: one module per command."""

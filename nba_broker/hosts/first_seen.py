@@ -49,6 +49,12 @@ class FirstSeen:
                 rows.append(row)
         return np.array(rows, np.int64)
 
+    @staticmethod
+    def check(records: np.ndarray) -> None:
+        """Raise ValueError unless these records of columns, [n], can be of hosts."""
+        if not np.isfinite(records["first_seen"]).all():
+            raise ValueError("a host was first seen at no time")
+
     def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
         """Hosts in these slots, int64 [n], first seen after ``limit`` were first seen ``now``."""
         times = self.first_seen[slots]

@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nba_broker.archive.file_times import FEW, are_strays
 from nba_broker.records.sessions import Lease, Sessions, part_of
-from nba_broker.records.times import DAY, FEW, HOUR, MINUTE, SHARE, YEAR, printed
+from nba_broker.records.times import DAY, HOUR, MINUTE, YEAR, print_second
 
 WAIT = 5.0  # seconds after which a clock that goes on from where it jumped to is believed
 
@@ -206,7 +207,7 @@ class Clock:
 
     def _are_few(self, number: int) -> bool:
         far = abs(self.aside[0].clock - self.at) > YEAR
-        return far and number < FEW and number * SHARE <= self.seen
+        return far and are_strays(number, self.seen)
 
     def _follow(self) -> list[Batch]:
         aside, self.aside = self.aside, []
@@ -383,8 +384,8 @@ class Door:
             return
         source = f"{node} reported" if node else "there is"
         self.lines.append(
-            f"{source} a session at {printed(clock.stray)} while the time was "
-            f"{printed(clock.at)}; it is taken at the latter, and more such are only counted "
+            f"{source} a session at {print_second(clock.stray)} while the time was "
+            f"{print_second(clock.at)}; it is taken at the latter, and more such are only counted "
             "(nba_restamped_sessions_total). Look at the sensor's clock and its capture device."
         )
         clock.stray = np.inf

@@ -8,7 +8,7 @@ import numpy as np
 
 from nba_broker.pipeline.event_time import Batch, Door
 from nba_broker.records.sessions import Sessions
-from nba_broker.wire.duplicates import Duplicates
+from nba_broker.wire.mirrored_sensors import MirroredSensors
 from nba_broker.wire.reorder import Reorder
 
 
@@ -21,7 +21,7 @@ class Intake:
     def __init__(self, reorder: Reorder) -> None:
         # A single node that may be silent for ever reads a capture.
         self.door = Door(live=bool(np.isfinite(reorder.silence)))
-        self.duplicates = Duplicates()
+        self.mirrored = MirroredSensors()
         self.reorder = reorder
         self._tickets = 0
         self._went_back: list[tuple[float, float]] = []
@@ -89,5 +89,5 @@ class Intake:
         while self.door.moved:
             self.reorder.move(*self.door.moved.popitem())
         for batch in batches:
-            sessions = self.duplicates.once(batch.node, batch.sessions)
+            sessions = self.mirrored.once(batch.node, batch.sessions)
             self.reorder.add(batch.node, batch.clock, sessions, batch.now, batch.ticket)

@@ -1,4 +1,4 @@
-"""IP addresses and MACs as Zeek prints them, however they were written."""
+"""Normalizes IP addresses and MACs to the form in which Zeek prints them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
-# As Zeek, Windows, switches of several makers, SNMP and inventories print a MAC. Two digits a byte:
-# a MAC that lacks one may be another host's.
+# How Zeek, Windows, switches, SNMP and inventories print a MAC. Each byte needs two digits: with a
+# digit missing, the text may mean another host's MAC.
 _MAC_IN_BYTES = re.compile(r"[0-9a-f]{2}(?:([-: ])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4})")
 _MAC_IN_GROUPS = re.compile(
     r"(?:0x)?[0-9a-f]{12}|[0-9a-f]{6}([-.:])[0-9a-f]{6}|[0-9a-f]{4}([-.:])[0-9a-f]{4}\2[0-9a-f]{4}"
@@ -20,10 +20,10 @@ _MAC_IN_GROUPS = re.compile(
 
 
 def canonical(text: str) -> tuple[str, bytes]:
-    """An address as Zeek prints it, with its 16 bytes; OSError or ValueError if it is none.
+    """An address as Zeek prints it, and its 16 bytes; raises OSError or ValueError for other text.
 
-    Zeek holds an IPv4-mapped address as IPv4; inet_ntop and Zeek agree on everything else that
-    occurs, also where the ipaddress module does not (``::1.2.3.4``).
+    Zeek treats an IPv4-mapped address as IPv4. Otherwise inet_ntop prints addresses as Zeek does;
+    the ipaddress module does not always (``::1.2.3.4``).
     """
     if ":" not in text:
         packed = socket.inet_pton(socket.AF_INET, text)
@@ -33,16 +33,16 @@ def canonical(text: str) -> tuple[str, bytes]:
 
 
 def printed(packed: bytes) -> str:
-    """The inverse: 16 bytes as Zeek prints the address."""
+    """The address of 16 bytes, as Zeek prints it."""
     if packed.startswith(_IPV4_IN_IPV6):
         return socket.inet_ntop(socket.AF_INET, packed[12:])
     return socket.inet_ntop(socket.AF_INET6, packed)
 
 
 def canonical_mac(text: str) -> str:
-    """A MAC in lower case with colons, whatever notation it has; any other text as it is.
+    """A MAC in any notation, as lower case with colons; any other text is returned unchanged.
 
-    Twelve hexadecimal digits are a MAC, and no hostname.
+    Twelve hexadecimal digits count as a MAC, not as a hostname.
     """
     lower = text.strip().lower()
     if match := _MAC_IN_BYTES.fullmatch(lower):

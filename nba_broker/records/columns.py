@@ -1,4 +1,4 @@
-"""Columns of texts as an archive keeps them, so that a text is not looked at for every row."""
+"""Columns of text that store each distinct text once, so that work is done once per text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Coded(Sequence[str]):
-    """Texts of which many are alike: ``codes``, integers [n], into ``texts``, objects [m]."""
+    """Texts of which many are equal: ``codes``, integers [n], index ``texts``, objects [m]."""
 
     def __init__(self, codes: np.ndarray, texts: np.ndarray) -> None:
         self.codes, self.texts = codes, texts
@@ -33,7 +33,7 @@ class Coded(Sequence[str]):
 
 
 class Ascii(Sequence[str]):
-    """Texts that are hardly ever looked at: ``content``, bytes "S" [n]."""
+    """Texts that are rarely read: ``content``, bytes "S" [n]."""
 
     def __init__(self, content: np.ndarray) -> None:
         self.content = content
@@ -58,9 +58,9 @@ class Ascii(Sequence[str]):
 
 
 class Memo:
-    """What ``ask`` says of texts, an array [n] for n of them, remembered by code.
+    """Caches, by code, the results of ``ask``, which returns an array [n] for n texts.
 
-    ``nothing`` is an answer that is not remembered: the next may be another one.
+    A result equal to ``nothing`` is not cached: the next call may give another one.
     """
 
     def __init__(self, ask: Callable[[Sequence[str]], np.ndarray], nothing: Any) -> None:
@@ -68,13 +68,13 @@ class Memo:
         self.forget()
 
     def forget(self) -> None:
-        """All texts have other answers from now on."""
-        self._texts: weakref.ref[np.ndarray] | None = None  # they may be a whole archive's
+        """Drop the cache: the results of all texts may have changed."""
+        self._texts: weakref.ref[np.ndarray] | None = None  # weak: a whole archive may hold them
         self._answers = np.full(0, self._nothing)
         self._known = np.zeros(0, bool)
 
     def __call__(self, column: Sequence[str]) -> np.ndarray:
-        """The answers to a column; ``ask`` itself where it has no codes."""
+        """The results for a column, array [n]; a column without codes goes to ``ask`` uncached."""
         if not isinstance(column, Coded):
             return self._ask(column)
         codes, texts = column.codes, column.texts

@@ -1,32 +1,32 @@
-"""The errors a user meets: one clear line each, that says what is wrong and what to do."""
+"""The errors that users see: one line each, which says what is wrong and what to do."""
 
 
 class NBAError(Exception):
-    """Base of every error raised on purpose; the command line prints it and exits 1."""
+    """Base of all errors raised on purpose; the command line prints them and exits with 1."""
 
 
 class ConfigError(NBAError):
-    """A setting, flag or configuration file that cannot be used."""
+    """A setting, flag or configuration file is invalid."""
 
 
 class ModelError(NBAError):
-    """A model folder that is missing, damaged or does not fit this version's features."""
+    """A model folder is missing, damaged or made for other features than this version's."""
 
 
 class DatabaseError(NBAError):
-    """An IP database that is missing, damaged or of a kind that maps no pools."""
+    """An IP database is missing, damaged or of a type that maps no pools."""
 
 
 class ArchiveError(NBAError):
-    """An archive of logs in which nothing can be read."""
+    """An archive, or a file of it, cannot be read."""
 
 
 class AnnotationError(NBAError):
-    """A file of annotations, or an annotation, that cannot be used."""
+    """An annotation, or a file of annotations, is invalid."""
 
 
 class MessageError(NBAError):
-    """A message from Zeek that does not follow the wire contract; counted and dropped."""
+    """A message from Zeek breaks the wire contract; it is counted and dropped."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -34,12 +34,12 @@ class MessageError(NBAError):
 
 
 class LinkError(NBAError):
-    """The connection to Zeek cannot be used and a retry would not help."""
+    """The connection to Zeek is unusable, and a retry would not help."""
 
 
 class SnapshotError(NBAError):
-    """A snapshot that is damaged or was not written for this worker; it is set aside."""
+    """A snapshot is damaged or was written for another worker; it is set aside."""
 
 
 class ZeekError(NBAError):
-    """A Zeek process that cannot be found or failed."""
+    """Zeek cannot be found, or its process failed."""

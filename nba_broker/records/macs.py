@@ -1,4 +1,4 @@
-"""What a MAC address tells by itself: of whom it can be, and in which IPv6 addresses it is."""
+"""What a MAC address alone shows: whether it is virtual, and which IPv6 addresses contain it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 import socket
 from functools import lru_cache
 
-# VRRP and CARP (RFC 9568: IPv4, IPv6), HSRP 1 and 2 and its IPv6 form, GLBP; and no interface at
-# all, as in captures of a loopback.
+# VRRP and CARP (RFC 9568: IPv4, IPv6), HSRP 1 and 2 and its IPv6 form, GLBP; and the MAC of zeros
+# that captures of a loopback have.
 _VIRTUAL = re.compile(
     "00:00:5e:00:0[12]:.."
     "|00:00:0c:07:ac:.."
@@ -19,21 +19,21 @@ _VIRTUAL = re.compile(
 
 
 def is_mac(key: str) -> bool:
-    """Whether a host's name is a MAC, and no address."""
-    # An address of six groups of two digits does not exist, so the colons' places decide.
+    """Whether a host's key is a MAC rather than an address."""
+    # No address consists of six groups of two digits, so the places of the colons decide.
     return len(key) == 17 and key[2::3] == ":::::"
 
 
 def is_virtual(mac: str) -> bool:
-    """Whether several gateways share this MAC, the same in every network: it is never a host's."""
+    """Whether a MAC is of a gateway protocol: several gateways share it, so it is no host's."""
     return mac.startswith("00:0") and _VIRTUAL.fullmatch(mac) is not None
 
 
-@lru_cache(4096)  # a host's addresses take turns
+@lru_cache(4096)  # hosts use few addresses, in turn
 def eui64_mac(address: str) -> str:
-    """The MAC in an IPv6 address whose interface identifier is a modified EUI-64, "" if none is.
+    """The MAC in an IPv6 address whose interface identifier is a modified EUI-64, "" for others.
 
-    RFC 4291, appendix A. Of random identifiers one in 130,000 looks like one.
+    RFC 4291, appendix A. One random identifier in 130,000 looks like a modified EUI-64.
     """
     if ":" not in address:
         return ""

@@ -1,7 +1,7 @@
-"""Addresses with the segment of the network that each is unique in, written ``address%segment``.
+"""Addresses together with the network segment in which they are unique: ``address%segment``.
 
-The form is RFC 4007's for scoped addresses; a segment is a site and a VLAN, see
-:func:`nba_broker.records.sessions.segment_name`. Without a segment, nothing is added.
+RFC 4007 writes scoped addresses so. A segment is a site and a VLAN, see
+:func:`nba_broker.records.sessions.segment_name`. An address without a segment stays as it is.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from nba_broker.records.sessions import segment_parts
 
 
 def zoned(address: str, segment: str) -> str:
-    """An address in its segment."""
+    """``address%segment``, or the address alone if the segment is ""."""
     return f"{address}%{segment}" if segment else address
 
 
 def zoned_all(addresses: Sequence[str], segments: Sequence[str] | None) -> list[str]:
-    """Many addresses, each in its segment."""
+    """The same for columns; ``segments`` None means that no address has one."""
     if segments is None:
         return list(addresses)
     return [
@@ -33,36 +33,36 @@ def bare(zone: str) -> str:
 
 
 def is_ipv4(zone: str) -> bool:
-    """Whether an address, with or without its segment, is one of IPv4."""
-    return "." in zone[:4]  # a segment may hold anything
+    """Whether an address, with or without its segment, is an IPv4 address."""
+    return "." in zone[:4]  # the segment may contain dots, too
 
 
 def segment_of(zone: str) -> str:
-    """The segment, "" where there is none."""
+    """The segment, or ""."""
     return zone.partition("%")[2]
 
 
 def may_be_one(segment: str, other: str) -> bool:
-    """Whether two names may mean one segment: what a sensor does not tell contradicts nothing."""
+    """Whether two names may mean the same segment: a site or VLAN that is missing matches any."""
     pairs = zip(segment_parts(segment), segment_parts(other), strict=True)
     return all(not one or not another or one == another for one, another in pairs)
 
 
 def described(address: str, segment: str) -> str:
-    """An address as an analyst reads it: ``10.0.0.7 in VLAN 20 at site Hamburg``."""
+    """An address for an analyst: ``10.0.0.7 in VLAN 20 at site Hamburg``."""
     site, vlan = segment_parts(segment)
     return f"{address}{f' in VLAN {vlan}' if vlan else ''}{f' at site {site}' if site else ''}"
 
 
 class Hosts:
-    """Tells apart the hosts that a log knows by their addresses: one host's lines have the same
-    first session, though not every line need tell its segment."""
+    """Distinguishes the hosts that a log names by address: lines of one host have the same time of
+    the first session, though some of them may lack the segment."""
 
     def __init__(self) -> None:
         self._zones: defaultdict[tuple[str, float], list[str]] = defaultdict(list)
 
     def of(self, address: str, segment: str, first_seen: float) -> str:
-        """The name of the host of a line."""
+        """The name of the host that a line is about."""
         known = self._zones[address, first_seen]
         for zone in known:
             if may_be_one(segment_of(zone), segment):

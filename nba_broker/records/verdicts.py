@@ -6,29 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from nba_broker.records.evidence import Attended, Destination, Evidence, SimilarHost, Surprising
-from nba_broker.records.evidence import uids as uids_of
 
 STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
 
 REASONS = ("new", "change", "reminder", "annotation")
 
 _DIGITS = 4  # of a share, a probability or a surprise: more would be noise
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A host did what it never does.
-
-    ``index``: the place of the session that raised it, in the step that it came with.
-    """
-
-    index: int
-    evidence: tuple[Evidence, ...]
-
-    @property
-    def uids(self) -> tuple[str, ...]:
-        """Sessions that led to it."""
-        return uids_of(self.evidence)
 
 
 @dataclass(frozen=True, slots=True)

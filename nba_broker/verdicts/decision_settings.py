@@ -50,8 +50,8 @@ class DecisionSettings:
     an out-of-distribution host must be found early (LSIF)."""
 
     first_windows: int = 2
-    """Windows that must show the same class before a ``learning`` host is ``identified``. Two is
-    the least that is not a single window's say."""
+    """Windows that must show the same class before a ``learning`` host is ``identified``. One
+    window alone must not name a host."""
 
     unfamiliar_windows: int = 3
     """Unfamiliar windows before a ``learning`` host is ``unknown`` (LSIF)."""

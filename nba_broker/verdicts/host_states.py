@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nba_broker.records.slots import Column, Slots
+from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import (
     CHANGED,
@@ -132,6 +133,21 @@ class HostStates:
             states[gone] = instead
         columns["since"][lost] = last[lost]
         self.settings, self._classes = settings, classes
+
+    @staticmethod
+    def check(records: np.ndarray) -> None:
+        """Raise ValueError unless these records of columns, [n], can be of hosts."""
+        states = np.stack([records[name] for name in ("state", "was_state", "underlying")])
+        devices = np.stack([records[name] for name in DEVICES])
+        shares = (records["similarity"], records["probability"])
+        if not (
+            ((states >= 0) & (states < len(STATES))).all()
+            and (devices >= NO_DEVICE).all()
+            and all(np.isfinite(records[name]).all() for name in ("since", "logged_at"))
+            and (records["ignored_until"] >= 0).all()
+            and all(((share >= 0) & (share <= 1.001)).all() for share in shares)
+        ):
+            raise ValueError("a host's state is out of range")
 
     def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
         """A clock was set back: times of these hosts, int64 [n], later than ``limit`` become

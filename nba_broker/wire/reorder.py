@@ -1,8 +1,9 @@
-"""Puts the sessions of all sensor nodes back into time order before anything looks at them.
+"""Puts the sessions of all sensor nodes into the order of their time.
 
 A cluster spreads one host's sessions over its nodes, so batches arrive out of order. A session is
-released once every live node's clock has passed it by ``hold`` seconds, or it has waited for
-``patience`` seconds; one that comes later than that is counted and kept, behind its time.
+released once the clock of every live node has passed it by ``hold`` seconds, or once it has waited
+for ``patience`` seconds. A session that arrives later than that is counted as late and released out
+of order.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from nba_broker.records.sessions import Sessions, concatenate, order, take
 
 
 class _Held(NamedTuple):
-    """Sessions of one batch that are held back, with the first and last of their times; the node
-    and the number of the batch, and when it came."""
+    """Sessions of one batch that are held back, with their first and last time, the batch's node
+    and number, and the time of its arrival."""
 
     earliest: float
     latest: float
@@ -27,7 +28,7 @@ class _Held(NamedTuple):
     came: float
 
     def rest(self, sessions: Sessions) -> _Held:
-        """Some of these sessions, at least one."""
+        """Some of these sessions; at least one."""
         ts = sessions.ts
         return self._replace(earliest=float(ts.min()), latest=float(ts.max()), sessions=sessions)
 
@@ -39,12 +40,13 @@ class _Held(NamedTuple):
 class Reorder:
     """Holds sessions back until no live node can still send an earlier one.
 
-    hold: seconds a node's clock must be past a session. silence: seconds without a batch after
-    which a node no longer holds the others back. settle: seconds after the first batch in which
-    nothing is released, since not all nodes have been heard of; twice their heartbeat. most:
-    sessions held back at most; a node whose clock stands still must not fill the memory. patience:
-    seconds from its arrival on that a session waits at most for a node whose clock is behind; by
-    default twice these three together.
+    hold: seconds by which a node's clock must have passed a session.
+    silence: seconds without a batch after which a node no longer holds the others back.
+    settle: seconds after the first batch in which nothing is released, since some nodes may not
+    have sent anything yet; twice their heartbeat.
+    most: sessions held back at most; a node whose clock stands still must not fill the memory.
+    patience: seconds that a session waits at most for a node whose clock is behind; by default
+    twice the sum of ``hold``, ``silence`` and ``settle``.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Reorder:
         self._settled = np.inf
         self.late = 0
         self.passed = -np.inf
-        """Event time that all nodes that were live at the last release had left behind."""
+        """Event time that the clocks of all live nodes had passed at the last release."""
         self._clock: dict[str, float] = {}
         self._heard: dict[str, float] = {}
         self._pending: list[_Held] = []
@@ -75,22 +77,27 @@ class Reorder:
 
     @property
     def oldest(self) -> float:
-        """Event time of the earliest session that is held back; infinity if none is."""
+        """Event time of the earliest session that is held back; infinity if there is none."""
         return min((held.earliest for held in self._pending), default=np.inf)
 
     @property
     def first(self) -> float:
-        """The lowest number of a batch of which sessions are held back; infinity if none is."""
+        """The lowest number of a batch with sessions that are held back; infinity if there is
+        none."""
         return min((held.ticket for held in self._pending), default=np.inf)
 
     @property
     def since(self) -> float:
-        """When the first of the batches came that are held back; infinity if none is."""
+        """Arrival of the first batch with sessions that are held back; infinity if there is
+        none."""
         return min((held.came for held in self._pending), default=np.inf)
 
     def add(self, node: str, clock: float, sessions: Sessions, now: float, ticket: int = 0) -> None:
-        """Take one node's batch; ``clock`` is its network time, ``now`` the worker's own monotonic
-        time in seconds, ``ticket`` the batch's number."""
+        """Add a node's batch.
+
+        clock: the node's network time. now: the worker's monotonic time in seconds. ticket: the
+        batch's number.
+        """
         self._clock[node] = clock
         self._heard[node] = max(now, self._heard.get(node, now))
         self._settled = min(self._settled, now + self.settle)
@@ -100,7 +107,7 @@ class Reorder:
             self._pending.append(held)
 
     def move(self, node: str, seconds: float) -> None:
-        """Set a node's clock, and what is held back of it, by so much."""
+        """Move a node's clock, and its sessions that are held back, by this many seconds."""
         if node in self._clock:
             self._clock[node] += seconds
         self._pending = [
@@ -109,8 +116,8 @@ class Reorder:
         ]
 
     def go_back(self, now: float, limit: float) -> None:
-        """Event time has not come further than ``now``, whatever went on; and what is held back
-        from after ``limit``, of a clock that was set back since, goes on as of then."""
+        """Set event time back to ``now``, after a clock was set back: sessions that are held back
+        with a time after ``limit`` get the time ``now``."""
         self._released = min(self._released, now)
         self.passed = min(self.passed, now)
         self._pending = [
@@ -121,12 +128,13 @@ class Reorder:
         ]
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> Sessions:
-        """:meth:`add` a batch and return what may go on."""
+        """:meth:`add` a batch, and :meth:`release`."""
         self.add(node, clock, sessions, now)
         return self.release(now)
 
     def release(self, now: float) -> Sessions:
-        """What may go on at ``now``: all of it when every node has fallen silent."""
+        """The sessions that no longer have to wait at ``now``, in the order of their time: all of
+        them if every node is silent."""
         if now < self._settled:
             return concatenate([])
         live = [
@@ -138,12 +146,12 @@ class Reorder:
             return self.flush()
         limit = self.passed if live else np.inf
         for held in self._pending:
-            if now - held.came > self.patience:  # so the others' sessions of that time go on, too
+            if now - held.came > self.patience:  # releases other nodes' earlier sessions, too
                 limit = max(limit, held.latest)
         return self._until(limit)
 
     def flush(self) -> Sessions:
-        """Everything that is held back, in order: nothing earlier will come."""
+        """All sessions that are held back, in the order of their time."""
         return self._until(np.inf)
 
     def _until(self, limit: float) -> Sessions:
@@ -163,7 +171,7 @@ class Reorder:
         if not ready:
             return released
         places = order(released)
-        # A single sensor's sessions are in order already, and moving them costs most of this.
+        # A single sensor's sessions are in order already, and take() is the most expensive step.
         if not (places[1:] > places[:-1]).all():
             released = take(released, places)
         self.late += int(np.count_nonzero(released.ts < self._released))

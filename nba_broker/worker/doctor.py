@@ -1,4 +1,4 @@
-"""What an operator should know before asking anybody: each finding one line, with what to do."""
+"""Checks an installation; each finding is one line, with the remedy if something is wrong."""
 
 from __future__ import annotations
 
@@ -26,40 +26,45 @@ from nba_broker.records.errors import (
     SnapshotError,
     ZeekError,
 )
-from nba_broker.wire.connection import Hello, Link, SessionBatch, decode, partition_of
+from nba_broker.wire.codec import Hello, SessionBatch, decode
+from nba_broker.wire.connection import Link
+from nba_broker.wire.partitions import partition_of
 from nba_broker.worker import lock, snapshot
-from nba_broker.worker.config import Config
+from nba_broker.worker.settings import Settings
 
-LISTEN = 6.0  # seconds: a worker says hello every five, a sensor speaks four times a second
-OLD = 90  # days after which an IP database names too many networks wrongly
-SKEW = 5.0  # seconds between a sensor's clock and this machine's that need no explanation
+LISTEN = 6.0  # seconds: a worker says hello every five, a sensor sends four batches a second
+OLD = 90  # days after which too many networks of an IP database have moved
+SKEW = 5.0  # seconds that a sensor's clock may differ from this machine's
 _BYTES_PER_SESSION, _BYTES_PER_HOST = 46, 1_050  # of the state, see docs/operations.md
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line; without ``advice`` all is well."""
+    """One line; an empty ``advice`` means that all is well."""
 
     text: str
     advice: str = ""
 
     def __str__(self) -> str:
-        return f"TO DO  {self.text}: {self.advice}" if self.advice else f"ok     {self.text}"
+        if self.advice:
+            return f"needs attention  {self.text}: {self.advice}"
+        return f"ok               {self.text}"
 
 
 @dataclass(slots=True)
 class Heard:
-    """What a few seconds of listening told of one partition."""
+    """What a few seconds of listening say about one partition."""
 
     partition: int = 0
     workers: set[str] = field(default_factory=set)
-    clocks: dict[str, float] = field(default_factory=dict)  # node -> its clock less this one's
-    seen: dict[str, int] = field(default_factory=dict)  # by node, since it started
-    skipped: dict[str, list[int]] = field(default_factory=dict)  # by node, first count and last
+    # By node:
+    clocks: dict[str, float] = field(default_factory=dict)  # seconds ahead of this machine's clock
+    seen: dict[str, int] = field(default_factory=dict)  # sessions since its start
+    skipped: dict[str, list[int]] = field(default_factory=dict)  # first and last count
     identity: Identity = field(default_factory=Identity)
 
     def hear(self, frame: bytes) -> None:
-        """Take note of one frame."""
+        """Note what one frame says."""
         try:
             message = decode(frame)
         except MessageError:
@@ -79,8 +84,9 @@ class Heard:
                 at += self.identity.slots(*columns, segment, sessions.dport[at:]).covered
 
 
-def examine(settings: Config, link: Link) -> Iterator[Finding]:
-    """Every finding, the live ones after some seconds of listening; it never speaks itself."""
+def examine(settings: Settings, link: Link) -> Iterator[Finding]:
+    """Every finding; those about sensors and workers come after ``LISTEN`` seconds. Sends nothing
+    to Zeek."""
     yield from model_and_databases(settings)
     yield from state(settings)
     yield from port(settings.url, settings.ca is not None)
@@ -99,8 +105,8 @@ def examine(settings: Config, link: Link) -> Iterator[Finding]:
     yield from sensors(heard, expected_sensors(settings.zeek), holder)
 
 
-def model_and_databases(settings: Config) -> Iterator[Finding]:
-    """Whether the worker could start, and with what."""
+def model_and_databases(settings: Settings) -> Iterator[Finding]:
+    """Whether the worker can start, and with which model and databases."""
     try:
         manifest = Scorer(settings.model).manifest
         yield Finding(_model(manifest))
@@ -114,7 +120,9 @@ def model_and_databases(settings: Config) -> Iterator[Finding]:
             continue
         days = (time.time() - database.built.timestamp()) / 86400
         text = f"{path.name}: {database.kind} of {database.built:%Y-%m-%d}, {int(days)} days old"
-        yield Finding(text, "fetch a newer edition; it is taken over live" if days > OLD else "")
+        yield Finding(
+            text, "fetch a newer edition; a running worker takes it over" if days > OLD else ""
+        )
 
 
 def _model(manifest: Manifest) -> str:
@@ -125,27 +133,28 @@ def _model(manifest: Manifest) -> str:
     )
 
 
-def state(settings: Config) -> Iterator[Finding]:
-    """Whether a restart would know anything, and whether there is room for it."""
+def state(settings: Settings) -> Iterator[Finding]:
+    """Whether a restart keeps the hosts' state, and whether there is room for it."""
     if settings.state is None:
-        yield Finding("a restart forgets all hosts", "give run a folder with --state")
+        yield Finding("a restart forgets all hosts", "set a folder for snapshots with --state")
         return
     if not settings.state.is_dir():
         yield Finding(
-            f"no folder {settings.state}", "start the worker with this --state, or give its own"
+            f"no folder {settings.state}",
+            "start the worker with this --state, or give its own",
         )
         return
     try:
         path = snapshot.path_in(settings.state)
     except ConfigError as error:
-        yield Finding("no snapshots", str(error))
+        yield Finding("no snapshot can be written", str(error))
         return
     text = f"state in {settings.state}"
     if path.exists():
         text += f", last written {time.time() - path.stat().st_mtime:.0f} s ago"
     yield Finding(text)
     for bad in sorted(settings.state.glob(f"{snapshot.FILE}.bad-*")):
-        yield Finding(f"{bad.name} could not be read at a start", "delete it, or report it")
+        yield Finding(f"a worker could not read {bad.name} when it started", "delete or report it")
     try:
         manifest = Manifest.load(settings.model)
     except NBAError:
@@ -158,10 +167,10 @@ def state(settings: Config) -> Iterator[Finding]:
     if used not in ("", manifest.id):
         yield Finding(
             f"the worker of {settings.state} uses model {used}, not {manifest.id}",
-            "give the doctor the worker's --model, --config or NBA_MODEL; if it was just switched, "
-            "ask again after the next snapshot",
+            "give the doctor the worker's --model, --config or NBA_MODEL; if the model was just "
+            "switched, repeat this after the next snapshot",
         )
-    # The old one stays until the new one is complete.
+    # The old snapshot stays until the new one is complete.
     need = 2 * settings.max_hosts * (_BYTES_PER_SESSION * manifest.window + _BYTES_PER_HOST)
     free = shutil.disk_usage(settings.state).free
     text = (
@@ -171,13 +180,13 @@ def state(settings: Config) -> Iterator[Finding]:
 
 
 def port(url: str, authority: bool) -> Iterator[Finding]:
-    """Who may reach Zeek's port: whoever does is trusted by it."""
+    """Who can reach Zeek's port. Zeek trusts every client, and accepts verdicts from it."""
     parts = urlsplit(url)
     host, number = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
     if parts.scheme == "wss":
         yield Finding(
             f"{url} is encrypted",
-            "" if authority else "set --ca, so that nobody else can pass for this Zeek",
+            "" if authority else "set --ca, so that no other server can pretend to be this Zeek",
         )
     elif _is_loopback(host):
         yield Finding(f"{url} stays on this machine")
@@ -196,7 +205,7 @@ def port(url: str, authority: bool) -> Iterator[Finding]:
 
 
 def listening(number: int) -> list[str]:
-    """Addresses at which this machine listens on a TCP port; none where it does not tell."""
+    """The addresses at which this machine listens on a TCP port; none if that is unknown."""
     found = []
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
         try:
@@ -208,7 +217,7 @@ def listening(number: int) -> list[str]:
             address, _, port = local.partition(":")
             if status == "0A" and int(port, 16) == number:  # 0A: listening
                 words = bytes.fromhex(address)
-                # Each group of four bytes is in the machine's order.
+                # Each group of four bytes is in the byte order of the machine.
                 packed = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
                 found.append(str(ipaddress.ip_address(packed)))
     return found
@@ -222,29 +231,31 @@ def _is_loopback(host: str) -> bool:
 
 
 def installed_zeek(chosen: Path | None = None) -> Iterator[Finding]:
-    """What can be said of a Zeek that does not answer."""
+    """What is known about a Zeek that does not answer."""
     try:
         zeek = zeek_process.find_zeek(chosen)
     except ZeekError as error:
-        yield Finding("the Zeek of NBA_ZEEK is not there", str(error))
+        yield Finding("the Zeek of NBA_ZEEK is missing", str(error))
         return
     if zeek is None:
-        yield Finding("no zeek on PATH or in /opt/zeek/bin", "look on the machine that runs it")
+        yield Finding(
+            "no zeek on PATH or in /opt/zeek/bin", "run the doctor on the machine that runs Zeek"
+        )
         return
     said = subprocess.run([zeek, "--version"], capture_output=True, text=True, check=False).stdout
     yield version(said.split()[-1] if said.split() else "")
     scripts = zeek_process.installed_scripts(zeek)
     if scripts is None:
-        yield Finding(f"the Zeek of {zeek} has no package", zeek_process.INSTALL)
+        yield Finding(f"the package is not installed for {zeek}", zeek_process.INSTALL)
     else:
         yield Finding(f"package in {scripts}")
 
 
 def version(text: str) -> Finding:
-    """Whether one stuck client can stall the others on its port in this version of Zeek."""
+    """Whether one client that stops reading can stall the others in this version of Zeek."""
     found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     if found is None:
-        return Finding(f"Zeek's version is not known ({text!r})", "check that it is 8.0 or later")
+        return Finding(f"Zeek's version is unknown ({text!r})", "check that it is 8.0 or later")
     number = tuple(int(part or 0) for part in found.groups())
     if number < (8, 0, 0):
         return Finding(f"Zeek {text} is too old", "install Zeek 8.1 or later")
@@ -257,38 +268,41 @@ def version(text: str) -> Finding:
 
 
 def backend(endpoint: str) -> Finding:
-    """Whether Zeek's nodes, and so its worker, hear each other at all."""
+    """Whether Zeek's nodes and the worker can exchange events."""
     # Other backends begin with their name; Broker's endpoints are numbers of 128 bits.
     name = "broker" if _BROKER_ID.match(endpoint) else endpoint.partition("_")[0].lower()
     if name.startswith("none"):
         return Finding(
-            "Zeek has no cluster backend, so nothing is delivered",
+            "Zeek has no cluster backend, so it delivers no events",
             "load zeek-nba/standalone, or policy/frameworks/cluster/backend/zeromq",
         )
-    return Finding(f"cluster backend: {name or 'not told'}")
+    return Finding(f"cluster backend: {name or 'unknown'}")
 
 
 _BROKER_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Finding]:
-    """Whether the package runs on every sensor, told by its heartbeats; ``holder`` is the worker
-    that works with the state folder."""
+    """Whether the package runs on every sensor, by its heartbeats.
+
+    expected: the sensors of the cluster's layout. holder: the process id of the worker that uses
+    the state folder, "" if there is none.
+    """
     where = option = shared = ""
     if heard.partition:
         where, option = f" in partition {heard.partition}", f" --partition {heard.partition}"
-        shared = f"see that NBA::partitions is {heard.partition + 1} or more, "
+        shared = f"check that NBA::partitions is {heard.partition + 1} or more; "
     if not heard.workers and holder:
         yield Finding(
-            f"worker {holder} runs, but this Zeek has not heard of it{where}",
-            f"{shared}wait a minute if Zeek has just started; else look whether it has another "
-            "--url, and at what it logs",
+            f"worker {holder} runs, but is not connected to this Zeek{where}",
+            f"{shared}wait a minute if Zeek has just started; else check the worker's --url and "
+            "its log",
         )
         return
     if not heard.workers:
         yield Finding(
             f"no worker is running{where}, so sensors are silent",
-            f"{shared}start nba-broker run{option}, then ask the doctor again",
+            f"{shared}start nba-broker run{option}, then repeat this",
         )
         return
     yield Finding(f"worker {', '.join(sorted(heard.workers))}")
@@ -304,31 +318,31 @@ def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Find
     if not any(heard.seen.values()):
         yield Finding(
             f"no session of a local host{where} yet since the sensors started",
-            "wait if that was just now; else, is it the right interface, and are NBA::hosts (where "
-            "empty, Site::local_nets) your networks?",
+            "wait if they started just now; else check the interface, and that NBA::hosts (if "
+            "empty, Site::local_nets) contains your networks",
         )
     for node in sorted(expected - heard.clocks.keys()):
         yield Finding(
-            f"{node} is not heard", "see whether it runs, and has the package (deploy it again)"
+            f"{node} is not heard", "check that it runs and has the package; deploy it again"
         )
     for node, skew in sorted(heard.clocks.items()):
         if abs(skew) > SKEW:
             yield Finding(
                 f"the clock of {node} differs from this machine's by {skew:.1f} s",
-                "set both by NTP; a sensor that reads a capture may be left alone",
+                "set both by NTP; ignore this for a sensor that reads a capture",
             )
     for mac in sorted(heard.identity.routers()):
-        yield Finding(f"{mac} stands for several hosts, told apart by lease or address")
+        yield Finding(f"{mac} stands for several hosts; they are told apart by lease or address")
     for node, (first, last) in sorted(heard.skipped.items()):
         if last > first:
             yield Finding(
                 f"{node} skipped {last - first} sessions meanwhile",
-                "the worker does not keep up: see the capacity planning in docs/operations.md",
+                "the worker does not keep up; see the section on capacity in docs/operations.md",
             )
 
 
 def expected_sensors(chosen: Path | None = None) -> set[str]:
-    """The workers of the cluster layout that zeekctl or systemd's generator made, if any."""
+    """The sensors of the cluster layout that zeekctl or Zeek's systemd generator wrote, if any."""
     try:
         zeek = zeek_process.find_zeek(chosen)
     except ZeekError:

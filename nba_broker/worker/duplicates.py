@@ -1,10 +1,11 @@
-"""Tells which of two workers of a partition leaves: one must, whoever else says hello.
+"""Decides which of two workers of a partition leaves: one of them must, whatever else says hello.
 
-A worker that has just joined leaves when it hears another; of two that join at once, the one whose
-name sorts later. A worker that stood still for a while counts as one that has just joined, since
-another may have taken its place. Two that have worked for long beside each other, as a hello was
-lost, are told by their rhythm: a worker answers every hello within a second. What is remembered is
-bounded, and while more names are made up than that, nobody leaves but who has just joined.
+A worker that has just joined leaves when it hears another worker. If two join at once, the one
+whose name sorts later leaves. A worker that stood still for a while counts as one that has just
+joined, since another may have taken its place. If a hello was lost and two workers serve the same
+partition for long, their rhythm shows it: a worker answers every hello within a second. The memory
+for other names is bounded; while more names than that say hello, only a worker that has just joined
+leaves.
 """
 
 from __future__ import annotations
@@ -12,80 +13,84 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-GRACE = 2.0  # seconds after joining in which a worker gives way to one that answers its hello
-ANSWER = 1.0  # seconds between two answers, whoever says hello
-REPLY = 0.5  # seconds after which what is heard is no longer on its way from before
-STALL = 1.5  # seconds of standing still in which a hello of this worker may have been missed
+GRACE = 2.0  # seconds after joining in which a worker leaves if another answers its hello
+ANSWER = 1.0  # seconds between two answers, however many say hello
+REPLY = 0.5  # seconds after which a hello can no longer have been sent before this worker's
+STALL = 1.5  # seconds of standing still in which this worker may have missed a hello
 FORGET = 12.5  # seconds without a hello after which another worker has gone
-BESIDE = 10.0  # seconds of two workers beside each other before the later leaves
-ANSWERS = 3  # hellos of this one that the other answered meanwhile
-MOST = 4  # other workers remembered
+BESIDE = 10.0  # seconds of two workers beside each other before the later one leaves
+ANSWERS = 3  # hellos of this worker that the other must have answered by then
+MOST = 4  # other workers that are remembered
 
 _NAME = re.compile(r".+:[0-9]+:[0-9a-f]+(/[0-9]+)?")
 
 
 @dataclass(slots=True)
-class _Rival:
-    met: float
-    heard: float
-    fresh: bool  # whether this worker had just joined when they met
+class _Other:
+    """Another worker. Times are monotonic seconds."""
+
+    met: float  # its first hello
+    heard: float  # its last hello
+    fresh: bool  # whether this worker had just joined at that time
     told: float | None = None  # this worker's first hello since then
     hellos: int = 0
     answers: int = 0
-    answered: float = 0.0  # which hello it answered last
+    answered: float = 0.0  # which hello of this worker it answered last
 
 
-class OtherWorkers:
-    """The other workers of one's own partition; all times are monotonic seconds."""
+class DuplicateWorkers:
+    """The other workers of this worker's partition; all times are monotonic seconds."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.said = float("-inf")  # this worker's latest hello
-        self.crowded = float("-inf")  # when there was last another name than could be remembered
-        self._met: dict[str, _Rival] = {}
+        self.said = float("-inf")
+        """This worker's latest hello."""
+        self._crowded = float("-inf")  # the last time that there were too many names to remember
+        self._met: dict[str, _Other] = {}
 
     def join(self) -> None:
-        """This worker has just joined, or stood still."""
+        """Note that this worker has just joined, or stood still."""
         self._met.clear()
 
     def say(self, now: float) -> None:
-        """This worker says hello."""
+        """Note that this worker says hello."""
         self.said = now
-        for rival in self._met.values():
-            if rival.told is None:
-                rival.told = now
+        for other in self._met.values():
+            if other.told is None:
+                other.told = now
 
-    def known(self, other: str) -> bool:
-        """Whether this worker is remembered."""
-        return other in self._met
+    def known(self, name: str) -> bool:
+        """Whether this other worker is remembered."""
+        return name in self._met
 
-    def hear(self, other: str, now: float, joined: float) -> bool:
-        """Another worker said hello; whether this one, here since ``joined``, has to leave."""
-        self._met = {name: rival for name, rival in self._met.items() if now - rival.heard < FORGET}
+    def hear(self, name: str, now: float, joined: float) -> bool:
+        """Note another worker's hello; returns whether this worker, which joined at ``joined``,
+        must leave."""
+        self._met = {one: met for one, met in self._met.items() if now - met.heard < FORGET}
         fresh = now - joined < GRACE
-        rival = self._met.get(other)
-        if rival is None:
-            if fresh and _order(self.name) > _order(other):
+        other = self._met.get(name)
+        if other is None:
+            if fresh and _order(self.name) > _order(name):
                 return True
             if len(self._met) >= MOST:
-                self.crowded = now
+                self._crowded = now
                 return fresh
-            rival = self._met[other] = _Rival(now, now, fresh)
-        rival.heard = now
-        rival.hellos += 1
-        if now - self.said <= ANSWER + REPLY and rival.answered != self.said:
-            rival.answers += 1
-            rival.answered = self.said
-        if rival.fresh:
-            # Had it just joined, too, it would have left at this worker's hello.
-            return rival.told is not None and now - rival.told >= REPLY
-        beside = now - rival.met
+            other = self._met[name] = _Other(now, now, fresh)
+        other.heard = now
+        other.hellos += 1
+        if now - self.said <= ANSWER + REPLY and other.answered != self.said:
+            other.answers += 1
+            other.answered = self.said
+        if other.fresh:
+            # If the other had just joined, too, it would have left at this worker's hello.
+            return other.told is not None and now - other.told >= REPLY
+        beside = now - other.met
         return (
             beside > BESIDE
-            and rival.answers >= ANSWERS
-            and rival.hellos <= ANSWERS + 2 * beside / ANSWER
-            and now - self.crowded > FORGET
-            and _order(self.name) > _order(other)
+            and other.answers >= ANSWERS
+            and other.hellos <= ANSWERS + 2 * beside / ANSWER
+            and now - self._crowded > FORGET
+            and _order(self.name) > _order(name)
         )
 
 

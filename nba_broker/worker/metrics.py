@@ -1,4 +1,4 @@
-"""What Prometheus is told: the counters as they stand when it asks, and how long scoring takes."""
+"""The metrics for Prometheus: the counters at the time of a scrape, and how long scoring takes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class TimedScorer(Scorer):
-    """A scorer that keeps a histogram of how long it takes for the windows of one step; a model
-    that takes another one's place goes on with its ``seconds``."""
+    """A scorer with a histogram of the seconds that it takes for the windows of one step.
+
+    seconds: the histogram to continue, from the scorer of the model before.
+    """
 
     def __init__(self, folder: Path, seconds: Histogram | None = None) -> None:
         super().__init__(folder)
@@ -40,13 +42,13 @@ class TimedScorer(Scorer):
 
 
 class WorkerCollector(Collector):
-    """Reads a worker's counters at the moment of a scrape, so that nothing is counted twice."""
+    """Reads a worker's counters at the time of a scrape; nothing is counted twice."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric but the histogram; docs/operations.md lists them."""
+        """All metrics except the histogram; docs/operations.md lists them."""
         worker, pipeline = self._worker, self._worker.pipeline
         # A copy, since the event loop adds nodes while this thread reads.
         accounts = list(worker.ledger.accounts.items())
@@ -61,7 +63,9 @@ class WorkerCollector(Collector):
                 family.add_metric([node], getattr(account, name))
             yield family
         invalid = CounterMetricFamily(
-            "nba_invalid_messages", "Messages that broke the contract", labels=["kind"]
+            "nba_invalid_messages",
+            "Messages that broke the contract, and internal errors",
+            labels=["kind"],
         )
         for kind, number in list(worker.invalid.items()):
             invalid.add_metric([kind], number)
@@ -70,28 +74,28 @@ class WorkerCollector(Collector):
         for name, text, number in (
             (
                 "nba_late_sessions",
-                "Sessions that came after later ones",
+                "Sessions that arrived after later ones",
                 pipeline.intake.reorder.late,
             ),
             (
                 "nba_restamped_sessions",
-                "Sessions whose time could not be",
+                "Sessions with an impossible time",
                 pipeline.intake.door.restamped,
             ),
             (
                 "nba_duplicate_sessions",
-                "Sessions that another node reported, too",
-                pipeline.intake.duplicates.dropped,
+                "Sessions that another node also reported",
+                pipeline.intake.mirrored.dropped,
             ),
-            ("nba_processed_sessions", "Sessions that the pipeline took", counters.sessions),
+            ("nba_processed_sessions", "Sessions that the pipeline processed", counters.sessions),
             ("nba_scored_windows", "Windows that the model scored", counters.scored),
-            ("nba_evicted_hosts", "Hosts forgotten for want of room", counters.evicted),
-            ("nba_verdicts", "Verdicts given", counters.verdicts),
+            ("nba_evicted_hosts", "Hosts evicted to make room for others", counters.evicted),
+            ("nba_verdicts", "Verdicts published", counters.verdicts),
         ):
             yield CounterMetricFamily(name, text, value=number)
         manifest = pipeline.scorer.manifest
         for name, text, value in (
-            ("nba_hosts", "Hosts tracked", pipeline.hosts),
+            ("nba_hosts", "Hosts that are tracked", pipeline.hosts),
             ("nba_routers", "MACs that stand for several hosts", len(pipeline.routers)),
             ("nba_queue_messages", "Messages that wait for the pipeline", worker.queue),
             (
@@ -99,17 +103,19 @@ class WorkerCollector(Collector):
                 "From the oldest session's arrival to its verdict",
                 worker.lag,
             ),
-            ("nba_connected", "Whether Zeek is connected", worker.link.connected),
+            ("nba_connected", "1 while Zeek is connected", worker.link.connected),
         ):
             yield GaugeMetricFamily(name, text, value=value)
         offsets = GaugeMetricFamily(
-            "nba_clock_offset_seconds", "A node's clock less the others'", labels=["node"]
+            "nba_clock_offset_seconds",
+            "Seconds that a node's clock is ahead of the others",
+            labels=["node"],
         )
         for node, offset in pipeline.intake.door.offsets().items():
             offsets.add_metric([node], offset)
         yield offsets
         partition = GaugeMetricFamily(
-            "nba_partition_info", "Whose hosts the worker has", labels=["partition"]
+            "nba_partition_info", "The partition that the worker serves", labels=["partition"]
         )
         partition.add_metric([str(worker.partition)], 1)
         yield partition
@@ -135,13 +141,13 @@ class WorkerCollector(Collector):
 
 
 def _drift(drift: Drift) -> Iterator[Metric]:
-    """Of hosts that had a name, over about the last day; absent while there is too little."""
+    """Figures of the named hosts over about the last day; absent while there are too few."""
     figures = drift.figures()
     for name, figure, text in (
         ("nba_never_seen_pools_ratio", "never_seen_pools", "Sessions to pools new to the model"),
-        ("nba_known_ratio", "known", "Scores of a kind that the model knows"),
+        ("nba_known_ratio", "known", "Scores of kinds of traffic that the model knows"),
         ("nba_confidence_mean", "confidence", "Mean probability of the first choice"),
-        ("nba_surprise_mean", "surprise", "Mean surprise of a session in nats"),
+        ("nba_surprise_mean", "surprise", "Mean surprise of a session, in nats"),
     ):
         if figure in figures:
             yield GaugeMetricFamily(name, text, value=figures[figure])
@@ -149,23 +155,30 @@ def _drift(drift: Drift) -> Iterator[Metric]:
 
 def _shadow(shadow: Shadow) -> Iterator[Metric]:
     for name, text, number in (
-        ("nba_shadow_scores", "Scores compared with the shadow's", shadow.scores),
-        ("nba_shadow_agreeing_scores", "Of these, those that agree", shadow.agreeing),
-        ("nba_shadow_skipped_scores", "Scores left out, as the worker was behind", shadow.skipped),
+        ("nba_shadow_scores", "Scores compared with those of the shadow", shadow.scores),
+        ("nba_shadow_agreeing_scores", "Compared scores that agree", shadow.agreeing),
+        (
+            "nba_shadow_skipped_scores",
+            "Scores that were not compared",
+            shadow.skipped,
+        ),
     ):
         yield CounterMetricFamily(name, text, value=number)
     yield GaugeMetricFamily(
         "nba_shadow_differing_hosts",
-        "Hosts on which the two have differed for long",
+        "Hosts about which the two models have differed for an hour or more",
         value=len(shadow.differing),
     )
-    model = GaugeMetricFamily("nba_shadow_info", "The model asked beside", labels=["model"])
+    model = GaugeMetricFamily("nba_shadow_info", "The shadow's model", labels=["model"])
     model.add_metric([shadow.scorer.manifest.id], 1)
     yield model
 
 
 def serve(where: str, worker: Worker, scorer: TimedScorer) -> None:
-    """Answer at ``HOST:PORT`` on a thread of its own; raises ConfigError."""
+    """Serve the metrics at ``HOST:PORT`` on a thread of its own.
+
+    Raises ConfigError if it cannot listen there.
+    """
     registry = CollectorRegistry()
     registry.register(WorkerCollector(worker))
     registry.register(scorer.seconds)

@@ -21,28 +21,29 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
+from nba_broker.baseline import evidence
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.evidence import EVIDENCE, SHOWN
 from nba_broker.hosts.address_table import Binding
+from nba_broker.hosts.identity import Identity
 from nba_broker.model.features import FEATURE_VERSION
 from nba_broker.model.manifest import WINDOW_LIMIT
-from nba_broker.model.windows import NO_POOL, Schedule
+from nba_broker.model.windows import Schedule
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ConfigError, SnapshotError
 from nba_broker.records.macs import is_mac
-from nba_broker.records.ports import PROTOCOLS
 from nba_broker.records.segments import bare
 from nba_broker.records.sessions import Lease
-from nba_broker.records.verdicts import STATES
+from nba_broker.records.slots import Columns
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 from nba_broker.verdicts.host_states import DEVICES
 from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
 from nba_broker.verdicts.states import NO_DEVICE
-from nba_broker.wire.connection import Position
+from nba_broker.wire.accounting import Position
 
-FORMAT = 4
+FORMAT = 5
 FILE = "hosts.snapshot"
 
 # What reading anything but a snapshot may raise: SnapshotError is raised instead.
@@ -56,10 +57,6 @@ _UNREADABLE = (
     OSError,
 )
 
-# Of versions whose uids had 96 bits at most.
-_FORMER_EVIDENCE = np.dtype(
-    [(name, "S18" if name == "uid" else EVIDENCE[name]) for name in EVIDENCE.names or ()]
-)
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
 _LINE = 1 << 26  # bytes of the longest line that makes sense
 _DIGEST = hashlib.sha256().digest_size
@@ -86,7 +83,7 @@ def parts(
     ``positions``: how far each node's sessions are accounted for. ``partition``: whose hosts.
     """
     identity, pools = pipeline.identity, pipeline.pools
-    evidence = pipeline.baseline.evidence
+    surprising = pipeline.baseline.evidence
     accounted = {node: tuple(position) for node, position in positions.items()}
     yield _line(_header(pipeline) | {"partition": partition, "positions": accounted})
     start = 0
@@ -94,16 +91,16 @@ def parts(
         names = identity.names(start, start + _PART)
         start += _PART
         slots = np.array(list(names), np.int64)
-        policy = pipeline.policy.columns.records(slots)
-        labelled = slots[policy["label"] != NO_DEVICE].tolist()
+        decided = pipeline.decider.columns.records(slots)
+        labelled = slots[decided["label"] != NO_DEVICE].tolist()
         by = [pipeline.annotations.labelled_by[slot] for slot in labelled]
-        odd = {row: evidence[slot] for row, slot in enumerate(names) if slot in evidence}
+        odd = {row: surprising[slot] for row, slot in enumerate(names) if slot in surprising}
         yield b"".join(
             [
                 _line({"hosts": list(names.values()), "odd": list(odd), "labelled_by": by}),
-                _records(pipeline.columns(), slots).tobytes(),
+                *(one.records(slots).tobytes() for one in _stages(pipeline).values()),
                 *(sessions.tobytes() for sessions in odd.values()),
-                policy.tobytes(),
+                decided.tobytes(),
             ]
         )
     tables: dict[str, Mapping[str, Any]] = {
@@ -119,7 +116,7 @@ def parts(
         keys = iter(list(state))
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
-    leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.timeline.tracker.leases]
+    leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.tracker.leases]
     # Last, since the table of pools only grows: it names every index above.
     yield _line({"pools": pools.table, "leases": leases} | _taught(pipeline))
 
@@ -200,13 +197,12 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
         "feature_version": FEATURE_VERSION,
         "window": pipeline.windows.length,
         "classes": [[one.device, one.category] for one in manifest.classes],
-        "layout": str(_layout(pipeline.columns())),
+        "layout": {name: str(one.layout) for name, one in _stages(pipeline).items()},
         "wide": pipeline.windows.wide,
-        "evidence": str(EVIDENCE),
         "model": manifest.sha256,
         "model_id": manifest.id,
-        "policy": str(pipeline.policy.columns.layout),
-        "policy_bytes": pipeline.policy.columns.layout.itemsize,
+        "decision": str(pipeline.decider.columns.layout),
+        "decision_bytes": pipeline.decider.columns.layout.itemsize,
     }
 
 
@@ -229,16 +225,13 @@ def _taught(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _layout(columns: dict[str, np.ndarray]) -> np.dtype:
-    """One host's state as a record."""
-    return np.dtype([(name, column.dtype, column.shape[1:]) for name, column in columns.items()])
-
-
-def _records(columns: dict[str, np.ndarray], slots: np.ndarray) -> np.ndarray:
-    records = np.empty(len(slots), _layout(columns))
-    for name, column in columns.items():
-        records[name] = column[slots]
-    return records
+def _stages(pipeline: Pipeline) -> dict[str, Columns]:
+    """The columns of the stages whose layout must be this version's, in the order of the file."""
+    return {
+        "windows": pipeline.windows.columns,
+        "first_seen": pipeline.first_seen.columns,
+        "baseline": pipeline.baseline.columns,
+    }
 
 
 def _verified(path: Path, file: BinaryIO) -> int:
@@ -263,11 +256,10 @@ def _restore(
     partition: int | None,
     only_shown: bool,
 ) -> dict[str, Position]:
-    identity = pipeline.identity
     header, manifest, settings = (
         _read_line(file),
         pipeline.scorer.manifest,
-        pipeline.policy.settings,
+        pipeline.decider.settings,
     )
     theirs = header.get("partition", 0)
     if not isinstance(theirs, int):
@@ -285,68 +277,29 @@ def _restore(
     if header.get("wide"):
         pipeline.windows.widen()
     ours = _header(pipeline)
-    surprising = EVIDENCE if header.get("evidence") == ours["evidence"] else _FORMER_EVIDENCE
     for name in ("format", "feature_version", "layout"):
         if header[name] != ours[name]:
             # A layout is a page of text, which tells an operator nothing.
             of = "" if name == "layout" else f" {header[name]}, not {ours[name]}"
             raise SnapshotError(f"{path}: another version of this worker wrote it ({name}{of})")
-    understood = header["policy"] == ours["policy"]
-    policy_bytes = int(header["policy_bytes"])
-    highest_pool = highest_device = -1
-    slot_of: dict[str, int] = {}
+    # Where the decision keeps other columns, hosts are learned anew.
+    understood = header["decision"] == ours["decision"]
+    decision_bytes = int(header["decision_bytes"])
+    reader = _Hosts(pipeline, len(header["classes"]), None if understood else decision_bytes)
     line: dict[str, Any] = {}
     while file.tell() < end:
         line = _read_line(file)
-        if hosts := line.get("hosts"):
-            records = _read_records(file, end, len(hosts), _layout(pipeline.columns()))
-            _check_hosts(hosts, records, len(header["classes"]))
-            odd = line["odd"]
-            # Whatever has a surprise has its session here.
-            if odd != np.flatnonzero(records["baseline_evidence_surprise"].any(1)).tolist():
-                raise ValueError("surprises without their sessions")
-            evidence = _read_records(file, end, len(odd) * SHOWN, surprising).astype(EVIDENCE)
-            _check_evidence(evidence)
-            for found in (records["pool"], evidence["pool"]):
-                highest_pool = max(highest_pool, int(found.max(initial=-1)))
-            slots = np.array([identity.admit(*host) for host in hosts], np.int64)
-            pipeline.reserve(identity.capacity)
-            slot_of.update(zip((key for key, _ in hosts), slots.tolist(), strict=True))
-            _fill(pipeline.columns(), slots, records)
-            sessions = evidence.copy().reshape(-1, SHOWN)
-            pipeline.baseline.evidence.update(zip(slots[odd].tolist(), sessions, strict=True))
-            if understood:
-                layout = pipeline.policy.columns.layout
-                records = _read_records(file, end, len(hosts), layout)
-                _check_policy(records)
-                highest_device = max(highest_device, *(int(records[n].max()) for n in DEVICES))
-                pipeline.policy.columns.restore(slots, records)
-                labelled = slots[records["label"] != NO_DEVICE].tolist()
-                by = zip(labelled, map(str, line["labelled_by"]), strict=True)
-                pipeline.annotations.labelled_by.update(by)
-            else:
-                file.seek(policy_bytes * len(hosts), os.SEEK_CUR)
-                pipeline.policy.begin(slots, records["last_ts"])
-        addresses, hostnames = line.get("addresses", {}), line.get("hostnames", {})
-        for address in addresses:
-            _check_address(bare(address))
-        identity.learn(_texts(addresses), _texts(hostnames))
-        for mac, (came, back, *first) in line.get("turns", {}).items():
-            identity.turns()[mac] = _times(came), _times(back), _times(*first or [came])
-        for zone, takes in line.get("takes", {}).items():
-            identity.takes()[zone] = [(float(ts), str(mac)) for ts, mac in takes]
-        for zone, claim in line.get("claims", {}).items():
-            identity.claims()[zone] = _claim(**claim)
-        identity.bonds().update(_texts(line.get("bonds", {})))
-        identity.routers().update(_times(line.get("routers", {})))
+        if "hosts" in line:
+            reader.read(line, file, end)
+        _restore_identity(line, pipeline.identity)
     table = line["pools"]
     if len(set(table)) < len(table) or not all(isinstance(name, str) for name in table):
         raise ValueError("pools that are no names")
-    if highest_pool >= len(table):
+    if reader.highest_pool >= len(table):
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
     if understood:
-        _restore_taught(line, highest_device, slot_of, pipeline.annotations)
+        _restore_taught(line, reader, pipeline.annotations)
     for ts, ip, *texts in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, *map(str, texts)))
@@ -358,6 +311,77 @@ def _restore(
         str(node): Position(str(run), int(sent))
         for node, (run, sent) in header["positions"].items()
     }
+
+
+class _Hosts:
+    """Reads the hosts into the stages of a pipeline. other_decision: bytes of a host's decision
+    where that has other columns; the host is learned anew then."""
+
+    def __init__(self, pipeline: Pipeline, classes: int, other_decision: int | None) -> None:
+        self.highest_pool = self.highest_device = -1
+        self.slot_of: dict[str, int] = {}
+        self._pipeline = pipeline
+        self._classes = classes
+        self._other_decision = other_decision
+
+    def read(self, line: dict[str, Any], file: BinaryIO, end: int) -> None:
+        """The hosts that a line announces."""
+        pipeline, hosts, odd = self._pipeline, line["hosts"], line["odd"]
+        _check_names(hosts)
+        records = {
+            name: _read_records(file, end, len(hosts), columns.layout)
+            for name, columns in _stages(pipeline).items()
+        }
+        pipeline.windows.check(records["windows"])
+        pipeline.first_seen.check(records["first_seen"])
+        pipeline.baseline.check(records["baseline"], self._classes)
+        # Every surprise has its session here.
+        if odd != np.flatnonzero(records["baseline"]["evidence_surprise"].any(1)).tolist():
+            raise ValueError("surprises without their sessions")
+        sessions = _read_records(file, end, len(odd) * SHOWN, EVIDENCE)
+        evidence.check(sessions)
+        for pool in (records["windows"]["ring"]["pool"], sessions["pool"]):
+            self.highest_pool = max(self.highest_pool, int(pool.max(initial=-1)))
+        slots = np.array([pipeline.identity.admit(*host) for host in hosts], np.int64)
+        pipeline.slots.reserve(pipeline.identity.capacity)
+        self.slot_of.update(zip((key for key, _ in hosts), slots.tolist(), strict=True))
+        for name, columns in _stages(pipeline).items():
+            columns.restore(slots, records[name])
+        of_hosts = zip(slots[odd].tolist(), sessions.copy().reshape(-1, SHOWN), strict=True)
+        pipeline.baseline.evidence.update(of_hosts)
+        if self._other_decision is None:
+            self._read_decision(line, file, end, slots)
+        else:
+            file.seek(self._other_decision * len(hosts), os.SEEK_CUR)
+            pipeline.decider.begin(slots, records["windows"]["last_ts"])
+
+    def _read_decision(
+        self, line: dict[str, Any], file: BinaryIO, end: int, slots: np.ndarray
+    ) -> None:
+        pipeline = self._pipeline
+        records = _read_records(file, end, len(slots), pipeline.decider.columns.layout)
+        pipeline.decider.check(records)
+        for name in DEVICES:
+            self.highest_device = max(self.highest_device, int(records[name].max(initial=-1)))
+        pipeline.decider.columns.restore(slots, records)
+        labelled = slots[records["label"] != NO_DEVICE].tolist()
+        by = zip(labelled, map(str, line["labelled_by"]), strict=True)
+        pipeline.annotations.labelled_by.update(by)
+
+
+def _restore_identity(line: dict[str, Any], identity: Identity) -> None:
+    addresses, hostnames = line.get("addresses", {}), line.get("hostnames", {})
+    for address in addresses:
+        _check_address(bare(address))
+    identity.learn(_texts(addresses), _texts(hostnames))
+    for mac, (came, back, *first) in line.get("turns", {}).items():
+        identity.turns()[mac] = _times(came), _times(back), _times(*first or [came])
+    for zone, takes in line.get("takes", {}).items():
+        identity.takes()[zone] = [(float(ts), str(mac)) for ts, mac in takes]
+    for zone, claim in line.get("claims", {}).items():
+        identity.claims()[zone] = _claim(**claim)
+    identity.bonds().update(_texts(line.get("bonds", {})))
+    identity.routers().update(_times(line.get("routers", {})))
 
 
 def _schedule(window: Any) -> Schedule:
@@ -374,16 +398,11 @@ def _classes(header: dict[str, Any]) -> list[Class]:
     return classes
 
 
-def _restore_taught(
-    line: dict[str, Any],
-    highest_device: int,
-    slot_of: dict[str, int],
-    inventory: AppliedAnnotations,
-) -> None:
+def _restore_taught(line: dict[str, Any], hosts: _Hosts, annotations: AppliedAnnotations) -> None:
     for device, category in line["devices"]:
-        inventory.number(str(device), str(category))
-    devices = len(inventory.devices)
-    if highest_device >= devices:
+        annotations.number(str(device), str(category))
+    devices = len(annotations.devices)
+    if hosts.highest_device >= devices:
         raise ValueError("a device without a name")
     for one in line["prototypes"]:
         feature, root = np.array(one["feature"], np.int64), np.array(one["root"], np.float64)
@@ -394,11 +413,11 @@ def _restore_taught(
             and ((root > 0) & (root <= 1)).all()
         ):
             raise ValueError("a prototype that is none")
-        slot = slot_of.get(one["host"])
+        slot = hosts.slot_of.get(one["host"])
         if slot is not None:
             profile = Profiles(np.zeros(1, np.int64), np.array([0, len(root)]), feature, root)
             sessions = int(one["sessions"])
-            inventory.prototypes.add(Prototype(slot, int(one["device"]), sessions, profile))
+            annotations.prototypes.add(Prototype(slot, int(one["device"]), sessions, profile))
 
 
 def _read_line(file: BinaryIO) -> dict[str, Any]:
@@ -415,91 +434,13 @@ def _read_records(file: BinaryIO, end: int, number: int, layout: np.dtype) -> np
     return np.frombuffer(file.read(size), layout)
 
 
-def _fill(columns: dict[str, np.ndarray], slots: np.ndarray, records: np.ndarray) -> None:
-    for name, column in columns.items():
-        column[slots] = records[name]
-
-
-def _check_hosts(hosts: list[tuple[str, str]], records: np.ndarray, classes: int) -> None:
-    """Refuse what would stop the worker later."""
+def _check_names(hosts: list[tuple[str, str]]) -> None:
+    """Refuse hosts whose MAC or address is none."""
     for key, address in hosts:
         if not is_mac(key):
             _check_address(bare(key))
         if address:
             _check_address(bare(address))
-    if not (
-        (records["count"] > 0).all()
-        and np.isfinite(records["last_ts"]).all()
-        and np.isfinite(records["first_seen"]).all()
-        and (records["ts"] < np.inf).all()  # -inf where a window grew
-        and (records["pool"] >= NO_POOL).all()
-        and (records["dport"] >= 0).all()
-        and (records["dport"] < len(PROTOCOLS) << 16).all()
-    ):
-        raise ValueError("a host's sessions are out of range")
-    _check_baselines(
-        {
-            name.removeprefix("baseline_"): records[name]
-            for name in records.dtype.names or ()
-            if name.startswith("baseline_")
-        },
-        classes,
-    )
-
-
-def _check_baselines(baseline: dict[str, np.ndarray], classes: int) -> None:
-    if not (
-        all(
-            np.isfinite(baseline[name]).all() and (baseline[name] >= 0).all()
-            for name in ("span", "mean_square", "hours", "mean", "variance", "since")
-        )
-        and np.isfinite(baseline["mean_surprise"]).all()
-        and (baseline["since"] < 1 << 37).all()
-        and (baseline["hour"] >= baseline["first_hour"]).all()
-        and all(
-            (baseline[name] >= 0).all()
-            for name in (
-                "first_hour",
-                "cusum",
-                "hour_surprise",
-                "surprising_sessions",
-                "evidence_surprise",
-            )
-        )
-        and ((baseline["device_class"] >= 0) & (baseline["device_class"] <= classes)).all()
-        and (baseline["new_pairs"] <= baseline["key"].shape[1]).all()
-    ):
-        raise ValueError("a host's baseline is out of range")
-
-
-def _check_evidence(sessions: np.ndarray) -> None:
-    if not (
-        ((sessions["ts"] >= 0) & (sessions["ts"] < 1 << 37)).all()
-        and (sessions["pool"] >= 0).all()
-        and ((sessions["dport"] >= 0) & (sessions["dport"] < len(PROTOCOLS) << 16)).all()
-        and (np.ascontiguousarray(sessions["uid"]).view(np.uint8) < 128).all()
-    ):
-        raise ValueError("a surprising session is out of range")
-
-
-def _check_policy(records: np.ndarray) -> None:
-    if not (
-        all(
-            ((records[name] >= low) & (records[name] < high)).all()
-            for name, low, high in (
-                ("state", 0, len(STATES)),
-                ("was_state", 0, len(STATES)),
-                ("underlying", 0, len(STATES)),
-                *((name, -1, np.inf) for name in DEVICES),
-            )
-        )
-        and np.isfinite(records["since"]).all()
-        and np.isfinite(records["logged_at"]).all()
-        and (records["ignored_until"] >= 0).all()
-        and ((records["similarity"] >= 0) & (records["similarity"] <= 1)).all()
-        and ((records["probability"] >= 0) & (records["probability"] <= 1.001)).all()
-    ):
-        raise ValueError("what was thought of a host is out of range")
 
 
 def _check_address(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.page import browser, find_chromium
+from testing.browser import browser, find_chromium
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import verdicts
-from benchmarks.page import served
 from nba_broker.verdicts import annotation_file
+from testing import verdicts
+from testing.browser import served
 from tests.unit.test_triage_app import SCRIPT, hostile
 from tests.unit.test_triage_store import MAC, verdict, written
 
@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
     """A page of 300 hosts, with its folder."""
     folder = tmp_path_factory.mktemp("logs")
     verdicts.device_log_of(folder, hosts=300, lines=3000)
-    with served(folder, "--answers", folder / "annotations.csv") as address:
+    with served(folder, "--annotations", folder / "annotations.csv") as address:
         yield address, folder
 
 
@@ -121,7 +121,7 @@ def test_a_name_of_any_length_makes_no_page_wider(page: Any, tmp_path: Path) -> 
     lines = verdict(1, state="changed", evidence=(long,), alternatives=(f"{long}=0.05",),
                     **dict.fromkeys(texts, long))  # fmt: skip
     written(tmp_path / "nba_device.log", lines)
-    with served(tmp_path, "--answers", tmp_path / "annotations.csv") as address:
+    with served(tmp_path, "--annotations", tmp_path / "annotations.csv") as address:
         for path in ("", f"host?id={MAC.format(1)}"):
             page.goto(address + path)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -130,7 +130,7 @@ def test_a_name_of_any_length_makes_no_page_wider(page: Any, tmp_path: Path) -> 
 
 def test_markup_in_names_is_shown_as_the_text_that_it_is(page: Any, tmp_path: Path) -> None:
     hostile(tmp_path)
-    with served(tmp_path, "--answers", tmp_path / "annotations.csv") as address:
+    with served(tmp_path, "--annotations", tmp_path / "annotations.csv") as address:
         page.goto(address)
         # A host whose name is markup, and one all of whose texts are.
         names = page.locator("table.hosts td:nth-child(2)").all_text_contents()

@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.zeek.client import Client, decode
-from tests.zeek.zeek_process import Standalone, read, zeek_path
+from testing.client import Client, decode
+from testing.zeek import Standalone, read, zeek_path
 
 FRAMES = Path(__file__).parent / "frames"
 TRACES = Path(__file__).parents[1] / "zeek" / "btest" / "Traces"

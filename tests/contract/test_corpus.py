@@ -1,15 +1,17 @@
-"""What once broke a reader is refused, or read, and a seconds' worth of fuzzing breaks none."""
+"""Every reader takes broken input: it reads it or refuses it."""
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 
+from nba_broker.cli.config import shipped
 from nba_broker.model.scorer import Scorer
-from nba_broker.worker.config import shipped
+from nba_broker.records.errors import MessageError, NBAError
 from tools import fuzz
+from tools.fuzz.targets import TARGETS, Target, target
 
 CORPUS = sorted(path for path in (Path(__file__).parent / "corpus").glob("*/*"))
 
@@ -20,46 +22,47 @@ def scorer() -> Scorer:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_what_was_found_stays_mended(path: Path, tmp_path: Path, scorer: Scorer) -> None:
-    tested = fuzz.target(path.parent.name, tmp_path, scorer)
-    assert not fuzz.verdict_on(tested.read, path.read_bytes())
+def test_an_input_that_once_broke_a_reader_no_longer_does(
+    path: Path, tmp_path: Path, scorer: Scorer
+) -> None:
+    fuzz.accepts(target(path.parent.name, tmp_path, scorer).read, path.read_bytes())
 
 
-@pytest.mark.parametrize("name", fuzz.TARGETS)
-def test_mutated_input_leads_to_nothing_but_our_own_errors(
+@pytest.mark.parametrize("name", TARGETS)
+def test_input_is_read_or_refused_with_one_of_our_own_errors(
     name: str, tmp_path: Path, scorer: Scorer
 ) -> None:
-    tested = fuzz.target(name, tmp_path, scorer)
-    number = 4 if name in ("manifest", "snapshot") else 40
-    assert fuzz.fuzz(tested, number, seed=0).failures == {}
+    found = fuzz.search(target(name, tmp_path, scorer), number=20, seed=0)
+    assert found.failures == {}
+    assert found.refused < found.tried  # good inputs are among them
 
 
-@pytest.mark.parametrize("name", fuzz.TARGETS)
-def test_a_good_input_is_read(name: str, tmp_path: Path, scorer: Scorer) -> None:
-    tested, rng = fuzz.target(name, tmp_path, scorer), random.Random(0)
-    assert None in [fuzz.verdict_on(tested.read, tested.seed(n, rng)) for n in range(4)]
-
-
-def test_the_same_seed_gives_the_same_inputs(tmp_path: Path, scorer: Scorer) -> None:
-    first, again, other = (
-        list(fuzz.target("frames", tmp_path, scorer).inputs(50, seed)) for seed in (1, 1, 2)
-    )
-    assert first == again != other
-
-
-def test_a_reader_that_breaks_or_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(data: bytes) -> None:
+def test_what_breaks_a_reader_is_found_and_made_small() -> None:
+    def read(data: bytes) -> None:
+        if not data:
+            raise MessageError("empty", "nothing")
         if b"\xff" in data:
             raise KeyError(data)
 
-    def hangs(data: bytes) -> None:
+    found = fuzz.search(Target(st.binary(), read), number=300, seed=1)
+    ((kind, smallest),) = found.failures.items()
+    assert kind.startswith("KeyError in test_corpus.py")
+    assert smallest == b"\xff"
+    assert found.refused > 0
+
+
+def test_a_reader_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(data: bytes) -> None:
         while True:
             pass
 
     monkeypatch.setattr(fuzz, "LIMIT", 0.05)
-    kind = fuzz.verdict_on(breaks, b"ab\xffcd")
-    assert kind is not None
-    assert kind.startswith("KeyError in test_corpus.py")
-    assert fuzz.smaller(breaks, b"ab\xffcd", kind) == b"\xff"
-    assert fuzz.verdict_on(breaks, b"abcd") is None
-    assert fuzz.verdict_on(hangs, b"") == "HangError"
+    with pytest.raises(TimeoutError, match=r"longer than 0\.05 s"):
+        fuzz.accepts(read, b"")
+
+
+def test_a_refused_input_is_no_failure() -> None:
+    def read(data: bytes) -> None:
+        raise NBAError("no")
+
+    assert not fuzz.accepts(read, b"")

@@ -14,8 +14,8 @@ from nba_broker.records.evidence import Attended, WindowExtent
 from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import Alternative, HostGroup, UnknownHosts, Verdict
-from nba_broker.wire import connection
-from nba_broker.wire.connection import ErrorReply, Hello, SessionBatch, Status
+from nba_broker.wire import codec
+from nba_broker.wire.codec import ErrorReply, Hello, SessionBatch, Status
 
 FRAMES = Path(__file__).parent / "frames"
 Recorded = Callable[[str], str]
@@ -32,7 +32,7 @@ def arguments(frame: str) -> list[Any]:
 
 
 def test_a_batch_of_all_kinds_of_sessions_is_understood(recorded: Recorded) -> None:
-    batch = connection.decode(recorded("sessions"))
+    batch = codec.decode(recorded("sessions"))
     assert isinstance(batch, SessionBatch)
     assert (batch.node, batch.seq, batch.sent, batch.skipped) == ("standalone", 2, 6, 0)
     assert batch.run == "Rrun-1-1700000000.000000"
@@ -56,30 +56,30 @@ def test_a_batch_of_all_kinds_of_sessions_is_understood(recorded: Recorded) -> N
 
 
 def test_the_vlans_of_a_batch_are_understood(recorded: Recorded) -> None:
-    batch = connection.decode(recorded("vlans"))
+    batch = codec.decode(recorded("vlans"))
     assert isinstance(batch, SessionBatch)
     assert batch.sessions.segment == ["", "/10", "/10.20", "", ""]
 
 
 def test_a_heartbeat_is_a_batch_without_sessions(recorded: Recorded) -> None:
-    batch = connection.decode(recorded("heartbeat"))
+    batch = codec.decode(recorded("heartbeat"))
     assert isinstance(batch, SessionBatch)
     assert (len(batch.sessions), batch.seq, batch.sent) == (0, 1, 0)
 
 
 def test_a_lease_is_understood(recorded: Recorded) -> None:
-    assert connection.decode(recorded("lease")) == Lease(
+    assert codec.decode(recorded("lease")) == Lease(
         1700000000.0, "10.0.0.1", "02:00:00:00:00:01", "camera"
     )
 
 
 def test_another_workers_hello_is_understood(recorded: Recorded) -> None:
-    assert connection.decode(recorded("hello")) == Hello("test")
+    assert codec.decode(recorded("hello")) == Hello("test")
 
 
 @pytest.mark.parametrize("name", ["error_arguments", "error_no_json", "error_no_such_event"])
 def test_an_error_reply_is_no_surprise(name: str, recorded: Recorded) -> None:
-    reply = connection.decode(recorded(name))
+    reply = codec.decode(recorded(name))
     assert isinstance(reply, ErrorReply)
     assert reply.code == "deserialization_failed"
 
@@ -87,13 +87,13 @@ def test_an_error_reply_is_no_surprise(name: str, recorded: Recorded) -> None:
 @pytest.mark.parametrize("name", ["verdict", "status", "unknown_hosts", "ack"])
 def test_an_event_that_is_for_zeek_is_refused_by_name(name: str, recorded: Recorded) -> None:
     with pytest.raises(MessageError, match="unexpected event"):
-        connection.decode(recorded(name))
+        codec.decode(recorded(name))
 
 
 def test_our_verdict_is_one_that_zeek_took(recorded: Recorded) -> None:
     ts = 1700000060.5
     destination = Attended("192.0.2.7", 443, "tcp", "as:64500", "Acme", ts - 30.5, "Cabc", 7, 0.88)
-    ours = connection.encode_verdict(
+    ours = codec.encode_verdict(
         Verdict(
             ts=ts,
             host="10.0.0.1",
@@ -125,10 +125,10 @@ def test_our_status_summary_hello_and_ack_are_those_that_zeek_took(recorded: Rec
     summary = UnknownHosts(ts, hosts, (group,))
     values = [value["data"] for value in arguments(recorded("status"))]
     pairs = [
-        (connection.encode_status(Status(*values)), recorded("status")),
-        (connection.encode_unknown_hosts(summary, worker), recorded("unknown_hosts")),
-        (connection.encode_hello("test"), recorded("hello")),
-        (connection.encode_ack("worker-1", "Rrun-1-1700000000.000000", 7), recorded("ack")),
+        (codec.encode_status(Status(*values)), recorded("status")),
+        (codec.encode_unknown_hosts(summary, worker), recorded("unknown_hosts")),
+        (codec.encode_hello("test"), recorded("hello")),
+        (codec.encode_ack("worker-1", "Rrun-1-1700000000.000000", 7), recorded("ack")),
     ]
     for ours, theirs in pairs:
         assert json.loads(ours) == json.loads(theirs)

@@ -14,16 +14,17 @@ pytest.importorskip("torch")
 import nba_broker.cli.main
 import training.cli.main
 import training.model.fit
+import training.model.settings
 from nba_broker.archive import zeek_log
 
 EARLY = ("2019-07-08", "2019-07-09", "2019-07-10")
 LAST = ("2019-07-12", "2019-07-13")
 
 
-def test_the_last_days_hosts_are_named_as_the_evaluation_says(
+def test_score_names_the_last_days_hosts_as_evaluate_does(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = replace(training.model.fit.DEFAULT, window=32, epochs=2, per_class=1024)
+    quick = replace(training.model.settings.DEFAULT, window=32, epochs=2, per_class=1024)
     real = training.model.fit.fit
     monkeypatch.setattr(training.model.fit, "fit", lambda given, **more: real(given, quick, **more))
     early, last = ([str(data / "lsif" / day) for day in days] for days in (EARLY, LAST))
@@ -45,5 +46,5 @@ def test_the_last_days_hosts_are_named_as_the_evaluation_says(
         assert (said.get("device") or said["state"]) == row["verdict"], row
     named = [row for row in by_day if row["verdict"] not in ("learning", "unknown")]
     assert len(named) > len(by_day) / 2
-    agreeing = [row for row in named if row["verdict"] == row["answer"]]
+    agreeing = [row for row in named if row["verdict"] == row["prediction"]]
     assert len(agreeing) >= 0.9 * len(named)

@@ -13,11 +13,12 @@ pytest.importorskip("torch")
 
 import training.model.export
 import training.model.fit
+import training.model.settings
 from nba_broker.model.scorer import Scorer
 from training.cli.main import main
 
 QUICK = replace(
-    training.model.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64
+    training.model.settings.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64
 )
 HOSTS = {"10.0.0.1": ("Lamp", 1.0, "10.0.0.254"), "10.0.0.2": ("Lens", 60.0, "224.0.0.251")}
 
@@ -57,7 +58,7 @@ def test_a_fitted_folder_is_one_that_a_worker_takes(site: Path) -> None:
     assert set(scorer.manifest.pools) == {"gw", "mcast:224.0.0.251"}
 
 
-def test_the_manifest_says_how_the_model_came_about(site: Path) -> None:
+def test_the_manifest_records_how_the_model_was_made(site: Path) -> None:
     raw = json.loads((site / "model" / "manifest.json").read_text())
     assert raw["created"] == "1970-01-01T00:00:00+00:00"
     assert raw["training"]["sessions"] == 400
@@ -94,7 +95,7 @@ def test_an_evaluation_writes_the_agreed_figures_and_adds_to_the_card(
     assert figures["host_day_accuracy"] == 1.0
     assert set(figures["classes"]["Lamp"]) == {"precision", "recall", "f1", "support"}
     assert "macro-F1" in capsys.readouterr().out
-    later, _, limits = card.read_text().partition("## What it must not")
+    later, _, limits = card.read_text().partition("## Limits")
     assert f"nba-train evaluate {site / 'conn.log'}" in later
     assert limits
 
@@ -185,17 +186,17 @@ def sparse(site: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_device_with_too_few_sessions_is_left_out_and_the_others_are_learned(
+def test_a_device_with_too_few_sessions_is_left_out_and_the_others_are_trained(
     sparse: Path, monkeypatch, capsys
 ) -> None:
     quick(monkeypatch)
     out = sparse / "model"
     assert main(arguments(sparse, "--strict", "--out", str(out))) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("nba-train: no host with 8 sessions of Plug: bring more")
+    assert error.startswith("nba-train: no host with 8 sessions of Plug: add sessions")
     assert not out.exists()
     assert main(arguments(sparse, "--out", str(out))) == 0
-    line = "left out: Plug, as no host of it has 8 sessions (the most: 5)"
+    line = "left out: Plug has no host with 8 sessions (the most: 5)"
     assert capsys.readouterr().out.splitlines().count(line) == 1
     raw = json.loads((out / "manifest.json").read_text())
     assert raw["classes"] == [
@@ -204,10 +205,10 @@ def test_a_device_with_too_few_sessions_is_left_out_and_the_others_are_learned(
     assert raw["training"]["left_out"] == {"Plug": 5}
     assert raw["training"]["sessions"] == 400
     card = (out / "README.md").read_text()
-    assert "Labelled and not learned, as no host has 8 sessions: Plug (5)." in card
+    assert "Labelled but left out, because no host has 8 sessions: Plug (5)." in card
 
 
-def test_an_evaluation_says_which_devices_it_cannot_ask_about(
+def test_an_evaluation_names_the_devices_that_it_cannot_evaluate(
     site: Path, sparse: Path, capsys
 ) -> None:
     out = str(sparse / "figures.json")
@@ -216,7 +217,7 @@ def test_an_evaluation_says_which_devices_it_cannot_ask_about(
         line = arguments(sparse, "--model", model, "--json", out, command="evaluate")
         assert main(line) == 0
     said = capsys.readouterr().out
-    assert "not asked about: Plug, as no host of it has 8 sessions (the most: 5)" in said
+    assert "not evaluated: Plug has no host with 8 sessions (the most: 5)" in said
     assert set(json.loads(Path(out).read_text())["classes"]) == {"Lamp", "Lens"}
 
 

@@ -23,16 +23,16 @@ from distributed import Client, LocalCluster
 
 import nba_broker
 from nba_broker.archive import conn_log
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ConfigError, ModelError
-from nba_broker.worker import config
 from tests.commands import RUN_ELSEWHERE, words
 from training.cli.main import main
-from training.data import cluster, dataset, labels
-from training.data.dataset import LabelledSessions
+from training.data import cluster, dataset, labelled_sessions, labels
+from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.evaluate import evaluate
 
 INCOMPLETE = 1  # one of the site's logs is none
@@ -133,7 +133,7 @@ def test_workers_read_the_same_archive(site: Path, each: conn_log.Each) -> None:
 def test_workers_make_the_same_windows(
     site: Path, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "_TOGETHER", 500)  # so that there is more than one part
+    monkeypatch.setattr(labelled_sessions, "_TOGETHER", 500)  # so that there is more than one part
     sessions, origin = load(site)
     there, same = load(site, each)
     assert_same(sessions, there)
@@ -145,7 +145,7 @@ def test_workers_make_the_same_windows(
 def test_an_evaluation_has_the_same_figures_wherever_it_runs(
     site: Path, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "_TOGETHER", 500)
+    monkeypatch.setattr(labelled_sessions, "_TOGETHER", 500)
     sessions, _ = load(site)
     assert evaluate(Scorer(MODEL), sessions) == evaluate(Scorer(MODEL), sessions, each)
 
@@ -166,7 +166,7 @@ def test_a_worker_that_is_killed_costs_no_session(
 def test_a_worker_that_is_killed_costs_no_window(
     site: Path, scheduler: str, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "_TOGETHER", 500)
+    monkeypatch.setattr(labelled_sessions, "_TOGETHER", 500)
     sessions, _ = load(site)
     killed: list[int] = []
     (made,) = sessions.apart(windows, killing(each, scheduler, 2, killed))
@@ -178,9 +178,10 @@ def test_a_fit_is_the_same_on_three_workers_of_which_one_after_another_is_killed
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit = pytest.importorskip("training.model.fit")
-    quick = replace(fit.DEFAULT, window=8, hidden=8, epochs=2, per_class=128, batch=64)
+    settings = pytest.importorskip("training.model.settings")
+    quick = replace(settings.DEFAULT, window=8, hidden=8, epochs=2, per_class=128, batch=64)
     monkeypatch.setattr(fit, "fit", partial(fit.fit, settings=quick))
-    monkeypatch.setattr(dataset, "_TOGETHER", 200)
+    monkeypatch.setattr(labelled_sessions, "_TOGETHER", 200)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     here, there = (tmp_path / where / "model" for where in ("here", "there"))
     line = ["fit", str(site), "--labels", str(site / "labels.csv"), "--out"]
@@ -267,10 +268,10 @@ def test_the_command_takes_a_scheduler(site: Path, scheduler: str, tmp_path: Pat
     assert one["windows"] > 1000
 
 
-def test_a_scheduler_that_does_not_answer_is_one_clear_error(
+def test_a_scheduler_that_does_not_reply_is_one_clear_error(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", "1s")
+    monkeypatch.setattr(cluster, "_TIMEOUT", "1s")
     line = ["fit", str(site), "--labels", "l", "--out", "o", "--scheduler", "tcp://127.0.0.1:1"]
     assert main(line) == 1
     error = capsys.readouterr().err
@@ -291,7 +292,7 @@ def test_what_is_no_address_is_one_line_and_leaves_nothing_to_be_closed(
     assert time.monotonic() - began < 30  # a client that cannot be closed is waited for a minute
 
 
-def test_a_scheduler_without_workers_is_told_and_waited_for() -> None:
+def test_a_scheduler_without_workers_is_named_and_waited_for() -> None:
     said = []
     with LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as local:
 

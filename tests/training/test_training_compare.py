@@ -1,4 +1,4 @@
-"""Every system is asked at the same moments, answers with what it has, and learns from labels."""
+"""Every baseline is trained on labels, and predicts at the same moments."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ pytest.importorskip("sklearn")
 
 from nba_broker.records.errors import ArchiveError, ConfigError
 from tests.training.traffic import shuffled, traffic
+from training.evaluation.baselines import shipped_recipe
 from training.evaluation.baselines.baseline import Settings
 from training.evaluation.baselines.registry import choose, registry
 from training.evaluation.compare import compare, run
-from training.evaluation.instances import Instances, Stretches, half_hours, latest, windows
 from training.evaluation.protocols import split
-from training.model import fit
-from training.reports import report
+from training.evaluation.samples import Samples, Segments, half_hours, latest, windows
+from training.model.settings import DEFAULT
+from training.reports import pages, tables
 
 QUICK = Settings(epochs=1, per_epoch=2048)
-SMALL = replace(fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)
-SYSTEMS = registry([])
+SMALL = replace(DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64)
+BASELINES = registry([])
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FAST = [SYSTEMS[name] for name in ("naive-bayes", "ccit", "nba-dst-interval")]
+FAST = [BASELINES[name] for name in ("naive-bayes", "ccit", "nba-dst-interval")]
 
 
 def quiet(line: str) -> None:
     """Say nothing."""
 
 
-def stretches(whole) -> Stretches:
-    return Stretches.of(whole.sessions, whole.sessions.series)
+def segments(whole) -> Segments:
+    return Segments.of(whole.sessions, whole.sessions.series)
 
 
 @pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal"])
-def test_what_is_there_to_learn_is_learned(protocol: str) -> None:
+def test_every_baseline_learns_different_intervals(protocol: str) -> None:
     whole = traffic()
     results = compare(
         whole, split(whole.sessions, protocol), FAST, Settings(epochs=4, per_epoch=2048), quiet
@@ -51,11 +52,15 @@ def test_what_is_there_to_learn_is_learned(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["blocked", "temporal"])
-def test_with_shuffled_labels_the_winner_falls_to_chance(protocol: str, monkeypatch) -> None:
-    monkeypatch.setattr(fit, "DEFAULT", SMALL)
+def test_with_shuffled_labels_the_shipped_recipe_falls_to_chance(
+    protocol: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(shipped_recipe, "DEFAULT", SMALL)
     whole = shuffled(traffic(number=600))
-    results = compare(whole, split(whole.sessions, protocol), [SYSTEMS["winner"]], QUICK, quiet)
-    own = results["winner"]["own"]
+    results = compare(
+        whole, split(whole.sessions, protocol), [BASELINES["shipped-recipe"]], QUICK, quiet
+    )
+    own = results["shipped-recipe"]["own"]
     assert own["balanced"]["accuracy"] == pytest.approx(0.5, abs=0.15)
 
 
@@ -67,80 +72,80 @@ def test_with_shuffled_labels_every_score_falls_to_chance(protocol: str) -> None
         assert one["own"]["balanced"]["accuracy"] == pytest.approx(0.5, abs=0.15), name
 
 
-def test_everyone_is_asked_at_the_same_moments() -> None:
+def test_all_baselines_have_the_same_common_decisions() -> None:
     whole = traffic()
     results = compare(whole, split(whole.sessions, "temporal"), FAST, QUICK, quiet)
-    assert len({one["asked"]["decisions"] for one in results.values()}) == 1
-    assert results["ccit"]["own"]["decisions"] < results["ccit"]["asked"]["decisions"]
-    assert results["naive-bayes"]["asked"]["answered"] == 1
+    assert len({one["common"]["decisions"] for one in results.values()}) == 1
+    assert results["ccit"]["own"]["decisions"] < results["ccit"]["common"]["decisions"]
+    assert results["naive-bayes"]["common"]["coverage"] == 1
 
 
-def test_a_half_hour_answers_only_when_the_next_one_has_begun() -> None:
-    cut = stretches(traffic((100.0,), number=60))
+def test_a_half_hour_predicts_only_when_the_next_one_has_begun() -> None:
+    cut = segments(traffic((100.0,), number=60))
     halves = half_hours(cut)
-    asked = np.arange(len(cut))
-    place = latest(halves, cut, asked)
+    positions = np.arange(len(cut))
+    place = latest(halves, cut, positions)
     first = int(halves.end[0])
     assert (place[:first] == -1).all()
     assert place[first] == 0
-    for at in asked[place >= 0]:
+    for at in positions[place >= 0]:
         assert cut.ts[at] // 1800 > cut.ts[halves.begin[place[at]]] // 1800
 
 
-def test_an_instance_of_another_stretch_is_never_an_answer() -> None:
-    cut = stretches(traffic((100.0, 130.0), number=60))
+def test_a_sample_of_another_segment_is_never_a_prediction() -> None:
+    cut = segments(traffic((100.0, 130.0), number=60))
     halves = half_hours(cut)
-    second = np.flatnonzero(cut.stretch == 1)
+    second = np.flatnonzero(cut.segment == 1)
     place = latest(halves, cut, second)
     assert place[0] == -1
     given = place[place >= 0]
-    assert (cut.stretch[halves.begin[given]] == 1).all()
+    assert (cut.segment[halves.begin[given]] == 1).all()
 
 
-def test_windows_are_the_last_sessions_of_the_own_stretch() -> None:
-    cut = stretches(traffic((1.0, 2.0), number=30))
+def test_windows_are_the_last_sessions_of_their_segment() -> None:
+    cut = segments(traffic((1.0, 2.0), number=30))
     some = windows(cut, 20, 8)
     assert len(some) == 2 * (30 - 7)
-    assert (cut.stretch[some.begin] == cut.stretch[some.end - 1]).all()
+    assert (cut.segment[some.begin] == cut.segment[some.end - 1]).all()
     assert set((some.end - some.begin).tolist()) == set(range(8, 21))
     side_by_side = windows(cut, 10, 10, 10)
     assert side_by_side.begin.tolist() == [0, 10, 20, 30, 40, 50]
 
 
 def test_positions_are_left_aligned_with_their_padding_behind() -> None:
-    part = Instances(np.array([0, 3]), np.array([2, 8]), np.array([1, 7]))
+    part = Samples(np.array([0, 3]), np.array([2, 8]), np.array([1, 7]))
     assert part.positions(4).tolist() == [[0, 1, -1, -1], [4, 5, 6, 7]]
     assert part.covers(9).tolist() == [True, True, False] + [True] * 5 + [False]
 
 
 def test_variants_are_chosen_by_validation_and_not_read_on_the_test() -> None:
     result = run(
-        traffic(), "temporal", [SYSTEMS["naive-bayes"], SYSTEMS["nba-gru"]], QUICK, say=quiet
+        traffic(), "temporal", [BASELINES["naive-bayes"], BASELINES["nba-gru"]], QUICK, say=quiet
     )
-    assert result["systems"]["naive-bayes"]["test"]
-    assert result["systems"]["nba-gru"]["test"] is None
-    assert result["systems"]["nba-gru"]["validation"]["asked"]["decisions"]
+    assert result["baselines"]["naive-bayes"]["test"]
+    assert result["baselines"]["nba-gru"]["test"] is None
+    assert result["baselines"]["nba-gru"]["validation"]["common"]["decisions"]
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
     whole = traffic(number=200)
     runs = [run(whole, "temporal", FAST, QUICK, say=quiet) for _ in range(2)]
     for one in runs:
-        for system in one["systems"].values():
-            system["test"].pop("seconds")
-            system["validation"].pop("seconds")
+        for baseline in one["baselines"].values():
+            baseline["test"].pop("seconds")
+            baseline["validation"].pop("seconds")
     assert json.dumps(runs[0]) == json.dumps(runs[1])
 
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in SYSTEMS if name != "winner"],
+    [name for name in BASELINES if name != "shipped-recipe"],
 )
-def test_every_system_answers_with_probabilities(name: str) -> None:
+def test_every_baseline_predicts_probabilities(name: str) -> None:
     result = compare(
         whole := traffic(number=150),
         split(whole.sessions, "temporal"),
-        [SYSTEMS[name]],
+        [BASELINES[name]],
         replace(QUICK, window=10),
         quiet,
     )[name]
@@ -148,27 +153,29 @@ def test_every_system_answers_with_probabilities(name: str) -> None:
     assert 0 <= result["own"]["ece"] <= 1
 
 
-def test_the_winner_is_asked_about_all_that_its_rivals_are(monkeypatch) -> None:
-    monkeypatch.setattr(fit, "DEFAULT", SMALL)
+def test_the_shipped_recipe_predicts_all_that_the_baselines_predict(monkeypatch) -> None:
+    monkeypatch.setattr(shipped_recipe, "DEFAULT", SMALL)
     whole = traffic(number=250)
     one = split(whole.sessions, "temporal")
-    results = compare(whole, one, [SYSTEMS["naive-bayes"], SYSTEMS["winner"]], QUICK, quiet)
-    assert results["winner"]["asked"]["answered"] == 1
-    assert results["winner"]["asked"]["natural"]["macro_f1"] > 0.9
+    results = compare(
+        whole, one, [BASELINES["naive-bayes"], BASELINES["shipped-recipe"]], QUICK, quiet
+    )
+    assert results["shipped-recipe"]["common"]["coverage"] == 1
+    assert results["shipped-recipe"]["common"]["natural"]["macro_f1"] > 0.9
 
 
-def test_systems_are_chosen_by_name() -> None:
+def test_baselines_are_chosen_by_name() -> None:
     assert [one.name for one in choose("ccit,pre", "paper", [])] == ["ccit", "pre"]
     assert not any(one.variant for one in choose("", "blocked", []))
-    assert len(choose("", "temporal", [])) == len(choose("all", "blocked", [])) == len(SYSTEMS)
-    with pytest.raises(ConfigError, match="no system magic"):
+    assert len(choose("", "temporal", [])) == len(choose("all", "blocked", [])) == len(BASELINES)
+    with pytest.raises(ConfigError, match="no baseline magic"):
         choose("ccit,magic", "paper", [])
 
 
 def test_the_table_says_that_a_protocol_leaks() -> None:
     whole = traffic(number=150)
     text = "\n".join(
-        report.table(run(whole, "paper-overlap", [SYSTEMS["naive-bayes"]], QUICK, say=quiet))
+        tables.table(run(whole, "paper-overlap", [BASELINES["naive-bayes"]], QUICK, say=quiet))
     )
     assert "LEAKING" in text
     assert "naive-bayes" in text
@@ -176,7 +183,7 @@ def test_the_table_says_that_a_protocol_leaks() -> None:
 
 def test_the_table_stands_beside_the_papers_own() -> None:
     whole = traffic(number=150)
-    lines = report.table(run(whole, "paper", [SYSTEMS["nba-dst-interval"]], QUICK, say=quiet))
+    lines = tables.table(run(whole, "paper", [BASELINES["nba-dst-interval"]], QUICK, say=quiet))
     (row,) = [line for line in lines if line.startswith("| nba-dst-interval")]
     assert row.split("|")[2].strip() == "0.9967"
 
@@ -188,8 +195,8 @@ def test_classes_follow_the_names_given_and_the_split_the_devices() -> None:
     assert result["classes"] == ["IoT", "non-IoT"]
     assert result["units"] == {"IoT": 1, "non-IoT": 2}
     assert result["folds"] == 2
-    assert result["systems"]["ccit"]["test"]["own"]["natural"]["classes"]["non-IoT"]["f1"] > 0.9
-    text = "\n".join(report.table(result))
+    assert result["baselines"]["ccit"]["test"]["own"]["natural"]["classes"]["non-IoT"]["f1"] > 0.9
+    text = "\n".join(tables.table(result))
     assert "| non-IoT |     2 |" in text
     assert "Mean F1 of the classes with several units: naive-bayes" in text
 
@@ -200,25 +207,25 @@ def test_a_table_of_recordings_that_never_met_says_so() -> None:
     later = replace(sessions, ts=sessions.ts + sessions.series * 1e8)
     later = later.select(np.argsort(later.ts, kind="stable"))
     result = run(
-        replace(whole, sessions=later), "blocked", [SYSTEMS["naive-bayes"]], QUICK, say=quiet
+        replace(whole, sessions=later), "blocked", [BASELINES["naive-bayes"]], QUICK, say=quiet
     )
-    assert report.table(result)[-1].startswith("Caveat: these are 2 recordings")
+    assert tables.table(result)[-1].startswith("Caveat: these are 2 recordings")
 
 
-def test_a_system_that_cannot_learn_is_left_out_and_named() -> None:
+def test_a_baseline_that_cannot_train_is_left_out_and_named() -> None:
     def refuse(*given: object) -> tuple[np.ndarray, dict]:
         raise ArchiveError("too few sessions")
 
-    picky = replace(SYSTEMS["naive-bayes"], name="picky", answer=refuse)
+    picky = replace(BASELINES["naive-bayes"], name="picky", predict=refuse)
     whole = traffic(number=150)
-    result = run(whole, "blocked", [SYSTEMS["naive-bayes"], picky], QUICK, say=quiet)
-    assert list(result["systems"]) == ["naive-bayes"]
-    assert report.table(result)[-1] == "Too little to learn from for picky."
-    with pytest.raises(ArchiveError, match="no system finds enough sessions"):
+    result = run(whole, "blocked", [BASELINES["naive-bayes"], picky], QUICK, say=quiet)
+    assert list(result["baselines"]) == ["naive-bayes"]
+    assert tables.table(result)[-1] == "Too few sessions to train: picky."
+    with pytest.raises(ArchiveError, match="no baseline has enough sessions"):
         run(whole, "blocked", [picky], QUICK, say=quiet)
 
 
-STRANGERS = {
+UNKNOWNS = {
     "sessions": 20,
     "false_alarms": [0.0, 0.1, 1.0],
     "mean": {
@@ -229,8 +236,8 @@ STRANGERS = {
     },
     "devices": {
         "Kettle": {
-            "lives": 12,
-            "twin": False,
+            "episodes": 12,
+            "confusable": False,
             "scores": {name: {"caught": 0.6, "auroc": 0.9} for name in ("softmax", "known")},
             "unknown": 0.55,
             "named": 0.1,
@@ -243,9 +250,9 @@ STRANGERS = {
 def page() -> str:
     names = ["naive-bayes", "ccit", "nba-dst-interval", "nba-gru"]
     whole = traffic((20.0, 120.0), number=200, devices=("<b>Lamp</b>", "</script>"))
-    result = run(whole, "temporal", [SYSTEMS[name] for name in names], QUICK, say=quiet)
+    result = run(whole, "temporal", [BASELINES[name] for name in names], QUICK, say=quiet)
     about = {"command": "nba-train compare", "since": None, "until": None}
-    return report.render(json.loads(json.dumps({**result, **about})), STRANGERS)
+    return pages.render(json.loads(json.dumps({**result, **about})), UNKNOWNS)
 
 
 def test_the_page_needs_no_network(page: str) -> None:
@@ -271,7 +278,7 @@ def test_the_page_names_destinations_under_attention_and_in_the_embedding(page: 
 @pytest.mark.parametrize(
     "title",
     [
-        "All systems",
+        "The recipe and all baselines",
         "Class sizes",
         "Per class",
         "Confusion",
@@ -288,10 +295,10 @@ def test_the_page_has_a_section_of(title: str, page: str) -> None:
     assert page.count(f"<h2>{title}") == 1
 
 
-def test_the_page_without_strangers_has_no_section_of_them() -> None:
+def test_the_page_without_unknowns_has_no_section_of_them() -> None:
     whole = traffic(number=150)
-    result = run(whole, "blocked", [SYSTEMS["naive-bayes"]], QUICK, say=quiet)
-    assert "Unknown devices" not in report.render({**result, "command": "nba-train compare"})
+    result = run(whole, "blocked", [BASELINES["naive-bayes"]], QUICK, say=quiet)
+    assert "Unknown devices" not in pages.render({**result, "command": "nba-train compare"})
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")

@@ -1,4 +1,4 @@
-"""The network's contract: attention, padding, and an ONNX file that answers alike."""
+"""The network's contract: attention, padding, and an ONNX file with the same outputs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_attention_sums_to_one_and_is_exactly_zero_on_padding(model: NBA, paddin
 
 
 @pytest.mark.parametrize("padding", [1, 8, LENGTH - 1])
-def test_a_padded_window_answers_as_the_shorter_one(model: NBA, padding: int) -> None:
+def test_a_padded_window_has_the_outputs_of_the_shorter_one(model: NBA, padding: int) -> None:
     given = windows(padding)
     padded = model(*given)
     short = model(*(one[:, padding:] for one in given))
@@ -77,12 +77,12 @@ def test_the_context_is_the_states_weighted_by_attention_so_order_matters(model:
     assert not torch.allclose(forward, backward)
 
 
-def test_weighing_divides_the_networks_logits_and_adds_the_habits_likelihoods(model: NBA) -> None:
+def test_the_blend_divides_the_networks_logits_and_adds_class_likelihoods(model: NBA) -> None:
     pool, *_ = windows(LENGTH - 9)
     context, likely = torch.randn(3, 8), torch.randn(3, 4)
     before = model.blended(pool, context, likely)
     assert torch.equal(before, model.classifier(context))
-    model.weigh(temperature=2.0, habits=0.5)
+    model.set_blend(temperature=2.0, likelihood_weight=0.5)
     assert torch.allclose(model.blended(pool, context, likely), before / 2 + 0.5 * 3 * likely)
 
 
@@ -101,7 +101,7 @@ def test_a_feature_that_is_left_out_makes_no_difference(left_out: str) -> None:
     assert torch.equal(model.logits(**given), model.logits(**changed))
 
 
-def habits(novel_service: int) -> ClassLikelihoods:
+def likelihoods(novel_service: int) -> ClassLikelihoods:
     """Habits of 4 classes for which nothing but this service is novel."""
     novelty = np.zeros(5, np.float32)
     novelty[novel_service] = 1.0
@@ -114,7 +114,7 @@ def test_a_window_of_novel_sessions_is_less_familiar(model: NBA) -> None:
     pool, interval, service = windows(4)
     with torch.no_grad():
         context = model(pool, interval, service)[2]
-        model.remember(habits(novel_service=2), context, torch.tensor([0, 1, 1]))
+        model.set_reference(likelihoods(novel_service=2), context, torch.tensor([0, 1, 1]))
         usual, novel = (
             model.resemblance(pool, interval, torch.where(service > 0, one, 0), context)
             for one in (1, 2)
@@ -129,8 +129,8 @@ def test_a_context_far_from_every_class_is_less_familiar(model: NBA) -> None:
     truth = torch.from_numpy(np.arange(200) % 2)
     context = torch.from_numpy(rng.normal(0, 1, (200, 8)).astype(np.float32))
     context[:, 0] += 6 * truth
-    model.remember(habits(novel_service=0), context, truth)
-    model.tolerate(seen=-10.0, typical=-9.0, usual=100.0)
+    model.set_reference(likelihoods(novel_service=0), context, truth)
+    model.set_tolerance(seen=-10.0, typical=-9.0, usual=100.0)
     places = torch.zeros(3, 8)
     places[:, 0] = torch.tensor([6.0, 3.0, 60.0])
     known = model.familiarity(*model.resemblance(*windows(0), places))
@@ -140,7 +140,7 @@ def test_a_context_far_from_every_class_is_less_familiar(model: NBA) -> None:
 def test_a_window_is_typical_only_if_one_class_explains_both_sessions_and_context(
     model: NBA,
 ) -> None:
-    model.expect(torch.tensor([[-2.0], [0.5], [-3.0], [1.0]]).repeat(1, 4))
+    model.set_usual(torch.tensor([[-2.0], [0.5], [-3.0], [1.0]]).repeat(1, 4))
     likely, near = torch.full((2, 4), -9.0), torch.full((2, 4), -9.0)
     likely[:, 0], near[0, 0], near[1, 1] = -2.0, -3.0, -3.0
     assert model.typical(likely, near).numpy() == pytest.approx([0.0, -6.0])
@@ -148,7 +148,7 @@ def test_a_window_is_typical_only_if_one_class_explains_both_sessions_and_contex
 
 @pytest.mark.parametrize("stacked", [1, 2, 3])
 @pytest.mark.parametrize("features", [FEATURES, ("pool", "interval"), ("service", "level")])
-def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
+def test_the_onnx_graph_has_the_networks_outputs_with_and_without_padding(
     features: tuple[str, ...], stacked: int
 ) -> None:
     torch.manual_seed(1)
@@ -156,7 +156,7 @@ def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
     made.row = torch.randint(0, 6, (5, 20), dtype=torch.int32)
     made.novelty, made.pair = torch.rand(6), torch.randn(6, 4)
     made.timing = torch.randn(5, STEPS + 1, 4)
-    made.weigh(0.7, 0.4)
+    made.set_blend(0.7, 0.4)
     session = onnxruntime.InferenceSession(
         onnx_graph.build(made).SerializeToString(), providers=["CPUExecutionProvider"]
     )

@@ -1,4 +1,4 @@
-"""What teaches is never asked about: the parts of every split share no session but where told."""
+"""Training and test part of every split share no session, except in a leaking one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.evaluation.baselines.registry import registry
 from training.evaluation.compare import folds_of, material_of
 from training.evaluation.protocols import Split, split
 
-SYSTEMS = registry([])
+BASELINES = registry([])
 UNITS = {
     "devices": ("Lamp", "Lamp", "Lens"),
     "units": ("one", "two", ""),
@@ -30,28 +30,30 @@ UNITS = {
 
 
 def parts(whole, one: Split, name: str) -> list[tuple[set[int], set[int]]]:
-    """The sessions, by number, that teach and that are asked about, fold by fold."""
+    """Training and test sessions, by number, fold by fold."""
     material = material_of(whole, one, Settings())
-    instances, fold = folds_of(material, one, SYSTEMS[name])
+    samples, fold = folds_of(material, one, BASELINES[name])
 
     def sessions(keep: np.ndarray) -> set[int]:
-        covered = instances.select(keep).covers(len(material.stretches))
-        return set(material.stretches.row[covered].tolist())
+        covered = samples.select(keep).covers(len(material.segments))
+        return set(material.segments.row[covered].tolist())
 
     return [(sessions(fold != k), sessions(fold == k)) for k in range(one.folds)]
 
 
-@pytest.mark.parametrize("name", ["naive-bayes", "nba-dst-interval", "ccit", "pre", "winner"])
+@pytest.mark.parametrize(
+    "name", ["naive-bayes", "nba-dst-interval", "ccit", "pre", "shipped-recipe"]
+)
 @pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal", "unit"])
 def test_windows_of_different_parts_share_no_session(protocol: str, name: str) -> None:
-    if protocol == "paper" and name == "winner":
-        pytest.skip("the winner learns from whole stretches")
+    if protocol == "paper" and name == "shipped-recipe":
+        pytest.skip("the shipped recipe trains on whole segments")
     whole = traffic(**UNITS)
     folds = parts(whole, split(whole.sessions, protocol), name)
-    for learn, ask in folds:
-        assert learn
-        assert ask
-        assert not learn & ask
+    for train, test in folds:
+        assert train
+        assert test
+        assert not train & test
 
 
 @settings(max_examples=30)
@@ -59,15 +61,15 @@ def test_windows_of_different_parts_share_no_session(protocol: str, name: str) -
 def test_the_parts_share_no_session_whatever_the_traffic(seed: int, number: int) -> None:
     whole = traffic((1.0, 500.0, 3.0), number=number, seed=seed)
     for protocol in ("paper", "blocked", "temporal"):
-        for learn, ask in parts(whole, split(whole.sessions, protocol), "nba-dst"):
-            assert not learn & ask
+        for train, test in parts(whole, split(whole.sessions, protocol), "nba-dst"):
+            assert not train & test
 
 
 def test_only_paper_overlap_leaks_and_it_says_so() -> None:
     whole = traffic()
     leaking = split(whole.sessions, "paper-overlap")
     assert leaking.leaks
-    assert all(learn & ask for learn, ask in parts(whole, leaking, "nba-dst-interval"))
+    assert all(train & test for train, test in parts(whole, leaking, "nba-dst-interval"))
     assert not any(
         split(traffic(**UNITS).sessions, protocol).leaks
         for protocol in ("paper", "blocked", "temporal", "unit")
@@ -78,31 +80,31 @@ def test_blocks_are_contiguous_and_no_window_reaches_over_a_border() -> None:
     whole = traffic()
     one = split(whole.sessions, "blocked")
     material = material_of(whole, one, Settings())
-    instances, fold = folds_of(material, one, SYSTEMS["nba-dst"])
-    first, last = instances.begin, instances.end - 1
-    assert (material.stretches.stretch[first] == material.stretches.stretch[last]).all()
+    samples, fold = folds_of(material, one, BASELINES["nba-dst"])
+    first, last = samples.begin, samples.end - 1
+    assert (material.segments.segment[first] == material.segments.segment[last]).all()
     for series in (0, 1):
         own = whole.sessions.series == series
-        blocks = one.fold[one.stretch[own]]
+        blocks = one.fold[one.segment[own]]
         assert (np.diff(blocks) >= 0).all()
         assert set(blocks) == set(range(protocols.FOLDS))
     assert set(fold) == set(range(protocols.FOLDS))
 
 
-def test_the_interval_of_a_stretchs_first_session_tells_nothing_of_the_other_part() -> None:
+def test_the_interval_of_a_segments_first_session_tells_nothing_of_the_other_part() -> None:
     whole = traffic()
-    stretches = material_of(whole, split(whole.sessions, "temporal"), Settings()).stretches
-    first = stretches.start == np.arange(len(stretches))
-    assert np.isinf(stretches.interval[first]).all()
-    assert np.isfinite(stretches.interval[~first]).all()
+    segments = material_of(whole, split(whole.sessions, "temporal"), Settings()).segments
+    first = segments.start == np.arange(len(segments))
+    assert np.isinf(segments.interval[first]).all()
+    assert np.isfinite(segments.interval[~first]).all()
 
 
-def test_in_temporal_nothing_that_teaches_is_later_than_what_is_asked() -> None:
+def test_in_temporal_the_training_part_is_before_the_test_part() -> None:
     whole = traffic()
-    ((learn, ask),) = parts(whole, split(whole.sessions, "temporal"), "nba-dst")
+    ((train, test),) = parts(whole, split(whole.sessions, "temporal"), "nba-dst")
     ts = whole.sessions.ts
-    assert ts[list(learn)].max() < ts[list(ask)].min()
-    share = (ts[list(ask)].min() - ts[0]) / (ts[-1] - ts[0])
+    assert ts[list(train)].max() < ts[list(test)].min()
+    share = (ts[list(test)].min() - ts[0]) / (ts[-1] - ts[0])
     assert share == pytest.approx(protocols.TRAINING_SHARE, abs=0.01)
 
 
@@ -110,20 +112,20 @@ def test_validation_reads_nothing_of_the_test_part() -> None:
     whole = traffic()
     ((_, test),) = parts(whole, split(whole.sessions, "temporal"), "nba-dst")
     choosing = protocols.temporal(whole.sessions, validate=True)
-    assert not test & set(np.flatnonzero(choosing.stretch >= 0).tolist())
-    ((learn, ask),) = parts(whole, choosing, "nba-dst")
-    assert learn
-    assert ask
-    assert not learn & ask
+    assert not test & set(np.flatnonzero(choosing.segment >= 0).tolist())
+    ((train, test),) = parts(whole, choosing, "nba-dst")
+    assert train
+    assert test
+    assert not train & test
 
 
-def test_a_unit_that_is_asked_about_has_taught_nothing() -> None:
+def test_a_unit_of_the_test_part_is_not_in_the_training_part() -> None:
     whole = traffic(**UNITS)
     series = whole.sessions.series
-    for number, (learn, ask) in enumerate(parts(whole, split(whole.sessions, "unit"), "nba-dst")):
-        asked, taught = set(series[list(ask)]), set(series[list(learn)])
-        assert asked == {number, 2}
-        assert taught == {1 - number, 2}
+    for number, (train, test) in enumerate(parts(whole, split(whole.sessions, "unit"), "nba-dst")):
+        tested, trained = set(series[list(test)]), set(series[list(train)])
+        assert tested == {number, 2}
+        assert trained == {1 - number, 2}
 
 
 def test_hosts_without_a_unit_in_their_labels_are_units_of_their_own() -> None:
@@ -133,9 +135,9 @@ def test_hosts_without_a_unit_in_their_labels_are_units_of_their_own() -> None:
         "Lens": ["10.0.0.3"],
     }
     series = whole.sessions.series
-    for number, (learn, ask) in enumerate(parts(whole, split(whole.sessions, "unit"), "nba-dst")):
-        assert set(series[list(ask)]) == {number, 2}
-        assert set(series[list(learn)]) == {1 - number, 2}
+    for number, (train, test) in enumerate(parts(whole, split(whole.sessions, "unit"), "nba-dst")):
+        assert set(series[list(test)]) == {number, 2}
+        assert set(series[list(train)]) == {1 - number, 2}
 
 
 def test_unit_transfer_without_a_second_unit_is_one_clear_error() -> None:
@@ -154,12 +156,12 @@ def test_no_group_is_on_both_sides(tmp_path: Path) -> None:
     groups = protocols.read_groups(path, whole)
     assert len(set(groups)) > 30
     folds = parts(whole, split(whole.sessions, "blocked", groups), "nba-dst")
-    for learn, ask in folds:
+    for train, test in folds:
         own = whole.sessions.series
         for series in (0, 1):
-            taught = {groups[one] for one in learn if own[one] == series}
-            asked = {groups[one] for one in ask if own[one] == series}
-            assert not taught & asked
+            trained = {groups[one] for one in train if own[one] == series}
+            tested = {groups[one] for one in test if own[one] == series}
+            assert not trained & tested
 
 
 def test_a_file_that_holds_no_groups_is_one_clear_error(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 pytest.importorskip("torch")
 
 import training.model.fit
+import training.model.settings
 from nba_broker.archive import conn_log
+from nba_broker.cli.config import shipped
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
@@ -21,7 +23,6 @@ from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker.config import shipped
 from training.cli.main import main
 
 CAMERA = "Blink_Indoor"
@@ -34,7 +35,7 @@ def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of one site, fitted in a hurry: prototypes do not rest on it."""
     out = tmp_path_factory.mktemp("models") / "lsif"
     real = training.model.fit.fit
-    quick = replace(training.model.fit.DEFAULT, window=32, hidden=16, epochs=2, per_class=1024)
+    quick = replace(training.model.settings.DEFAULT, window=32, hidden=16, epochs=2, per_class=1024)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             training.model.fit, "fit", lambda sessions, **more: real(sessions, quick, **more)
@@ -46,7 +47,7 @@ def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def verdicts(folder: Path, model: Path, answers: list[Annotation], *paths: Path) -> list[Verdict]:
-    """What is said of an archive that follows on the cameras' own, in one run."""
+    """The verdicts on archives that follow the cameras' own, in one run."""
     scorer = Scorer(model)
     manifest = scorer.manifest
     made = Pipeline(

@@ -14,21 +14,24 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("scipy")
 
+
 import training.model.fit
+import training.model.settings
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.ports import port_code
 from training.cli.main import main
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
-from training.gate import refresh
-from training.gate.refresh import Check, after, before, cut
+from training.gate.checks import CHECKS, Check, cut
+from training.gate.labels import check_labels
+from training.gate.later_days import check_later_days
 
 ModelFolder = Callable[..., Path]
 
 QUICK = replace(
-    training.model.fit.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64
+    training.model.settings.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64
 )
 KINDS = ("Lamp", "Lens", "Lock")
 PERIODS = (20.0, 60.0, 180.0)
@@ -50,7 +53,7 @@ def sessions(
 
 
 def lamps(*devices: str, number: int = 30) -> LabelledSessions:
-    """Hosts that all behave as lamps of the voting model, labelled as is said."""
+    """Hosts with these labels that all behave as lamps of the voting model."""
     labels = [
         Label(f"10.0.0.{n}", device, "camera" if device == "Lens" else "bulb")
         for n, device in enumerate(devices)
@@ -65,16 +68,16 @@ def named(checks: Sequence[Check], name: str) -> Check:
 def test_hosts_that_act_as_another_device_than_their_label_are_named(
     model_folder: ModelFolder,
 ) -> None:
-    right = named(before(Scorer(model_folder()), lamps("Lamp", "Lamp")), "labels")
+    right = named(check_labels(Scorer(model_folder()), lamps("Lamp", "Lamp")), "labels")
     assert right.passed
-    wrong = named(before(Scorer(model_folder()), lamps("Lamp", "Lens", "Lens")), "labels")
+    wrong = named(check_labels(Scorer(model_folder()), lamps("Lamp", "Lens", "Lens")), "labels")
     assert not wrong.passed
     assert "2 of 3 hosts" in wrong.reason
-    assert "10.0.0.1 is labelled Lens and acts as Lamp" in wrong.reason
+    assert "10.0.0.1 is labelled Lens and behaves like Lamp" in wrong.reason
 
 
-def test_one_odd_label_among_many_is_told_and_let_pass(model_folder: ModelFolder) -> None:
-    found = named(before(Scorer(model_folder()), lamps("Lens", *["Lamp"] * 5)), "labels")
+def test_one_odd_label_among_many_is_named_and_passes(model_folder: ModelFolder) -> None:
+    found = named(check_labels(Scorer(model_folder()), lamps("Lens", *["Lamp"] * 5)), "labels")
     assert found.passed
     assert "1 of 6 hosts" in found.reason
 
@@ -83,37 +86,37 @@ def test_what_an_analyst_named_and_what_is_new_is_no_contradiction(
     model_folder: ModelFolder,
 ) -> None:
     scorer = Scorer(model_folder())
-    assert named(before(scorer, lamps("Lens"), settled={"10.0.0.0"}), "labels").passed
-    assert named(before(scorer, lamps("Candle")), "labels").passed
+    assert named(check_labels(scorer, lamps("Lens"), annotated={"10.0.0.0"}), "labels").passed
+    assert named(check_labels(scorer, lamps("Candle")), "labels").passed
 
 
 def test_a_class_that_is_not_labelled_is_missed_unless_it_is_to_go(
     model_folder: ModelFolder,
 ) -> None:
     scorer = Scorer(model_folder())
-    lost = named(before(scorer, lamps("Lamp")), "classes")
+    lost = named(check_labels(scorer, lamps("Lamp")), "classes")
     assert not lost.passed
     assert "Lens" in lost.reason
-    assert named(before(scorer, lamps("Lamp"), dropped=["Lens"]), "classes").passed
+    assert named(check_labels(scorer, lamps("Lamp"), dropped=["Lens"]), "classes").passed
 
 
-def test_half_of_the_hosts_that_taught_the_running_model_are_too_few(
+def test_half_of_the_running_models_training_hosts_are_too_few(
     model_folder: ModelFolder,
 ) -> None:
     hosts = [{"device": "Lamp"}] * 4 + [{"device": "Lens"}] * 4
     scorer = Scorer(model_folder(training={"hosts": hosts}))
-    few = named(before(scorer, lamps(*["Lamp"] * 4)), "hosts")
+    few = named(check_labels(scorer, lamps(*["Lamp"] * 4)), "hosts")
     assert not few.passed
-    assert "4 of as many hosts as the 8" in few.reason
+    assert "labels cover 4 of the 8 hosts" in few.reason
     assert "Lens 0 of 4" in few.reason
-    assert named(before(scorer, lamps(*["Lamp"] * 4), dropped=["Lens"]), "hosts").passed
-    assert named(before(scorer, lamps(*["Lamp"] * 4, *["Lens"] * 2)), "hosts").passed
+    assert named(check_labels(scorer, lamps(*["Lamp"] * 4), dropped=["Lens"]), "hosts").passed
+    assert named(check_labels(scorer, lamps(*["Lamp"] * 4, *["Lens"] * 2)), "hosts").passed
 
 
 def test_a_model_is_as_good_as_itself(model_folder: ModelFolder) -> None:
     scorer = Scorer(model_folder())
     later = sessions([0, 1] * 40, [0, 1] * 40, lamps("Lamp", "Lens").labels)
-    checks, figures = after(scorer, scorer, later)
+    checks, figures = check_later_days(scorer, scorer, later)
     assert all(one.passed for one in checks)
     f1 = figures["macro_f1"]
     assert 0.9 < f1["running"] == f1["candidate"] < 1.0  # a host waits for its name
@@ -122,12 +125,12 @@ def test_a_model_is_as_good_as_itself(model_folder: ModelFolder) -> None:
     assert figures["moments"] == 2 * (40 - 3)
 
 
-def test_a_class_that_is_no_longer_named_is_told(model_folder: ModelFolder, tmp_path: Path) -> None:
+def test_a_class_that_loses_its_name_is_reported(model_folder: ModelFolder, tmp_path: Path) -> None:
     running = Scorer(model_folder())
     # The same network that takes every destination of a lens for one of nobody.
     candidate = Scorer(model_folder(pools=["as:1", "as:9", "lan", "gw"]))
     later = sessions([0, 1] * 40, [0, 1] * 40, lamps("Lamp", "Lens").labels)
-    checks, figures = after(running, candidate, later)
+    checks, figures = check_later_days(running, candidate, later)
     refused = {one.name: one.reason for one in checks if not one.passed}
     assert set(refused) >= {"macro_f1", "named"}
     assert "lost Lens (right name" in refused["named"]
@@ -139,7 +142,7 @@ def test_strangeness_of_known_devices_is_refused(model_folder: ModelFolder) -> N
     running = Scorer(model_folder())
     strict = Scorer(model_folder(thresholds={"identified": 0.7, "known": 2.0}))
     later = sessions([0, 1] * 40, [0, 1] * 40, lamps("Lamp", "Lens").labels)
-    checks, figures = after(running, strict, later)
+    checks, figures = check_later_days(running, strict, later)
     assert not named(checks, "unknown").passed
     assert figures["unknown"][0] == 0.0
     assert figures["unknown"][1] > 0.8
@@ -149,7 +152,7 @@ def test_more_wrong_lines_than_chance_gives_are_refused(model_folder: ModelFolde
     running = Scorer(model_folder())
     wrong = Scorer(model_folder(classes=[{"device": d, "category": "c"} for d in ("Lens", "Lamp")]))
     later = lamps(*["Lamp"] * 8)
-    checks, figures = after(running, wrong, later)
+    checks, figures = check_later_days(running, wrong, later)
     assert figures["lines"] == [0, 8]
     assert not named(checks, "lines").passed
     assert not named(checks, "behaviour").passed
@@ -165,7 +168,7 @@ def test_later_days_are_a_share_or_from_a_time_on() -> None:
 
 def test_models_without_a_common_device_cannot_be_compared(model_folder: ModelFolder) -> None:
     with pytest.raises(ArchiveError, match="no host of a device that both models know"):
-        after(Scorer(model_folder()), Scorer(model_folder()), lamps("Candle"))
+        check_later_days(Scorer(model_folder()), Scorer(model_folder()), lamps("Candle"))
 
 
 def write_site(folder: Path, start: float, seed: int) -> Path:
@@ -225,7 +228,7 @@ def test_a_candidate_of_the_next_days_passes_and_is_what_was_judged(
     assert renew(site, tmp_path, site / "labels.csv") == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["passed"]
-    assert [one["name"] for one in result["checks"]] == list(refresh.CHECKS)
+    assert [one["name"] for one in result["checks"]] == list(CHECKS)
     manifest = Manifest.load(tmp_path / "candidate")
     assert manifest.raw["gate"]["candidate"] == manifest.sha256 == result["candidate"]
     assert set(manifest.raw["usual"]) == {"never_seen_pools", "known", "confidence"}
@@ -238,8 +241,11 @@ def test_a_candidate_of_the_next_days_passes_and_is_what_was_judged(
     ("devices", "reason"),
     [
         ({n: KINDS[(n + 1) % 3] for n in range(6)}, "refused; labels: 6 of 6 hosts"),
-        ({0: "Lamp", 3: "Lamp", 1: "Lens"}, "refused; hosts: 3 of as many hosts as the 6"),
-        ({0: "Lamp", 1: "Lens", 3: "Lamp", 4: "Lens"}, "classes: the running model knows Lock"),
+        ({0: "Lamp", 3: "Lamp", 1: "Lens"}, "refused; hosts: labels cover 3 of the 6 hosts"),
+        (
+            {0: "Lamp", 1: "Lens", 3: "Lamp", 4: "Lens"},
+            "classes: no labelled host with 8 sessions for Lock",
+        ),
     ],
     ids=["shuffled", "half missing", "a class missing"],
 )
@@ -259,10 +265,10 @@ def test_wrong_labels_are_refused_before_anything_is_trained(
     assert reason in error
     assert not (tmp_path / "candidate").exists()
     assert not json.loads((tmp_path / "r.json").read_text())["passed"]
-    assert "nothing was trained" in (tmp_path / "r.html").read_text()
+    assert "no model was trained" in (tmp_path / "r.html").read_text()
 
 
-def test_a_class_with_too_few_sessions_to_be_learned_again_is_refused(
+def test_a_class_with_too_few_sessions_to_train_is_refused(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training.model.fit, "fit", None)
@@ -272,8 +278,8 @@ def test_a_class_with_too_few_sessions_to_be_learned_again_is_refused(
     labels.write_text("\n".join(["host,device,category,until", *rows]) + "\n")
     assert renew(site, tmp_path, labels) == 1
     said = capsys.readouterr()
-    assert f"left out: {KINDS[2]}, as no host of it has 8 sessions" in said.out
-    assert f"classes: the running model knows {KINDS[2]}, of which no host is labelled" in said.err
+    assert f"left out: {KINDS[2]} has no host with 8 sessions" in said.out
+    assert f"classes: no labelled host with 8 sessions for {KINDS[2]}" in said.err
     assert not (tmp_path / "candidate").exists()
 
 
@@ -292,11 +298,11 @@ def test_labels_that_change_at_random_hold_on_no_later_day(
     labels.write_text("\n".join(rows) + "\n")
     assert renew(site, tmp_path, labels, "--accept", "labels", "--accept", "hosts") == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "behaviour: what the earlier days teach holds on later ones with a macro-F1 of" in error
+    assert "behaviour: training on the earlier days gives a macro-F1 of" in error
     assert not (tmp_path / "candidate").exists()
 
 
-def test_what_an_operator_accepts_is_said_in_the_report(
+def test_the_report_names_what_an_operator_accepts(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick(monkeypatch)
@@ -319,7 +325,7 @@ def test_no_candidate_of_an_earlier_time_is_left_to_be_mistaken_for_one_that_pas
 ) -> None:
     old = shutil.copytree(site / "running", tmp_path / "candidate")
     assert renew(site, tmp_path, site / "labels.csv") == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [old]
 
 

@@ -12,10 +12,11 @@ pytest.importorskip("torch")
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.ports import port_code
 from tests.unit.helpers import pools
-from training.data.dataset import LabelledSessions, Origin
+from training.data.dataset import Origin
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 from training.evaluation import rolling as module
-from training.evaluation.alarms import DAY, Followed
+from training.evaluation.followed import DAY, Followed
 from training.model.fit import fit
 
 from .test_training_fit import QUICK, quiet

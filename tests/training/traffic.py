@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 from training.data.traffic import Traffic
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cluster, live, processes, sensor, soak, traffic
-from benchmarks.traffic import Traffic
+from benchmarks import cluster, sensor, soak
 from nba_broker.archive import conn_log
-from nba_broker.wire.connection import SessionBatch, decode
+from nba_broker.wire.codec import SessionBatch, decode
+from testing import processes, traffic, worker
+from testing.traffic import Traffic
 
 
 def test_a_synthetic_frame_is_what_zeek_would_send() -> None:
@@ -51,10 +52,10 @@ nba_queue_messages 3.0
 
 
 def test_metrics_are_read_by_label_and_in_total() -> None:
-    found = live.parse(METRICS)
+    found = worker.parse(METRICS)
     assert found["nba_received_sessions_total", '{node="worker-2"}'] == 20
-    assert live.total(found)["nba_received_sessions_total"] == 30
-    assert live.accounted(live.total(found)) == 35
+    assert worker.total(found)["nba_received_sessions_total"] == 30
+    assert worker.accounted(worker.total(found)) == 35
     assert soak.counts(found)["worker-2"] == {
         "received": 20,
         "missed": 5,

@@ -21,11 +21,13 @@ ModelFolder = Callable[..., Path]
 
 
 def test_an_answer_is_a_row_from_now_on(tmp_path: Path) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "annotations.csv"
     words = ["label", "02:4E:42:41:01:01", "Hall_Camera", "--category", "camera"]
-    assert main([*words, "--answers", str(path), "--reason", "seen it"]) == 0
-    assert main(["confirm", "hall-lamp", "--answers", str(path), "--at", "2026-01-01"]) == 0
-    assert main(["ignore", "--pool", "as:15169", "--answers", str(path), "--expires", "4e9"]) == 0
+    assert main([*words, "--annotations", str(path), "--reason", "seen it"]) == 0
+    assert main(["confirm", "hall-lamp", "--annotations", str(path), "--at", "2026-01-01"]) == 0
+    assert (
+        main(["ignore", "--pool", "as:15169", "--annotations", str(path), "--expires", "4e9"]) == 0
+    )
     confirm, *rest = annotation_file.read(path)
     assert confirm == Annotation(1767225600.0, "hall-lamp", "confirm")
     (label, ignore) = sorted(rest, key=lambda one: one.action, reverse=True)
@@ -42,7 +44,7 @@ def test_an_answer_is_a_row_from_now_on(tmp_path: Path) -> None:
 def test_what_an_answer_was_taken_for_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers = ["--at", "2026-01-01", "--answers", str(tmp_path / "answers.csv")]
+    answers = ["--at", "2026-01-01", "--annotations", str(tmp_path / "annotations.csv")]
     for words in ("confirm hal-lamp", "ignore --pool as:abc", "confirm 10.0.0.9"):
         assert main([*words.split(), *answers]) == 0
     said = [line.partition("csv: ")[2] for line in capsys.readouterr().out.splitlines()]
@@ -54,29 +56,43 @@ def test_what_an_answer_was_taken_for_is_said(
     assert [record.getMessage().split(": ")[0] for record in caplog.records] == ["pool as:abc"]
 
 
-def test_answers_that_come_too_late_for_an_archive_are_told(
+def test_annotations_that_come_too_late_for_an_archive_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "answers.csv"
-    score = ["score", str(ROOT / "models/sample"), "--answers", str(path), "--out", str(tmp_path)]
+    path = tmp_path / "annotations.csv"
+    score = [
+        "score",
+        str(ROOT / "models/sample"),
+        "--annotations",
+        str(path),
+        "--out",
+        str(tmp_path),
+    ]
     host = "02:4e:42:41:01:01"
-    assert main(["label", host, "Bell", "--at", "2026-01-05T12", "--answers", str(path)]) == 0
+    assert main(["label", host, "Bell", "--at", "2026-01-05T12", "--annotations", str(path)]) == 0
     assert main(score) == 0
     assert not caplog.records
-    assert main(["label", host, "Horn", "--answers", str(path)]) == 0
+    assert main(["label", host, "Horn", "--annotations", str(path)]) == 0
     assert main(score) == 0
-    assert "1 of 2 answers are later than the archive's last session" in caplog.text
+    assert "1 of 2 annotations are later than the archive's last session" in caplog.text
 
 
 def test_a_class_that_is_spelt_another_way_is_told_where_it_is_written_and_where_it_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "annotations.csv"
     words = ["label", "02:4e:42:41:01:01", "ring doorbell", "--at", "2026-01-05T12"]
-    assert main([*words, "--answers", str(path)]) == 0
+    assert main([*words, "--annotations", str(path)]) == 0
     assert "the model's class is spelt Ring_Doorbell" in caplog.text
     caplog.clear()
-    score = ["score", str(ROOT / "models/sample"), "--answers", str(path), "--out", str(tmp_path)]
+    score = [
+        "score",
+        str(ROOT / "models/sample"),
+        "--annotations",
+        str(path),
+        "--out",
+        str(tmp_path),
+    ]
     assert main(score) == 0
     assert caplog.text.count("the model's class is spelt Ring_Doorbell") == 1
 
@@ -92,19 +108,25 @@ def test_a_class_that_is_spelt_another_way_is_told_where_it_is_written_and_where
 def test_an_answer_that_is_no_use_is_one_clear_error_and_not_written(
     words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "answers.csv"
-    assert main([*words, "--answers", str(path)]) == 1
+    path = tmp_path / "annotations.csv"
+    assert main([*words, "--annotations", str(path)]) == 1
     assert complaint in capsys.readouterr().err
     assert not path.exists()
 
 
-def test_an_answer_that_goes_nowhere_is_one_clear_error(
+def test_an_annotation_without_a_file_is_one_clear_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["confirm", "h"]) == 1
-    assert "--answers F.csv" in capsys.readouterr().err
-    assert main(["confirm", "h", "--answers", "/no/such/folder/a.csv"]) == 1
+    assert "--annotations F.csv" in capsys.readouterr().err
+    assert main(["confirm", "h", "--annotations", "/no/such/folder/a.csv"]) == 1
     assert "there is no folder /no/such/folder" in capsys.readouterr().err
+
+
+def test_scripts_may_still_say_answers(tmp_path: Path) -> None:
+    path = tmp_path / "annotations.csv"
+    assert main(["confirm", MAC.format(7), "--answers", str(path)]) == 0
+    assert [annotation.action for annotation in annotation_file.read(path)] == ["confirm"]
 
 
 @pytest.fixture
@@ -120,9 +142,9 @@ def site(model_folder: ModelFolder, tmp_path: Path) -> list[str]:
 def test_a_label_by_address_names_the_mac_that_the_state_knows(
     site: list[str], tmp_path: Path
 ) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "annotations.csv"
     for address in ("192.168.1.7", "192.168.1.9", "192.168.1.8"):
-        assert main(["label", address, "Hall_Lamp", *site, "--answers", str(path)]) == 0
+        assert main(["label", address, "Hall_Lamp", *site, "--annotations", str(path)]) == 0
     assert [answer.host for answer in annotation_file.read(path)] == [
         MAC.format(7),
         "192.168.1.9",
@@ -130,15 +152,15 @@ def test_a_label_by_address_names_the_mac_that_the_state_knows(
     ]
 
 
-def test_a_slip_in_an_answer_about_a_host_that_the_state_knows_is_told(
+def test_a_mistake_in_an_annotation_of_a_known_host_is_logged(
     site: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    to = [*site, "--answers", str(tmp_path / "answers.csv")]
+    to = [*site, "--annotations", str(tmp_path / "annotations.csv")]
     for words, warning in (
-        (["label", MAC.format(7), "Lens"], "192.168.1.7 is Lamp now: it may go on looking like"),
+        (["label", MAC.format(7), "Lens"], "192.168.1.7 is identified as Lamp now; traffic like"),
         (["label", MAC.format(7), "lamp"], "the model's class is spelt Lamp; lamp is another"),
-        (["confirm", "192.168.1.8"], "the worker has met no host 192.168.1.8 so far"),
-        (["ignore", "no-such-phone"], "the worker has met no host no-such-phone so far"),
+        (["confirm", "192.168.1.8"], "the worker knows no host 192.168.1.8"),
+        (["ignore", "no-such-phone"], "the worker knows no host no-such-phone"),
         (["label", MAC.format(7), "Lamp"], ""),
     ):
         caplog.clear()
@@ -148,11 +170,11 @@ def test_a_slip_in_an_answer_about_a_host_that_the_state_knows_is_told(
         assert any(text.startswith(warning) for text in told) if warning else not told
 
 
-def test_an_answer_needs_no_state_unless_it_names_an_address(tmp_path: Path) -> None:
-    to = ["--state", str(tmp_path), "--answers", str(tmp_path / "answers.csv")]
+def test_an_annotation_needs_no_state_unless_it_names_an_address(tmp_path: Path) -> None:
+    to = ["--state", str(tmp_path), "--annotations", str(tmp_path / "annotations.csv")]
     assert main(["label", MAC.format(7), "Lens", *to]) == 0
     assert main(["label", "192.168.1.7", "Lens", *to]) == 1
-    assert len(annotation_file.read(tmp_path / "answers.csv")) == 1
+    assert len(annotation_file.read(tmp_path / "annotations.csv")) == 1
 
 
 def test_a_shadow_that_is_not_there_is_told_from_the_model(
@@ -215,7 +237,7 @@ def test_hosts_without_a_state_are_one_clear_error(
     assert main(["hosts"]) == 1
     assert "--state DIR" in capsys.readouterr().err
     assert main(["hosts", "--state", str(tmp_path)]) == 1
-    assert "is this the worker's folder?" in capsys.readouterr().err
+    assert "check that this is the worker's folder" in capsys.readouterr().err
 
 
 def wide(tmp_path: Path) -> Path:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import nba_broker
+from nba_broker.cli import config
 from nba_broker.records.errors import ConfigError
-from nba_broker.worker import config
 
 
 def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def sources() -> list[Path]:
 
 
 def test_only_the_wire_knows_zeekpy() -> None:
-    assert [path.name for path in sources() if "zeekpy" in path.read_text()] == ["connection.py"]
+    assert [path.name for path in sources() if "zeekpy" in path.read_text()] == ["codec.py"]
 
 
 def test_nothing_in_the_runtime_imports_training() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import maxminddb
 import pytest
 
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database, Place, look_up
 from nba_broker.records.errors import DatabaseError
-from nba_broker.worker import config
 from tests.unit.helpers import FixedDatabase, pools
 
 

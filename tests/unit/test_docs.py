@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 
 from nba_broker.records.verdicts import Row
-from nba_broker.worker.config import Config
+from nba_broker.worker.settings import Settings
 from tests.unit.helpers import ROOT, columns, scripts
 
 
@@ -46,7 +47,7 @@ def _line(text: str, name: str) -> str:
 
 def test_every_setting_of_the_worker_is_documented() -> None:
     documented = table("docs/options.md", after="## The worker")
-    assert set(documented) == {field.name for field in dataclasses.fields(Config)}
+    assert set(documented) == {field.name for field in dataclasses.fields(Settings)}
 
 
 def test_every_column_of_the_device_log_is_documented_in_its_order() -> None:
@@ -59,7 +60,30 @@ def test_every_column_of_the_stats_log_is_documented() -> None:
     assert set(table("docs/logs.md", after="## nba_stats.log")) == set(columns("StatsInfo"))
 
 
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "models/default/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document as links name them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+    for document in DOCUMENTS:
+        for path, anchor in re.findall(
+            r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)", document.read_text()
+        ):
+            target = document.parent / path if path else document
+            assert target.exists(), f"{document}: {path}"
+            assert not anchor or anchor in anchors(target), f"{document}: {path}#{anchor}"
+
+
+def test_files_that_documents_name_exist() -> None:
+    folders = "nba_broker|training|zeek-scripts|tests|testing|tools|benchmarks|packaging|docs"
+    for document in DOCUMENTS:
+        for path in re.findall(rf"`((?:{folders})/[\w./@-]+\.\w+)`", document.read_text()):
+            assert (ROOT / path).exists(), f"{document.name}: {path}"

@@ -16,10 +16,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from nba_broker.archive import zeek_process
 from nba_broker.cli import main
 from nba_broker.model.scorer import Scorer
-from nba_broker.wire.connection import Link, encode_hello
+from nba_broker.wire.codec import encode_hello
+from nba_broker.wire.connection import Link
 from nba_broker.worker import doctor, snapshot
-from nba_broker.worker.config import Config
 from nba_broker.worker.doctor import Finding, Heard
+from nba_broker.worker.settings import Settings
 from tests.unit.helpers import LAMP_CLOUD, MAC, pipeline
 from tests.unit.test_worker import frame
 
@@ -122,12 +123,12 @@ def test_a_mac_that_stands_for_several_hosts_is_named() -> None:
     rows = [(float(n), f"192.168.1.{5 + n % 3}", MAC.format(1), LAMP_CLOUD) for n in range(12)]
     found = heard(HELLO, frame(1, rows[:5], 5), frame(2, rows[5:], 12))
     text = "\n".join(map(str, doctor.sensors(found, set())))
-    assert f"ok     {MAC.format(1)} stands for several hosts" in text
+    assert f"ok               {MAC.format(1)} stands for several hosts" in text
 
 
 def test_a_worker_that_works_with_the_state_but_is_not_heard_is_not_started_again() -> None:
     (only,) = doctor.sensors(heard(), {"worker-1"}, "4711")
-    assert only.text == "worker 4711 runs, but this Zeek has not heard of it"
+    assert only.text == "worker 4711 runs, but is not connected to this Zeek"
     assert "nba-broker run" not in only.advice
 
 
@@ -142,15 +143,14 @@ def test_a_clock_that_is_wrong_and_a_worker_that_is_too_slow_are_named() -> None
 def test_the_doctor_of_a_partition_vouches_for_no_other_ones_worker() -> None:
     (only,) = doctor.sensors(heard(HELLO, partition=1), {"worker-1"})
     assert str(only) == (
-        "TO DO  no worker is running in partition 1, so sensors are silent: see that "
-        "NBA::partitions is 2 or more, start nba-broker run --partition 1, then ask the doctor "
-        "again"
+        "needs attention  no worker is running in partition 1, so sensors are silent: check "
+        "that NBA::partitions is 2 or more; start nba-broker run --partition 1, then repeat this"
     )
 
 
 def test_a_partition_that_zeek_does_not_have_is_named() -> None:
     found = list(doctor.sensors(heard(HELLO, encode_hello("b/1"), partition=1), {"worker-1"}))
-    assert str(found[0]) == "ok     worker b/1"
+    assert str(found[0]) == "ok               worker b/1"
     assert advised(found) == ["no sensor is heard in partition 1"]
     assert "NBA::partitions is 2 or more" in found[1].advice
 
@@ -182,7 +182,7 @@ def test_sensors_that_have_seen_no_host_at_all_are_named() -> None:
 def test_state_model_and_databases_that_are_well_need_nothing(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
+    settings = Settings(model=model_folder(), state=tmp_path, max_hosts=16)
     found = [*doctor.model_and_databases(settings), *doctor.state(settings)]
     assert advised(found) == []
     assert "feature version" in texts(found)
@@ -190,18 +190,18 @@ def test_state_model_and_databases_that_are_well_need_nothing(
 
 def test_a_state_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
     folder = tmp_path / "typo"
-    assert advised(list(doctor.state(Config(state=folder)))) == [f"no folder {folder}"]
+    assert advised(list(doctor.state(Settings(state=folder)))) == [f"no folder {folder}"]
     assert not folder.exists()
 
 
 def test_a_state_that_is_missing_or_was_damaged_is_named(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    assert advised(list(doctor.state(Config()))) == ["a restart forgets all hosts"]
+    assert advised(list(doctor.state(Settings()))) == ["a restart forgets all hosts"]
     (tmp_path / "hosts.snapshot.bad-1").write_text("")
-    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
+    settings = Settings(model=model_folder(), state=tmp_path, max_hosts=16)
     assert advised(list(doctor.state(settings))) == [
-        "hosts.snapshot.bad-1 could not be read at a start"
+        "a worker could not read hosts.snapshot.bad-1 when it started"
     ]
 
 
@@ -210,7 +210,7 @@ def test_a_worker_that_uses_another_model_than_the_one_looked_at_is_named(
 ) -> None:
     made = pipeline(model_folder())
     snapshot.write(tmp_path / snapshot.FILE, snapshot.parts(made, {}))
-    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
+    settings = Settings(model=model_folder(), state=tmp_path, max_hosts=16)
     assert advised(list(doctor.state(settings))) == []
     ours = Scorer(model_folder(name="other")).manifest.id
     assert advised(list(doctor.state(settings))) == [
@@ -220,7 +220,7 @@ def test_a_worker_that_uses_another_model_than_the_one_looked_at_is_named(
 
 def test_a_snapshot_that_is_none_is_named(model_folder: ModelFolder, tmp_path: Path) -> None:
     (tmp_path / snapshot.FILE).write_text("none\n")
-    settings = Config(model=model_folder(), state=tmp_path, max_hosts=16)
+    settings = Settings(model=model_folder(), state=tmp_path, max_hosts=16)
     assert advised(list(doctor.state(settings))) == ["the last snapshot cannot be read"]
 
 
@@ -228,13 +228,13 @@ def test_a_disk_without_room_for_two_snapshots_is_named(
     model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
-    settings = Config(model=model_folder(), state=tmp_path)
+    settings = Settings(model=model_folder(), state=tmp_path)
     (only,) = advised(list(doctor.state(settings)))
     assert "GB free" in only
 
 
 def test_a_model_and_a_database_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    settings = Config(model=tmp_path, pools=(tmp_path / "none.mmdb",))
+    settings = Settings(model=tmp_path, pools=(tmp_path / "none.mmdb",))
     assert advised(list(doctor.model_and_databases(settings))) == [
         "the model cannot be used",
         "an IP database cannot be used",
@@ -286,7 +286,7 @@ def test_the_exit_status_says_whether_there_is_something_to_do(
 ) -> None:
     arguments = ["doctor", "--model", str(model_folder()), "--state", str(tmp_path / "state")]
     assert main.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
-    assert "TO DO  no connection to Zeek" in capsys.readouterr().out
+    assert "needs attention  no connection to Zeek" in capsys.readouterr().out
     monkeypatch.setattr(doctor, "examine", lambda settings, link: [Finding("well")])
     assert main.main(arguments) == 0
-    assert capsys.readouterr().out == "ok     well\n"
+    assert capsys.readouterr().out == "ok               well\n"

@@ -337,7 +337,7 @@ def test_a_snapshot_that_holds_a_future_time_is_healed(
     snapshot.write(tmp_path / "right", snapshot.parts(right, {}))
     wrong = pipeline(folder)
     snapshot.restore(tmp_path / "right", wrong)
-    wrong.windows.last_ts[0] = wrong.policy.columns["since"][0] = LATER
+    wrong.windows.last_ts[0] = wrong.decider.columns["since"][0] = LATER
     wrong.baseline.columns["first_hour"][0] += 5 * 8766
     wrong.baseline.columns["hour"][0] += 5 * 8766
     snapshot.write(tmp_path / "wrong", snapshot.parts(wrong, {}))

@@ -58,8 +58,8 @@ def test_a_session_years_from_its_files_others_is_left_out_and_named(
     assert report.skipped_in == {"conn.one.log": 1}
     (line,) = report.warnings
     year = {START + 12 * YEAR: "2038", START - 20 * YEAR: "2006", 60.0: "1970"}[stray]
-    assert line.startswith("conn.one.log: 1 session is left out, years from all others of the file")
-    assert f"as at {year}-" in line
+    assert line.startswith("conn.one.log: 1 session is left out: years away from all others")
+    assert f"such as {year}-" in line
 
 
 @pytest.mark.parametrize(

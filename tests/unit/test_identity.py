@@ -380,6 +380,24 @@ def test_the_number_of_addresses_is_bounded() -> None:
     assert slots(identity, ("fd00::4e1f", "")) == slots(identity, (IP, A))
 
 
+def test_the_view_of_all_addresses_stays_current_while_many_are_forgotten() -> None:
+    identity = Identity()
+    slots(identity, (IP, A))
+    addresses = identity.addresses()
+    for number in range(5000):
+        slots(identity, (f"fd00::{number:x}", A))
+    assert len(addresses) < 5000
+    assert dict(addresses) == dict(identity.addresses())
+
+
+def test_the_rest_of_a_batch_is_assigned_by_another_call() -> None:
+    identity = Identity()
+    slots(identity, (OTHER, B), (IP, ""))
+    first = assign(identity, (OTHER, B), (IP, A))
+    assert (first.slots.tolist(), first.covered, first.ended) == ([0], 1, None)
+    assert slots(identity, (IP, A)) == [1]
+
+
 @pytest.mark.parametrize("address", ["fd00:aaaa:bb:c::1", "2001:db8:1:2:3::"])
 def test_an_ipv6_address_is_not_taken_for_a_mac(address: str) -> None:
     identity = Identity()

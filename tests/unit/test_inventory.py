@@ -120,16 +120,16 @@ def test_a_row_that_was_corrected_no_longer_names_the_host_that_it_meant(
     made.annotate([row, other])
     process(made, [one for n in (7, 8, 9) for one in host(n, times=list(range(9)), dst=NOWHERE)])
     slots = np.arange(3)
-    assert made.policy.is_labelled(slots).tolist() == [True, False, True]
+    assert made.decider.is_labelled(slots).tolist() == [True, False, True]
     made.annotate([replace(row, host=MAC.format(8)), other])
-    assert made.policy.is_labelled(slots).tolist() == [False, True, True]
+    assert made.decider.is_labelled(slots).tolist() == [False, True, True]
 
 
 def named(made: Pipeline) -> dict[str, str]:
     """What analysts called the hosts, by MAC."""
     devices = made.annotations.devices
     known = made.identity.names(0, made.identity.capacity)
-    labels = {mac: made.policy.host(slot).label for slot, (mac, _) in known.items()}
+    labels = {mac: made.decider.host(slot).label for slot, (mac, _) in known.items()}
     return {mac: devices[label].device for mac, label in labels.items() if label >= 0}
 
 
@@ -559,7 +559,7 @@ def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
     process(made, host(7, times=list(range(9)), dst=LAMP_CLOUD))
     made.annotate([Annotation(1.0, MAC.format(7), "ignore")])
     made.annotate([Annotation(1.0, MAC.format(7), "ignore", expires=50.0)])
-    assert made.policy.host(0).ignored_until == 50.0
+    assert made.decider.host(0).ignored_until == 50.0
 
 
 @pytest.mark.parametrize("wanted", ["192.168.1.7", "192.168.1.0/24"])

@@ -112,6 +112,17 @@ def live(
     return verdicts + made.finish()
 
 
+def live_and_expected(
+    model: Path, table: Sessions, lent: list[Lease]
+) -> tuple[Pipeline, list[Verdict]]:
+    """A pipeline for sensors' batches, and the verdicts that another gives on the whole table."""
+    whole, made = pipeline(model), pipeline(model, reorder=Reorder())
+    for lease in lent:
+        whole.lease(lease)
+        made.lease(lease)
+    return made, whole.process(table) + whole.finish()
+
+
 @pytest.mark.parametrize("nodes", [1, 3])
 @pytest.mark.parametrize("seed", range(30))
 def test_however_nodes_split_and_cut_sessions_the_verdicts_are_those_of_the_whole(
@@ -119,11 +130,7 @@ def test_however_nodes_split_and_cut_sessions_the_verdicts_are_those_of_the_whol
 ) -> None:
     rng = random.Random(seed)
     table, lent = traffic(rng), leases(rng)
-    whole, made = pipeline(model_folder()), pipeline(model_folder(), reorder=Reorder())
-    for lease in lent:
-        whole.lease(lease)
-        made.lease(lease)
-    expected = whole.process(table) + whole.finish()
+    made, expected = live_and_expected(model_folder(), table, lent)
     assert live(made, table, rng, nodes) == expected
     assert made.intake.reorder.late == 0
 
@@ -135,11 +142,7 @@ def test_a_session_from_the_future_changes_no_other_hosts_verdicts(
 ) -> None:
     rng = random.Random(seed)
     table, lent = traffic(rng), leases(rng)
-    whole, made = pipeline(model_folder()), pipeline(model_folder(), reorder=Reorder())
-    for lease in lent:
-        whole.lease(lease)
-        made.lease(lease)
-    expected = whole.process(table) + whole.finish()
+    made, expected = live_and_expected(model_folder(), table, lent)
     found = live(made, table, rng, nodes, stray=True)
     assert [one for one in found if one.host != "192.168.1.99"] == expected
     assert made.intake.door.restamped == 1

@@ -107,7 +107,7 @@ def test_a_conn_log_without_its_name_is_read_for_what_it_holds(tmp_path: Path, n
     save(tmp_path, jsonl(of("conn", row())) if "json" in name else tsv([row()]), name)
     archive = conn_log.read([tmp_path])
     assert times(archive) == [1.5]
-    assert archive.warnings == [f"conn logs by what they hold, not by their names: {name}"]
+    assert archive.warnings == [f"read as conn logs by their content, not their names: {name}"]
 
 
 def test_what_may_have_been_meant_and_is_not_read_is_named_in_one_line(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_what_may_have_been_meant_and_is_not_read_is_named_in_one_line(tmp_path:
 def test_an_archive_of_nothing_but_such_files_says_so(tmp_path: Path) -> None:
     save(tmp_path, b"ts,uid\n", "conn.csv")
     with pytest.raises(
-        ArchiveError, match=r"no conn logs there .*conn\.csv \(values between comma"
+        ArchiveError, match=r"no conn logs found .*conn\.csv \(values between comma"
     ):
         conn_log.read([tmp_path])
 

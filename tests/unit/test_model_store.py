@@ -197,7 +197,7 @@ def test_without_a_folder_of_its_own_there_is_one_clear_error(
     model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["model", "install", str(model_folder())]) == 1
-    assert "give the folder that workers use" in capsys.readouterr().err
+    assert "give the workers' model folder" in capsys.readouterr().err
     unwritable = tmp_path / "file"
     unwritable.write_text(json.dumps(1))
     assert main(["model", "install", str(model_folder()), "--model", str(unwritable / "m")]) == 1

@@ -124,8 +124,8 @@ def test_an_impostor_whose_other_device_is_gone_is_what_the_analyst_said(
     assert [v.state for v in made.standing()] == ["impostor"]
     made.use(Scorer(model_folder(**WITHOUT_LENS)))
     assert [(v.state, v.device) for v in made.standing()] == [("identified", "Lamp")]
-    assert (made.policy.columns["underlying"][:1] >= 0).all()
-    assert made.policy.host(0).lookalike == NO_DEVICE
+    assert (made.decider.columns["underlying"][:1] >= 0).all()
+    assert made.decider.host(0).lookalike == NO_DEVICE
 
 
 @settings(max_examples=60)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nba_broker.cli import config
 from nba_broker.destinations.nat64 import LENGTHS, Translation
 from nba_broker.records.addresses import canonical
 from nba_broker.records.errors import ConfigError
-from nba_broker.worker import config
 from tests.unit.helpers import pools
 
 HOST = "fd00:1::20"

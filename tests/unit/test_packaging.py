@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from nba_broker.archive import zeek_log
-from nba_broker.cli.main import _parser, main
+from nba_broker.cli.main import main, parser
 from nba_broker.model.drift import LEAST
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.verdicts import REASONS, STATES
@@ -153,7 +153,7 @@ def test_each_partition_is_a_service_with_its_number_and_a_state_folder_of_its_o
         unit.read(PACKAGING / name)
         service = unit["Service"]
         line = service["ExecStart"].replace("%i", "7").replace("${STATE_DIRECTORY}", "S")
-        arguments = _parser().parse_args(shlex.split(line)[1:])
+        arguments = parser().parse_args(shlex.split(line)[1:])
         assert (arguments.command, arguments.state) == ("run", "S")
         found[name] = arguments.partition, service["StateDirectory"]
     assert found == {UNIT: (None, "nba"), PARTITION: ("7", "nba%i")}

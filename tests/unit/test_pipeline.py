@@ -92,7 +92,7 @@ def test_a_batch_that_is_larger_than_a_step_gives_the_same_verdicts(
         + host(2, times=[t + 0.5 for t in range(50)], dst=LENS_CLOUD)
     )
     whole = process(pipeline(model_folder()), rows)
-    monkeypatch.setattr("nba_broker.pipeline.pipeline._CHUNK", 16)
+    monkeypatch.setattr("nba_broker.pipeline.timeline._CHUNK", 16)
     assert process(pipeline(model_folder()), rows) == whole
 
 

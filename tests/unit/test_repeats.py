@@ -162,7 +162,7 @@ def test_uids_that_come_again_at_another_time_are_one_and_told_of(
     archive = conn_log.read([tmp_path], memory=memory)
     assert times(archive) == [one["ts"] for one in day()]
     (line,) = archive.warnings
-    assert "50% of the sessions have the uid of an earlier one, such as C0u0000" in line
+    assert "50% of the sessions have the uid of an earlier session, such as C0u0000" in line
     assert counts(archive) == (60, 60)
 
 

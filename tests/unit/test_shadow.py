@@ -40,7 +40,7 @@ def shadowed(model_folder: ModelFolder, **changes: object) -> Pipeline:
 def seen(made: Pipeline) -> dict[str, Any]:
     assert made.shadow is not None
     assert made.shadow.failure == ""
-    return made.shadow.summary(made.annotations, made.identity, made.scorer.manifest.id)
+    return made.shadow.summary(made.scorer.manifest.id)
 
 
 def feed(made: Pipeline, rows: list[tuple[float, str, str, str]], size: int = 10) -> list[Any]:

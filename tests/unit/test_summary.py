@@ -89,7 +89,7 @@ def test_ignored_hosts_are_not_in_a_summary(model_folder: Model) -> None:
     pipe = stranger_to_all(model_folder())
     pipe.process(in_order(strangers(5, 6)))
     (slot,) = pipe.identity.present(["192.168.1.5"], [MAC.format(5)])
-    pipe.policy.ignore(slot, until=2 * DAY)
+    pipe.decider.ignore(slot, until=2 * DAY)
     assert pipe.unknown_hosts().hosts == 1
 
 
@@ -110,14 +110,14 @@ def unknown(model: Path, count: int) -> Pipeline:
     pipe = pipeline(model)
     rows = [row for n in range(count) for row in host(n, times=[1.0 + n], dst=f"{n % 200}.9.9.9")]
     pipe.process(sessions(rows))
-    pipe.policy.columns["state"][:count] = UNKNOWN
+    pipe.decider.columns["state"][:count] = UNKNOWN
     return pipe
 
 
 def test_the_rest_of_many_kinds_is_counted(model_folder: Model) -> None:
     pipe = unknown(model_folder(), 20)
     for slot in range(20):
-        pipe.windows.columns["dport"][slot, 0] = slot
+        pipe.windows.columns["ring"]["dport"][slot, 0] = slot
     found = pipe.unknown_hosts(100.0)
     assert found.hosts == 20
     assert len(found.kinds) == 16
@@ -139,7 +139,7 @@ def test_the_organisation_of_a_pool_and_the_maker_of_a_kind_are_named(model_fold
     pipe = stranger_to_all(model_folder())
     rows = [replace_mac(row, "00:00:0c:00:00:05") for row in host(5, times=[1.0], dst=LAMP_CLOUD)]
     pipe.process(sessions(rows))
-    pipe.policy.columns["state"][0] = UNKNOWN
+    pipe.decider.columns["state"][0] = UNKNOWN
     assert pipe.unknown_hosts(9.0).kinds == (
         "1 (192.168.1.5) by Cisco Systems, Inc, mostly as:1 (Organisation 1) 443/tcp 100 %",
     )

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from nba_broker.cli import main
+from nba_broker.cli.build import build_tls
 from nba_broker.records.errors import ConfigError
 from nba_broker.wire.connection import Link
 from nba_broker.worker import doctor
-from nba_broker.worker.config import Config
+from nba_broker.worker.settings import Settings
 from tests.certificates import authority, signed
 
 
-async def joins(settings: Config, port: int, seconds: float) -> bool:
+async def joins(settings: Settings, port: int, seconds: float) -> bool:
     """Whether a link with these settings gets through to the subscription in this time."""
     url = f"wss://127.0.0.1:{port}/"
-    given = Config(url=url, ca=settings.ca, cert=settings.cert, key=settings.key)
-    link, joined = Link(url, tls=main._tls(given), pause=0.05), asyncio.Event()
+    given = Settings(url=url, ca=settings.ca, cert=settings.cert, key=settings.key)
+    link, joined = Link(url, tls=build_tls(given), pause=0.05), asyncio.Event()
 
     async def join() -> None:
         joined.set()
@@ -58,17 +58,17 @@ def test_only_a_certificate_of_the_right_authority_joins(
         await socket.send(json.dumps({"type": "ack", "endpoint": "x", "version": "9.0.0"}))
         await socket.wait_closed()
 
-    async def attempt(settings: Config, seconds: float) -> bool:
+    async def attempt(settings: Settings, seconds: float) -> bool:
         async with serve(zeek, "127.0.0.1", 0, ssl=server) as listening:
             return await joins(settings, listening.sockets[0].getsockname()[1], seconds)
 
     caplog.set_level(logging.WARNING, "nba_broker.wire.connection")
-    assert asyncio.run(attempt(Config(ca=ours, cert=good[0], key=good[1]), 30))
+    assert asyncio.run(attempt(Settings(ca=ours, cert=good[0], key=good[1]), 30))
     caplog.clear()
     for settings in (
-        Config(ca=ours),
-        Config(ca=ours, cert=bad[0], key=bad[1]),
-        Config(ca=other, cert=good[0], key=good[1]),
+        Settings(ca=ours),
+        Settings(ca=ours, cert=bad[0], key=bad[1]),
+        Settings(ca=other, cert=good[0], key=good[1]),
     ):
         assert not asyncio.run(attempt(settings, 3))
         lines = [line for line in caplog.messages if "no connection to Zeek" in line]
@@ -81,7 +81,7 @@ def test_a_certificate_file_that_is_none_is_one_clear_error(tmp_path: Path) -> N
     (tmp_path / "x").write_text("no certificate")
     for path in (tmp_path / "x", tmp_path / "missing"):
         with pytest.raises(ConfigError, match="TLS files"):
-            main._tls(Config(url="wss://x/", ca=path))
+            build_tls(Settings(url="wss://x/", ca=path))
 
 
 def test_the_doctor_warns_of_what_leaves_the_machine_in_the_clear() -> None:

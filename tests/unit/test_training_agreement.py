@@ -69,7 +69,7 @@ def called(verdicts: list[Verdict], mac: str, before: float) -> str:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sessions=st.lists(SESSION, min_size=12, max_size=120))
-def test_a_worker_is_answered_and_says_what_the_evaluation_says(model_folder, sessions) -> None:
+def test_a_workers_scores_and_verdicts_are_those_of_the_evaluation(model_folder, sessions) -> None:
     folder = model_folder()
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "conn.log"

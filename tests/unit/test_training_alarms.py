@@ -14,20 +14,12 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.records.ports import port_code
 from tests.unit.helpers import pools
 from training.cli.main import main
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
-from training.evaluation.alarms import (
-    Followed,
-    alarms,
-    between,
-    binomial_bounds,
-    judged,
-    poisson_bounds,
-    printed,
-    rated,
-    table,
-)
+from training.evaluation.alarms import alarms, judged, printed, rated, table
 from training.evaluation.attacks import ATTACKS
+from training.evaluation.followed import Followed, between
+from training.metrics.intervals import binomial_bounds, poisson_bounds
 
 DAY = 86_400.0
 BEGIN = 1_600_000_000.0

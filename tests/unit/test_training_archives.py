@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
-from nba_broker.worker import config
 from tests.unit.test_conn_log import MAC, jsonl, row, save, tsv
 from training.cli.main import main
-from training.data import propose, traffic
+from training.data import hosts, traffic
 from training.data.labels import Label
 
 QUERY = {"ts": 1.0, "uid": "C0", "query": "lamp.local", "qtype": 255, "id.orig_h": "10.0.0.2"}
@@ -38,7 +38,7 @@ def test_names_that_hosts_announce_are_found_in_a_stream_of_all_logs(
     tmp_path: Path, name: str
 ) -> None:
     save(tmp_path, stream(), name)
-    (host,) = propose.find([tmp_path], pools()).hosts
+    (host,) = hosts.find([tmp_path], pools()).hosts
     assert (host.host, host.names, host.models) == (MAC, ("lamp",), ("md=Lamp",))
 
 

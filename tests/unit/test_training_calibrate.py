@@ -16,9 +16,9 @@ from training.model.calibrate import (
     class_weights,
     identified_threshold,
     moments,
+    probabilities,
     quantile,
     smooth,
-    softmax,
     tolerance,
 )
 
@@ -32,19 +32,19 @@ def test_every_class_weighs_the_same_however_often_it_occurs() -> None:
 def test_the_temperature_undoes_a_factor_on_honest_logits(factor: float) -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (20_000, 3))
-    truth = (softmax(logits).cumsum(1) > rng.random((20_000, 1))).argmax(1)
-    temperature, habits = blend(factor * logits, rng.normal(0, 2, (20_000, 3)), truth, (0, 1))
+    truth = (probabilities(logits).cumsum(1) > rng.random((20_000, 1))).argmax(1)
+    temperature, weight = blend(factor * logits, rng.normal(0, 2, (20_000, 3)), truth, (0, 1))
     assert temperature == pytest.approx(factor, rel=0.1)
-    assert habits == 0
+    assert weight == 0
 
 
-def test_habits_have_the_say_where_the_network_knows_nothing() -> None:
+def test_class_likelihoods_decide_where_the_network_is_noise() -> None:
     rng = np.random.default_rng(0)
     likely = rng.normal(0, 2, (20_000, 3))
-    truth = (softmax(likely).cumsum(1) > rng.random((20_000, 1))).argmax(1)
-    temperature, habits = blend(rng.normal(0, 2, (20_000, 3)), likely, truth, (0, 1))
+    truth = (probabilities(likely).cumsum(1) > rng.random((20_000, 1))).argmax(1)
+    temperature, weight = blend(rng.normal(0, 2, (20_000, 3)), likely, truth, (0, 1))
     assert temperature > 5
-    assert habits == 1
+    assert weight == 1
 
 
 def test_smoothing_is_the_decisions_and_keeps_hosts_apart() -> None:

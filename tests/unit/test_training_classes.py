@@ -1,4 +1,4 @@
-"""Devices count as classes as a comparison was told, and recordings that never met are named."""
+"""The classes of a comparison, and its caveat about separate recordings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from nba_broker.records.errors import ConfigError
 from training.data.classes import by_kind, merged, renamed
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 from training.data.recordings import caveat, recordings
 

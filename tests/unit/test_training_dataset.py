@@ -18,7 +18,7 @@ from nba_broker.records.classes import Class
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, pools
-from training.data import dataset
+from training.data import dataset, labelled_sessions, labelling
 from training.data.labels import Label
 
 LAMP = "02:00:00:00:00:01"
@@ -86,11 +86,11 @@ def test_a_label_with_a_log_means_only_that_file(archive) -> None:
     assert sessions.series.tolist() == [0, 1, 0, 1]
 
 
-def test_labels_that_name_nothing_are_warned_of_by_name(archive) -> None:
+def test_labels_without_sessions_cause_a_warning_with_their_names(archive) -> None:
     folder = archive(lamp(range(3)))
     labels = [Label(LAMP, "Lamp", "bulb"), Label(LENS, "Lens", "camera")]
     _, origin = dataset.load([folder], labels, pools())
-    assert origin.warnings == (f"no sessions here of {LENS} (Lens), which labels name",)
+    assert origin.warnings == (f"labels without sessions in the archive: {LENS} (Lens)",)
 
 
 def test_an_archive_without_labelled_hosts_is_one_clear_error(archive) -> None:
@@ -140,7 +140,7 @@ def test_neither_the_memory_for_sorting_nor_the_size_of_parts_changes_anything(
     labels = [Label(LAMP, "Lamp", "bulb"), Label("10.0.0.3", "Lens", "camera")]
     one, origin = dataset.load([folder], labels, pools())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "_TOGETHER", together)
+        patch.setattr(labelling, "_AT_ONCE", together)
         other, same = dataset.load([folder], labels, pools(), memory=memory)
     assert origin == same
     assert one.table == other.table
@@ -200,15 +200,15 @@ def test_windows_equal_those_of_the_runtime(archive, model_folder) -> None:
         assert np.array_equal(np.concatenate(column), expected)
 
 
-def test_lives_are_the_same_sessions_as_of_hosts_met_anew(archive) -> None:
+def test_episodes_are_the_same_sessions_in_series_of_a_few(archive) -> None:
     folder = archive([*lamp(range(7)), (3.5, "10.0.0.2", LENS, LENS_CLOUD)])
     labels = [Label(LAMP, "Lamp", "bulb"), Label(LENS, "Lens", "camera")]
     sessions, _ = dataset.load([folder], labels, pools())
-    lives = sessions.lives(3)
-    assert [one.device for one in lives.labels] == ["Lamp", "Lamp", "Lamp", "Lens"]
-    assert sorted(np.bincount(lives.series)) == [1, 1, 3, 3]
-    assert lives.ts.tolist() == sessions.ts.tolist()
-    assert lives.windows(Schedule(3, 3)).slot.tolist() == [0, 1]
+    episodes = sessions.episodes(3)
+    assert [one.device for one in episodes.labels] == ["Lamp", "Lamp", "Lamp", "Lens"]
+    assert sorted(np.bincount(episodes.series)) == [1, 1, 3, 3]
+    assert episodes.ts.tolist() == sessions.ts.tolist()
+    assert episodes.windows(Schedule(3, 3)).slot.tolist() == [0, 1]
 
 
 @settings(max_examples=30)
@@ -228,7 +228,7 @@ def test_windows_of_some_series_at_a_time_are_those_of_all_at_once(
     every = Schedule(length=4, min_sessions=2)
     whole = sessions.windows(every)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "_TOGETHER", together)
+        patch.setattr(labelled_sessions, "_TOGETHER", together)
         made, ts = sessions.apart(lambda some: (some.windows(every), _ends(some, every)))
     for name in ("slot", "index", "count", "pool", "interval", "dport"):
         assert np.array_equal(getattr(made, name), getattr(whole, name))
@@ -271,7 +271,7 @@ def test_hosts_with_a_labelled_address_in_two_segments_are_a_series_each(
     assert origin.warnings == ()
 
 
-def test_a_labelled_address_whose_segment_is_not_always_told_is_one_series(
+def test_a_labelled_address_whose_segment_is_sometimes_missing_is_one_series(
     archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_minute(monkeypatch, "/10", "")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nba_broker.records.errors import ArchiveError
-from training.data.dataset import LabelledSessions
 from training.data.enough import enough, lacking
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 
 
@@ -33,12 +33,12 @@ def test_devices_without_a_host_that_has_enough_are_left_out_with_a_line_each() 
     assert [one.device for one in kept.classes()] == ["Lamp", "Plug"]
     assert len(kept) == 8 + 3 + 20
     assert lines == [
-        "left out: Hub, as no host of it has 8 sessions (the most: 0)",
-        "left out: Lens, as no host of it has 8 sessions (the most: 7)",
+        "left out: Hub has no host with 8 sessions (the most: 0)",
+        "left out: Lens has no host with 8 sessions (the most: 7)",
     ]
 
 
-def test_nothing_is_left_out_or_said_where_all_have_enough() -> None:
+def test_with_enough_sessions_no_device_is_left_out() -> None:
     lines: list[str] = []
     whole = sessions(("Lamp", 8), ("Lens", 9))
     kept, left_out = enough(whole, 8, lines.append, strict=True)
@@ -47,10 +47,10 @@ def test_nothing_is_left_out_or_said_where_all_have_enough() -> None:
 
 def test_strict_refuses_what_would_be_left_out() -> None:
     whole = sessions(("Lamp", 8), ("Lens", 9), ("Plug", 7))
-    with pytest.raises(ArchiveError, match="no host with 8 sessions of Plug: bring more of them"):
+    with pytest.raises(ArchiveError, match="no host with 8 sessions of Plug: add sessions"):
         enough(whole, 8, print, strict=True)
 
 
 def test_fewer_than_two_devices_are_one_clear_error() -> None:
-    with pytest.raises(ArchiveError, match="a host of 8 sessions; of 3 labelled ones 1 has"):
+    with pytest.raises(ArchiveError, match="a host of 8 sessions; of 3 labelled devices 1 has"):
         enough(sessions(("Lamp", 8), ("Lens", 7), ("Plug", 7)), 8, print)

@@ -8,8 +8,8 @@ import pytest
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.ports import port_code
-from training.data import dataset
-from training.data.dataset import LabelledSessions
+from training.data import labelled_sessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 from training.evaluation.evaluate import evaluate
 from training.model import card
@@ -63,7 +63,7 @@ def test_the_wait_for_a_name_is_that_of_the_workers_policy(model_folder) -> None
     }
 
 
-def test_a_wrong_name_comes_without_a_right_one_and_a_stranger_gets_none(model_folder) -> None:
+def test_a_wrong_name_is_no_right_one_and_an_unknown_device_gets_none(model_folder) -> None:
     figures = evaluate(Scorer(model_folder()), sessions([1] * 12 + [2] * 60, [0] * 12 + [2] * 60))
     wait = figures["time_to_name"]
     assert wait["Lamp"]["sessions to name"] == 6
@@ -72,14 +72,15 @@ def test_a_wrong_name_comes_without_a_right_one_and_a_stranger_gets_none(model_f
     assert [row["verdict"] for row in figures["by_day"]] == ["Lens", "unknown"]
     assert "-" in card.table(figures)[-3]
     assert card.table(figures)[-1] == (
-        "As each day ended, a worker was right about 1 of 2 hosts; Lamp was Lens (1)."
+        "At the end of each day, the worker's verdicts were right for 1 of 2 hosts; "
+        "Lamp was Lens (1)."
     )
 
 
-def test_each_host_and_day_has_an_answer_and_what_a_worker_says_at_its_end(model_folder) -> None:
+def test_each_host_and_day_has_a_prediction_and_a_workers_verdict_at_its_end(model_folder) -> None:
     day = 86_400.0
     figures = evaluate(Scorer(model_folder()), sessions([0] * 16, [0] * 16, period=day / 5))
-    assert [(row["day"], row["answer"], row["verdict"]) for row in figures["by_day"]] == [
+    assert [(row["day"], row["prediction"], row["verdict"]) for row in figures["by_day"]] == [
         ("1970-01-01", "Lamp", "learning"),
         ("1970-01-02", "Lamp", "Lamp"),
         ("1970-01-03", "Lamp", "Lamp"),
@@ -97,5 +98,5 @@ def test_hosts_without_any_decision_change_nothing_for_the_others(
 ) -> None:
     scorer = Scorer(model_folder())
     together = evaluate(scorer, sessions([0] * 12 + [1] * 3, [0] * 12 + [1] * 3))
-    monkeypatch.setattr(dataset, "_TOGETHER", 1)  # each host by itself
+    monkeypatch.setattr(labelled_sessions, "_TOGETHER", 1)  # each host by itself
     assert evaluate(scorer, sessions([0] * 12 + [1] * 3, [0] * 12 + [1] * 3)) == together

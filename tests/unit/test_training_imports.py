@@ -1,4 +1,4 @@
-"""What loads what: evaluating needs no torch, and a fit without it says what to install."""
+"""Evaluating needs no torch, and a fit without torch says what to install."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import subprocess
 import sys
 
 PROGRAM = """
+import importlib.abc
 import sys
-sys.modules["torch"] = None  # importing it fails, as where it is not installed
+
+class NoTorch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name=name)
+
+sys.meta_path.insert(0, NoTorch())
 from training.cli.main import main
 from training.evaluation import evaluate
 sys.exit(main(["fit", "conn.log", "--labels", "labels.csv", "--out", "model"]))

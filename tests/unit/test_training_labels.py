@@ -47,7 +47,7 @@ def test_a_device_without_a_category_is_of_the_category_unknown(file, header: st
     more = "," * (header.count(",") - 1)
     [label] = labels.read([file(f"{header}\n10.0.0.1,Lamp{more}\n")])
     assert label == Label("10.0.0.1", "Lamp", "unknown")
-    rows, _ = module.answered([], [Annotation(3.0, MAC, "label", "Lens")])
+    rows, _ = module.annotated([], [Annotation(3.0, MAC, "label", "Lens")])
     assert rows == [Label(MAC, "Lens", "unknown")]
 
 
@@ -204,13 +204,13 @@ def test_no_text_raises_anything_but_a_value_error(text: str) -> None:
 MAC = "02:00:00:00:00:07"
 
 
-def test_an_answer_names_all_sessions_of_a_host_that_nothing_else_names() -> None:
-    rows, unused = module.answered([], [Annotation(100.0, MAC, "label", "Lamp", "bulb")])
+def test_an_annotation_applies_to_all_sessions_of_a_host_without_a_label() -> None:
+    rows, unused = module.annotated([], [Annotation(100.0, MAC, "label", "Lamp", "bulb")])
     assert (rows, unused) == ([Label(MAC, "Lamp", "bulb")], [])
 
 
-def test_an_answer_counts_more_than_a_label_from_its_time_on() -> None:
-    rows, _ = module.answered(
+def test_an_annotation_has_precedence_over_a_label_from_its_time_on() -> None:
+    rows, _ = module.annotated(
         [Label(MAC, "Lens", "camera"), Label("192.168.1.7", "Lens", "camera")],
         [
             Annotation(200.0, MAC, "label", "Lens"),
@@ -226,14 +226,14 @@ def test_an_answer_counts_more_than_a_label_from_its_time_on() -> None:
     ]
 
 
-def test_an_answer_that_says_what_the_label_says_changes_nothing() -> None:
+def test_an_annotation_with_the_name_of_the_label_changes_nothing() -> None:
     rows = [Label(MAC, "Lamp", "bulb")]
-    assert module.answered(rows, [Annotation(100.0, MAC, "label", "Lamp")]) == (rows, [])
+    assert module.annotated(rows, [Annotation(100.0, MAC, "label", "Lamp")]) == (rows, [])
 
 
-def test_answers_that_name_no_single_host_are_told() -> None:
+def test_annotations_without_a_single_host_are_returned() -> None:
     vain = [
         Annotation(1.0, "10.0.0.0/8", "label", "Lamp", "bulb"),
         Annotation(2.0, "hall-lamp", "label", "Lamp", "bulb"),
     ]
-    assert module.answered([], vain) == ([], vain)
+    assert module.annotated([], vain) == ([], vain)

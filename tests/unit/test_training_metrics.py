@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.model.metrics import confusion, host_days, macro_f1, precision_recall_f1, summary
+from training.metrics.classification import (
+    confusion,
+    host_days,
+    macro_f1,
+    precision_recall_f1,
+    summary,
+)
 
 
 def test_precision_recall_and_f1_of_a_small_table() -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.decision import Decision
-from nba_broker.verdicts.states import CHANGED, MISBEHAVING, NO_DEVICE, UNKNOWN
+from nba_broker.verdicts.decision import CHANGED, MISBEHAVING, NOTHING, UNKNOWN, Decision
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
-from training.evaluation import notices
-from training.evaluation.notices import BASELINE, SUPPRESSION, Stream, Turn, raised, wrong
+from training.evaluation import verdicts
+from training.evaluation.notices import BASELINE, SUPPRESSION, raised, wrong
+from training.evaluation.verdicts import Change, Stream, of_stream
 
 DAY = 86_400.0
 BEGIN = 1_600_000_000.0
@@ -24,10 +24,10 @@ ZEEK = Path(__file__).parents[2] / "zeek-scripts" / "notice.zeek"
 
 
 @pytest.mark.parametrize("chunk", [7, 65_536])
-def test_turns_are_the_lines_of_the_pipeline(
+def test_changes_are_the_lines_of_the_pipeline(
     model_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(notices, "_CHUNK", chunk)
+    monkeypatch.setattr(verdicts, "_CHUNK", chunk)
     attack = BEGIN + 4 * DAY
     rows = host(7, times=np.arange(BEGIN, BEGIN + 6 * DAY, 600).tolist(), dst=LAMP_CLOUD)
     rows += [
@@ -43,22 +43,22 @@ def test_turns_are_the_lines_of_the_pipeline(
     slot = np.array([{"192.168.1.7": 0, "192.168.1.8": 1}[one] for one in batch.host])
     pool = whole.pools.ids(batch.host, batch.dst)
     stream = Stream(slot, batch.ts, pool, batch.dport, whole.pools.table)
-    turns = stream.turns(whole.scorer, BaselineSettings())
+    changes = of_stream(stream, whole.scorer, BaselineSettings())
     names = [one.device for one in whole.scorer.manifest.classes]
     found = [
         (
             one.ts,
             f"192.168.1.{7 + one.slot}",
             STATES[one.decision.state],
-            names[one.decision.device] if one.decision.device != NO_DEVICE else "",
+            names[one.decision.device] if one.decision.device != NOTHING else "",
         )
-        for one in turns
+        for one in changes
     ]
     assert sorted(found) == sorted((one.ts, one.host, one.state, one.device) for one in lines)
     assert {"misbehaving", "changed"} <= {state for _, _, state, _ in found}
 
 
-def turn(ts: float, state: int, device: int = 0, slot: int = 0) -> Turn:
+def change(ts: float, state: int, device: int = 0, slot: int = 0) -> Change:
     decision = Decision(
         window=0,
         slot=slot,
@@ -66,13 +66,13 @@ def turn(ts: float, state: int, device: int = 0, slot: int = 0) -> Turn:
         device=device,
         was_state=1,
         was_device=0,
-        label=NO_DEVICE,
+        given=NOTHING,
         confidence=0.9,
         probability=np.array([0.9, 0.1]),
         since=ts,
         reason="change",
     )
-    return Turn(0, ts, decision)
+    return Change(0, ts, 0, decision)
 
 
 def test_notices_are_those_of_the_package() -> None:
@@ -85,15 +85,15 @@ def test_notices_are_those_of_the_package() -> None:
 
 def test_an_unknown_host_is_noticed_after_its_baseline_only() -> None:
     first_seen = np.array([0.0])
-    early, late = turn(BASELINE - 1, UNKNOWN, NO_DEVICE), turn(BASELINE, UNKNOWN, NO_DEVICE)
+    early, late = change(BASELINE - 1, UNKNOWN, NOTHING), change(BASELINE, UNKNOWN, NOTHING)
     assert list(raised([early, late], first_seen)) == [late]
 
 
 def test_the_same_notice_is_raised_once_a_day() -> None:
     first_seen = np.zeros(2)
-    again = [turn(hour * 3600.0, MISBEHAVING) for hour in (1, 2, 26)]
-    other = turn(2 * 3600.0, MISBEHAVING, slot=1)
-    changed = turn(3 * 3600.0, CHANGED, 1)
+    again = [change(hour * 3600.0, MISBEHAVING) for hour in (1, 2, 26)]
+    other = change(2 * 3600.0, MISBEHAVING, slot=1)
+    changed = change(3 * 3600.0, CHANGED, 1)
     every = [again[0], again[1], other, changed, again[2]]
     assert list(raised(every, first_seen)) == [again[0], other, changed, again[2]]
 
@@ -104,15 +104,15 @@ def test_the_same_notice_is_raised_once_a_day() -> None:
         (1, 0, 0, False),
         (1, 1, 0, True),
         (1, 0, -1, True),
-        (UNKNOWN, NO_DEVICE, 0, True),
-        (UNKNOWN, NO_DEVICE, -1, False),
+        (UNKNOWN, NOTHING, 0, True),
+        (UNKNOWN, NOTHING, -1, False),
         (MISBEHAVING, 0, 0, True),
         (CHANGED, 0, 0, True),
     ],
 )
-def test_what_is_wrong_to_say_of_a_host_that_does_nothing_wrong(
+def test_which_changes_of_a_benign_host_are_wrong(
     state: int, device: int, truth: int, expected: bool
 ) -> None:
-    said = turn(0.0, state)
+    said = change(0.0, state)
     said = replace(said, decision=replace(said.decision, device=device))
     assert wrong(said, truth) is expected

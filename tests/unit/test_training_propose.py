@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from nba_broker.archive import conn_log
-from nba_broker.records.errors import ArchiveError, ConfigError
+from nba_broker.records.errors import ArchiveError
 from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import pools
 from training.cli.main import main
-from training.data import labels, propose
+from training.data import hosts, labels, propose
+from training.data.agreement import agreement
 from training.data.labels import Label
 
 ACME, OTHER = "00:00:0c:00:00:{:02x}", "00:00:aa:00:00:{:02x}"  # Cisco's and Xerox's
@@ -62,12 +63,19 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def proposed(folder: Path) -> list[str]:
+    """Write the proposed labels of an archive; the lines to print."""
+    text, lines = propose.labels_file(hosts.find([folder], pools()))
+    (folder / "labels.csv").write_text(text)
+    return lines
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as stream:
         return list(csv.DictReader(stream))
 
 
-def test_hosts_that_behave_alike_share_a_name(site: Path, capsys) -> None:
+def test_hosts_of_similar_behaviour_share_a_name(site: Path, capsys) -> None:
     assert main(["labels", str(site), "--out", str(site / "labels.csv")]) == 0
     rows = rows_of(site / "labels.csv")
     by_host = {row["host"]: row for row in rows}
@@ -78,7 +86,7 @@ def test_hosts_that_behave_alike_share_a_name(site: Path, capsys) -> None:
 
 
 def test_what_is_proposed_is_read_as_labels(site: Path) -> None:
-    propose.write(site / "labels.csv", propose.find([site], pools()))
+    proposed(site)
     assert {(one.host, one.device) for one in labels.read([site / "labels.csv"])} == {
         (ACME.format(1), "cam"),
         (ACME.format(2), "cam"),
@@ -86,14 +94,14 @@ def test_what_is_proposed_is_read_as_labels(site: Path) -> None:
     }
 
 
-def test_a_host_with_too_few_sessions_to_learn_from_is_left_out_and_said(site: Path) -> None:
-    said = propose.write(site / "labels.csv", propose.find([site], pools()))
+def test_a_host_with_too_few_sessions_is_left_out_with_a_line(site: Path) -> None:
+    said = proposed(site)
     assert ACME.format(4) not in (site / "labels.csv").read_text()
     assert any("left out: 1 host" in line for line in said)
 
 
 def test_the_evidence_is_the_maker_the_names_and_the_destinations(site: Path) -> None:
-    propose.write(site / "labels.csv", propose.find([site], pools()))
+    proposed(site)
     evidence = {row["host"]: row["evidence"] for row in rows_of(site / "labels.csv")}
     assert evidence[ACME.format(2)] == (
         "vendor Cisco Systems, Inc; hostname cam-00000c000002; 10.0.0.2 80 sessions 1970-01-01 to "
@@ -103,37 +111,29 @@ def test_the_evidence_is_the_maker_the_names_and_the_destinations(site: Path) ->
 
 
 def test_a_name_that_a_host_only_asks_for_is_not_its_own(site: Path) -> None:
-    found = {host.host: host for host in propose.find([site], pools()).hosts}
+    found = {host.host: host for host in hosts.find([site], pools()).hosts}
     assert found[ACME.format(1)].names == ("hall-cam",)
 
 
-def test_a_time_that_leaves_nothing_is_what_is_wrong_and_not_the_archive(site: Path) -> None:
+def test_since_and_until_that_leave_no_session_are_named_in_the_error(site: Path) -> None:
     with pytest.raises(ArchiveError, match="--since and --until leave none of the "):
-        propose.find([site], pools(), since=1e9)
-
-
-def test_a_file_that_is_there_is_never_written_over(site: Path) -> None:
-    (site / "labels.csv").write_text("edited")
-    found = propose.find([site], pools())
-    with pytest.raises(ConfigError, match="is there already"):
-        propose.write(site / "labels.csv", found)
-    assert (site / "labels.csv").read_text() == "edited"
+        hosts.find([site], pools(), since=1e9)
 
 
 def test_an_archive_with_too_few_sessions_is_an_error(tmp_path: Path) -> None:
     log(tmp_path, "conn", CONN, conn(1, ACME.format(1), "1.0.0.7", 443, count=9))
     with pytest.raises(ArchiveError, match="60 sessions"):
-        propose.write(tmp_path / "labels.csv", propose.find([tmp_path], pools()))
+        proposed(tmp_path)
 
 
-def host(hostname: str = "", *, vendor: str = "", models=(), names=()) -> propose.Host:
-    return propose.Host(
+def host(hostname: str = "", *, vendor: str = "", models=(), names=()) -> hosts.Host:
+    return hosts.Host(
         "f4:b8:5e:ff:2b:1b", "10.0.0.1", vendor, hostname, 80, 0.0, 1.0, tuple(names), tuple(models)
     )
 
 
 @pytest.mark.parametrize(
-    ("hosts", "name"),
+    ("group", "name"),
     [
         ([host("cam-a"), host("cam-b"), host("cam-b")], "cam_b"),
         ([host("localhost", vendor="Acme, Inc.")], "Acme_Inc"),
@@ -144,14 +144,14 @@ def host(hostname: str = "", *, vendor: str = "", models=(), names=()) -> propos
         ([host()], "Device"),
     ],
 )
-def test_the_best_evidence_of_a_group_names_it(hosts: list[propose.Host], name: str) -> None:
-    assert propose.proposed_name(hosts) == name
+def test_the_best_evidence_of_a_group_names_it(group: list[hosts.Host], name: str) -> None:
+    assert propose.proposed_name(group) == name
 
 
 def test_groups_with_the_same_evidence_get_numbers(tmp_path: Path) -> None:
     rows = conn(1, ACME.format(1), "1.0.0.7", 443) + conn(2, ACME.format(2), "2.0.0.7", 80)
     log(tmp_path, "conn", CONN, rows)
-    propose.write(tmp_path / "labels.csv", propose.find([tmp_path], pools()))
+    proposed(tmp_path)
     assert sorted(row["device"] for row in rows_of(tmp_path / "labels.csv")) == [
         "Cisco_Systems_Inc_1",
         "Cisco_Systems_Inc_2",
@@ -159,13 +159,13 @@ def test_groups_with_the_same_evidence_get_numbers(tmp_path: Path) -> None:
 
 
 def test_groups_are_measured_against_known_labels(site: Path) -> None:
-    found = propose.find([site], pools())
+    found = hosts.find([site], pools())
     truth = [
         Label(ACME.format(1), "Cam", "camera"),
         Label(ACME.format(2), "Lock", "lock"),
         Label("10.0.0.3", "Printer", "printer"),
     ]
-    assert propose.agreement(found, truth) == [
+    assert agreement(found, truth) == [
         "3 hosts of 3 devices in 2 groups: 1 devices are exactly one group, purity 0.67, "
         "B-cubed precision 0.67 recall 1.00",
         "in one group: Cam (1), Lock (1)",
@@ -173,22 +173,22 @@ def test_groups_are_measured_against_known_labels(site: Path) -> None:
 
 
 def test_on_real_traffic_units_of_one_model_are_one_group_and_others_apart(data: Path) -> None:
-    found = propose.find([data / "fit"], pools_of_the_package())
+    found = hosts.find([data / "fit"], pools_of_the_package())
     truth = labels.read([data / "fit" / "labels.csv"])
-    assert propose.agreement(found, truth)[0].startswith(
+    assert agreement(found, truth)[0].startswith(
         "7 hosts of 5 devices in 5 groups: 5 devices are exactly one group, purity 1.00"
     )
 
 
 def pools_of_the_package():
+    from nba_broker.cli.config import shipped
     from nba_broker.destinations.databases import Database
     from nba_broker.destinations.pools import Pools
-    from nba_broker.worker.config import shipped
 
     return Pools([Database(shipped("asn.mmdb.xz"))])
 
 
-def test_a_lan_that_may_be_wider_is_told_until_it_is_given(tmp_path: Path, capsys) -> None:
+def test_a_lan_that_may_be_wider_causes_a_warning_until_it_is_given(tmp_path: Path, capsys) -> None:
     rows = conn(1, ACME.format(1), "10.0.2.1", 53, proto="udp")
     rows += conn(2, ACME.format(2), "10.0.2.1", 53, proto="udp")
     log(tmp_path, "conn", CONN, rows)
@@ -209,7 +209,7 @@ def test_a_destination_behind_the_network_s_own_nat64_is_whose_it_is(tmp_path: P
     assert main([*command[:3], "2001:db8::/80", *command[4:], str(tmp_path / "no.csv")]) == 1
 
 
-def test_hosts_that_no_label_can_tell_apart_are_left_out_and_said(
+def test_hosts_that_labels_cannot_distinguish_are_left_out_with_a_warning(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = conn_log.Archive.sessions
@@ -223,7 +223,7 @@ def test_hosts_that_no_label_can_tell_apart_are_left_out_and_said(
         return replace(batch, mac=[""] * len(batch), segment=[f"/{one}" for one in vlan])
 
     monkeypatch.setattr(conn_log.Archive, "sessions", sessions)
-    found = propose.find([site], pools())
+    found = hosts.find([site], pools())
     assert len({host.host for host in found.hosts}) == len(found.hosts)
     assert "10.0.0.1" not in {host.host for host in found.hosts}
-    assert any("2 hosts have the address 10.0.0.1" in warning for warning in found.warnings)
+    assert any("2 hosts with the address 10.0.0.1" in warning for warning in found.warnings)

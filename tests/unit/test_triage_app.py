@@ -18,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from benchmarks import verdicts
 from nba_broker.cli import main
 from nba_broker.records.evidence import Attended, Surprising
 from nba_broker.triage import app, evidence, timeline
@@ -26,6 +25,7 @@ from nba_broker.triage.filters import Filters
 from nba_broker.triage.view import Views
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
+from testing import verdicts
 from tests.unit.test_triage_store import MAC, forbid, verdict, written
 
 BASE = "http://127.0.0.1:27780"

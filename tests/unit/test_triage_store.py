@@ -18,11 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import verdicts
 from nba_broker.archive import device_log, zeek_log
 from nba_broker.records.verdicts import Row
 from nba_broker.triage import health
 from nba_broker.triage.store import Host, Store
+from testing import verdicts
 
 MAC = "02:00:00:00:00:{:02x}"
 

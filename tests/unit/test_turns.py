@@ -298,6 +298,18 @@ def test_a_router_of_several_networks_is_found_by_several_hosts_in_one() -> None
     assert named(identity) == set(hosts)
 
 
+# Clocks that are set back
+
+
+def test_no_address_was_used_later_than_a_clock_that_was_set_back() -> None:
+    identity = Identity()
+    feed(identity, (X, R), (Y, R), ts=50.0)
+    feed(identity, (X, R), (Y, R), ts=1e9)
+    identity.look_back(limit=1e4, now=200.0)
+    times = [ts for of_mac in identity.turns()[R] for ts in of_mac.values()]
+    assert max(times) == 200.0
+
+
 # IPv6 only
 
 

@@ -28,7 +28,8 @@ from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow
-from nba_broker.wire.connection import Position, SessionBatch, decode, encode_hello
+from nba_broker.wire.accounting import Position
+from nba_broker.wire.codec import SessionBatch, decode, encode_hello
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import lock, metrics, snapshot
 from nba_broker.worker import worker as worker_module
@@ -158,7 +159,7 @@ def test_a_node_whose_batch_waits_for_long_is_not_silent(model_folder: ModelFold
         (0.6, frame(2, first, 10, node="worker-2", clock=99.0)),
     ):
         # Each is a step of its own, as behind thousands of sessions; when it ends says nothing.
-        worker._push([(arrived, decode(batch))])  # type: ignore[list-item]
+        worker.thread.push([(arrived, decode(batch))])  # type: ignore[list-item]
     assert (made.counters.sessions, made.intake.reorder.late) == (20, 0)
 
 
@@ -183,10 +184,10 @@ def test_a_snapshot_claims_no_session_that_waits_or_is_held_back(model_folder: M
         assert isinstance(batch, SessionBatch)
         worker.ledger.enter(batch)
     assert worker.ledger.positions() == {}
-    worker._push([(0.0, batch) for batch in batches])  # type: ignore[misc]
+    worker.thread.push([(0.0, batch) for batch in batches])  # type: ignore[misc]
     # Of the second batch only what is older than the sensor's clock is part of the state.
     assert worker.ledger.positions() == {"worker-1": Position("R1", 10)}
-    worker._finish()
+    worker.thread.finish()
     assert worker.ledger.positions() == {"worker-1": Position("R1", 20)}
 
 
@@ -215,7 +216,7 @@ def test_a_state_that_cannot_be_written_is_said_and_stops_nothing(
     state = tmp_path / "gone" / "s"
     zeek = Zeek(frame(1, LAMP, 20), then=terminate)
     work(zeek, pipeline(model_folder()), state=state)
-    assert "no snapshot this time" in caplog.text
+    assert "cannot write the snapshot" in caplog.text
     assert zeek.events("NBA::verdict")
 
 
@@ -223,7 +224,7 @@ def test_a_worker_that_gives_way_to_another_leaves_the_state_alone(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     state = tmp_path / "s"
-    with pytest.raises(LinkError, match="another worker"):
+    with pytest.raises(LinkError, match="worker other already serves partition 0"):
         work(Zeek(encode_hello("other").encode()), pipeline(model_folder()), state=state)
     assert not state.exists()
 
@@ -239,7 +240,7 @@ def test_the_later_of_two_workers_of_a_partition_gives_way(model_folder: ModelFo
     zeek = Zeek(encode_hello("other/1").encode())
     worker = Worker(zeek, pipeline(model_folder()), name=worker_name(1))  # type: ignore[arg-type]
     assert worker.partition == 1
-    with pytest.raises(LinkError, match=r"another worker \(other/1\)"):
+    with pytest.raises(LinkError, match="worker other/1 already serves partition 1"):
         asyncio.run(asyncio.wait_for(worker.run(), 20))
 
 
@@ -259,8 +260,8 @@ def test_a_worker_whose_partition_no_sensor_has_says_so_once(
     for name in ("w", "w/3"):
         worker = Worker(Silent(), pipeline(model_folder()), name=name)  # type: ignore[arg-type]
         asyncio.run(asyncio.wait_for(worker.run(), 20))
-    assert caplog.text.count("no sensor has anything") == 1
-    assert "for partition 3; is NBA::partitions at least 4?" in caplog.text
+    assert caplog.text.count("no sensor sends sessions for") == 1
+    assert "for partition 3; check that NBA::partitions is at least 4" in caplog.text
 
 
 def test_a_worker_does_not_start_with_the_hosts_of_another_partition(
@@ -284,7 +285,7 @@ def test_a_restarted_worker_says_how_many_sessions_it_missed(
     zeek = Zeek(frame(9, LAMP[:5], 105), then=terminate)
     worker = work(zeek, pipeline(model_folder()), positions={"worker-1": Position("R1", 70)})
     assert worker.ledger.missed == 30
-    assert "worker-1 had sent 30 sessions before this worker joined" in caplog.text
+    assert "worker-1 sent 30 sessions before this worker joined" in caplog.text
 
 
 def test_a_loss_is_logged_with_its_reason(
@@ -304,9 +305,9 @@ def test_a_loss_is_logged_with_its_reason(
 
     work(Losing(), pipeline(model_folder()))
     text = caplog.text
-    assert "worker-1 skipped 3 sessions: no worker was there" in text
-    assert "worker-1 skipped 4 sessions: more came at once than this worker took" in text
-    assert "10 sessions of worker-1 were lost on the way: Zeek's cluster backend" in text
+    assert "worker-1 skipped 3 sessions: no worker was connected" in text
+    assert "worker-1 skipped 4 sessions: this worker does not keep up" in text
+    assert "10 sessions of worker-1 were lost: Zeek's cluster backend" in text
 
 
 def test_a_router_is_logged_once_and_not_again_after_a_restart(
@@ -339,7 +340,7 @@ def test_a_lan_that_may_be_wider_is_logged_once(
     ]
     rows = [(ts + n, *row) for n in range(9) for ts, *row in neighbours]
     work(Zeek(frame(1, sorted(rows), 27), then=terminate), pipeline(model_folder()))
-    hint = "if the LAN is 10.0.4.0/22, start again with --lans 10.0.4.0/22"
+    hint = "if the LAN is 10.0.4.0/22, restart with --lans 10.0.4.0/22"
     assert caplog.text.count(hint) == 1
 
 
@@ -349,8 +350,8 @@ def test_answers_are_taken_over_while_the_worker_works(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.worker.ANSWERS_PERIOD", 0.05)
-    path = tmp_path / "answers.csv"
+    monkeypatch.setattr("nba_broker.worker.watchers.ANNOTATIONS_PERIOD", 0.05)
+    path = tmp_path / "annotations.csv"
     zeek = Zeek(frame(1, LAMP[:3], 3))
 
     async def answered(state: str) -> None:
@@ -358,11 +359,11 @@ def test_answers_are_taken_over_while_the_worker_works(
             await asyncio.sleep(0.02)
 
     async def until_answered() -> None:
-        worker = Worker(zeek, pipeline(model_folder()), name="w", answers=path)  # type: ignore[arg-type]
+        worker = Worker(zeek, pipeline(model_folder()), name="w", annotations=path)  # type: ignore[arg-type]
         running = asyncio.create_task(worker.run())
         await answered("learning")
         path.write_text("at,host,action\n1,h,allow\n")
-        while "none of label, confirm, ignore; the old answers stay" not in caplog.text:
+        while "none of label, confirm, ignore; the old annotations stay" not in caplog.text:
             await asyncio.sleep(0.02)
         path.unlink()
         annotation_file.append(
@@ -378,16 +379,16 @@ def test_answers_are_taken_over_while_the_worker_works(
     assert verdict[15] == [
         {"@data-type": "string", "data": "label of 1970-01-01T00:00:01.500000Z: seen it"}
     ]
-    assert caplog.text.count("the old answers stay") <= 2  # refused once, gone at most once
+    assert caplog.text.count("the old annotations stay") <= 2  # refused once, gone at most once
 
 
 def test_a_worker_does_not_start_with_answers_that_are_no_use(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "annotations.csv"
     path.write_text("at,host,action\n1,h,allow\n")
     with pytest.raises(AnnotationError, match=f"{path}:2: "):
-        work(Zeek(), pipeline(model_folder()), answers=path)
+        work(Zeek(), pipeline(model_folder()), annotations=path)
 
 
 def test_a_worker_that_is_asked_writes_its_snapshot_at_once(
@@ -424,7 +425,7 @@ def test_a_state_folder_without_room_is_one_clear_error(
 def test_a_folder_is_one_workers(tmp_path: Path) -> None:
     with (
         lock.held(tmp_path),
-        pytest.raises(ConfigError, match=f"worker {os.getpid()} works with"),
+        pytest.raises(ConfigError, match=f"worker {os.getpid()} uses"),
         lock.held(tmp_path),
     ):
         pass
@@ -485,7 +486,7 @@ def test_a_failure_in_a_batch_is_counted_and_the_worker_stays_up(
     monkeypatch.setattr(made, "flush", surprising)
     zeek = Zeek(frame(1, LAMP, 20), then=terminate)
     worker = work(zeek, made)
-    assert worker.invalid == {"failure (RuntimeError)": 1}
+    assert worker.invalid == {"internal error (RuntimeError)": 1}
     assert [verdict[5] for verdict in zeek.events("NBA::verdict")] == ["learning", "identified"]
 
 
@@ -518,14 +519,14 @@ def test_what_is_unknown_at_the_end_of_a_day_is_said_once(model_folder: ModelFol
 def test_a_worker_that_heard_many_names_still_answers_another(model_folder: ModelFolder) -> None:
     zeek = Zeek()
     worker = Worker(zeek, pipeline(model_folder()), name="w")  # type: ignore[arg-type]
-    worker._joined = -1e9  # long ago
+    worker.presence.joined = -1e9  # long ago
 
     async def meet() -> None:
         for number in range(100):
-            await worker._meet(f"other-{number}")
+            await worker.presence.meet(f"other-{number}")
         assert len(zeek.events("NBA::hello")) == 1  # by time, whatever the names
-        worker._rivals.said -= 1.0
-        await worker._meet("true rival")
+        worker.presence._others.said -= 1.0
+        await worker.presence.meet("true rival")
 
     asyncio.run(meet())
     assert worker.invalid == {"too many workers": 97}
@@ -579,7 +580,7 @@ def test_of_two_workers_that_start_at_once_one_leaves(model_folder: ModelFolder)
     first, second = asyncio.run(asyncio.wait_for(both(), 20))
     assert first is None
     assert isinstance(second, LinkError)
-    assert "another worker (vm:12:aaaaaa) already serves partition 0" in str(second)
+    assert "worker vm:12:aaaaaa already serves partition 0" in str(second)
 
 
 def test_a_verdict_that_cannot_be_encoded_costs_no_other(
@@ -612,7 +613,7 @@ def test_a_snapshot_that_fails_does_not_end_the_worker(
     monkeypatch.setattr(snapshot, "parts", broken)
     zeek = Zeek(frame(1, LAMP, 20), then=terminate)
     worker = work(zeek, pipeline(model_folder()), state=tmp_path / "s")
-    assert worker.invalid == {"failure (TypeError)": 1}
+    assert worker.invalid == {"internal error (TypeError)": 1}
     assert len(zeek.events("NBA::verdict")) == 2
 
 
@@ -623,9 +624,13 @@ def test_the_lag_runs_from_the_arrival_of_what_waits_for_a_node_that_is_behind(
     now = time.monotonic()
     for seconds, node, clock in ((-4.0, "worker-2", 0.0), (-4.0, "worker-1", 50.0)):
         rows = LAMP if node == "worker-1" else []
-        worker._push([(now + seconds, decode(frame(1, rows, len(rows), node=node, clock=clock)))])  # type: ignore[list-item]
-    _, since = worker._push([(now - 3.0, decode(frame(2, [], 0, node="worker-2", clock=1.0)))])  # type: ignore[list-item]
-    worker._note_lag(since)
+        worker.thread.push(
+            [(now + seconds, decode(frame(1, rows, len(rows), node=node, clock=clock)))]
+        )  # type: ignore[list-item]
+    _, since = worker.thread.push(
+        [(now - 3.0, decode(frame(2, [], 0, node="worker-2", clock=1.0)))]
+    )  # type: ignore[list-item]
+    worker._measure_lag(since)
     assert 4.0 <= worker.lag < 60.0
     assert worker.status().lag == worker.lag
 
@@ -644,7 +649,7 @@ def test_models_are_switched_and_rolled_back_under_load_without_a_lost_session(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr("nba_broker.worker.worker.MODEL_PERIOD", 0.02)
+    monkeypatch.setattr("nba_broker.worker.watchers.MODEL_PERIOD", 0.02)
     into, batches, size = tmp_path / "in-use", 60, 50
     first = installed(model_folder, into, "first")
     rows = [row for n in range(10) for row in host(n + 1, times=range(300), dst=LAMP_CLOUD)]
@@ -697,7 +702,7 @@ def test_a_bad_model_is_refused_with_one_line_and_the_old_one_stays(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("nba_broker.worker.worker.MODEL_PERIOD", 0.02)
+    monkeypatch.setattr("nba_broker.worker.watchers.MODEL_PERIOD", 0.02)
     folder = model_folder()
     made = pipeline(folder)
     zeek = Zeek(frame(1, LAMP[:3], 3))

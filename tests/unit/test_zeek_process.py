@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nba_broker.archive import zeek_process
+from nba_broker.cli import config
 from nba_broker.records.errors import ZeekError
-from nba_broker.worker import config
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
-"""Skips the tests that need a real Zeek where there is none."""
+"""A real Zeek, without which these tests are skipped, and captures to give it."""
 
 from __future__ import annotations
 
+import gzip
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.zeek.zeek_process import zeek_path
+from testing.zeek import zeek_path
+from tests.zeek.helpers import sample_sessions
+from tools import capture
 
 
 @pytest.fixture(scope="session")
@@ -15,4 +19,22 @@ def zeek() -> Path:
     path = zeek_path()
     if path is None:
         pytest.skip("no Zeek on PATH, in /usr/local/zeek or /opt/zeek (or set NBA_ZEEK)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def lsif_day(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole day of seven devices, as a plain pcap file."""
+    packed = next((data / "lsif" / "pcap").glob("*.pcap.gz"))
+    plain = tmp_path_factory.mktemp("lsif") / "day.pcap"
+    with gzip.open(packed) as source, plain.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return plain
+
+
+@pytest.fixture(scope="session")
+def sample_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded sample as a capture."""
+    path = tmp_path_factory.mktemp("sample") / "sample.pcap"
+    capture.write(path, sample_sessions())
     return path

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from nba_broker.archive import conn_log, zeek_log
+from nba_broker.archive import zeek_log
+from testing.worker import broker
 from tests.unit.test_captures import interface, packet, pcap, section, wifi
-from tools import capture
 
 pytestmark = pytest.mark.usefixtures("zeek")
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "models" / "sample" / "conn.log.gz"
 LOGS = {"conn.log", "nba_device.log"}
-
-
-def broker(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nba_broker.cli.main", "pcap", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
 
 
 def states(out: Path) -> dict[str, tuple[str, str]]:
@@ -38,30 +26,22 @@ def states(out: Path) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded sample as a capture."""
-    archive = conn_log.read([SAMPLE])
-    (sessions,) = archive.batches(len(archive))
-    path = tmp_path_factory.mktemp("day") / "day.pcap"
-    capture.write(path, sessions)
-    return path
-
-
-@pytest.fixture(scope="session")
-def whole(day: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+def whole(
+    sample_capture: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[str, str]]:
     out = tmp_path_factory.mktemp("whole")
-    done = broker(day, "--out", out)
+    done = broker("pcap", sample_capture, "--out", out)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in out.glob("*.log")} >= LOGS
     return states(out)
 
 
 def test_a_capture_that_is_cut_off_gives_all_before_with_a_warning_and_status_1(
-    day: Path, whole: dict[str, tuple[str, str]], tmp_path: Path
+    sample_capture: Path, whole: dict[str, tuple[str, str]], tmp_path: Path
 ) -> None:
     cut = tmp_path / "cut.pcap"
-    cut.write_bytes(day.read_bytes()[:-7])
-    done = broker(cut, "--out", tmp_path / "out")
+    cut.write_bytes(sample_capture.read_bytes()[:-7])
+    done = broker("pcap", cut, "--out", tmp_path / "out")
     assert done.returncode == 1
     assert "cut.pcap: it ends in the middle of a packet; only what lies before is read" in (
         done.stderr
@@ -72,15 +52,15 @@ def test_a_capture_that_is_cut_off_gives_all_before_with_a_warning_and_status_1(
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
 def test_a_packed_capture_is_read_and_to_its_damage_where_it_is_cut_off(
-    pack, day: Path, whole: dict[str, tuple[str, str]], tmp_path: Path
+    pack, sample_capture: Path, whole: dict[str, tuple[str, str]], tmp_path: Path
 ) -> None:
     packed = tmp_path / "day.pcap"
-    packed.write_bytes(pack(day.read_bytes()))
-    done = broker(packed, "--out", tmp_path / "out")
+    packed.write_bytes(pack(sample_capture.read_bytes()))
+    done = broker("pcap", packed, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert states(tmp_path / "out") == whole
     packed.write_bytes(packed.read_bytes()[:-2000])
-    done = broker(packed, "--out", tmp_path / "out")
+    done = broker("pcap", packed, "--out", tmp_path / "out")
     assert done.returncode == 1
     assert "ends early" in done.stderr
     assert set(states(tmp_path / "out")) == set(whole)
@@ -90,7 +70,7 @@ def test_a_packed_capture_is_read_and_to_its_damage_where_it_is_cut_off(
 def test_encrypted_frames_are_told_instead_of_a_table(tmp_path: Path) -> None:
     path = tmp_path / "wifi.pcap"
     path.write_bytes(pcap("<", 127, *[wifi(0x08, 0x41)] * 20))
-    done = broker(path, "--out", tmp_path / "out")
+    done = broker("pcap", path, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         "no host in this capture: 20 packets, all encrypted 802.11, and no"
@@ -100,7 +80,7 @@ def test_encrypted_frames_are_told_instead_of_a_table(tmp_path: Path) -> None:
 def test_a_capture_without_packets_is_told(tmp_path: Path) -> None:
     path = tmp_path / "none.pcap"
     path.write_bytes(pcap()[:24])
-    done = broker(path, "--out", tmp_path / "out")
+    done = broker("pcap", path, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("no host in this capture: no packet")
 
@@ -116,9 +96,9 @@ def udp(source: str, destination: str) -> bytes:
 def test_hosts_of_public_addresses_count_where_their_network_is_named(tmp_path: Path) -> None:
     path = tmp_path / "public.pcap"
     path.write_bytes(pcap("<", 1, *[udp("93.184.216.7", "9.9.9.9")] * 3))
-    done = broker(path, "--out", tmp_path / "out")
-    assert "3 packets, all IPv4; of 1 connections none is begun by a host of private" in done.stdout
-    done = broker(path, "--local", "93.184.216.0/24", "--out", tmp_path / "out")
+    done = broker("pcap", path, "--out", tmp_path / "out")
+    assert "3 packets, all IPv4; no host with a private address begins any of the 1" in done.stdout
+    done = broker("pcap", path, "--local", "93.184.216.0/24", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "93.184.216.7" in done.stdout
 
@@ -130,15 +110,15 @@ def test_a_pcapng_with_unknown_blocks_and_a_cut_is_read(tmp_path: Path) -> None:
     path.write_bytes(
         section("<") + interface("<") + unknown + packet("<", frame) + packet("<", frame)[:-3]
     )
-    done = broker(path, "--out", tmp_path / "out")
+    done = broker("pcap", path, "--out", tmp_path / "out")
     assert done.returncode == 1
     assert "it ends in the middle of a packet" in done.stderr
     assert "192.168.1.7" in done.stdout
 
 
-def test_the_logs_of_a_running_zeek_are_left_alone(day: Path, tmp_path: Path) -> None:
+def test_the_logs_of_a_running_zeek_are_left_alone(sample_capture: Path, tmp_path: Path) -> None:
     (tmp_path / "dns.log").write_text("live")
-    done = broker(day, "--out", tmp_path)
+    done = broker("pcap", sample_capture, "--out", tmp_path)
     assert done.returncode == 1
     assert "dns.log: there already, and not written by nba-broker" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["dns.log"]

@@ -14,9 +14,10 @@ import pytest
 
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
-from tests.zeek.client import Client
-from tests.zeek.test_worker import broker, running_worker, verdicts
-from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until
+from testing.client import Client
+from testing.worker import broker, running_worker
+from testing.zeek import Cluster, Standalone, read, replay, wait_until
+from tests.zeek.helpers import verdicts
 from tools import capture
 
 pytestmark = pytest.mark.usefixtures("zeek")

@@ -9,7 +9,7 @@ import pytest
 from nba_broker.archive import device_log
 from nba_broker.records.evidence import AlarmSum, Attended, SimilarHost, Surprising, WindowExtent
 from nba_broker.records.verdicts import Alternative, Verdict
-from nba_broker.wire.connection import encode_verdict
+from nba_broker.wire.codec import encode_verdict
 from tests.zeek.client import Client
 from tests.zeek.zeek_process import Standalone, read_rows, wait_until
 

@@ -11,15 +11,14 @@ pytest.importorskip("torch")
 pytest.importorskip("uvicorn")
 
 from nba_broker.cli import main
+from testing.worker import running_worker
+from testing.zeek import Standalone, read, wait_until
 from tests.commands import ROOT, shown, words
 from tests.training.test_training_cli import quick
-from tests.zeek.test_worker import running_worker, sample_capture, zeek_logs
-from tests.zeek.zeek_process import Standalone, read, wait_until
+from tests.zeek.helpers import zeek_logs
 from training.cli import main as training_cli
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-__all__ = ["sample_capture"]  # a fixture
 
 NAMES = {
     "02:4e:42:41:01:02": "Hall_Camera",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nba_broker.archive import conn_log
-from tests.zeek.test_worker import SAMPLE, broker, verdicts, zeek_logs
+from testing.worker import broker
+from tests.zeek.helpers import sample_sessions, verdicts, zeek_logs
 from tools import capture
 
 pytestmark = pytest.mark.usefixtures("zeek")
@@ -17,8 +17,7 @@ ROUTER = "24:6f:28:d9:a7:64"
 
 
 def test_hosts_behind_a_router_are_told_apart_alike_live_and_offline(tmp_path: Path) -> None:
-    archive = conn_log.read([SAMPLE])
-    (sessions,) = archive.batches(len(archive))
+    sessions = sample_sessions()
     pcap = tmp_path / "router.pcap"
     capture.write(pcap, replace(sessions, mac=[ROUTER] * len(sessions)))
     live, offline = tmp_path / "live", tmp_path / "offline"

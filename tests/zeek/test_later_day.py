@@ -22,8 +22,9 @@ def earlier_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the days before the captured one, fitted in a quarter of the usual time."""
     from training.cli import main as training_cli
     from training.model import fit as training_fit
+    from training.model.settings import DEFAULT
 
-    real, quick = training_fit.fit, replace(training_fit.DEFAULT, epochs=4)
+    real, quick = training_fit.fit, replace(DEFAULT, epochs=4)
     out = tmp_path_factory.mktemp("models") / "earlier"
     lsif = data / "lsif"
     days = [str(day) for day in sorted(lsif.glob("2019-*")) if day.name < DAY]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.zeek.client import Client, Event
-from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until
+from testing.client import Client, Event
+from testing.zeek import Cluster, Standalone, read, replay, wait_until
 
 pytestmark = pytest.mark.usefixtures("zeek")
 

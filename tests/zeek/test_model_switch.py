@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import live
+from benchmarks.live import PUBLISH
+from nba_broker.cli import config
 from nba_broker.model.manifest import Manifest
-from nba_broker.worker import config
-from tests.zeek.test_worker import broker
-from tests.zeek.zeek_process import Cluster, wait_until
+from testing.worker import broker, measured_worker
+from testing.zeek import Cluster, wait_until
 
 pytestmark = pytest.mark.usefixtures("zeek")
 
@@ -41,12 +41,12 @@ def test_a_switch_and_a_rollback_under_load_lose_no_session_and_no_host(
     candidate = other(tmp_path / "candidate")
     before, after = Manifest.load(model).id, Manifest.load(candidate).id
     options = (f"NBA::bench_sessions={SESSIONS}", f"NBA::bench_rate={RATE}.0")
-    sensor = (live.PUBLISH, *options, f"NBA::bench_hosts={HOSTS}")
+    sensor = (PUBLISH, *options, f"NBA::bench_hosts={HOSTS}")
     with (
         Cluster(
             tmp_path / "zeek", [sensor] * SENSORS, settings=("NBA::stats_interval=1sec",)
         ) as zeek,
-        live.worker(zeek.url, "--model", model, "--state", state) as worker,
+        measured_worker(zeek.url, "--model", model, "--state", state) as worker,
     ):
 
         def speaks() -> str:

@@ -9,19 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cluster, live, sensor
-from tests.zeek.test_worker import (
-    ENVIRONMENT,
-    broker,
-    identified,
-    running_worker,
-    sample_capture,
-    speed,
-)
-from tests.zeek.zeek_process import Standalone, has_broker, replay, wait_until, zeek_path
+from testing.worker import ENVIRONMENT, broker, running_worker
+from testing.zeek import Standalone, has_broker, replay, wait_until, zeek_path
+from tests.zeek.helpers import identified, speed
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-__all__ = ["sample_capture"]  # a fixture
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -33,7 +25,7 @@ def test_a_worker_with_a_state_folder_forgets_no_host_over_a_restart(
 ) -> None:
     state = tmp_path / "state"
     monkeypatch.setitem(ENVIRONMENT, "NBA_SNAPSHOT_INTERVAL", "1")
-    with Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek:
+    with Standalone(tmp_path / "zeek", replay(sample_capture, speed(40))) as zeek:
         with running_worker(zeek.url, "--state", str(state)) as first:
             wait_until(lambda: len(identified(zeek)) >= 2, 60)
             named = identified(zeek)
@@ -44,7 +36,7 @@ def test_a_worker_with_a_state_folder_forgets_no_host_over_a_restart(
         with running_worker(zeek.url, "--state", str(state)) as second:
             time.sleep(8)
         assert second.stderr is not None
-        assert "hosts taken up from" in second.stderr.read()
+        assert "hosts from" in second.stderr.read()
         again = {
             row["host"] for row in zeek.rows("nba_device")[lines:] if row["state"] == "learning"
         }
@@ -91,9 +83,12 @@ def test_the_doctor_hears_every_sensor_of_a_working_system(
                 stray = broker("doctor", "--url", zeek.url, "--state", state, "--partition", "1")
         nodes = {row["partition"] for row in zeek.rows("nba_stats") if row["kind"] == "worker"}
     assert nodes == {"0"}
-    assert "TO DO  no worker is running in partition 1" in second.stdout
-    assert "ok     worker" not in second.stdout
-    assert "TO DO  no sensor is heard in partition 1: see that NBA::partitions" in stray.stdout
+    assert "needs attention  no worker is running in partition 1" in second.stdout
+    assert "ok               worker" not in second.stdout
+    assert (
+        "needs attention  no sensor is heard in partition 1: check that NBA::partitions"
+        in stray.stdout
+    )
     backend = "broker" if has_broker(zeek_path()) else "zeromq"
     assert f"cluster backend: {backend}" in result.stdout
     assert "heard 1 sensors: standalone" in result.stdout
@@ -114,7 +109,7 @@ def test_the_doctor_asks_about_the_networks_where_no_host_is_seen(
         time.sleep(3)
         result = broker("doctor", "--url", zeek.url, "--state", state)
     assert "heard 1 sensors: standalone" in result.stdout
-    assert ("TO DO  no session of a local host yet" in result.stdout) is not well
+    assert ("needs attention  no session of a local host yet" in result.stdout) is not well
     assert result.returncode == (0 if well else 1), result.stdout
 
 

@@ -14,22 +14,14 @@ import pytest
 
 from nba_broker.archive import zeek_log
 from nba_broker.archive.zeek_process import free_port
-from nba_broker.wire.connection import partition_of
+from nba_broker.wire.partitions import partition_of
 from nba_broker.worker import snapshot
-from tests.zeek.client import Client, decode
-from tests.zeek.test_worker import (
-    ENVIRONMENT,
-    broker,
-    running_worker,
-    sample_capture,
-    speed,
-    verdicts,
-)
-from tests.zeek.zeek_process import Cluster, Standalone, read, read_rows, replay, wait_until
+from testing.client import Client, decode
+from testing.worker import ENVIRONMENT, broker, running_worker
+from testing.zeek import Cluster, Standalone, read, read_rows, replay, wait_until
+from tests.zeek.helpers import speed, verdicts
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-__all__ = ["sample_capture"]  # a fixture
 
 SCRIPTS = Path(__file__).parent
 TWO = "NBA::partitions=2"
@@ -133,7 +125,7 @@ def test_one_of_two_workers_is_killed_and_brought_back_and_nothing_is_lost_that_
     rows = read_rows(tmp_path / "single" / "nba_stats.log")
     sessions = max(int(row["seen"]) for row in rows if row["kind"] == "sensor")
     monkeypatch.setitem(ENVIRONMENT, "NBA_SNAPSHOT_INTERVAL", "1")
-    pace = speed(sample_capture, 50)
+    pace = speed(50)
     halves = by_host(sample_capture, tmp_path / "halves")
     # Intervals are of the capture's time: two batches in a second of the workers' time, of which
     # sixteen may be in flight, so that only a worker that has gone makes a sensor skip.
@@ -211,10 +203,10 @@ def test_a_worker_gives_way_in_its_own_partition_only(tmp_path: Path) -> None:
         wait_until(lambda: working() == {"0", "1"}, 40)
         second = broker("run", "--url", zeek.url, "--partition", "1")
         assert second.returncode == 1
-        assert "another worker" in second.stderr.splitlines()[-1]
+        assert "already serves partition" in second.stderr.splitlines()[-1]
         assert one.poll() is two.poll() is None
         healthy = broker("doctor", "--url", zeek.url, "--state", state)
-        todo = [line for line in healthy.stdout.splitlines() if line.startswith("TO DO")]
+        todo = [line for line in healthy.stdout.splitlines() if line.startswith("needs attention")]
         assert len(todo) == 1, healthy.stdout  # nothing was wrong but that there is no traffic
         assert "no session of a local host yet" in todo[0]
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from testing.worker import running_worker
+from testing.zeek import Standalone, replay, wait_until
 from tests.certificates import authority, signed
-from tests.zeek.test_worker import identified, running_worker, sample_capture, speed
-from tests.zeek.zeek_process import Standalone, replay, wait_until
+from tests.zeek.helpers import identified, speed
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-__all__ = ["sample_capture"]  # a fixture
 
 
 def test_zeek_takes_a_worker_with_a_certificate_of_its_authority_and_no_other(
@@ -28,7 +27,7 @@ def test_zeek_takes_a_worker_with_a_certificate_of_its_authority_and_no_other(
     $key_file="{key}", $enable_peer_verification=T, $ca_file="{ours}");\n"""
     )
     good, bad = signed(tmp_path, "worker", ours), signed(tmp_path, "stranger", other)
-    traffic = (options, *replay(sample_capture, speed(sample_capture, 40)))
+    traffic = (options, *replay(sample_capture, speed(40)))
     with Standalone(tmp_path / "zeek", traffic) as zeek:
         secure = zeek.url.replace("ws://", "wss://")
         for url, *arguments in (

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.page import browser, find_chromium, served
-from tests.zeek.test_worker import identified, running_worker, sample_capture, speed
-from tests.zeek.zeek_process import Standalone, replay, wait_until
+from testing.browser import browser, find_chromium, served
+from testing.worker import running_worker
+from testing.zeek import Standalone, replay, wait_until
+from tests.zeek.helpers import identified, speed
 
 pytestmark = [
     pytest.mark.usefixtures("zeek"),
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium on PATH"),
 ]
-
-__all__ = ["sample_capture"]  # a fixture
 
 
 def test_the_next_verdict_of_a_host_that_was_named_on_the_page_carries_the_name(
@@ -23,11 +22,11 @@ def test_the_next_verdict_of_a_host_that_was_named_on_the_page_carries_the_name(
 ) -> None:
     path = tmp_path / "annotations.csv"
     with (
-        Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 40))) as zeek,
+        Standalone(tmp_path / "zeek", replay(sample_capture, speed(40))) as zeek,
         running_worker(
-            zeek.url, "--state", str(tmp_path / "state"), "--answers", str(path)
+            zeek.url, "--state", str(tmp_path / "state"), "--annotations", str(path)
         ) as worker,
-        served(zeek.logs, "--answers", path) as address,
+        served(zeek.logs, "--annotations", path) as address,
         browser() as chromium,
     ):
         wait_until(lambda: bool(identified(zeek)), 120)

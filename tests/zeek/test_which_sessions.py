@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from nba_broker.archive import conn_log, zeek_log
-from tests.zeek.test_worker import broker, lsif_day, verdicts, zeek_logs
-from tests.zeek.zeek_process import read_rows
+from testing.worker import broker
+from testing.zeek import read_rows
+from tests.zeek.helpers import verdicts, zeek_logs
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-__all__ = ["lsif_day"]  # a fixture
 
 
 TUNNELS = Path(__file__).parent / "btest/Traces/tunnels.pcap"

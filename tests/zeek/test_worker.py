@@ -2,100 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
-import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from nba_broker.archive import conn_log, zeek_log
 from nba_broker.cli import main
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import Windows
-from tests.zeek.client import Client
-from tests.zeek.zeek_process import Cluster, Standalone, read, replay, wait_until, zeek_path
-from tools import capture
+from testing.client import Client
+from testing.worker import broker, running_worker
+from testing.zeek import Cluster, Standalone, read, replay, wait_until
+from tests.zeek.helpers import SAMPLE, identified, speed, verdicts, zeek_logs
 
 pytestmark = pytest.mark.usefixtures("zeek")
-
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-SAMPLE = Path(__file__).parents[2] / "models" / "sample" / "conn.log.gz"
-APART = ("uids", "worker")  # what a second look at the same traffic may see differently
-
-
-def broker(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nba_broker.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-    )
-
-
-def verdicts(log: Path) -> list[dict[str, Any]]:
-    """The log's rows without what may differ, ordered as event time has them."""
-    rows = [{k: v for k, v in row.items() if k not in APART} for row in zeek_log.read(log)]
-    return sorted(rows, key=lambda row: (row["ts"], row["host"], row["state"]))
-
-
-@contextmanager
-def running_worker(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nba_broker.cli.main", "run", "--url", url, *arguments],
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-
-
-def zeek_logs(pcap: Path, folder: Path) -> Path:
-    """conn.log and dhcp.log of a capture, as a plain Zeek writes them."""
-    folder.mkdir()
-    zeek = zeek_path()
-    assert zeek is not None
-    subprocess.run(
-        [zeek, "-C", "-r", pcap, "policy/protocols/conn/mac-logging"], cwd=folder, check=True
-    )
-    return folder
-
-
-@pytest.fixture(scope="session")
-def lsif_day(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole day of seven devices, as a plain pcap file."""
-    packed = next((data / "lsif" / "pcap").glob("*.pcap.gz"))
-    plain = tmp_path_factory.mktemp("lsif") / "day.pcap"
-    with gzip.open(packed) as source, plain.open("wb") as target:
-        shutil.copyfileobj(source, target)
-    return plain
-
-
-@pytest.fixture(scope="session")
-def sample_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded sample as a capture."""
-    archive = conn_log.read([SAMPLE])
-    (sessions,) = archive.batches(len(archive))
-    path = tmp_path_factory.mktemp("sample") / "sample.pcap"
-    capture.write(path, sessions)
-    return path
 
 
 class Recorder(Scorer):
@@ -133,7 +55,7 @@ def test_the_arrays_that_reach_the_model_live_and_from_conn_log_are_equal(
         recorders.append(Recorder(folder, threads))
         return recorders[-1]
 
-    monkeypatch.setattr(main, "Scorer", recorder)
+    monkeypatch.setattr("nba_broker.cli.build.Scorer", recorder)
     assert main.main(["pcap", str(pcap), "--out", str(tmp_path / "live")]) == 0
     logs = zeek_logs(pcap, tmp_path / "zeek")
     assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
@@ -206,18 +128,11 @@ def received(zeek: Cluster) -> int:
     return int(rows[-1]["received"]) if rows else 0
 
 
-def speed(pcap: Path, seconds: float) -> float:
-    """How much faster to replay a capture so that it takes this long."""
-    archive = conn_log.read([SAMPLE])
-    (sessions,) = archive.batches(len(archive))
-    return float(sessions.ts[-1] - sessions.ts[0]) / seconds
-
-
 @pytest.mark.parametrize("first", ["zeek", "worker"])
 def test_live_traffic_is_identified_whoever_starts_first(
     first: str, sample_capture: Path, tmp_path: Path
 ) -> None:
-    zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 20)))
+    zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(20)))
     if first == "zeek":
         with zeek, running_worker(zeek.url):
             wait_until(lambda: identified(zeek), 60)
@@ -228,14 +143,10 @@ def test_live_traffic_is_identified_whoever_starts_first(
                 wait_until(lambda: identified(zeek), 60)
 
 
-def identified(zeek: Standalone | Cluster) -> set[str]:
-    return {row["host"] for row in zeek.rows("nba_device") if row["state"] == "identified"}
-
-
 def test_a_killed_worker_is_followed_by_another_that_says_what_it_missed(
     sample_capture: Path, tmp_path: Path
 ) -> None:
-    with Standalone(tmp_path, replay(sample_capture, speed(sample_capture, 40))) as zeek:
+    with Standalone(tmp_path, replay(sample_capture, speed(40))) as zeek:
         with running_worker(zeek.url) as first:
             wait_until(lambda: identified(zeek), 60)
             first.send_signal(signal.SIGKILL)
@@ -248,15 +159,13 @@ def test_a_killed_worker_is_followed_by_another_that_says_what_it_missed(
 def test_a_restarted_zeek_is_found_again_and_no_host_is_forgotten(
     sample_capture: Path, tmp_path: Path
 ) -> None:
-    zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(sample_capture, 30)))
+    zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(30)))
     with running_worker(zeek.url) as worker:
         with zeek:
             wait_until(lambda: len(identified(zeek)) >= 2, 60)
             zeek.zeek.kill()
         before = {row["host"] for row in zeek.rows("nba_device")}
-        again = Standalone(
-            tmp_path / "again", replay(sample_capture, speed(sample_capture, 30)), zeek.port
-        )
+        again = Standalone(tmp_path / "again", replay(sample_capture, speed(30)), zeek.port)
         with again:
             time.sleep(20)
             new = {r["host"] for r in again.rows("nba_device") if r["state"] == "learning"}
@@ -269,7 +178,7 @@ def test_a_second_worker_gives_way_with_one_clear_line(tmp_path: Path) -> None:
         wait_until(lambda: any(r["kind"] == "worker" for r in zeek.rows("nba_stats")), 30)
         second = broker("run", "--url", zeek.url)
         assert second.returncode == 1
-        assert "another worker" in second.stderr.splitlines()[-1]
+        assert "already serves partition" in second.stderr.splitlines()[-1]
         assert first.poll() is None
 
 

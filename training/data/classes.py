@@ -1,4 +1,4 @@
-"""What counts as one class in a comparison: a device, several, a category, or IoT and the rest."""
+"""Classes of a comparison: devices, groups of devices, categories, or IoT and non-IoT."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nba_broker.records.errors import ConfigError
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 
 NON_IOT = "non-iot"
-"""The category of what is no IoT device, in labels."""
+"""The category of devices that are not IoT devices, in labels."""
 
 
 def by_kind(labels: Sequence[Label], kind: str) -> dict[str, str]:
@@ -21,9 +21,9 @@ def by_kind(labels: Sequence[Label], kind: str) -> dict[str, str]:
 
 
 def merged(labels: Sequence[Label], merges: Sequence[str]) -> dict[str, str]:
-    """The class of the devices that ``NAME=DEVICE,DEVICE...`` puts together.
+    """The class of each device in merges ``NAME=DEVICE,DEVICE...``.
 
-    Raises ConfigError at a merge of another form, a device without a label or in two merges, and a
+    Raises ConfigError for another form, for a device without a label or in two merges, and for a
     name that is another device's.
     """
     devices = {one.device for one in labels}
@@ -44,7 +44,7 @@ def merged(labels: Sequence[Label], merges: Sequence[str]) -> dict[str, str]:
 
 
 def renamed(sessions: LabelledSessions, class_of: Mapping[str, str]) -> LabelledSessions:
-    """The same sessions, labelled with classes where ``class_of`` has the device."""
+    """The same sessions, with the class as label for each device in ``class_of``."""
     return replace(
         sessions,
         labels=tuple(

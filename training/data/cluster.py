@@ -1,4 +1,4 @@
-"""Where the parts of an archive are worked on: in this process, or by a Dask cluster's workers."""
+"""Runs work on the parts of an archive by the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from nba_broker.records.errors import ArchiveError, ConfigError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Per thread of the workers: one that is worked on and one that waits, so that no worker has to.
-# What is done lies in its worker's memory until it is asked for.
-_AHEAD = 2
-_PATIENCE = "5s"  # for a scheduler to answer
+# Tasks per thread of the workers: one runs and one waits, so that no thread is idle. A result stays
+# in its worker's memory until it is fetched.
+_PREFETCH = 2
+_TIMEOUT = "5s"  # for the scheduler to reply
 
 
 class Cluster:
     """The workers of a Dask scheduler, such as ``tcp://scheduler:8786``.
 
-    They need this package in the same version, and files under the same paths. A task whose worker
-    is lost is done again by another; while there is none, it waits, and says so where there is none
-    to begin with. Raises ConfigError when the scheduler does not answer or a worker is of another
-    version.
+    The workers need this package in the same version, and the files under the same paths. Another
+    worker repeats the task of a lost one; without any worker, tasks wait, and ``say`` gets a line
+    when there is none at the beginning. Raises ConfigError when the scheduler does not reply or a
+    worker has another version.
     """
 
     def __init__(self, scheduler: str, say: Callable[[str], None] = print) -> None:
-        # Takes a second to load, and few have a cluster.
+        # Takes a second to load, and few users have a cluster.
         from distributed import Client
         from distributed.comm import get_address_host_port
 
         try:
-            get_address_host_port(scheduler)  # a client of what is no address cannot be closed
-            self._client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+            get_address_host_port(scheduler)  # a client of an invalid address cannot be closed
+            self._client = Client(scheduler, timeout=_TIMEOUT, set_as_default=False)
         except (OSError, TypeError, ValueError) as error:  # a TypeError is TLS without settings
-            raise ConfigError(f"--scheduler {scheduler}: {error or 'does not answer'}") from error
+            raise ConfigError(f"--scheduler {scheduler}: {error or 'does not reply'}") from error
         try:
             if not self._client.nthreads():
-                say(f"waits for a worker of {scheduler}")
+                say(f"waiting for a worker of {scheduler}")
                 self._client.wait_for_workers(1)
             self._require_same(scheduler)
         except BaseException:
@@ -64,29 +64,29 @@ class Cluster:
                 )
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """``function`` of every item, in their order, as the builtin; errors are its own, or an
-        ArchiveError when workers keep dying of an item or the scheduler is lost."""
+        """``function`` of every item, in order, as the builtin does. Raises the function's errors,
+        or ArchiveError when an item kills one worker after another or the scheduler is lost."""
         from distributed import CancelledError, KilledWorker
 
         waiting: deque[Any] = deque()
         try:
             for item in items:
-                # Not pure: a file of the same name may have changed since the last time.
+                # Not pure: a file of the same name may have changed since the last call.
                 waiting.append(self._client.submit(function, item, pure=False))
-                if len(waiting) >= _AHEAD * max(sum(self._client.nthreads().values()), 1):
+                if len(waiting) >= _PREFETCH * max(sum(self._client.nthreads().values()), 1):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         except KilledWorker as error:
             raise ArchiveError(
-                "one worker after another was lost at the same part, the last of them "
-                f"{error.last_worker}: do they have enough memory?"
+                "the same part of the archive killed several workers, the last of them "
+                f"{error.last_worker}; give them more memory"
             ) from error
         except (CancelledError, OSError, TimeoutError) as error:
             raise ArchiveError(f"the connection to the scheduler is lost ({error})") from error
 
     def close(self) -> None:
-        """Leave the scheduler; what is not done is not done any more."""
+        """Disconnect from the scheduler and give up unfinished tasks."""
         self._client.close()
 
 

@@ -1,4 +1,4 @@
-"""Labels: which host is which device, from a CSV file that a person wrote."""
+"""Labels: the device of each host, from a CSV file that a person wrote."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ REQUIRED = ("host", "device")
 OPTIONAL = ("category", "since", "until", "log", "unit")
 
 UNKNOWN = "unknown"
-"""The category of a device that no row and no answer gives one."""
+"""The category of a device without one in any row or annotation."""
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-# A name has to fit into a log line's 256 bytes, "=0.12" included.
+# A name must fit into the 256 bytes of a log line, with "=0.12".
 _LONGEST = 200
 
 
 class LabelsError(NBAError):
-    """Labels that cannot be used; the message names the file and the line."""
+    """Unusable labels; the message names the file and the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Label:
     unit: str = ""
 
     def overlaps(self, other: Label) -> bool:
-        """Whether some session could be meant by both rows."""
+        """Whether both rows can match the same session."""
         return (
             self.host == other.host
             and self.since < other.until
@@ -59,14 +59,14 @@ class Label:
 
 
 def read(paths: Iterable[Path]) -> list[Label]:
-    """All rows of the files, in their order; raises LabelsError at the first that is no use.
+    """All rows of the files, in order; raises LabelsError at the first unusable one.
 
-    A row without a category has that of its device's other rows, or UNKNOWN.
+    A row without a category gets that of other rows of its device, or UNKNOWN.
     """
     labels: list[Label] = []
     where: list[str] = []
     of_host: dict[str, list[int]] = defaultdict(list)
-    category_of: dict[str, tuple[str, str]] = {}  # and where it stands
+    category_of: dict[str, tuple[str, str]] = {}  # with file and line
     for path in paths:
         for line, row in _rows(path):
             place = f"{path}:{line}"
@@ -92,35 +92,35 @@ def read(paths: Iterable[Path]) -> list[Label]:
     ]
 
 
-def answered(
-    labels: Sequence[Label], answers: Iterable[Annotation]
+def annotated(
+    labels: Sequence[Label], annotations: Iterable[Annotation]
 ) -> tuple[list[Label], list[Annotation]]:
-    """The labels with what analysts answered, and the answers that name hosts in vain.
+    """The labels together with annotations, and the annotations that cannot be used.
 
-    From its ``at`` on an answer counts more than a label, or an earlier answer. Of a host that
-    nothing else names, an answer names all sessions: somebody looked at what it does, and the
-    archive is older than the answer.
+    From its ``at`` on, an annotation has precedence over labels and earlier annotations. Without
+    any of these it applies to all sessions of its host: an analyst looked at the host's behaviour,
+    and the archive is older than the annotation.
     """
     rows = list(labels)
     category_of = {row.device: row.category for row in rows}
     unused = []
-    for answer in sorted(answers, key=lambda one: one.at):
-        if answer.action != "label":
+    for one in sorted(annotations, key=lambda one: one.at):
+        if one.action != "label":
             continue
-        category = category_of.get(answer.device) or answer.category or UNKNOWN
-        host = answer.mac or (answer.host if answer.one_address else "")
+        category = category_of.get(one.device) or one.category or UNKNOWN
+        host = one.mac or (one.host if one.one_address else "")
         if not host:
-            unused.append(answer)
+            unused.append(one)
             continue
-        category_of[answer.device] = category
+        category_of[one.device] = category
         known = [row for row in rows if row.host == host]
-        if any(row.device == answer.device and row.until == math.inf for row in known):
+        if any(row.device == one.device and row.until == math.inf for row in known):
             continue
-        before = [row for row in known if row.since < answer.at] if answer.at else []
+        before = [row for row in known if row.since < one.at] if one.at else []
         rows = [row for row in rows if row.host != host]
-        rows += [replace(row, until=min(row.until, answer.at)) for row in before]
-        since = answer.at if before else -math.inf
-        rows.append(Label(host, answer.device, category, since=since))
+        rows += [replace(row, until=min(row.until, one.at)) for row in before]
+        since = one.at if before else -math.inf
+        rows.append(Label(host, one.device, category, since=since))
     return rows, unused
 
 
@@ -128,7 +128,7 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
     """Each row with its line number; the file has at least one."""
     try:
         text = _text(path.read_bytes())
-        # What a spreadsheet puts between values depends on its language.
+        # The separator of a spreadsheet depends on its language.
         separator = max(",;\t", key=text.partition("\n")[0].count)
         lines = io.StringIO(text, newline="")
         reader = csv.DictReader(lines, delimiter=separator, strict=True)
@@ -143,7 +143,7 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
         for row in reader:
             if None in row or None in row.values():
                 raise LabelsError(
-                    f"{path}:{reader.line_num}: not as many fields as the first line names"
+                    f"{path}:{reader.line_num}: the number of fields differs from the first line"
                 )
             empty = False
             yield reader.line_num, {name: value.strip() for name, value in row.items()}
@@ -156,7 +156,7 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
 
 
 def _text(content: bytes) -> str:
-    """UTF-8, or what the mark says that a spreadsheet's text begins with."""
+    """Decode UTF-8, or UTF-16 with a byte order mark, as spreadsheets write it."""
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if wide else "utf-8-sig")
 

@@ -1,4 +1,5 @@
-"""Which hosts were recorded together: what sets others apart may be the site and the year alone."""
+"""Finds hosts that were recorded together. Those of other recordings may differ by site and year
+alone."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 
-_NAMED = 4  # recordings that a caveat names; of more it gives the number
+_NAMED = 4  # recordings that a caveat lists; for more it gives the number
 
 
 def recordings(sessions: LabelledSessions) -> list[tuple[float, float, list[str]]]:
@@ -31,7 +32,7 @@ def recordings(sessions: LabelledSessions) -> list[tuple[float, float, list[str]
 
 
 def caveat(sessions: LabelledSessions) -> str:
-    """A sentence for readers of figures of these sessions, "" where all were recorded at once."""
+    """A caveat about the figures of these sessions, "" when all hosts were recorded together."""
     found = recordings(sessions)
     if len(found) < 2:
         return ""
@@ -40,8 +41,8 @@ def caveat(sessions: LabelledSessions) -> str:
     )
     return (
         f"these are {len(found)} recordings, no two at the same time"
-        f"{f' ({which})' if len(found) <= _NAMED else ''}: where they are of different sites or "
-        "years, that alone tells their devices apart"
+        f"{f' ({which})' if len(found) <= _NAMED else ''}: differences of site or year alone may "
+        "separate their devices"
     )
 
 

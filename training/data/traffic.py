@@ -1,7 +1,7 @@
-"""What only an archive tells of a session: addresses, volumes, durations and the names asked for.
+"""Reads what only an archive has of a session: addresses, volumes, durations and DNS queries.
 
-For comparisons alone: systems that need more than the start of a session are measured beside the
-shipped model, which never sees any of this.
+This is for comparisons: some baselines need more than the start of a session, which is all that the
+shipped model sees.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 
 from nba_broker.archive import conn_log, json_lines, log_rows, log_values, parquet, zeek_log
-from nba_broker.archive.conn_blocks import named
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.archive.log_columns import flat, kind
+from nba_broker.archive.tsv_blocks import named
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.uids import shown
-from training.data.dataset import LabelledSessions, Origin, load_rows
+from training.data.dataset import Origin, load_rows
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 
 _VOLUMES = ("orig_ip_bytes", "resp_ip_bytes")
@@ -37,9 +38,9 @@ class Traffic:
 
     All columns are [n], parallel to ``sessions``. host, dst: int32 into ``addresses``. log: int32
     into ``logs``, the conn logs' names. duration in seconds, size in bytes (IP headers
-    included where the log has them), packets: float64, 0 where the log does not say. queries:
+    included if the log has them), packets: float64, 0 if the log has none. queries:
     ``session`` (number), ``query``. answers: ``session``, ``ts``, ``query``, ``address``, a row per
-    address that was answered.
+    address in a DNS answer.
     """
 
     sessions: LabelledSessions
@@ -68,9 +69,9 @@ def load(
     memory: int = MEMORY,
     each: conn_log.Each | None = None,
 ) -> tuple[Traffic, Origin]:
-    """Read as training.data.dataset does, then the same files once more for what it leaves out.
+    """Read as training.data.dataset does, then read the same files again for the other columns.
 
-    Raises ArchiveError when no labelled session is there.
+    Raises ArchiveError when there is no labelled session.
     """
     sessions, origin, archive, rows = load_rows(
         paths, labels, pools, since=since, until=until, memory=memory, each=each
@@ -97,7 +98,7 @@ def load(
 def _volumes(
     conn_logs: Sequence[str | Path], log: np.ndarray, ts: np.ndarray, uid: np.ndarray
 ) -> pd.DataFrame:
-    """``duration``, ``size`` and ``packets`` of each session, found again by log, time and uid."""
+    """``duration``, ``size`` and ``packets`` of each session, matched by log, time and uid."""
     keys = ["log", "at", "uid"]
     wanted = pd.DataFrame({"log": log, "at": _at(ts), "uid": uid})
     parts = []
@@ -121,14 +122,14 @@ def _volumes(
 
 
 def _at(ts: np.ndarray) -> np.ndarray:
-    """Times as whole microseconds, which is what Zeek writes."""
+    """Times as whole microseconds, the resolution of Zeek."""
     return np.rint(ts * 1e6).astype(np.int64)
 
 
 def _conn_rows(path: str | Path) -> Iterator[pd.DataFrame]:
     """``uid`` and the number columns of a conn log, NaN where unset or absent.
 
-    What cannot be read ends the file, as in nba_broker.archive.conn_log, which has already said so.
+    An unreadable part ends the file, as in nba_broker.archive.conn_log, which has warned about it.
     """
     try:
         for frame in _frames(path):
@@ -156,7 +157,7 @@ def _frames(path: str | Path) -> Iterator[pd.DataFrame]:
 
 
 def _of_conn(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a conn log, where each says which log it is of: others have the same uids."""
+    """The rows of a conn log, when rows name their log: rows of other logs have the same uids."""
     if "_path" not in frame:
         return frame
     path = frame["_path"].fillna("conn").astype(str)
@@ -189,7 +190,7 @@ def _json(body: bytes) -> pd.DataFrame:
 
 
 def _dns(paths: Iterable[str | Path], uid: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The queries, and the answers with an address, of these sessions: their uid is in dns.log."""
+    """DNS queries, and answers with an address, of these sessions, by the uid in dns.log."""
     session_of = {name: number for number, name in enumerate(uid.tolist()) if name}
     queries: list[tuple[int, str]] = []
     answers: list[tuple[int, float, str, str]] = []
@@ -204,7 +205,7 @@ def _dns(paths: Iterable[str | Path], uid: np.ndarray) -> tuple[pd.DataFrame, pd
             if session is None or not query:
                 continue
             queries.append((session, query))
-            # An alias or a text never equals a destination, so nothing has to be told apart.
+            # An alias or a text never equals a destination, so all answers may stay.
             answers += [
                 (session, ts, query, answer) for answer in log_rows.texts(row.get("answers"))
             ]

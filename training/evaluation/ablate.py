@@ -1,4 +1,4 @@
-"""What each part of the recipe is worth, on the last sessions of every host."""
+"""Measures each part of the recipe on the last sessions of every host."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ import numpy as np
 
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.records.errors import ArchiveError
-from training.data.dataset import LabelledSessions
 from training.data.enough import enough
-from training.model.calibrate import softmax
-from training.model.fit import DEFAULT, Settings, examples, fit, predict, split
-from training.model.metrics import summary
+from training.data.labelled_sessions import LabelledSessions
+from training.metrics.classification import summary
+from training.model.calibrate import probabilities
+from training.model.examples import examples
+from training.model.fit import fit, split
+from training.model.predict import predict
+from training.model.settings import DEFAULT, Settings
 
 LATER = 0.4
-"""Share of each host's sessions, its last, that are asked about."""
+"""Share of each host's sessions, its last, that are predicted."""
 
 
 def variants(settings: Settings) -> dict[str, Settings]:
-    """The recipe, and what it is without each of its parts and with other sizes; what the network
-    sees is left out of the network alone, as the habits see it too."""
-    alone = replace(settings, habits=(0.0,))
+    """The recipe, the recipe without each of its parts, and with other sizes. Features are left out
+    of the network alone, since the class likelihoods use them too."""
+    alone = replace(settings, likelihood_weights=(0.0,))
     larger = replace(settings, hidden=settings.hidden * 4 // 3)
     return {
         "the recipe": settings,
@@ -52,7 +55,7 @@ def ablate(
 ) -> dict[str, Any]:
     """Macro-F1 and host-day accuracy of every variant and seed; ``say`` gets a table's lines.
 
-    Raises ArchiveError when there is too little to learn from or to ask about.
+    Raises ArchiveError when there are too few sessions to train on or to predict.
     """
     early, later = split(sessions, LATER)
     early, _ = enough(early, (settings or DEFAULT).min_sessions, say)
@@ -75,11 +78,11 @@ def _figures(
 ) -> dict[str, Any]:
     fitted = fit(early, settings, seed=seed, say=lambda line: None)
     vocabulary, services = Vocabulary(list(fitted.pools)), Services(fitted.services)
-    asked = examples(later, fitted.classes, vocabulary, services, settings)
-    if not len(asked):
-        raise ArchiveError("no host has enough later sessions to be asked about")
+    part = examples(later, fitted.classes, vocabulary, services, settings)
+    if not len(part):
+        raise ArchiveError("no host has enough later sessions for a prediction")
     names = [one.device for one in fitted.classes]
-    probability = softmax(predict(fitted.model, asked))
-    figures = summary(names, probability, asked.truth, asked.series, asked.ts)
+    probability = probabilities(predict(fitted.model, part).logits)
+    figures = summary(names, probability, part.truth, part.series, part.ts)
     worst = min(one["f1"] for one in figures["classes"].values())
     return figures | {"worst_f1": worst}

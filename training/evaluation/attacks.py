@@ -1,4 +1,4 @@
-"""Sessions of attacks on a device, to be spliced among its own: what a detector should notice."""
+"""Makes sessions of attacks on a device, to splice among its own."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ HORIZON = 86_400.0
 """Seconds for which a slow attack goes on: later, a notice would be of little use."""
 
 CLOUDS = (16509, 14618, 15169, 396982, 8075, 13335, 14061, 31898, 45102, 16276)
-"""Autonomous systems where anybody rents: Amazon (two), Google (two), Microsoft, Cloudflare,
+"""Autonomous systems of clouds: Amazon (two), Google (two), Microsoft, Cloudflare,
 DigitalOcean, Oracle, Alibaba, OVH."""
 
-_BURST = 60.0  # seconds of a scan or a flood; either goes on for longer, and needs not to
-_DRAWS = 100_000  # addresses drawn at most until one fits: a rare network still comes by
+_BURST = 60.0  # seconds of a scan or a flood; real ones last longer
+_DRAWS = 100_000  # most addresses drawn until one fits: enough for a small network
 
 
 class NoVictimError(ValueError):
-    """A device that cannot be attacked so."""
+    """The attack does not fit the device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Victim:
-    """What an attacker knows of the device it sits on.
+    """What an attacker on a device knows of it.
 
     dst: addresses that the device talked to before, dport: port codes, one per session.
     """
@@ -89,14 +89,14 @@ def beacon_30min_used(victim: Victim, start: float, draw: np.random.Generator) -
 
 
 def beacon_60s_mimic(victim: Victim, start: float, draw: np.random.Generator) -> Attack:
-    """The beacon of every minute, to a service that the device uses, where it uses it."""
+    """The beacon of every minute, to a pair of pool and service that the device uses."""
     dst, dport = _neighbour(victim, draw)
     ts = _timer(start, 60, 1 / 60, draw)
     return Attack(ts, [dst] * len(ts), np.full(len(ts), dport, np.int32))
 
 
 def beacon_30min_mimic(victim: Victim, start: float, draw: np.random.Generator) -> Attack:
-    """The beacon of every half an hour, to a service that the device uses, where it uses it."""
+    """The beacon of every half an hour, to a pair of pool and service that the device uses."""
     dst, dport = _neighbour(victim, draw)
     ts = _timer(start, 1800, 0.2, draw)
     return Attack(ts, [dst] * len(ts), np.full(len(ts), dport, np.int32))
@@ -122,7 +122,7 @@ ATTACKS: dict[str, Maker] = {
     "beacon-30min-mimic": beacon_30min_mimic,
     "exfiltration": exfiltration,
 }
-"""Every attack by its name; those that take a second device are the caller's."""
+"""Every attack with one device by its name."""
 
 
 def _to(ts: np.ndarray, dst: str, port: int) -> Attack:
@@ -130,7 +130,7 @@ def _to(ts: np.ndarray, dst: str, port: int) -> Attack:
 
 
 def _timer(start: float, period: float, jitter: float, draw: np.random.Generator) -> np.ndarray:
-    """Times from ``start`` on, each ``period`` after the one before but for a share of it."""
+    """Times from ``start`` on, one ``period`` apart, with a jitter as a share of it."""
     steps = period * (1 + draw.uniform(-jitter, jitter, int(2 * HORIZON / period)))
     ts: np.ndarray = start + np.append(0.0, np.cumsum(steps))
     return ts[ts < start + HORIZON]
@@ -159,7 +159,7 @@ def _elsewhere(victim: Victim, draw: np.random.Generator) -> str:
 
 def _neighbour(victim: Victim, draw: np.random.Generator) -> tuple[str, int]:
     """An address that the device never talked to, in the /24 of one that it did, and the service
-    there; each network is as likely as any other. Raises NoVictimError where it uses none."""
+    there; all networks are equally likely. Raises NoVictimError when the device uses none."""
     of_network: dict[int, list[int]] = {}
     for row, dst in enumerate(victim.dst):
         asn = victim.pools.place(dst).asn

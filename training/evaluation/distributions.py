@@ -1,4 +1,4 @@
-"""Where and how often the two most confused classes talk: what a report shows of their sessions."""
+"""Destinations and intervals of the two most confused classes, for a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DESTINATIONS = 12
 
 
 def most_confused(confusion: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """The two classes that are most often called each other, each weighing the same."""
+    """The two classes that are most often mistaken for each other, both with the same weight."""
     matrix = np.array(confusion, np.float64)[:, : len(confusion)]
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     np.fill_diagonal(share, -1)
@@ -27,16 +27,16 @@ def describe(material: Material, pair: tuple[int, int]) -> dict[str, Any]:
 
     Of both classes, as shares of their sessions. ``edges``: of the bins, in seconds.
     """
-    stretches, sessions = material.stretches, material.traffic.sessions
-    truth = material.truth[stretches.stretch]
-    pool = sessions.pool[stretches.row]
+    segments, sessions = material.segments, material.traffic.sessions
+    truth = material.truth[segments.segment]
+    pool = sessions.pool[segments.row]
     share = np.zeros((2, len(sessions.table)))
     bins = np.zeros((2, len(_EDGES) - 1))
     for side, one in enumerate(pair):
         own = truth == one
         share[side] = np.bincount(pool[own], minlength=len(sessions.table)) / max(own.sum(), 1)
-        known = own & np.isfinite(stretches.interval)
-        bins[side] = np.histogram(stretches.interval[known], _EDGES)[0] / max(known.sum(), 1)
+        known = own & np.isfinite(segments.interval)
+        bins[side] = np.histogram(segments.interval[known], _EDGES)[0] / max(known.sum(), 1)
     top = np.argsort(-share.sum(0), kind="stable")[:_DESTINATIONS]
     return {
         "classes": [material.classes[one] for one in pair],

@@ -1,4 +1,4 @@
-"""Splits of labelled sessions: which sessions may teach, and which are asked about."""
+"""Splits labelled sessions into training and test parts."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.records.times import parse_time
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import LabelsError
 from training.data.traffic import Traffic
 
 PROTOCOLS = ("paper", "paper-overlap", "blocked", "temporal", "unit")
 FOLDS = 5
 TRAINING_SHARE = 0.6
-"""Of the archive's time, its first part, teaches in ``temporal``."""
+"""Share of the archive's time, its first, that is the training part of ``temporal``."""
 VALIDATION_SHARE = 0.25
-"""Of that part's time, its last part, chooses among variants."""
+"""Share of that part's time, its last, that chooses among variants."""
 
 ALWAYS = -1
-"""The fold of a stretch that is never asked about and teaches in every fold."""
+"""The fold of a segment that is in the training part of every fold."""
 
 _DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Stretches of sessions, and which fold each belongs to.
+    """Segments of sessions, and the fold of each.
 
-    In fold k the stretches of fold k are asked about and all others teach. stretch: int64 [n], the
-    stretch of each session, -1 where it takes no part. fold: int64 [S], or None where every system
-    deals its own instances to the folds: then ``stride`` is that of windows, 0 meaning as many
-    sessions as they are long. cluster: int64 [n], sessions that are drawn together when a
-    confidence interval is estimated, ``cluster_name`` says what they are.
+    In fold k the segments of fold k are the test part and all others the training part. segment:
+    int64 [n], the segment of each session, -1 for none. fold: int64 [S], or None when the samples
+    of each baseline are dealt to the folds: then ``stride`` is that of windows, 0 for their length.
+    cluster: int64 [n], sessions that the bootstrap draws together; ``cluster_name``: its kind.
+    leaks: whether the parts share sessions.
     """
 
-    stretch: np.ndarray
+    segment: np.ndarray
     fold: np.ndarray | None
     folds: int
     cluster: np.ndarray
@@ -47,17 +47,17 @@ class Split:
     leaks: bool = False
 
     def series(self, sessions: LabelledSessions) -> np.ndarray:
-        """The series of each stretch, int64 [S]."""
-        series = np.zeros(int(self.stretch.max(initial=-1)) + 1, np.int64)
-        series[self.stretch[self.stretch >= 0]] = sessions.series[self.stretch >= 0]
+        """The series of each segment, int64 [S]."""
+        series = np.zeros(int(self.segment.max(initial=-1)) + 1, np.int64)
+        series[self.segment[self.segment >= 0]] = sessions.series[self.segment >= 0]
         return series
 
 
 def split(sessions: LabelledSessions, protocol: str, groups: np.ndarray | None = None) -> Split:
-    """The split of a protocol's name.
+    """The split of a protocol by its name.
 
     groups: int64 [n], sessions that no two parts may share, -1 for none (see :func:`read_groups`);
-    they take the place of time blocks. Raises LabelsError where the labels do not allow it.
+    they replace blocks of time. Raises LabelsError when the labels do not allow the protocol.
     """
     if protocol in ("paper", "paper-overlap"):
         return paper(sessions, overlap=protocol == "paper-overlap")
@@ -69,9 +69,9 @@ def split(sessions: LabelledSessions, protocol: str, groups: np.ndarray | None =
 
 
 def paper(sessions: LabelledSessions, *, overlap: bool) -> Split:
-    """Instances are dealt at random, windows at a stride of their length, or, leaking, of 1."""
+    """Samples are dealt at random; windows have a stride of their length, or, leaking, of 1."""
     return Split(
-        stretch=sessions.series,
+        segment=sessions.series,
         fold=None,
         folds=FOLDS,
         cluster=_days(sessions),
@@ -88,7 +88,7 @@ def blocked(sessions: LabelledSessions, groups: np.ndarray | None) -> Split:
 
 
 def temporal(sessions: LabelledSessions, *, validate: bool = False) -> Split:
-    """The first part of the archive's time teaches, the rest is asked about.
+    """The first part of the archive's time is the training part, the rest the test part.
 
     validate: the same inside the first part alone, so that a choice costs nothing later.
     """
@@ -98,23 +98,26 @@ def temporal(sessions: LabelledSessions, *, validate: bool = False) -> Split:
     if validate:
         taking_part = sessions.ts < cut
         cut = first + (1 - VALIDATION_SHARE) * (cut - first)
-    stretch, part = _numbered(
+    segment, part = _numbered(
         np.stack([sessions.series, np.where(sessions.ts < cut, ALWAYS, 0)]), taking_part
     )
-    return Split(stretch, part[1], 1, _days(sessions), "day")
+    return Split(segment, part[1], 1, _days(sessions), "day")
 
 
 def unit(sessions: LabelledSessions, groups: np.ndarray | None) -> Split:
-    """One unit of each model is asked about, its others teach; each fold asks another one.
+    """One unit of each model is the test part, the others are the training part; each fold tests
+    another unit.
 
     A host without ``unit`` in its label is a unit of its own. A model with one unit only is cut
-    into blocks (or groups) instead, so that it can be mistaken for the others, and they for it.
+    into blocks (or groups) instead, so that it can be confused with the others, and they with it.
     Raises LabelsError when no model has two units.
     """
     of_device = units(sessions)
     folds = max(map(len, of_device.values()))
     if folds < 2:
-        raise LabelsError("unit transfer: no device has sessions of two units; label them (unit)")
+        raise LabelsError(
+            "unit: no device has sessions of two units; add the column unit to the labels"
+        )
     block = _blocks(sessions, folds) if groups is None else _dealt(sessions, groups, folds)
     for number in np.unique(sessions.series).tolist():
         label = sessions.labels[number]
@@ -125,7 +128,7 @@ def unit(sessions: LabelledSessions, groups: np.ndarray | None) -> Split:
 
 
 def units(sessions: LabelledSessions) -> dict[str, list[str]]:
-    """The units of each device that have sessions here: by ``unit``, or by host where none is."""
+    """The units of each device that have sessions: by ``unit``, or by host without one."""
     found: dict[str, list[str]] = {}
     for number in np.unique(sessions.series).tolist():
         label = sessions.labels[number]
@@ -167,24 +170,26 @@ def read_groups(path: Path, traffic: Traffic) -> np.ndarray:
 def _of_blocks(
     sessions: LabelledSessions, block: np.ndarray, groups: np.ndarray | None, folds: int
 ) -> Split:
-    """A split by blocks; each group of a series is a stretch of its own."""
+    """A split by blocks; each group of a series is a segment of its own."""
     group = np.zeros(len(sessions), np.int64) if groups is None else groups
-    stretch, part = _numbered(np.stack([sessions.series, group, block]), group >= 0)
+    segment, part = _numbered(np.stack([sessions.series, group, block]), group >= 0)
     if groups is None:
-        return Split(stretch, part[2], folds, _days(sessions), "day")
-    return Split(stretch, part[2], folds, groups, "group")
+        return Split(segment, part[2], folds, _days(sessions), "day")
+    return Split(segment, part[2], folds, groups, "group")
 
 
 def _numbered(keys: np.ndarray, taking_part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of keys [k, n] numbered from 0, -1 where they take no part, and the distinct ones."""
-    stretch = np.full(keys.shape[1], -1)
+    """Columns of keys [k, n] numbered from 0, -1 for those not ``taking_part``, and the distinct
+    columns."""
+    segment = np.full(keys.shape[1], -1)
     distinct, number = np.unique(keys[:, taking_part], axis=1, return_inverse=True)
-    stretch[taking_part] = number.ravel()
-    return stretch, distinct
+    segment[taking_part] = number.ravel()
+    return segment, distinct
 
 
 def _blocks(sessions: LabelledSessions, folds: int) -> np.ndarray:
-    """Which of ``folds`` equal parts of its series' time each session lies in, int64 [n]."""
+    """The number of each session's part of its series' time, in ``folds`` equal parts, int64
+    [n]."""
     block = np.zeros(len(sessions), np.int64)
     for number in np.unique(sessions.series):
         rows = sessions.series == number
@@ -196,7 +201,7 @@ def _blocks(sessions: LabelledSessions, folds: int) -> np.ndarray:
 
 def _dealt(sessions: LabelledSessions, groups: np.ndarray, folds: int) -> np.ndarray:
     """Each series' groups dealt to the folds in turn, in the order of time, int64 [n]; a group of
-    several series has the turn it has in the first of them."""
+    several series has the fold from the first of them."""
     fold: dict[int, int] = {}
     for number in np.unique(sessions.series):
         rows = np.flatnonzero((sessions.series == number) & (groups >= 0))

@@ -1,4 +1,4 @@
-"""Judges each day, or few, with a model that knows only the days before (rolling origin)."""
+"""Judges each day, or several, with a model of the days before (rolling origin)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
 from training.data.dataset import Origin
 from training.data.enough import enough
-from training.evaluation.alarms import DAY, Followed, between, judged, printed, rated
+from training.evaluation.alarms import judged, printed, rated
+from training.evaluation.followed import DAY, Followed, between
 from training.model.export import write
-from training.model.fit import DEFAULT, fit
+from training.model.fit import fit
+from training.model.settings import DEFAULT
 
 
 def rolling(
@@ -30,10 +32,10 @@ def rolling(
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """False alarms and wrong changes of all that is judged, at each threshold of the baseline.
+    """False alarms and wrong changes in the judged parts, at each threshold of the host baseline.
 
-    A model is fit anew ``every`` so many seconds from the beginning of the judged part on. Raises
-    ArchiveError when what lies before that is too little for a model.
+    A new model is fitted at the beginning of the judged part and ``every`` so many seconds after
+    it. Raises ArchiveError when the sessions before are too few for a model.
     """
     begin, end = float(np.nanmin(followed.since)), float(np.nanmax(followed.until))
     found: dict[float, list[dict[str, Any]]] = {threshold: [] for threshold in thresholds}
@@ -41,20 +43,20 @@ def rolling(
     for since in np.arange(begin, end, every).tolist():
         part = between(followed, since, since + every)
         when = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M}"
-        learned = followed.sessions.select(followed.sessions.ts < since)
-        if not len(learned):
-            raise ArchiveError(f"no session before {when} to learn from; begin later")
-        learned, _ = enough(learned, DEFAULT.min_sessions, lambda line: None)
+        training = followed.sessions.select(followed.sessions.ts < since)
+        if not len(training):
+            raise ArchiveError(f"no session before {when} to train on; begin later")
+        training, _ = enough(training, DEFAULT.min_sessions, lambda line: None)
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "rolling"
-            fitted = fit(learned, seed=seed, say=lambda line: None)
-            write(model, fitted, learned, replace(origin, until=since), followed.pools)
+            fitted = fit(training, seed=seed, say=lambda line: None)
+            write(model, fitted, training, replace(origin, until=since), followed.pools)
             scorer = Scorer(model)
             models.append({"since": since, "model": scorer.manifest.id})
             for threshold, parts in found.items():
                 parts.append(judged(part, scorer, BaselineSettings(threshold=threshold)))
-        said = [f"{len(parts[-1]['notices'])} notices" for parts in found.values()]
-        say(f"{when}: {', '.join(said)}")
+        numbers = [f"{len(parts[-1]['notices'])} notices" for parts in found.values()]
+        say(f"{when}: {', '.join(numbers)}")
     result: dict[str, Any] = {"models": models, "thresholds": {}}
     for threshold, parts in found.items():
         result["thresholds"][f"{threshold:g}"] = row = rated(parts)

@@ -1,4 +1,4 @@
-"""Are hosts of devices that a model never met called unknown? One device in turn is left out."""
+"""Leaves out one device in turn, and shows whether its hosts are called unknown."""
 
 from __future__ import annotations
 
@@ -7,60 +7,53 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from nba_broker.model.features import PADDING, Services, Vocabulary
 from nba_broker.records.errors import ArchiveError
-from nba_broker.verdicts.decide import decide
-from nba_broker.verdicts.decision import Decider
-from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE, UNKNOWN
-from training.data.dataset import LabelledSessions
 from training.data.enough import enough
+from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.protocols import leave_one_device_out
-from training.model.calibrate import class_weights, quantile, smooth, softmax
-from training.model.fit import (
-    DEFAULT,
-    Answers,
-    Examples,
-    Fitted,
-    Settings,
-    answers,
-    examples,
-    fit,
-    split,
-)
+from training.evaluation.verdicts import Scored, decide, decider_with
+from training.metrics.curves import auroc, roc
+from training.model.calibrate import class_weights, probabilities, quantile, smooth
+from training.model.examples import Examples, examples
+from training.model.fit import Fitted, fit, split
+from training.model.predict import Predictions, predict
+from training.model.settings import DEFAULT, Settings
 
 SESSIONS = 20
-"""Within so many sessions a stranger shall be called unknown."""
+"""Sessions within which an out-of-distribution host should be called unknown."""
 
 FALSE_ALARMS = (
     *np.linspace(0, 0.1, 21).round(3).tolist(),
     *np.linspace(0.15, 1, 18).round(3).tolist(),
 )
-"""Shares of known windows called unknown at which a ROC curve is read, most where it matters."""
+"""Shares of known windows called unknown at which a ROC curve is read, most of them small."""
 
 LATER = 0.4
-"""Share of each host's sessions, its last, that show what is kept of the known."""
+"""Share of each host's sessions, its last, that show how many known windows are kept."""
 
 QUICK = replace(DEFAULT, epochs=5, per_class=2048)
-"""One fit per device: a shorter one tells scores apart as well."""
+"""Shorter fits, one per device: they separate the scores as well."""
 
 
 def unknowns(
     sessions: LabelledSessions,
     settings: Settings | None = None,
     *,
-    strangers: LabelledSessions | None = None,
-    twins: Sequence[str] = (),
+    ood: LabelledSessions | None = None,
+    confusable: Sequence[str] = (),
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Figures of every device left out in turn, and their means.
 
-    settings: of the fits, QUICK unless given. strangers: sessions of another site, all of whose
-    devices the models do not know. twins: devices for which another labelled one speaks; they take
-    no part in the means. Raises ArchiveError when no device can be left out.
+    settings: of the fits, QUICK unless given. ood: sessions of another site, whose devices are all
+    out of distribution. confusable: devices that another labelled device resembles; they take no
+    part in the means. Raises ArchiveError when no device can be left out.
     """
     settings = settings or QUICK
     rows: dict[str, dict[str, Any]] = {}
@@ -74,23 +67,23 @@ def unknowns(
         except ArchiveError as error:
             say(f"{device}: {error}")
             continue
-        rows[device]["twin"] = device in twins
+        rows[device]["confusable"] = device in confusable
         say(f"{device}: {_line(rows[device])}")
-        if strangers is not None:
-            foreign.append(_figures(fitted, later, strangers))
+        if ood is not None:
+            foreign.append(_figures(fitted, later, ood))
     if not rows:
         raise ArchiveError("no device has enough sessions to be left out")
-    alone = [row for row in rows.values() if not row["twin"]] or list(rows.values())
+    alone = [row for row in rows.values() if not row["confusable"]] or list(rows.values())
     result: dict[str, Any] = {
         "sessions": SESSIONS,
         "false_alarms": FALSE_ALARMS,
         "devices": rows,
         "mean": _mean(alone),
     }
-    say(f"mean{' without twins' if twins else ''}: {_line(result['mean'])}")
+    say(f"mean{' without confusable devices' if confusable else ''}: {_line(result['mean'])}")
     if foreign:
-        result["strangers"] = _mean(foreign)
-        say(f"strangers of another site: {_line(result['strangers'])}")
+        result["out_of_distribution"] = _mean(foreign)
+        say(f"hosts of another site: {_line(result['out_of_distribution'])}")
     return result
 
 
@@ -107,77 +100,54 @@ def table(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def scores(said: Answers) -> dict[str, np.ndarray]:
-    """Every score by name, [B] each; higher means more like the training part."""
-    logits = said.logits.astype(np.float64)
+def scores(found: Predictions) -> dict[str, np.ndarray]:
+    """Every score by name, [B] each; higher is more similar to the training part."""
+    logits = found.logits.astype(np.float64)
     return {
-        "softmax": softmax(logits).max(1),
-        "energy": np.logaddexp.reduce(logits, 1),
-        "distance": said.near.max(1),
-        "pools": said.seen,
-        "known": said.known,
+        "softmax": probabilities(logits).max(1),
+        "energy": logsumexp(logits, axis=1),
+        "distance": found.near.max(1),
+        "pools": found.seen,
+        "known": found.known,
     }
 
 
-def auroc(inside: np.ndarray, weight: np.ndarray, outside: np.ndarray) -> float:
-    """The chance that a value from ``inside`` [B], drawn by ``weight`` [B], is above one from
-    ``outside`` [C]; equal ones count half."""
-    outside = np.sort(outside)
-    below = np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")
-    return float((weight * below).sum() / weight.sum() / 2 / len(outside))
-
-
-def roc(inside: np.ndarray, weight: np.ndarray, outside: np.ndarray) -> list[float]:
-    """The share of ``outside`` [C] that is caught at each of FALSE_ALARMS of ``inside`` [B], drawn
-    by ``weight`` [B]; between the thresholds there are, on a straight line."""
-    threshold = np.append(np.unique(np.concatenate([inside, outside])), np.inf)
-    order = np.argsort(inside)
-    total = np.append(0.0, np.cumsum(weight[order])) / weight.sum()
-    alarms = total[np.searchsorted(inside[order], threshold)]
-    caught = np.searchsorted(np.sort(outside), threshold) / len(outside)
-    last = np.append(np.diff(alarms) > 0, True)  # of thresholds that cost the same, the best
-    found: list[float] = np.interp(FALSE_ALARMS, alarms[last], caught[last]).tolist()
-    return found
-
-
-def _figures(
-    fitted: Fitted, later: LabelledSessions, strangers: LabelledSessions
-) -> dict[str, Any]:
-    """What a model makes of known hosts' later sessions, and of hosts that it does not know."""
+def _figures(fitted: Fitted, later: LabelledSessions, ood: LabelledSessions) -> dict[str, Any]:
+    """Figures of a model on known hosts' later sessions, and on out-of-distribution hosts."""
     settings = fitted.settings
-    staying = ~np.isin(fitted.asked.truth, fitted.thresholds.left_out)
-    known = _windows(fitted, later.lives(settings.window))
-    lives = strangers.lives(SESSIONS)
-    met = _windows(fitted, lives)
-    if not len(met) or not len(known):
+    staying = ~np.isin(fitted.calibration.truth, fitted.thresholds.left_out)
+    known = _windows(fitted, later.episodes(settings.window))
+    episodes = ood.episodes(SESSIONS)
+    outside = _windows(fitted, episodes)
+    if not len(outside) or not len(known):
         raise ArchiveError("no host has enough sessions")
-    now, strange = answers(fitted.model, known), answers(fitted.model, met)
-    last = np.append(np.diff(met.series) != 0, True)
+    of_known, of_outside = predict(fitted.model, known), predict(fitted.model, outside)
+    last = np.append(np.diff(outside.series) != 0, True)
     figures = {}
-    columns = [scores(one) for one in (fitted.said, now, strange)]
-    kept: dict[str, float] = {}  # by the last score, the one that is used
+    columns = [scores(one) for one in (fitted.predicted, of_known, of_outside)]
+    kept: dict[str, float] = {}  # by the last score, which decides
     for name in columns[0]:
-        held_out, later_on, stranger = (
+        held_out, inside, unfamiliar = (
             smooth(column[name], part.series, DecisionSettings().known_weight)
-            for column, part in zip(columns, (fitted.asked, known, met), strict=True)
+            for column, part in zip(columns, (fitted.calibration, known, outside), strict=True)
         )
-        weight = class_weights(fitted.asked.truth[staying])
+        weight = class_weights(fitted.calibration.truth[staying])
         threshold = quantile(held_out[staying], weight, 1 - settings.kept)
         weight = class_weights(known.truth)
         figures[name] = {
-            "caught": float((stranger[last] < threshold).mean()),
-            "kept": float(weight[later_on >= threshold].sum()),
-            "auroc": auroc(later_on, weight, stranger[last]),
-            "roc": roc(later_on, weight, stranger[last]),
+            "caught": float((unfamiliar[last] < threshold).mean()),
+            "kept": float(weight[inside >= threshold].sum()),
+            "auroc": auroc(inside, weight, unfamiliar[last]),
+            "roc": roc(inside, weight, unfamiliar[last], FALSE_ALARMS),
         }
         kept = {
-            fitted.classes[k].device: float((later_on >= threshold)[known.truth == k].mean())
+            fitted.classes[k].device: float((inside >= threshold)[known.truth == k].mean())
             for k in np.unique(known.truth)
         }
-    state, waited, ever_named = _states(fitted, met, strange)
+    state, waited, ever_named = _states(fitted, outside, of_outside)
     return {
-        "lives": int(last.sum()),
-        "too_short": len(lives.labels) - int(last.sum()),
+        "episodes": int(last.sum()),
+        "too_short": len(episodes.labels) - int(last.sum()),
         "scores": figures,
         "kept": kept,
         "changed": [fitted.classes[k].device for k in fitted.thresholds.left_out],
@@ -190,9 +160,9 @@ def _figures(
 
 
 def _windows(fitted: Fitted, sessions: LabelledSessions) -> Examples:
-    """Windows as the policy is asked, host after host."""
+    """The windows at which a worker scores, host after host."""
     vocabulary, services = Vocabulary(list(fitted.pools)), Services(fitted.services)
-    # Strangers are of no class: a class of their own keeps their windows.
+    # Out-of-distribution hosts are of no class of the model: further classes keep their windows.
     others = [one for one in sessions.classes() if one not in fitted.classes]
     settings = fitted.settings
     part = examples(
@@ -202,27 +172,23 @@ def _windows(fitted: Fitted, sessions: LabelledSessions) -> Examples:
 
 
 def _states(
-    fitted: Fitted, met: Examples, said: Answers
+    fitted: Fitted, part: Examples, predicted: Predictions
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the policy says of each host after its last window (see messages.STATES), after how many
-    sessions it was first called unknown, infinity for never, and whether it ever had a name."""
+    """The state of each host after its last window, int64 [hosts]; after how many sessions it was
+    first unknown, infinity for never, float64 [hosts]; whether it ever had a name, bool [hosts]."""
     thresholds = fitted.thresholds
-    decider = Decider(
-        len(fitted.classes),
-        DecisionSettings(identified=thresholds.identified, known=thresholds.known),
-    )
-    hosts, slot = np.unique(met.series, return_inverse=True)
-    decider.slots.reserve(len(hosts))
+    settings = DecisionSettings(identified=thresholds.identified, known=thresholds.known)
+    hosts, slot = np.unique(part.series, return_inverse=True)
+    row = np.arange(len(part))
+    scored = Scored(row, row, slot, part.ts, probabilities(predicted.logits), predicted.known)
     state = np.full(len(hosts), LEARNING)
     waited, named = np.full(len(hosts), np.inf), np.zeros(len(hosts), bool)
-    place = np.arange(len(slot))
-    scored = ScoredWindows(slot, place, met.ts, softmax(said.logits), said.known)
-    for decision in decide(decider, scored):
-        state[decision.slot] = decision.state
-        named[decision.slot] |= decision.device != NO_DEVICE
-        if decision.state == UNKNOWN:
-            sessions = int((met.pool[decision.window] != PADDING).sum())
-            waited[decision.slot] = min(waited[decision.slot], sessions)
+    for one in decide(decider_with(settings, len(fitted.classes), len(hosts)), scored):
+        state[one.slot] = one.decision.state
+        named[one.slot] |= one.decision.device != NO_DEVICE
+        if one.decision.state == UNKNOWN:
+            sessions = int((part.pool[one.row] != PADDING).sum())
+            waited[one.slot] = min(waited[one.slot], sessions)
     return state, waited, named
 
 
@@ -249,6 +215,6 @@ def _line(row: dict[str, Any]) -> str:
     wait = f" after {sessions:.0f} sessions (median)" if sessions else ""
     return (
         f"caught by {caught}; known: kept {known['kept']:.1%}, AUROC {known['auroc']:.3f}; "
-        f"the policy says unknown {row['unknown']:.0%}{wait}, a name {row['named']:.0%}, and "
-        f"had said one of {row['ever_named']:.0%}"
+        f"verdicts: unknown {row['unknown']:.0%}{wait}, named {row['named']:.0%}, "
+        f"ever named {row['ever_named']:.0%}"
     )

@@ -1,4 +1,4 @@
-"""The model card: what a model was made of, how it did, and what it must not be trusted for."""
+"""The model card: training part, figures on later days, and limits of a model."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from nba_broker.records.errors import ModelError
 CARD_FILE = "README.md"
 
 LIMITS = """\
-## What it must not be trusted for
+## Limits
 
-- Devices that are not in the table: it can only choose among its classes. A host that is none of
-  them is called `unknown` at best, and by a wrong name at worst.
-- Other sites, countries and years. Clouds move, firmware changes, and where several data sets were
-  mixed, the site alone tells their devices apart. Train on traffic of your own network.
-- Proof of anything. It names what a host behaves like; whoever imitates a device's destinations
-  and rhythm is named like the device.
-- Twins: devices of one maker with the same clouds and timers. Where the tables show them below
-  the others, take either name for "one of the two".
-- Hosts with few sessions, and the first ones after a change of behaviour.
+Do not rely on the model for:
+
+- Devices that are not in the table. It chooses among its classes: another host is called `unknown`
+  at best, and by a wrong name at worst.
+- Other sites, countries and years. Clouds move and firmware changes, and in a mixture of data sets
+  the site alone may separate the devices. Train on traffic of your own network.
+- Proof. It names the device that a host behaves like; an attacker who imitates a device's
+  destinations and rhythm gets the name of the device.
+- Confusable devices: those of one maker with the same clouds and timers. When the tables show two
+  of them below the others, read either name as "one of the two".
+- Hosts with few sessions, and the first sessions after a change of behaviour.
 """
 
 
@@ -35,23 +37,23 @@ def render(manifest: dict[str, Any]) -> str:
     lines = [
         f"# Model `{manifest['name']}`",
         "",
-        "Tells IoT devices apart by where their sessions go and how long apart they are "
+        "Names IoT devices by the destinations of their sessions and the intervals between them "
         '(Chen et al., "IoT Devices Classification Base on Network Behavior Analysis"). '
-        "It sees no payload and no packet sizes.",
+        "It uses no payload and no packet sizes.",
         "",
         f"- made {manifest['created']} by nba-broker {manifest['versions']['nba_broker']}, "
         f"feature version {manifest['feature_version']}",
-        f"- windows of the last {manifest['window']} sessions of a host, from its "
-        f"{manifest['min_sessions']}th on, every {manifest['early_stride']} sessions until one is "
-        f"full and every {manifest['stride']} then",
+        f"- windows of the last {manifest['window']} sessions of a host, from the "
+        f"{manifest['min_sessions']}th on: every {manifest['early_stride']} sessions until a "
+        f"window is full, then every {manifest['stride']}",
         f"- an LSTM with a state of {training['settings']['hidden']}, "
         f"{training['settings']['stacked']} sessions in a step",
         f"- pools by `{manifest['pool_scheme']}`, {len(manifest['pools'])} of them, named with "
         + ", ".join(f"{one['type']} of {one['built']}" for one in manifest["databases"]),
-        f"- a name is given from a smoothed probability of {thresholds['identified']:.2f} and a "
+        f"- a host gets a name from a smoothed probability of {thresholds['identified']:.2f} and a "
         f"smoothed familiarity of {thresholds['known']:.3f} on: {thresholds['calibration']}",
         "",
-        "## What it was trained on",
+        "## Training part",
         "",
         f"{training['sessions']} sessions of {len(training['hosts'])} hosts, seed "
         f"{training['seed']}.",
@@ -71,17 +73,17 @@ def render(manifest: dict[str, Any]) -> str:
         least = manifest["min_sessions"]
         lines += [
             "",
-            f"Labelled and not learned, as no host has {least} sessions: "
+            f"Labelled but left out, because no host has {least} sessions: "
             + ", ".join(f"{device} ({most})" for device, most in left_out.items())
             + ".",
         ]
     lines += [
         "",
-        "## How it did on later days",
+        "## Figures on later days",
         "",
-        f"Of a model made in the same way without the last {training['settings']['held_out']:.0%} "
-        "of each host's sessions, on these. They also chose the temperature and the thresholds, so "
-        "the figures flatter it a little:",
+        "These are figures of a model that was trained in the same way without the last "
+        f"{training['settings']['held_out']:.0%} of each host's sessions, on these sessions. They "
+        "also chose the temperature and the thresholds, so the figures are slightly optimistic:",
         "",
         *table(metrics),
         "",
@@ -91,7 +93,7 @@ def render(manifest: dict[str, Any]) -> str:
 
 
 def table(metrics: dict[str, Any]) -> list[str]:
-    """An evaluation's figures as lines of Markdown, also readable as they are."""
+    """The figures of an evaluation as lines of readable Markdown."""
     width = max(len("device"), *(len(name) for name in metrics["classes"]))
     lines = [
         f"| {'device':{width}} | precision | recall |    F1 | decisions |",
@@ -105,8 +107,8 @@ def table(metrics: dict[str, Any]) -> list[str]:
     lines += [
         "",
         f"Accuracy {metrics['accuracy']:.4f}, macro-F1 {metrics['macro_f1']:.4f} over "
-        f"{metrics['windows']} decisions; decided once per host and day "
-        f"{metrics['host_day_accuracy']:.4f} of {metrics['host_days']} right.",
+        f"{metrics['windows']} decisions; with one decision per host and day "
+        f"{metrics['host_day_accuracy']:.4f} of {metrics['host_days']}.",
     ]
     if waits := metrics.get("time_to_name"):
         lines += ["", *_waits(waits, width)]
@@ -115,24 +117,24 @@ def table(metrics: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _verdicts(days: Sequence[dict[str, str]], strangers: Sequence[str]) -> str:
-    """What a worker called the hosts: of the right class it may think that it does not know it."""
+def _verdicts(days: Sequence[dict[str, str]], outside: Sequence[str]) -> str:
+    """The worker's verdicts: it may call a host of a known class unknown."""
     wrong = Counter(
         (row["device"], row["verdict"])
         for row in days
-        if row["verdict"] != ("unknown" if row["device"] in strangers else row["device"])
+        if row["verdict"] != ("unknown" if row["device"] in outside else row["device"])
     )
     others = ", ".join(
         f"{device} was {verdict} ({number})" for (device, verdict), number in wrong.most_common()
     )
     return (
-        f"As each day ended, a worker was right about {len(days) - wrong.total()} of {len(days)} "
-        f"hosts{f'; {others}' if others else ''}."
+        f"At the end of each day, the worker's verdicts were right for {len(days) - wrong.total()} "
+        f"of {len(days)} hosts{f'; {others}' if others else ''}."
     )
 
 
 def _waits(waits: dict[str, dict[str, float | None]], width: int) -> list[str]:
-    """How long a worker takes to name the hosts of each device, medians; - where most get none."""
+    """Time until a worker names the hosts of each device, medians; - when most get no name."""
     lines = [
         f"| {'device':{width}} | hosts | named after | hours | rightly after | hours |",
         f"| {'-' * width} | ----: | ----------: | ----: | ------------: | ----: |",
@@ -154,7 +156,7 @@ def require(path: Path) -> None:
 
 
 def add(path: Path, command: str, metrics: dict[str, Any]) -> None:
-    """Add an evaluation to a card's later days; raises ModelError when there is no such card."""
+    """Add an evaluation to the later days of a card; raises ModelError when there is no card."""
     before, after = _parts(path)
     section = [
         f"Model `{metrics['model']}`:",
@@ -169,13 +171,13 @@ def add(path: Path, command: str, metrics: dict[str, Any]) -> None:
 
 
 def _parts(path: Path) -> tuple[str, str]:
-    """What stands before and after the limits."""
+    """The text before and after the limits."""
     try:
         before, found, after = path.read_text("utf-8").partition(LIMITS)
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: not a readable model card ({error})") from error
     if not found:
-        raise ModelError(f"{path}: not a model card that nba-train wrote")
+        raise ModelError(f"{path}: not a model card of this version of nba-train")
     return before, after
 
 

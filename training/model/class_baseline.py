@@ -1,4 +1,4 @@
-"""What each class does in an hour, as a manifest keeps it: the sum of its hosts' own baselines."""
+"""Class baselines for a manifest: each is the sum of the baselines of the class's hosts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
 from nba_broker.baseline.keys import ANY, EMPTY, ephemeral, pairs, pool_hash, services
 from nba_broker.records.classes import Class
 from nba_broker.records.ports import PROTOCOLS, port_name
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 
 
-def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str, Any]]:
-    """For each class the hours that its hosts' baselines span, and the pairs that these know with
-    their sums; see :class:`nba_broker.baseline.class_baseline.ClassBaseline`. The last hour of each
-    host is not over and left out."""
+def class_baselines(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str, Any]]:
+    """For each class the hours that its hosts' baselines span, and their pairs with sums; see
+    :class:`nba_broker.baseline.class_baseline.ClassBaseline`. The last hour of each host is not
+    complete and left out."""
     baseline = HostBaseline()
     baseline.slots.reserve(len(sessions.labels))
     baseline.push(
@@ -52,8 +52,8 @@ def peers(sessions: LabelledSessions, classes: Sequence[Class]) -> list[dict[str
 
 
 def _names(sessions: LabelledSessions) -> dict[int, tuple[str, str]]:
-    """What the keys that a host's sessions have stand for: pool and service. Of two that share a
-    key the more general, as it is the more often met."""
+    """Pool and service of each key of a host's sessions. Of two with the same key it is the more
+    general one, which occurs more often."""
     pool, dport = np.unique(np.stack([sessions.pool, sessions.dport]), axis=1)
     ports = np.unique(dport)
     hashes = np.array([pool_hash(sessions.table[number]) for number in pool.tolist()], np.uint64)

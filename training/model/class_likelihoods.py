@@ -1,4 +1,4 @@
-"""What is usual of each class's sessions: how likely a window is to be one of its own."""
+"""Class likelihoods: how likely each class is to start a session, from counts."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import numpy as np
 
 from nba_broker.model.features import IntervalScale, Services, Vocabulary
 from nba_broker.model.windows import NO_INTERVAL
-from training.data.dataset import LabelledSessions
+from training.data.labelled_sessions import LabelledSessions
 
 STEPS = 12
-"""Steps of the scaled interval that are told apart; one more is for silences of the longest."""
+"""Steps of the scaled interval; one more is for the longest intervals."""
 
-_PRIOR = 2.0  # sessions that a service's intervals are taken to be like the class's as a whole
-_PLACES = 50.0  # pools that a session may go to when it goes where its class never went
+_PRIOR = 2.0  # sessions: weight of the intervals of all services of a class as a prior
+_PLACES = 50.0  # pools among which a session to a pool new to its class is shared out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassLikelihoods:
-    """Tables by pair of service and pool, one row for each of R, of which every service has one for
-    pools where nobody went with it.
+    """Tables by pair of service and pool. Of their R rows, every service has one for all pools that
+    no class used with it.
 
-    row: int32 [S, P], the pair's row. novelty: float32 [R], 0 where somebody went, else 1, but less
-    for services that are often at a new pool, such as time servers. pair: float32 [R, K], log
-    probability of the pair to each class. timing: float32 [S, STEPS + 1, K], log probability of an
-    interval's step to each class, the service given.
+    row: int32 [S, P], the row of a pair. novelty: float32 [R], 0 for a pair that some class used,
+    else 1, but less for services that often use a new pool, such as time servers. pair: float32
+    [R, K], log probability of the pair given the class. timing: float32 [S, STEPS + 1, K], log
+    probability of an interval's step given the class and the service.
     """
 
     row: np.ndarray
@@ -34,7 +34,7 @@ class ClassLikelihoods:
     timing: np.ndarray
 
 
-def habits(
+def class_likelihoods(
     sessions: LabelledSessions,
     truth: np.ndarray,
     classes: int,
@@ -42,11 +42,12 @@ def habits(
     services: Services,
     scale: IntervalScale,
 ) -> ClassLikelihoods:
-    """The habits of K ``classes`` from sessions of class ``truth``, int64 [n].
+    """The tables of K ``classes`` from sessions of class ``truth``, int64 [n].
 
-    How often a class goes to a new place is Good and Turing's estimate: the share of its sessions
-    whose pair it has met only once. Intervals are counted per class and service, with the class's
-    as a prior.
+    The probability that a class uses a new pair is Good and Turing's estimate: the share of its
+    sessions whose pair occurs once (Good, "The population frequencies of species and the
+    estimation of population parameters", 1953). Intervals are counted per class and service, with
+    those of the class as a prior.
     """
     pool = vocabulary.ids(sessions.pool, sessions.table)
     service = services.ids(sessions.dport)
@@ -65,10 +66,10 @@ def habits(
     novelty = np.concatenate([np.zeros(len(pairs)), 1 - often_new])
 
     total, new = met.sum(1), once.sum(1)
-    goes_elsewhere = (new + 0.5) / (total + 1)
+    elsewhere_share = (new + 0.5) / (total + 1)
     to_new = (once + 0.5 / len(services)) / (new + 0.5)[:, None]
-    elsewhere = goes_elsewhere[:, None] * to_new / _PLACES
-    there = (1 - goes_elsewhere)[:, None] * met / np.maximum(total, 1)[:, None]
+    elsewhere = elsewhere_share[:, None] * to_new / _PLACES
+    there = (1 - elsewhere_share)[:, None] * met / np.maximum(total, 1)[:, None]
     likely = np.hstack([np.where(met > 0, there, elsewhere[:, service_of_pair]), elsewhere])
     return ClassLikelihoods(
         row.astype(np.int32),
@@ -91,19 +92,19 @@ def _timing(
     interval = np.full(len(order), NO_INTERVAL, np.float64)
     interval[order[1:]] = np.where(series[1:] == series[:-1], np.diff(ts), NO_INTERVAL)
     step = step_of(scale(interval))
-    told = step < STEPS
+    timed = step < STEPS
     of_class = np.ones((classes, STEPS))
-    np.add.at(of_class, (truth[told], step[told]), 1)
+    np.add.at(of_class, (truth[timed], step[timed]), 1)
     of_class /= of_class.sum(1, keepdims=True)
     counts = np.zeros((classes, services, STEPS))
-    np.add.at(counts, (truth[told], service[told], step[told]), 1)
+    np.add.at(counts, (truth[timed], service[timed], step[timed]), 1)
     counts += _PRIOR * of_class[:, None]
     timing = np.log(counts / counts.sum(2, keepdims=True))
-    # A silence of the longest, such as before a host's first session, tells nothing: so it is
-    # counted as usual.
+    # The longest interval, such as before a host's first session, is no evidence: it has the mean
+    # log probability.
     usual = np.zeros(classes)
-    np.add.at(usual, truth[told], timing[truth[told], service[told], step[told]])
-    usual /= np.maximum(np.bincount(truth[told], minlength=classes), 1)
+    np.add.at(usual, truth[timed], timing[truth[timed], service[timed], step[timed]])
+    usual /= np.maximum(np.bincount(truth[timed], minlength=classes), 1)
     silent = np.tile(usual[:, None, None], (1, services, 1))
     return np.concatenate([timing, silent], 2).transpose(1, 2, 0).astype(np.float32)
 

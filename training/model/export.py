@@ -1,4 +1,4 @@
-"""A fitted model as a folder that a worker takes: ONNX file, manifest and model card."""
+"""Writes a fitted model as a folder for a worker: ONNX file, manifest and model card."""
 
 from __future__ import annotations
 
@@ -24,20 +24,27 @@ from nba_broker.destinations.pools import Pools
 from nba_broker.model.features import FEATURE_VERSION, INPUTS
 from nba_broker.model.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS
 from nba_broker.records.errors import ModelError
-from training.data.dataset import LabelledSessions, Origin
+from training.data.dataset import Origin
+from training.data.labelled_sessions import LabelledSessions
 from training.model import calibrate, card, onnx_graph
-from training.model.class_baseline import peers
-from training.model.fit import Examples, Fitted, tensors
+from training.model.calibrate import Thresholds
+from training.model.class_baseline import class_baselines
+from training.model.examples import Examples, tensors
+from training.model.fit import Fitted
 from training.model.network import NBA
+from training.model.settings import Settings
 
 FORMAT = 1
 """Version of the manifest's layout."""
 
 TOLERANCE = 1e-4
-"""How far ONNX Runtime may be from PyTorch in any output, as a share of it where it is over 1: sums
-and tanh differ in their last digits, by processor, and familiarity multiplies that."""
+"""Largest difference of ONNX Runtime from PyTorch in any output, relative to outputs over 1. Sums
+and tanh differ in their last digits by processor, and familiarity multiplies that."""
 
-_CHECKED = 2048  # windows that both compute
+_CHECKED = 2048  # windows
+
+# Names of fields in the manifest, whose layout stays.
+_FIELDS = {"likelihood_weight": "habits", "likelihood_weights": "habits"}
 
 
 def write(
@@ -52,16 +59,16 @@ def write(
 ) -> dict[str, Any]:
     """Write the model folder ``out`` as a whole and return its manifest.
 
-    It is there at the very end only; a failure leaves everything as it was, and nothing but an
-    empty folder is replaced. ``left_out``: labelled devices that had too few sessions to teach,
-    each with the most that a host of it had.
-    ``gate`` is shown the folder before it is there, and raises an NBAError to refuse it; what it
-    returns is the manifest's ``gate``. Raises ModelError when ``out`` cannot be written or the ONNX
-    file does not answer as PyTorch.
+    The folder appears at the very end; a failure changes nothing, and only an empty folder is
+    replaced. ``left_out``: labelled devices with too few sessions, each with the most sessions of
+    one of its hosts.
+    ``gate`` takes the finished folder before it is moved to ``out``, and raises an NBAError to
+    refuse it; the manifest's ``gate`` is what it returns. Raises ModelError when ``out`` cannot be
+    written or the ONNX file deviates from PyTorch.
     """
     with _new(out) as work:
         content = to_onnx(fitted.model)
-        deviation = check(content, fitted.model, fitted.learned)
+        deviation = check(content, fitted.model, fitted.windows)
         manifest = _manifest(out.name, fitted, sessions, origin, pools)
         manifest["training"]["left_out"] = dict(left_out or {})
         manifest["onnx"] = {
@@ -100,24 +107,24 @@ def check(content: bytes, model: NBA, examples: Examples) -> float:
     given = examples.inputs(slice(-_CHECKED, None))
     taken = {one.name for one in session.get_inputs()}
     feeds = {name: one for name, one in zip(INPUTS, given, strict=True) if name in taken}
-    answers = session.run(OUTPUTS, feeds)
+    found = session.run(OUTPUTS, feeds)
     with torch.no_grad():
         wanted = model(*tensors(given, "cpu"))
     deviation = max(
-        float((np.abs(answer - want.numpy()) / np.maximum(np.abs(want.numpy()), 1)).max())
-        for answer, want in zip(answers, wanted, strict=True)
+        float((np.abs(one - want.numpy()) / np.maximum(np.abs(want.numpy()), 1)).max())
+        for one, want in zip(found, wanted, strict=True)
     )
     if not deviation <= TOLERANCE:
         raise ModelError(
             f"the ONNX file deviates from PyTorch by {deviation:.2g} (allowed {TOLERANCE:g}); "
-            "this is a fault of the library versions in use, see the extra 'train'"
+            "install the library versions of the extra 'train'"
         )
     return deviation
 
 
 @contextmanager
 def _new(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` that takes its place when the block ends without an error."""
+    """A folder beside ``out`` that is renamed to it when the block ends without an error."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
@@ -130,7 +137,8 @@ def _new(out: Path) -> Iterator[Path]:
 
 
 def created() -> datetime:
-    """Now, or what SOURCE_DATE_EPOCH says, for a folder that is the same each time it is made."""
+    """Now, or the time of SOURCE_DATE_EPOCH, with which a folder can be made again byte for
+    byte."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
 
@@ -152,13 +160,13 @@ def _manifest(
         "pool_scheme": pools.scheme,
         "classes": [asdict(one) for one in fitted.classes],
         "thresholds": {
-            **asdict(fitted.thresholds),
+            **_fields(fitted.thresholds),
             "left_out": [fitted.classes[k].device for k in fitted.thresholds.left_out],
             "calibration": calibrate.DESCRIPTION,
         },
         "metrics": fitted.metrics,
         "usual": fitted.usual,
-        "baseline": peers(sessions, fitted.classes),
+        "baseline": class_baselines(sessions, fitted.classes),
         "training": {
             "since": origin.since,
             "until": origin.until,
@@ -167,7 +175,7 @@ def _manifest(
             "sessions": len(sessions),
             "hosts": _hosts(sessions),
             "seed": fitted.seed,
-            "settings": asdict(settings),
+            "settings": _fields(settings),
         },
         "databases": [database.describe() for database in pools.databases],
         "versions": {
@@ -183,8 +191,12 @@ def _manifest(
     }
 
 
+def _fields(record: Thresholds | Settings) -> dict[str, Any]:
+    return {_FIELDS.get(name, name): value for name, value in asdict(record).items()}
+
+
 def _hosts(sessions: LabelledSessions) -> list[dict[str, Any]]:
-    """What was learned from, without the addresses: they are nobody's business where it goes."""
+    """The hosts of the training part, without addresses: a model may leave the site."""
     hosts = []
     for number in np.unique(sessions.series):
         label = sessions.labels[number]

@@ -14,34 +14,34 @@ EMBEDDING = 3
 """Dimensions of a pool's embedding, as in the paper, and of a service's."""
 
 LEVELS = 64
-"""Steps of the scaled interval that are told apart whatever lies between them. A device's timers
-and round trips are peaks a few hundredths of the scale apart: a network takes long to cut such
-peaks out of one number, and an embedding has them from the start."""
+"""Steps of the scaled interval, each with an embedding of its own. A device's timers and round
+trips are peaks a few hundredths of the scale apart: a network learns them slowly from one number,
+and at once from an embedding."""
 
 LEVEL_EMBEDDING = 4
 """Dimensions of a level's embedding."""
 
 SPREAD = 12.0
-"""By how much scaled intervals are pulled apart. Twins differ by a few hundredths of the scale; as
-small as that, the embedding's unit variance drowns it and the LSTM hardly learns to see it."""
+"""Factor of scaled intervals. Confusable devices differ by a few hundredths of the scale, which is
+little beside the unit variance of the embedding: the LSTM would hardly learn from it."""
 
 NOVEL = 0.05
-"""The share of novel sessions, beyond what is tolerated, at which a window is as strange as one
-whose context lies at the edge of what is tolerated."""
+"""The share of novel sessions, beyond the tolerated one, at which a window is as unfamiliar as one
+whose context lies at the edge of the tolerance."""
 
 WIDTHS = {"pool": EMBEDDING, "interval": 1, "level": LEVEL_EMBEDDING, "service": EMBEDDING}
-"""Numbers that the LSTM is given for each feature of a session."""
+"""Inputs of the LSTM for each feature of a session."""
 
 FEATURES = tuple(WIDTHS)
-"""What a session can be to the network; the first two are the paper's NBA(dst+interval)."""
+"""Features of a session; the first two are the paper's NBA(dst+interval)."""
 
 
 class NBA(nn.Module):
     """Windows of B hosts, N sessions each, to probabilities of K classes.
 
     pools, services: sizes of the vocabularies, padding and never seen included. classes: K.
-    hidden: the size M of the LSTM's state and of the context vector. stacked: sessions that the
-    LSTM is given in one step, the window's last ones together. features: some of FEATURES.
+    hidden: the size M of the LSTM's state and of the context vector. stacked: sessions in one step
+    of the LSTM, the last ones of the window together. features: some of FEATURES.
     """
 
     row: Tensor
@@ -75,21 +75,22 @@ class NBA(nn.Module):
         self.classifier = nn.Sequential(
             nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, classes)
         )
-        # What the training part looked like: set by remember(), nothing that gradients reach.
+        # Counts and contexts of the training part, set by set_reference(); no gradient changes
+        # them.
         self.register_buffer("row", torch.zeros((services, pools), dtype=torch.int32))
         self.register_buffer("novelty", torch.zeros(1))
         self.register_buffer("pair", torch.zeros((1, classes)))
         self.register_buffer("timing", torch.zeros((services, STEPS + 1, classes)))
-        # Far away until remember(): nothing is like a class of which there was no window.
+        # Far away until set_reference(): no window is near a class without windows.
         self.register_buffer("centres", torch.full((classes, hidden), 1e3))
         self.register_buffer("whitening", torch.eye(hidden))
-        # What later windows say of that: set by weigh(), expect() and tolerate().
+        # Calibrated by later windows: set_blend(), set_usual() and set_tolerance().
         self.register_buffer("blend", torch.tensor([1.0, 0.0]))
         self.register_buffer("usual", torch.tensor([[0.0], [1.0], [0.0], [1.0]]).repeat(1, classes))
         self.register_buffer("tolerance", torch.tensor([0.0, 0.0, 1.0]))
 
     def steps(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
-        """What the LSTM is given in each of its S steps, float [B, S, stacked * D]."""
+        """The inputs of the LSTM in each of its S steps, float [B, S, stacked * D]."""
         interval = interval.masked_fill(pool == PADDING, 0)  # a step may begin with padding
         parts: dict[str, Tensor] = {
             "pool": self.embedding(pool),
@@ -105,9 +106,9 @@ class NBA(nn.Module):
         """Attention float [B, N] and context float [B, M] of windows: pool and service int64
         [B, N], interval float [B, N].
 
-        Windows are left-padded, but an LSTM has a memory of what it began with: so each window is
-        turned until its steps of padding lie behind, where nothing that follows can see them, and
-        the attention is turned back. A step's attention is its sessions' in equal parts.
+        Windows are padded on the left, but the first steps would change the state of an LSTM. So
+        each window is rotated until its steps of padding are last, and the attention is rotated
+        back. The attention of a step is divided equally among its sessions.
         """
         given = pool.shape[1]
         missing = -given % self.stacked
@@ -117,12 +118,12 @@ class NBA(nn.Module):
         length = given + missing
         place = torch.arange(length, device=pool.device)
         padding = (pool == PADDING).sum(1, keepdim=True) // self.stacked * self.stacked
-        ahead = (place + padding) % length
-        turned = [feature.gather(1, ahead) for feature in (pool, interval, service)]
+        behind = (place + padding) % length
+        rotated = [feature.gather(1, behind) for feature in (pool, interval, service)]
 
-        hidden, _ = self.lstm(self.steps(*turned).transpose(0, 1))
+        hidden, _ = self.lstm(self.steps(*rotated).transpose(0, 1))
         score = self.weight(torch.tanh(self.attention(hidden))).squeeze(2).transpose(0, 1)
-        there = (turned[0] != PADDING).reshape(*score.shape, self.stacked)
+        there = (rotated[0] != PADDING).reshape(*score.shape, self.stacked)
         sessions = there.sum(2)
         # exp of this is exactly 0, and unlike infinity it makes no NaN of an empty window.
         weight = torch.softmax(score.masked_fill(sessions == 0, -1e9), 1)
@@ -131,7 +132,7 @@ class NBA(nn.Module):
         return attention.gather(1, (place - padding) % length)[:, missing:], context
 
     def logits(self, pool: Tensor, interval: Tensor, service: Tensor) -> Tensor:
-        """What the network alone says, float [B, K]: training needs no more."""
+        """Logits of the network without class likelihoods, float [B, K], for training."""
         _, context = self.encode(pool, interval, service)
         logits: Tensor = self.classifier(context)
         return logits
@@ -139,9 +140,10 @@ class NBA(nn.Module):
     def resemblance(
         self, pool: Tensor, interval: Tensor, service: Tensor, context: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """How much windows are like the training part's, higher means more: by their share of novel
-        sessions, float [B]; by the mean log likelihood of their sessions to each class, float
-        [B, K]; and by the distance of their context from each class's centre, float [B, K]."""
+        """Three similarities of windows to the training part, higher is more similar: the negative
+        share of novel sessions, float [B]; the mean log likelihood of the sessions for each class,
+        float [B, K]; the negative log distance of the context from each class's centre, float
+        [B, K]."""
         there = (pool != PADDING).float()
         length = there.sum(1).clamp(min=1)
         row = self.row.flatten()[service * self.embedding.num_embeddings + pool].long()
@@ -153,15 +155,15 @@ class NBA(nn.Module):
         return seen, likely, -torch.log(away.sum(2) + 1e-6)
 
     def blended(self, pool: Tensor, context: Tensor, likely: Tensor) -> Tensor:
-        """What the softmax is taken of, float [B, K]: the network's logits with the habits'
-        likelihoods. Sessions of a host repeat each other, so n of them count as its square root."""
+        """Logits of network and class likelihoods, float [B, K], for the softmax. Sessions of a
+        host repeat each other, so n sessions have the weight of sqrt(n)."""
         length = (pool != PADDING).sum(1, keepdim=True).clamp(min=1)
         logits: Tensor = self.classifier(context)
         return self.blend[0] * logits + self.blend[1] * length.sqrt() * likely
 
     def typical(self, likely: Tensor, near: Tensor) -> Tensor:
-        """How typical windows are of the class that they are most typical of, float [B], in
-        standard deviations from that class's mean: no more in one way than in the other."""
+        """How typical windows are of the class for which they are most typical, float [B]: the
+        lower of likelihood and nearness, in standard deviations from that class's mean."""
         likely_mean, likely_deviation, near_mean, near_deviation = self.usual
         return (
             torch.minimum(
@@ -172,13 +174,12 @@ class NBA(nn.Module):
         )
 
     def familiarity(self, seen: Tensor, likely: Tensor, near: Tensor) -> Tensor:
-        """How much windows are like the training part's all in all, float [B], from what
-        resemblance() says.
+        """Familiarity of windows, float [B], from the values of resemblance().
 
-        It is the worse of being seen and being typical, on a scale where a usual window has 1 and
-        one at the edge of what is tolerated 0: a host may go to usual places in an unusual way, or
-        the other way round. It has no more than 1 for what was seen, so that this does not make up
-        for the rest when it is smoothed over windows.
+        It is the lower of seen and typical, on a scale on which a usual window has 1 and a window
+        at the edge of the tolerance 0: a host may go to usual places in an unusual way, or the
+        other way round. Seen gives at most 1, so that it does not outweigh typical when familiarity
+        is smoothed over windows.
         """
         least_seen, least_typical, usual = self.tolerance
         novel = ((seen - least_seen) / NOVEL).clamp(max=0) + 1
@@ -195,14 +196,18 @@ class NBA(nn.Module):
         return probability, attention, context, self.familiarity(seen, likely, near)
 
     @torch.no_grad()
-    def remember(self, habits: ClassLikelihoods, context: Tensor, truth: Tensor) -> None:
-        """Keep what resemblance() compares with: the classes' habits, and the contexts float [B, M]
-        of windows of classes ``truth`` int64 [B].
+    def set_reference(self, likelihoods: ClassLikelihoods, context: Tensor, truth: Tensor) -> None:
+        """Keep what resemblance() compares with: class likelihoods, and contexts float [B, M] of
+        windows of classes ``truth`` int64 [B].
 
-        The distance is Mahalanobis', every class having the same share in one common covariance.
+        The distance is Mahalanobis', with one common covariance in which every class has the same
+        share.
         """
-        for name in ("row", "novelty", "pair", "timing"):
-            setattr(self, name, torch.from_numpy(getattr(habits, name)).to(self.centres.device))
+        device = self.centres.device
+        self.row = torch.from_numpy(likelihoods.row).to(device)
+        self.novelty = torch.from_numpy(likelihoods.novelty).to(device)
+        self.pair = torch.from_numpy(likelihoods.pair).to(device)
+        self.timing = torch.from_numpy(likelihoods.timing).to(device)
         covariance = torch.zeros_like(self.whitening, dtype=torch.float64)
         classes = torch.unique(truth)
         for number in classes:
@@ -215,19 +220,19 @@ class NBA(nn.Module):
         self.whitening.copy_(torch.linalg.cholesky(torch.linalg.inv(covariance)))
 
     @torch.no_grad()
-    def expect(self, usual: Tensor) -> None:
-        """From now on measure windows by these, float [4, K]: mean and deviation, of a class's own
-        windows, of their likelihood to it, and of their distance from it."""
+    def set_usual(self, usual: Tensor) -> None:
+        """Set mean and deviation of the likelihood, and of the nearness, of a class's own windows,
+        float [4, K]."""
         self.usual.copy_(usual)
 
     @torch.no_grad()
-    def tolerate(self, seen: float, typical: float, usual: float) -> None:
-        """From now on count familiarity from these values on; ``usual`` is how much more typical
-        than ``typical`` a known host's window usually is."""
+    def set_tolerance(self, seen: float, typical: float, usual: float) -> None:
+        """Set the least tolerated values of seen and typical; ``usual``: how far a usual window of
+        a known host lies above ``typical``."""
         self.tolerance.copy_(torch.tensor([seen, typical, usual]))
 
     @torch.no_grad()
-    def weigh(self, temperature: float, habits: float) -> None:
-        """From now on divide the network's logits by ``temperature`` and multiply the habits'
-        likelihoods by ``habits``."""
-        self.blend.copy_(torch.tensor([1 / temperature, habits]))
+    def set_blend(self, temperature: float, likelihood_weight: float) -> None:
+        """Divide the network's logits by ``temperature`` from now on, and multiply the class log
+        likelihoods by ``likelihood_weight``."""
+        self.blend.copy_(torch.tensor([1 / temperature, likelihood_weight]))

@@ -1,6 +1,6 @@
 """The network as an ONNX graph, written operator by operator.
 
-PyTorch's exporter translates ``NBA.forward`` call by call, and what moves small arrays about took
+PyTorch's exporter translates ``NBA.forward`` call by call, and its operators on small arrays take
 as long as the LSTM. This is the same network; export.check() compares the two.
 """
 
@@ -19,12 +19,13 @@ from training.model.network import LEVELS, NBA, NOVEL, SPREAD, WIDTHS
 
 OPSET = 20
 
-_SHUT = 1e4  # what keeps an input gate shut, whatever else it is told
+_SHUT = 1e4  # keeps an input gate shut, whatever the other inputs
 
-# Any number of windows, of any length: without the padding the answer is the same, and sooner.
-# The LSTM wants steps first, [S, B, D]. A step that ends with padding shuts its input gates, so
-# that its state is 0 at the first session. What habits say of a session is two rows of one table,
-# its pair's and its interval's: their sum over the window is one look-up and one reduction.
+# Any number of windows, of any length: without the padding the outputs are the same, and faster.
+# The LSTM takes steps first, [S, B, D]. A step that ends with padding shuts its input gates, so
+# that the state is 0 at the first session. The class likelihoods of a session are two rows of one
+# table, of its pair and of its interval: their sum over the window is one look-up and one
+# reduction. Names of tensors are part of the file, and stay: "habits" are the class likelihoods.
 _GRAPH = """
 <ir_version: 9, opset_import: ["" : OPSET], producer_name: "nba-train">
 nba (int64[windows, N] pool, float[windows, N] interval, int64[windows, N] service)
@@ -145,7 +146,7 @@ def build(model: NBA) -> onnx.ModelProto:
     for word, meaning in words.items():
         text = text.replace(word, meaning)
     proto = parser.parse_model(text)
-    constants = {**_encoder(model), **_habits(model), **_head(model)}
+    constants = {**_encoder(model), **_likelihoods(model), **_head(model)}
     proto.graph.initializer.extend(
         numpy_helper.from_array(np.ascontiguousarray(value), name)
         for name, value in constants.items()
@@ -173,12 +174,13 @@ def _gates(model: NBA, name: str) -> np.ndarray:
 
 
 def _features(model: NBA) -> tuple[str, ...]:
-    """What the LSTM is given of a session: the pool always, as it says what is padding."""
+    """The features of a session; the pool is always one, since it marks padding."""
     return tuple(dict.fromkeys(("pool", *model.features)))
 
 
 def _encoder(model: NBA) -> dict[str, np.ndarray]:
-    """The network up to its context. A pool has one column more, in which padding shuts."""
+    """The network up to its context. The table of pools has one more column, which shuts the gates
+    for padding."""
     hidden, stacked = model.lstm.hidden_size, model.stacked
     given = _gates(model, "weight_ih_l0").reshape(4 * hidden, stacked, -1)
     borders = np.cumsum([WIDTHS[name] for name in model.features])[:-1]
@@ -222,14 +224,14 @@ def _encoder(model: NBA) -> dict[str, np.ndarray]:
     }
 
 
-def _habits(model: NBA) -> dict[str, np.ndarray]:
-    """One table of the pairs' rows, with their novelty, and the intervals' rows, with none."""
+def _likelihoods(model: NBA) -> dict[str, np.ndarray]:
+    """One table of the rows of pairs, with their novelty, and the rows of intervals, without."""
     classes = len(model.centres)
     pair = np.column_stack([_floats(model.pair), _floats(model.novelty)])
     timing = _floats(model.timing).reshape(-1, classes)
     timing = np.column_stack([timing, np.zeros(len(timing), np.float32)])
     rows = model.row.numpy().astype(np.int32).reshape(-1)
-    # Padding alone is of service 0 and pool 0. It has a row that says nothing, and no time.
+    # Only padding is of service 0 and pool 0. Its row is 0, and it has no interval.
     table = np.vstack([pair, timing, np.zeros((1, classes + 1), np.float32)])
     rows[PADDING] = len(table) - 1
     table[len(pair)] = 0
@@ -247,7 +249,7 @@ def _habits(model: NBA) -> dict[str, np.ndarray]:
 
 def _head(model: NBA) -> dict[str, np.ndarray]:
     inside, logits = (layer for layer in model.classifier if isinstance(layer, nn.Linear))
-    network, habits = model.blend.tolist()
+    network, likelihoods = model.blend.tolist()
     likely_mean, likely_deviation, near_mean, near_deviation = _floats(model.usual)
     least_seen, least_typical, usual = model.tolerance.tolist()
     return {
@@ -255,7 +257,7 @@ def _head(model: NBA) -> dict[str, np.ndarray]:
         "inside_bias": _floats(inside.bias),
         "logits_weight": _floats(logits.weight) * np.float32(network),
         "logits_bias": _floats(logits.bias) * np.float32(network),
-        "habits_weight": _float(habits),
+        "habits_weight": _float(likelihoods),
         "whitening": _floats(model.whitening),
         "centres": _floats(model.centres @ model.whitening),
         "tiny": _float(1e-6),

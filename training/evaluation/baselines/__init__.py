@@ -1,1 +1,1 @@
-"""The systems that the model is compared with."""
+"""The baselines that the model is compared with."""

@@ -1,4 +1,4 @@
-"""What a comparison's system is, and what it is given."""
+"""A baseline of a comparison, and its input."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from training.data.traffic import Traffic
-from training.evaluation.instances import Instances, Stretches
+from training.evaluation.samples import Samples, Segments
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every system of a comparison shares.
+    """Settings that all baselines of a comparison share.
 
-    window: N of the paper's systems. min_sessions: from which session of a stretch on it is asked.
-    epochs, per_epoch: of the networks, and windows drawn in each (the winner has its own). seed:
-    same seed, same figures.
+    window: N of the paper's systems. min_sessions: the session of a segment from which on it is
+    predicted. epochs: of the networks. per_epoch: windows drawn in each. The shipped recipe has its
+    own window, epochs and per_epoch. seed: same seed, same figures.
     """
 
     window: int = 20
@@ -30,41 +30,41 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What a system is given: traffic cut into stretches, and the class of each stretch.
+    """Input of a baseline: traffic cut into segments, and the class of each segment.
 
     truth: int64 [S]. classes: K names.
     """
 
     traffic: Traffic
-    stretches: Stretches
+    segments: Segments
     truth: np.ndarray
     classes: tuple[str, ...]
     settings: Settings
 
-    def truth_of(self, part: Instances) -> np.ndarray:
-        """The class of each instance, int64 [B]."""
-        truth: np.ndarray = self.truth[self.stretches.stretch[part.begin]]
+    def truth_of(self, part: Samples) -> np.ndarray:
+        """The class of each sample, int64 [B]."""
+        truth: np.ndarray = self.truth[self.segments.segment[part.begin]]
         return truth
 
 
-Annotation = tuple[np.ndarray, dict[str, Any]]
-"""Probability [B, K], and what a report can show of the system."""
+Prediction = tuple[np.ndarray, dict[str, Any]]
+"""Probability [B, K], and content for a report."""
 
-Cut = Callable[[Material, int], Instances]
-"""All instances of the material, windows at the stride given, 0 for windows side by side."""
+Cut = Callable[[Material, int], Samples]
+"""All samples of the material; windows have the given stride, 0 for their length."""
 
 
 @dataclass(frozen=True, slots=True)
-class System:
-    """One rival. about: a line for readers. variant: chosen by validation, not read on the test.
+class Baseline:
+    """One baseline. about: a line for readers. variant: compared on the validation part alone.
 
-    cut: its instances. answer: learns from the first instances, and answers the second.
-    paper: whether it can be asked about windows dealt at random.
+    cut: its samples. predict: trains on the first samples, and predicts the second.
+    paper: whether it can be tested on windows that are dealt at random.
     """
 
     name: str
     about: str
     cut: Cut
-    answer: Callable[[Material, Instances, Instances], Annotation]
+    predict: Callable[[Material, Samples, Samples], Prediction]
     variant: bool = False
     paper: bool = True

@@ -1,4 +1,4 @@
-"""Ways to name destinations, to be compared with the pools that are shipped."""
+"""Names of destinations for comparison with the shipped pools."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Names = tuple[np.ndarray, list[str]]
 """A pool index for each session, int64 [n], and the names of the indices."""
 
 Mapping = Callable[[Traffic, np.ndarray], Names]
-"""From traffic and the numbers of the sessions that may teach to names for all sessions."""
+"""From traffic and the numbers of the training sessions to names for all sessions."""
 
 BIN = 30.0
 """Seconds within which destinations count as used together."""
 SIMILAR = 0.5
-"""Of the bins that two destinations of a cluster are used in, the share (cosine) they share."""
+"""Least cosine similarity of two linked destinations, by the bins in which they are used."""
 OFTEN = 3
-"""A destination used in fewer bins says nothing of its company."""
+"""Fewest bins of a destination in a cluster."""
 
 _DOMAIN_NAME_SYSTEM = PublicSuffixList()
 
 
-def asn(traffic: Traffic, learn: np.ndarray) -> Names:
+def asn(traffic: Traffic, train: np.ndarray) -> Names:
     """The pools of the shipped model."""
     return traffic.sessions.pool.astype(np.int64), traffic.sessions.table
 
@@ -39,7 +39,7 @@ def asn(traffic: Traffic, learn: np.ndarray) -> Names:
 def scheme(databases: Sequence[Database], name: str) -> Mapping:
     """The runtime's pools of another scheme: ``cc`` or ``asn+cc``."""
 
-    def names(traffic: Traffic, learn: np.ndarray) -> Names:
+    def names(traffic: Traffic, train: np.ndarray) -> Names:
         pools = Pools(databases, scheme=name)
         host, dst = traffic.addresses[traffic.host], traffic.addresses[traffic.dst]
         return pools.ids(host.tolist(), dst.tolist()).astype(np.int64), pools.table
@@ -47,18 +47,19 @@ def scheme(databases: Sequence[Database], name: str) -> Mapping:
     return names
 
 
-def clusters(traffic: Traffic, learn: np.ndarray) -> Names:
+def clusters(traffic: Traffic, train: np.ndarray) -> Names:
     """Destinations that the same hosts use close in time, in the spirit of FlowPrint.
 
-    Learned from the teaching sessions alone. A destination and port is a vector over (host, bin of
-    30 s); those whose vectors have a cosine of SIMILAR or more are linked, and a cluster is what is
-    linked. Local destinations, rare ones and those first met later keep their pool.
+    The clusters come from the training sessions alone. A destination and port is a vector over
+    (host, bin of 30 s); two with a cosine of SIMILAR or more are linked, and a connected component
+    is a cluster (van Ede et al., "FlowPrint", 2020). Local destinations, rare ones and those that
+    are not in the training sessions keep their pool.
     """
     sessions = traffic.sessions
     public = np.array([name.startswith("as:") for name in sessions.table])[sessions.pool]
     target = pd.factorize(traffic.dst.astype(np.int64) << 32 | traffic.sessions.dport)[0]
     use = pd.factorize(sessions.series << 32 | (sessions.ts // BIN).astype(np.int64))[0]
-    rows = learn[public[learn]]
+    rows = train[public[train]]
     seen = coo_matrix((np.ones(len(rows)), (target[rows], use[rows])), dtype=np.float32).tocsr()
     seen.data[:] = 1
     often = np.asarray(seen.sum(1)).ravel()
@@ -81,8 +82,8 @@ def _at(values: np.ndarray, places: np.ndarray, where: np.ndarray) -> np.ndarray
     return found
 
 
-def domains(traffic: Traffic, learn: np.ndarray) -> Names:
-    """The registered domain that the host's own latest DNS answer gave the address, else its pool.
+def domains(traffic: Traffic, train: np.ndarray) -> Names:
+    """The registered domain of the host's own latest DNS answer with the address, else its pool.
 
     Registered by the Public Suffix List, private suffixes such as those of clouds included.
     """
@@ -108,7 +109,7 @@ def domains(traffic: Traffic, learn: np.ndarray) -> Names:
 
 
 def registered_domain(query: str) -> str:
-    """What somebody registered of a queried name: ``a.b.example.co.uk`` to ``example.co.uk``."""
+    """The registered part of a queried name: ``example.co.uk`` of ``a.b.example.co.uk``."""
     return _DOMAIN_NAME_SYSTEM.privatesuffix(query.rstrip(".").lower()) or ""
 
 

@@ -1,11 +1,12 @@
-"""The floor that a deep model has to beat: naive Bayes on (/16, interval bin) histograms."""
+"""Naive Bayes on (/16, interval bin) histograms, which a deep model should exceed."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import softmax
 
 _LONGEST = 86_400.0
-_UNSEEN = 0.001  # chosen on the validation stretch of a split by time
+_UNSEEN = 0.001  # chosen on the validation part of a split by time
 
 
 def tokens(prefix: np.ndarray, interval: np.ndarray) -> np.ndarray:
@@ -20,15 +21,16 @@ def tokens(prefix: np.ndarray, interval: np.ndarray) -> np.ndarray:
 
 
 class Histograms:
-    """How often each class has each token; what a class never had counts as _UNSEEN sessions."""
+    """How often each class has each token; a token that a class never had counts as _UNSEEN
+    sessions."""
 
     def __init__(self, token: np.ndarray, truth: np.ndarray, classes: int) -> None:
-        """token, truth: int64 [n], of the teaching sessions; truth below ``classes``."""
+        """token, truth: int64 [n], of the training sessions; truth below ``classes``."""
         self.known, place = np.unique(token, return_inverse=True)
         count = np.full((classes, len(self.known) + 1), _UNSEEN)
         np.add.at(count, (truth, place), 1)
         self._log = np.log(count / count.sum(1, keepdims=True)).T
-        # A class without sessions would be the least surprised by everything.
+        # A class without sessions would have the highest probability of everything.
         self._log[:, np.bincount(truth, minlength=classes) == 0] = -np.inf
 
     def probability(self, token: np.ndarray) -> np.ndarray:
@@ -39,6 +41,5 @@ class Histograms:
         for column in range(token.shape[1]):
             here = token[:, column] >= 0
             total[here] += self._log[place[here, column]]
-        power = np.exp(total - total.max(1, keepdims=True))
-        probability: np.ndarray = power / power.sum(1, keepdims=True)
+        probability: np.ndarray = softmax(total, axis=1)
         return probability

@@ -1,6 +1,6 @@
-"""The paper's network and its variations, as rivals of the model that is shipped.
+"""The paper's network and its variations, as baselines of the shipped model.
 
-Windows are left-aligned here, their padding behind, where nothing causal can see it.
+Windows are left-aligned here: a causal network does not see the padding behind.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ BACKBONES = ("lstm", "gru", "tcn", "transformer")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a network looks like and how long it learns.
+    """The shape of a network and its training.
 
     pools, classes: sizes of the vocabularies, padding included. services: the same for service
-    ids, 0 where they are no input. one_hot: pools as they are, not embedded. interval: whether the
+    ids, 0 if they are not an input. one_hot: pools one-hot and not embedded. interval: whether the
     interval is an input. hidden: size of the state. epochs, per_epoch: how often, and on how many
-    windows, drawn so that every class is equally frequent.
+    windows of each, all classes equally often.
     """
 
     pools: int
@@ -116,7 +116,7 @@ class _Temporal(nn.Module):
     def __init__(self, size: int, hidden: int, length: int) -> None:
         super().__init__()
         self.inward = nn.Linear(size, hidden)
-        # Enough layers for the last session to see the first.
+        # Enough layers for the last session to depend on the first.
         self.dilations = [2**k for k in range(max(1, (length - 1).bit_length() - 1))]
         self.layers = nn.ModuleList(
             nn.Conv1d(hidden, hidden, 3, dilation=dilation) for dilation in self.dilations
@@ -189,7 +189,7 @@ def train(shape: Shape, inputs: Inputs, truth: np.ndarray, seed: int) -> Network
 
 
 def draw(rows_of: list[np.ndarray], number: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers int64 [number]: every class equally often, as by copying, its rows at random."""
+    """Row numbers int64 [number], at random: every class equally often."""
     which = rng.integers(0, len(rows_of), number)
     share = rng.random(number)
     sizes = np.array([len(rows) for rows in rows_of])
@@ -200,7 +200,7 @@ def draw(rows_of: list[np.ndarray], number: int, rng: np.random.Generator) -> np
 
 
 @torch.no_grad()
-def answers(network: Network, inputs: Inputs, at_once: int = 4096) -> tuple[np.ndarray, ...]:
+def predict(network: Network, inputs: Inputs, at_once: int = 4096) -> tuple[np.ndarray, ...]:
     """Probability [B, K], attention [B, N] and context [B, hidden] of windows, all float32."""
     parts: list[tuple[np.ndarray, ...]] = []
     for at in range(0, len(inputs), at_once):

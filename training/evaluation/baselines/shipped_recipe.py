@@ -1,4 +1,4 @@
-"""The shipped recipe, nba-train fit, as one of the systems of a comparison."""
+"""The shipped recipe, nba-train fit, beside the baselines of a comparison."""
 
 from __future__ import annotations
 
@@ -8,56 +8,61 @@ from typing import Any
 import numpy as np
 
 from nba_broker.model.features import Services, Vocabulary
-from training.data.dataset import LabelledSessions
 from training.data.enough import enough
-from training.evaluation import instances
-from training.evaluation.baselines.baseline import Annotation, Material, System
-from training.evaluation.instances import Instances
-from training.model import fit
-from training.model.calibrate import softmax
+from training.data.labelled_sessions import LabelledSessions
+from training.evaluation import samples
+from training.evaluation.baselines.baseline import Baseline, Material, Prediction
+from training.evaluation.samples import Samples
+from training.model.calibrate import probabilities
+from training.model.examples import examples
+from training.model.fit import fit
+from training.model.predict import predict
+from training.model.settings import DEFAULT
 
 
-def _cut(material: Material, stride: int) -> Instances:
-    return instances.windows(material.stretches, fit.DEFAULT.window, material.settings.min_sessions)
+def _cut(material: Material, stride: int) -> Samples:
+    return samples.windows(material.segments, DEFAULT.window, material.settings.min_sessions)
 
 
-def _answer(material: Material, learn: Instances, ask: Instances) -> Annotation:
-    """Fit to the stretches that teach, asked through the recipe's own features."""
-    settings = replace(fit.DEFAULT, min_sessions=material.settings.min_sessions)
-    taught, _ = enough(_sessions(material, learn), settings.min_sessions, lambda line: None)
-    fitted = fit.fit(taught, settings, seed=material.settings.seed, say=lambda line: None)
-    windows = fit.examples(
-        _sessions(material, ask),
+def _predict(material: Material, train: Samples, test: Samples) -> Prediction:
+    """Fit to the training segments, and predict by the recipe's own features."""
+    settings = replace(DEFAULT, min_sessions=material.settings.min_sessions)
+    training, _ = enough(_sessions(material, train), settings.min_sessions, lambda line: None)
+    fitted = fit(training, settings, seed=material.settings.seed, say=lambda line: None)
+    windows = examples(
+        _sessions(material, test),
         fitted.classes,
         Vocabulary(list(fitted.pools)),
         Services(fitted.services),
         settings,
     )
     of_model = np.array([material.classes.index(one.device) for one in fitted.classes])
-    known = np.isin(material.truth_of(ask), of_model)
+    known = np.isin(material.truth_of(test), of_model)
     order = np.lexsort((windows.ts, windows.series))
-    probability = np.zeros((len(ask), len(material.classes)))
-    answered = np.flatnonzero(known)
-    probability[np.ix_(answered, of_model)] = softmax(fit.predict(fitted.model, windows))[order]
+    probability = np.zeros((len(test), len(material.classes)))
+    predicted = probabilities(predict(fitted.model, windows).logits)
+    probability[np.ix_(np.flatnonzero(known), of_model)] = predicted[order]
     shown: dict[str, Any] = {"pools": len(fitted.pools)}
     return probability, shown
 
 
-def _sessions(material: Material, part: Instances) -> LabelledSessions:
-    """The sessions that some instance holds, every stretch a series of its own."""
-    sessions, stretches = material.traffic.sessions, material.stretches
-    kept = np.flatnonzero(part.covers(len(stretches)))
-    kept = kept[np.argsort(stretches.row[kept])]
+def _sessions(material: Material, part: Samples) -> LabelledSessions:
+    """The sessions of these samples, every segment as a series of its own."""
+    sessions, segments = material.traffic.sessions, material.segments
+    kept = np.flatnonzero(part.covers(len(segments)))
+    kept = kept[np.argsort(segments.row[kept])]
     chosen = np.zeros(len(sessions), bool)
-    chosen[stretches.row[kept]] = True
-    series_of_stretch = np.zeros(len(material.truth), np.int64)
-    series_of_stretch[stretches.stretch] = sessions.series[stretches.row]
+    chosen[segments.row[kept]] = True
+    series_of_segment = np.zeros(len(material.truth), np.int64)
+    series_of_segment[segments.segment] = sessions.series[segments.row]
     return replace(
         sessions.select(chosen),
-        series=stretches.stretch[kept],
-        labels=tuple(sessions.labels[series] for series in series_of_stretch.tolist()),
+        series=segments.segment[kept],
+        labels=tuple(sessions.labels[series] for series in series_of_segment.tolist()),
     )
 
 
-WINNER = System("winner", "the recipe of nba-train fit", _cut, _answer, paper=False)
-"""Not for windows dealt at random: it learns from whole stretches."""
+SHIPPED_RECIPE = Baseline(
+    "shipped-recipe", "the recipe of nba-train fit", _cut, _predict, paper=False
+)
+"""Not for windows that are dealt at random: it trains on whole segments."""

@@ -1,0 +1,100 @@
+"""``nba-broker score``: conn.log archives to nba_device.log."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nba_broker.archive import device_log, results, zeek_log
+from nba_broker.cli import options, terminal
+from nba_broker.cli.build import build_pipeline
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts import annotation_file
+from nba_broker.worker.settings import Settings
+
+if TYPE_CHECKING:
+    from nba_broker.archive.conn_log import Archive
+
+LOG = logging.getLogger(__name__)
+
+
+def add_to(commands: options.Commands) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "score",
+        parents=[options.model_and_pools(), options.annotation_file(), options.output()],
+        help="score conn.log archives",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder, or - for stdin")
+    parser.add_argument("--format", choices=("tsv", "json"), default="tsv")
+    parser.set_defaults(action=score)
+
+
+def score(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Exit status 1 if parts of the archive could not be read."""
+    with results.folder(arguments.out, [options.DEVICE_LOG]) as folder:
+        status, lines = _score(arguments, settings, folder / options.DEVICE_LOG)
+    terminal.say(*lines)
+    return status
+
+
+def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tuple[int, list[str]]:
+    """Write the log; the exit status, and the lines for standard output."""
+    from nba_broker.archive import conn_log  # needs pyarrow, which the worker does without
+
+    archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
+    for line in archive.errors:
+        LOG.error("%s", line)
+    for line in archive.warnings:
+        LOG.warning("%s", line)
+    pipeline = build_pipeline(settings, worker="", threads=len(os.sched_getaffinity(0)))
+    for lease in archive.leases:
+        pipeline.lease(lease)
+    if settings.annotations:
+        pipeline.annotate(annotation_file.read(settings.annotations))
+    named: dict[str, str] = {}  # the last address of each host with a verdict
+    with device_log.Writer(log, arguments.format) as writer:
+        for verdict in _verdicts(archive, pipeline):
+            writer.write(verdict)
+            named[verdict.mac or verdict.host] = verdict.host
+    report = archive.report  # complete once all sessions were read
+    _warn(pipeline, report.sessions)
+    lines = [device_log.table(zeek_log.rows(log))]
+    unknown = pipeline.unknown_hosts(said=named)
+    if unknown.kinds:
+        hosts = "host" if unknown.hosts == 1 else "hosts"
+        lines += ["", f"{unknown.hosts} unknown {hosts}, by what they do:"]
+        lines += [f"  {kind}" for kind in unknown.kinds]
+    lines += [
+        "",
+        f"{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
+        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more}) -> "
+        f"{arguments.out}/{options.DEVICE_LOG}",
+    ]
+    return 1 if report.errors else 0, lines
+
+
+def _verdicts(archive: Archive, pipeline: Pipeline) -> Iterator[Verdict]:
+    for batch in archive.batches():
+        yield from pipeline.process(batch)
+    yield from pipeline.finish()
+
+
+def _warn(pipeline: Pipeline, sessions: int) -> None:
+    """Log what the archive's sessions have shown; ``sessions`` is their number."""
+    for line in pipeline.intake.door.lines:
+        LOG.warning("%s", line)
+    if pipeline.annotations.waiting and sessions:
+        LOG.warning(
+            "%d of %d annotations are later than the archive's last session and have no effect; "
+            "give them an earlier time (at, or --at)",
+            pipeline.annotations.waiting,
+            pipeline.annotations.total,
+        )
+    for line in pipeline.wider.hints("score again with --lans {lan}"):
+        LOG.warning("%s", line)

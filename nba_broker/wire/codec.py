@@ -1,0 +1,383 @@
+"""Frames of Zeek's WebSocket API to messages, and events to frames.
+
+Zeek's v1 JSON: an event is a vector of format, type and [name, arguments]; each value carries its
+``@data-type``. No other module knows this encoding, or zeekpy.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+import zeekpy
+
+from nba_broker.records.addresses import canonical
+from nba_broker.records.errors import MessageError
+from nba_broker.records.ports import port_code
+from nba_broker.records.sessions import Lease, Sessions, segment_name, site_of
+from nba_broker.records.times import END_OF_TIME
+from nba_broker.records.verdicts import UnknownHosts, Verdict
+
+SESSIONS_TOPIC = "zeek/nba/sessions/"  # followed by the partition and a slash
+HELLO_TOPIC = "zeek/nba/hello/"
+LEASE_TOPIC = "zeek/nba/lease/"
+VERDICT_TOPIC = "zeek/nba/verdict/"
+STATUS_TOPIC = "zeek/nba/status/"
+ACK_TOPIC = "zeek/nba/ack/{node}/"
+
+MAX_ROWS = 65_536  # far above any sensible batch size
+MAX_TEXT = 256  # bytes of a string; the Zeek side checks the same limit
+_MAX_UID = 32
+_FAR = END_OF_TIME + 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBatch:
+    """``NBA::sessions``: one numbered batch of one sensor node's run."""
+
+    node: str
+    run: str
+    seq: int
+    sent: int
+    skipped: int
+    now: float
+    sessions: Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """``NBA::hello``: this worker, or another one, is connected."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """Zeek's answer to a frame that it could not decode."""
+
+    code: str
+    context: str
+
+
+Message = SessionBatch | Hello | Lease | ErrorReply
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """Zeek's answer to a subscription.
+
+    endpoint: Zeek's name for this connection; it begins with the name of the cluster backend.
+    """
+
+    version: str
+    endpoint: str
+
+
+def decode(frame: bytes | str) -> Message:
+    """One frame as a message; raises MessageError if the frame breaks the contract of docs/wire.md.
+
+    orjson decodes the frame without types: typed decoding by zeekpy costs six times as much per
+    session.
+    """
+    try:
+        document = orjson.loads(frame)
+    except orjson.JSONDecodeError as error:
+        raise MessageError("not JSON", str(error)) from None
+    if not isinstance(document, dict):
+        raise MessageError("not an event", type(document).__name__)
+    if document.get("type") == "error":
+        return ErrorReply(_brief(document.get("code", "")), _brief(document.get("context", "")))
+    try:
+        name = document["data"][2]["data"][0]["data"]
+        values = document["data"][2]["data"][1]["data"]
+        arguments = [(value["@data-type"], value["data"]) for value in values]
+    except (KeyError, IndexError, TypeError):
+        raise MessageError("not an event", _brief(document.get("type"))) from None
+    decoder = _DECODERS.get(name) if isinstance(name, str) else None
+    if decoder is None:
+        raise MessageError("unexpected event", _brief(name))
+    try:
+        return decoder(arguments)
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError, OSError) as error:
+        raise MessageError(f"malformed {name}", f"{error!r}"[:MAX_TEXT]) from None
+
+
+def _brief(value: Any) -> str:
+    """A value as a log line may print it. Only texts are printed: a value that is nested a thousand
+    deep cannot be converted to text."""
+    return value[:MAX_TEXT] if isinstance(value, str) else f"({type(value).__name__})"
+
+
+_ADDRESSES = ("host", "evidence_dst")  # columns of a verdict
+
+Argument = tuple[str, Any]
+
+_VALUE = itemgetter("data")
+
+
+def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
+    node, run, seq, sent, skipped, now, *columns = arguments
+    # C functions in map(): this code runs for every session of every sensor.
+    ts, host, uid, mac, dst, dport, *vlan = (
+        list(map(_VALUE, _column(column))) for column in columns
+    )
+    if not len(ts) == len(host) == len(uid) == len(mac) == len(dst) == len(dport) <= MAX_ROWS:
+        raise ValueError("columns differ in length or are too long")
+    if not set(map(type, ts)) <= {float, int}:
+        raise TypeError("a time is not a number")
+    times = np.array(ts, np.float64)
+    if not ((times >= 0) & (times < END_OF_TIME)).all():
+        raise ValueError("a time is out of range")
+    if not ("".join(uid).isascii() and max(map(len, uid), default=0) <= _MAX_UID):
+        raise ValueError("a uid is too long or not ASCII")
+    sessions = Sessions(
+        times,
+        list(map(_address, host)),
+        uid,
+        list(map(_mac, mac)),
+        list(map(_address, dst)),
+        np.fromiter(map(_port, dport), np.int32, len(dport)),
+        _segments(_text(node), vlan, len(ts)),
+    )
+    return SessionBatch(
+        _text(node),
+        _text(run),
+        _count(seq),
+        _count(sent),
+        _count(skipped),
+        _time(now),
+        sessions,
+    )
+
+
+def _segments(node: str, columns: list[list[Any]], rows: int) -> list[str] | None:
+    """The network segment of each session; None if neither VLAN nor site is known.
+
+    columns: the column of VLANs, if the package sends it. It is empty if no frame has a tag.
+    """
+    if len(columns) > 1:
+        raise ValueError("too many columns")
+    site = site_of(node)
+    if site == node:
+        site = ""  # zeekctl numbers the processes of a sensor, whose name the operator chooses
+    vlans = columns[0] if columns and columns[0] else [""] * rows if site else None
+    if vlans is None:
+        return None
+    if len(vlans) != rows:
+        raise ValueError("columns differ in length")
+    return [segment_name(site, vlan) for vlan in map(_vlan, vlans)]
+
+
+def _decode_hello(arguments: list[Argument]) -> Hello:
+    (worker,) = arguments
+    return Hello(_text(worker))
+
+
+def _decode_lease(arguments: list[Argument]) -> Lease:
+    ts, ip, mac, hostname = arguments
+    return Lease(_time(ts), _address(ip[1]), _mac(mac[1]), _text(hostname))
+
+
+_DECODERS: dict[str, Callable[[list[Argument]], Message]] = {
+    "NBA::sessions": _decode_sessions,
+    "NBA::hello": _decode_hello,
+    "NBA::lease": _decode_lease,
+}
+
+
+T = TypeVar("T")
+
+
+class _Checked(dict[str, T]):
+    """Remembers values that passed a check, since the same few arrive again and again."""
+
+    def __init__(self, check: Callable[[str], T], size: int = 262_144) -> None:
+        super().__init__()
+        self._check = check
+        self._size = size
+
+    def __missing__(self, value: str) -> T:
+        if not isinstance(value, str):
+            raise TypeError(f"{type(value).__name__} is not a string")
+        checked = self._check(value)
+        if len(self) >= self._size:
+            self.clear()
+        self[value] = checked
+        return checked
+
+
+def _check_mac(mac: str) -> str:
+    if mac and not _MAC.fullmatch(mac):
+        raise ValueError(f"{mac!r} is not a MAC")
+    return mac.lower()
+
+
+def _check_port(port: str) -> int:
+    match = _PORT.fullmatch(port)
+    if not match or int(match[1]) > 65_535:
+        raise ValueError(f"{port!r} is not a port")
+    return port_code(int(match[1]), match[2])
+
+
+def _check_vlan(vlan: str) -> str:
+    if vlan and not _VLAN.fullmatch(vlan):
+        raise ValueError(f"{vlan!r} is not a VLAN")
+    return vlan
+
+
+_VLAN = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_PORT = re.compile(r"([0-9]{1,5})/(tcp|udp|icmp|unknown|\?)")
+
+_address = _Checked(lambda text: canonical(text)[0]).__getitem__
+_mac = _Checked(_check_mac).__getitem__
+_port = _Checked(_check_port).__getitem__
+_vlan = _Checked(_check_vlan).__getitem__
+
+
+def _column(argument: Argument) -> list[Any]:
+    kind, values = argument
+    if kind != "vector" or not isinstance(values, list):
+        raise TypeError(f"{_brief(kind)} is not a vector")
+    return values
+
+
+def _text(argument: Argument) -> str:
+    kind, value = argument
+    if kind != "string" or not isinstance(value, str) or len(value.encode()) > MAX_TEXT:
+        raise ValueError("not a short string")
+    return value
+
+
+def _count(argument: Argument) -> int:
+    kind, value = argument
+    if kind != "count" or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError("not a count")
+    return value
+
+
+def _time(argument: Argument) -> float:
+    _, value = argument
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("not a time")
+    if not (math.isfinite(value) and 0 <= value < _FAR):
+        raise ValueError("a time is out of range")
+    return float(value)
+
+
+def encode_subscription(topics: Sequence[str]) -> str:
+    """The first frame of a connection: the topics that the worker subscribes to."""
+    return orjson.dumps(topics).decode()
+
+
+def decode_subscribed(frame: bytes) -> Subscribed:
+    """Zeek's answer to a subscription; raises MessageError if Zeek refuses it."""
+    try:
+        answer = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict) or answer.get("type") != "ack":
+        raise MessageError("subscription", f"Zeek refused it: {frame[:MAX_TEXT]!r}")
+    return Subscribed(_brief(answer.get("version", "")), _brief(answer.get("endpoint", "")))
+
+
+def encode(topic: str, event: str, arguments: Sequence[Any]) -> str:
+    """The frame that publishes an event; counts must be ``zeekpy.count``."""
+    return orjson.dumps(
+        {
+            "type": "data-message",
+            "topic": topic,
+            "@data-type": "vector",
+            "data": [
+                {"@data-type": "count", "data": 1},
+                {"@data-type": "count", "data": 1},
+                {
+                    "@data-type": "vector",
+                    "data": [
+                        {"@data-type": "string", "data": event},
+                        {
+                            "@data-type": "vector",
+                            "data": [zeekpy.convert_py_to_zeek(value) for value in arguments],
+                        },
+                    ],
+                },
+            ],
+        }
+    ).decode()
+
+
+def encode_verdict(verdict: Verdict) -> str:
+    """``NBA::verdict``: the columns of a verdict's row, in their order."""
+    values: list[Any] = []
+    for name, value in verdict.row().items():
+        kind: Callable[[Any], Any] = ipaddress.ip_address if name in _ADDRESSES else _argument
+        values.append([kind(item) for item in value] if isinstance(value, tuple) else kind(value))
+    return encode(VERDICT_TOPIC, "NBA::verdict", values)
+
+
+def _argument(value: Any) -> Any:
+    """A text, a real or a count as the manager takes it."""
+    if isinstance(value, str):
+        return _short(value)
+    return zeekpy.count(value) if isinstance(value, int) else value
+
+
+def encode_hello(worker: str) -> str:
+    """``NBA::hello``."""
+    return encode(HELLO_TOPIC, "NBA::hello", [worker])
+
+
+def encode_ack(node: str, run: str, seq: int) -> str:
+    """``NBA::ack``: the worker has processed every batch of this run up to ``seq``."""
+    return encode(ACK_TOPIC.format(node=node), "NBA::ack", [node, run, zeekpy.count(seq)])
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """``NBA::worker_status``: the worker's row of nba_stats.log, in the event's order.
+
+    lag: seconds from the arrival of the oldest session to its verdict.
+    """
+
+    worker: str
+    model: str
+    received: int
+    lost: int
+    skipped: int
+    late: int
+    invalid: int
+    scored: int
+    hosts: int
+    evicted: int
+    verdicts: int
+    queue: int
+    lag: float
+
+
+def encode_status(status: Status) -> str:
+    """``NBA::worker_status``."""
+    values = (getattr(status, name) for name in Status.__slots__)
+    return encode(
+        STATUS_TOPIC,
+        "NBA::worker_status",
+        [zeekpy.count(value) if isinstance(value, int) else value for value in values],
+    )
+
+
+def encode_unknown_hosts(summary: UnknownHosts, worker: str) -> str:
+    """``NBA::unknown_hosts``."""
+    kinds = [_short(text) for text in summary.kinds]
+    arguments = [summary.ts, worker, zeekpy.count(summary.hosts), kinds]
+    return encode(STATUS_TOPIC, "NBA::unknown_hosts", arguments)
+
+
+def _short(text: str) -> str:
+    """The text cut to the length that the manager accepts, never inside a character."""
+    return text.encode()[:MAX_TEXT].decode(errors="ignore")

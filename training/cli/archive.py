@@ -1,0 +1,76 @@
+"""The archive that the arguments of a command name: its pools and its labelled sessions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nba_broker.cli import config
+from nba_broker.destinations.databases import Database
+from nba_broker.destinations.pools import Pools
+from nba_broker.verdicts import annotation_file
+from training.cli.arguments import say
+from training.data import dataset, labels
+from training.data.dataset import Origin
+from training.data.labelled_sessions import LabelledSessions
+
+
+def pools(arguments: argparse.Namespace, scheme: str, known: Sequence[str] = ()) -> Pools:
+    """The pools of an archive; ``known``: names of pools in a model."""
+    names = "pools", "lans", "nat64"
+    settings = config.load(None, {}, {name: getattr(arguments, name) for name in names})
+    made = Pools(
+        [Database(path) for path in settings.pools],
+        scheme=scheme,
+        lans=settings.lans,
+        nat64=settings.nat64,
+    )
+    made.know(known)
+    return made
+
+
+def load(
+    arguments: argparse.Namespace, pools: Pools, annotations: Path | None = None
+) -> tuple[LabelledSessions, Origin]:
+    """The labelled sessions, with a line about them."""
+    rows = labels.read(arguments.labels)
+    if annotations is not None:
+        rows, unused = labels.annotated(rows, annotation_file.read(annotations))
+        for one in unused:
+            say(f"not used: the annotation of {one.host} has neither a MAC nor an address")
+    began = time.monotonic()
+    sessions, origin = dataset.load(
+        arguments.archive,
+        rows,
+        pools,
+        since=arguments.since,
+        until=arguments.until,
+        memory=arguments.memory,
+        each=arguments.each,
+    )
+    report(arguments, sessions, origin, began)
+    return sessions, origin
+
+
+def report(
+    arguments: argparse.Namespace, sessions: LabelledSessions, origin: Origin, began: float
+) -> None:
+    """Print warnings, and a line with what was read since ``began``, a monotonic time."""
+    arguments.incomplete = origin.incomplete
+    warn(origin.warnings)
+    say(
+        f"{len(sessions)} sessions of {len(np.unique(sessions.series))} labelled hosts from "
+        f"{origin.logs} conn logs in {time.monotonic() - began:.1f} s; left out: "
+        f"{origin.unlabelled_sessions} sessions of {origin.unlabelled_hosts} hosts without a label"
+    )
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings on standard error."""
+    for warning in warnings:
+        print(f"nba-train: warning: {warning}", file=sys.stderr)

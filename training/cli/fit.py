@@ -1,0 +1,38 @@
+"""``nba-train fit``: trains a model on an archive and labels."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nba_broker.destinations.databases import SCHEMES
+from nba_broker.model.manifest import Manifest
+from training.cli import archive
+from training.cli.arguments import Commands, extra, say, trained
+from training.cli.arguments import command as add_command
+from training.data.enough import enough
+from training.model import card
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    command = add_command(commands, "fit", run, "train a model", trained())
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the model folder."""
+    # Imported here, since torch takes seconds to load and evaluating does not need it.
+    with extra("fit"):
+        from training.model.export import write
+        from training.model.fit import fit
+        from training.model.settings import DEFAULT
+
+    pools = archive.pools(arguments, SCHEMES[0])
+    labelled, origin = archive.load(arguments, pools, arguments.annotations)
+    sessions, left_out = enough(labelled, DEFAULT.min_sessions, say, strict=arguments.strict)
+    fitted = fit(sessions, seed=arguments.seed, say=say, each=arguments.each or map)
+    manifest = write(arguments.out, fitted, sessions, origin, pools, left_out=left_out)
+    print()
+    print(*card.table(manifest["metrics"]), sep="\n")
+    print(f"\nmodel {Manifest.load(arguments.out).id} -> {arguments.out}")

@@ -1,0 +1,202 @@
+"""From the sessions of labelled hosts to verdicts: the one place in training that decides.
+
+It does what the pipeline does of a worker, without identity, annotations and evidence, which
+labelled sessions do not have. Everything that replays verdicts calls :func:`decide`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nba_broker.baseline.class_baseline import ClassBaseline
+from nba_broker.baseline.host_baseline import (
+    HOUR,
+    Anomaly,
+    BaselineSettings,
+    HostBaseline,
+    HostSessions,
+)
+from nba_broker.model.manifest import Manifest
+from nba_broker.model.scorer import Scorer, Scores
+from nba_broker.model.windows import HostWindows, Windows
+from nba_broker.verdicts import decide as step
+from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
+from nba_broker.verdicts.decision_rules import ScoredWindows
+from nba_broker.verdicts.decision_settings import DecisionSettings
+
+_CHUNK = 65_536  # sessions per step, so that windows take little memory
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A host's verdict changed at the session ``index``, at ``ts``.
+
+    row: the window that changed it, as the caller numbers windows, or NO_ROW for an alarm.
+    anomaly: the alarm, or None for a window.
+    """
+
+    index: int
+    ts: float
+    row: int
+    decision: Decision
+    anomaly: Anomaly | None = None
+
+    @property
+    def slot(self) -> int:
+        """The host."""
+        return self.decision.slot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """B scored windows in the order of their sessions.
+
+    row: the caller's number of each. index: its last session. slot: its host. All int64 [B]. ts:
+    seconds, float64 [B]. probability: float32 or float64 [B, K]. known: familiarity, float32 [B].
+    """
+
+    row: np.ndarray
+    index: np.ndarray
+    slot: np.ndarray
+    ts: np.ndarray
+    probability: np.ndarray
+    known: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm of a host's baseline at the session ``index``, at ``ts``."""
+
+    index: int
+    slot: int
+    ts: float
+    anomaly: Anomaly
+
+
+def decide(decider: Decider, scored: Scored, alarms: Sequence[Alarm] = ()) -> list[Change]:
+    """The changes of verdict by windows and alarms, both in the order of their sessions.
+
+    ``decider`` keeps the hosts' states and has room for every slot; later calls continue from
+    there. See :func:`nba_broker.verdicts.decide.decide`.
+    """
+    windows = ScoredWindows(scored.slot, scored.index, scored.ts, scored.probability, scored.known)
+    raised = step.Alarms(
+        np.array([one.slot for one in alarms], np.int64),
+        np.array([one.index for one in alarms], np.int64),
+        np.array([one.ts for one in alarms]),
+    )
+    found: list[Change] = []
+    for one in step.decide(decider, windows, raised):
+        if one.alarm == NO_ROW:
+            at = one.window
+            index, ts, row = int(scored.index[at]), float(scored.ts[at]), int(scored.row[at])
+            found.append(Change(index, ts, row, one))
+        else:
+            alarm = alarms[one.alarm]
+            found.append(Change(alarm.index, alarm.ts, NO_ROW, one, alarm.anomaly))
+    return found
+
+
+def decider_of(manifest: Manifest, hosts: int) -> Decider:
+    """The decider of a worker with this model, without reminders, with room for ``hosts`` slots."""
+    return decider_with(DecisionSettings.of_model(manifest), len(manifest.classes), hosts)
+
+
+def decider_with(settings: DecisionSettings, classes: int, hosts: int) -> Decider:
+    """A decider of ``classes`` classes with room for ``hosts`` slots."""
+    decider = Decider(classes, settings)
+    decider.slots.reserve(hosts)
+    return decider
+
+
+def of_windows(
+    manifest: Manifest, windows: Windows, ts: np.ndarray, scores: Scores
+) -> list[Change]:
+    """The changes of verdict by B windows, one at every session, and their scores; ts: float64 [B].
+
+    Only the windows of the manifest's schedule count, as for a worker. The row of a change is a row
+    of ``windows``. Alarms of the hosts' baselines take no part.
+    """
+    due = np.flatnonzero(manifest.schedule.due(windows.count))
+    scored = Scored(
+        row=due,
+        index=windows.index[due],
+        slot=windows.slot[due],
+        ts=ts[due],
+        probability=scores.probability[due],
+        known=scores.known[due],
+    )
+    return decide(decider_of(manifest, int(windows.slot.max(initial=-1)) + 1), scored)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Sessions of hosts, in time order: slot int64 [n], ts float64 [n], pool int32 [n] into
+    ``table``, dport int32 [n]."""
+
+    slot: np.ndarray
+    ts: np.ndarray
+    pool: np.ndarray
+    dport: np.ndarray
+    table: list[str]
+
+    def first_seen(self) -> np.ndarray:
+        """Each host's first session, float64 [slots]; infinity for one without any."""
+        first = np.full(int(self.slot.max(initial=-1)) + 1, np.inf)
+        np.minimum.at(first, self.slot, self.ts)
+        return first
+
+
+def of_stream(stream: Stream, scorer: Scorer, settings: BaselineSettings) -> list[Change]:
+    """All changes of verdict of a worker with this model, by windows and by the hosts' baselines,
+    in the order of the sessions."""
+    manifest = scorer.manifest
+    host_windows = HostWindows(manifest.schedule, evidence=False)
+    baseline = HostBaseline(settings, ClassBaseline.of_model(manifest))
+    decider = decider_of(manifest, int(stream.slot.max(initial=-1)) + 1)
+    found: list[Change] = []
+    for start, stop in _parts(stream.ts):
+        rows = slice(start, stop)
+        slot, ts = stream.slot[rows], stream.ts[rows]
+        columns = {"pool": stream.pool[rows], "dport": stream.dport[rows]}
+        windows = host_windows.push(slot, ts, **columns)
+        sessions = HostSessions(slot, ts, device_class=decider.kinds(slot), **columns)
+        _, anomalies = baseline.push(sessions, stream.table)
+        alarms = [
+            Alarm(start + one.index, int(slot[one.index]), float(ts[one.index]), one)
+            for one in anomalies
+        ]
+        found += decide(decider, _scored(windows, ts, start, scorer, stream.table), alarms)
+    return found
+
+
+def _scored(
+    windows: Windows, ts: np.ndarray, start: int, scorer: Scorer, table: list[str]
+) -> Scored:
+    """The windows of a part that begins at the session ``start``, with their scores."""
+    if not len(windows):
+        none, classes = np.zeros(0, np.int64), len(scorer.manifest.classes)
+        scores = np.zeros((0, classes), np.float32), np.zeros(0, np.float32)
+        return Scored(none, none, none, np.zeros(0), *scores)
+    scores_of_part = scorer(windows, table)
+    index = start + windows.index
+    return Scored(
+        row=index,
+        index=index,
+        slot=windows.slot,
+        ts=ts[windows.index],
+        probability=scores_of_part.probability,
+        known=scores_of_part.known,
+    )
+
+
+def _parts(ts: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Begin and end of parts. None crosses the end of an hour, as in the pipeline: a host's class
+    at the beginning of an hour applies to the whole hour."""
+    hours = np.flatnonzero(np.diff(ts // HOUR)) + 1
+    ends = np.union1d(hours, np.arange(_CHUNK, len(ts) + _CHUNK, _CHUNK))
+    ends = np.minimum(ends, len(ts)).tolist()
+    yield from zip([0, *ends[:-1]], ends, strict=True)

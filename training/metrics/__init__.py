@@ -1,0 +1,1 @@
+"""What predictions are worth: tables, curves and intervals."""
