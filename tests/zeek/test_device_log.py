@@ -10,8 +10,8 @@ from nba_broker.archive import device_log
 from nba_broker.records.evidence import AlarmSum, Attended, SimilarHost, Surprising, WindowExtent
 from nba_broker.records.verdicts import Alternative, Verdict
 from nba_broker.wire.codec import encode_verdict
-from tests.zeek.client import Client
-from tests.zeek.zeek_process import Standalone, read_rows, wait_until
+from testing.client import Client
+from testing.zeek import Standalone, read_rows, wait_until
 
 pytestmark = pytest.mark.usefixtures("zeek")
 
