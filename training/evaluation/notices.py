@@ -20,9 +20,15 @@ SUPPRESSION = 86_400.0
 
 
 class Manager:
-    """The notices about hosts of zeek-scripts/notice.zeek with its default options."""
+    """The notices about hosts of zeek-scripts/notice.zeek.
 
-    def __init__(self) -> None:
+    baseline, suppression: the package's options ``NBA::baseline`` and ``NBA::notice_suppression``,
+    in seconds.
+    """
+
+    def __init__(self, baseline: float = BASELINE, suppression: float = SUPPRESSION) -> None:
+        self._baseline = baseline
+        self._suppression = suppression
         self._latest: dict[tuple[Hashable, ...], float] = {}
 
     def raises(
@@ -37,10 +43,10 @@ class Manager:
         """Whether a log line about a host raises a notice; lines come in their order."""
         if state not in ALARMING or reason != "change":
             return False
-        if state == UNKNOWN and ts - first_seen < BASELINE:
+        if state == UNKNOWN and ts - first_seen < self._baseline:
             return False
         key = (host, state, device)
-        if ts - self._latest.get(key, -np.inf) < SUPPRESSION:
+        if ts - self._latest.get(key, -np.inf) < self._suppression:
             return False
         self._latest[key] = ts
         return True

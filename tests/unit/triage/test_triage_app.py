@@ -649,7 +649,7 @@ def test_wrong_use_is_one_clear_line(
         (["--listen", "localhost:http"], "is not HOST:PORT"),
         (["--listen", "localhost:99999"], "cannot listen"),
         (["--filter", "state=unknown"], "only for --html"),
-        (["--answers", str(tmp_path / "none" / "a.csv")], f"no folder {tmp_path}/none"),
+        (["--annotations", str(tmp_path / "none" / "a.csv")], f"no folder {tmp_path}/none"),
     ):
         assert main.main(["triage", str(logs), *wrong]) == 1
         error = capsys.readouterr().err
