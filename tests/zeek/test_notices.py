@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from nba_broker.records.verdicts import REASONS, STATES
-from tests.zeek.zeek_process import PACKAGE, read_rows
+from testing.zeek import PACKAGE, read_rows
 from training.evaluation.notices import Manager
 
 SCRIPTS = Path(__file__).parent / "btest" / "Scripts"
