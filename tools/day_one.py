@@ -79,7 +79,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         f"({len(wrong) / max(len(hosts), 1):.0%}); at last "
         + ", ".join(f"{n} {state}" for state, n in states.items()),
     ]
-    slots = pipeline.policy.unknown(np.inf)
+    slots = pipeline.decider.unknown(np.inf)
     found = groups.kinds(slots, identity, pipeline.windows, pipeline.pools)
     rows = [
         (devices[host], kind)

@@ -1,4 +1,4 @@
-##! The package. Every node loads all of it, so that every option exists everywhere.
+##! Loads the package. Every node loads all of it, so that every option exists everywhere.
 
 @load ./main
 @load ./sessions

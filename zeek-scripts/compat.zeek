@@ -1,12 +1,12 @@
-##! What differs between the versions of Zeek that the package runs on, from 8.0 LTS on.
+##! Differences between the versions of Zeek that the package supports, from 8.0 LTS on.
 
 @load base/frameworks/cluster
 
 module NBA;
 
-# Whether nodes and WebSocket clients hear each other without more being loaded. From 8.1 on Zeek
-# may have no cluster backend, which takes every message and delivers none; before, it always
-# has Broker, which serves a single Zeek's WebSocket clients, too.
+# Whether messages between nodes and WebSocket clients are delivered. From 8.1 on Zeek may have no
+# cluster backend; it then accepts every message and delivers none. Earlier versions always have
+# Broker, which also serves the WebSocket clients of a single Zeek.
 function has_cluster_backend(): bool
 	{
 @ifdef ( Cluster::CLUSTER_BACKEND_NONE )

@@ -1,4 +1,4 @@
-##! Writes nba_device.log: the worker's verdicts, once they have been checked.
+##! Checks the worker's verdicts and writes them to nba_device.log.
 
 @load base/frameworks/reporter
 @load ./devices
@@ -8,7 +8,7 @@ module NBA;
 
 export {
 	redef enum Log::ID += {
-		## What each host is, and whether it behaves like that.
+		## What each host is, and whether it behaves accordingly.
 		DEVICE_LOG,
 	};
 
@@ -17,7 +17,7 @@ export {
 
 	## The columns of nba_device.log.
 	type DeviceInfo: record {
-		## The start of the session that decided.
+		## The start of the session that led to the line.
 		ts: time &log;
 		## The host's last unicast address.
 		host: addr &log;
@@ -25,31 +25,31 @@ export {
 		mac: string &log &optional;
 		## The host's name, if known.
 		hostname: string &log &optional;
-		## The maker of the network interface, after the MAC address, if known.
+		## The maker of the network interface, from the MAC address, if known.
 		vendor: string &log &optional;
 		## learning, identified, unknown, changed, misbehaving or impostor.
 		state: string &log;
-		## What the host was before this state: a device's name, else a state's.
+		## What the host was before this state: a device or a state.
 		previous: string &log &optional;
 		## The device, if known.
 		device: string &log &optional;
-		## What kind of device that is.
+		## The kind of that device.
 		category: string &log &optional;
 		## How sure the worker is of the device, from 0 to 1.
 		confidence: double &log;
 		## Runners-up, as ``name=0.12``.
 		alternatives: vector of string &log;
-		## How many of the host's sessions have been seen.
+		## The number of the host's sessions so far.
 		sessions: count &log;
-		## Since when this is the host's state.
+		## When this state began.
 		since: time &log;
-		## The host's first session.
+		## The start of the host's first session.
 		first_seen: time &log;
-		## Why this line is written: new, change, reminder or annotation.
+		## Why the line is written: new, change, reminder or annotation.
 		reason: string &log;
-		## What speaks for the verdict, for an analyst to read.
+		## The evidence for the verdict, for an analyst to read.
 		evidence: vector of string &log;
-		## Some of the sessions that decided, for a pivot into conn.log.
+		## Some of the sessions in the evidence, for a pivot into conn.log.
 		uids: vector of string &log;
 		## The model that decided.
 		model: string &log &optional;
@@ -85,8 +85,8 @@ export {
 		alternative_device: vector of string &log &optional;
 		## The probability of each runner-up.
 		alternative_confidence: vector of double &log &optional;
-		## The host that the device was named after, if the two are similar and an analyst
-		## named that one. The similarity is the confidence.
+		## The host that an analyst named, if this host has the name because it is similar. The
+		## confidence is the similarity.
 		similar_host: addr &log &optional;
 	};
 
@@ -94,12 +94,12 @@ export {
 	## on to the logging framework.
 	global log_device: event(rec: DeviceInfo);
 
-	## Verdicts, and statuses of workers, beyond this rate, times :zeek:see:`NBA::partitions`, are
-	## refused and counted. Not applied while reading a capture, where they come as fast as the
-	## worker can compute.
+	## How many verdicts and statuses of workers are accepted in a second, times
+	## :zeek:see:`NBA::partitions`. More are refused and counted. Not applied while reading a
+	## capture, where they arrive as fast as the worker computes them.
 	option max_verdicts_per_second = 1000;
 
-	## Called on the manager with each verdict that was accepted, whatever becomes of its line.
+	## Called on the manager for each accepted verdict, even if its line is not logged.
 	##
 	## rec: The line.
 	global host_judged: hook(rec: DeviceInfo);
@@ -128,7 +128,7 @@ global last_report = double_to_time(0.0);
 global second_began = double_to_time(0.0);
 global rows_this_second = 0;
 
-# The comparisons are such that NaN fails them.
+# NaN fails these comparisons.
 function is_plausible_time(t: double): bool
 	{
 	return t >= 0.0 && t < end_of_time;
@@ -204,8 +204,8 @@ function is_short(texts: vector of string): bool
 	return T;
 	}
 
-# Why a worker's row cannot be written now, or an empty string: whoever reaches the port cannot
-# fill the disk, and a status is a row like a verdict's.
+# Why a worker's row is refused now, or an empty string: a client of the port must not be able to
+# fill the disk with verdicts or statuses.
 function excess(): string
 	{
 	local now = current_time();

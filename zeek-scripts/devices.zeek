@@ -1,15 +1,15 @@
-##! Knows which device each address is, on every node.
+##! Remembers on every node which device each address is.
 
 @load ./main
 
 module NBA;
 
 export {
-	## For how many addresses :zeek:see:`NBA::device_of` remembers the device; those with the
-	## oldest verdicts are forgotten first.
+	## How many addresses :zeek:see:`NBA::device_of` remembers. Those with the oldest verdicts
+	## are forgotten first.
 	option max_devices = 100000;
 
-	## For how long after its last verdict :zeek:see:`NBA::device_of` remembers a host.
+	## How long after its last verdict :zeek:see:`NBA::device_of` remembers a host.
 	const device_timeout = 7days &redef;
 
 	## Which device a host is. Works on every node.
@@ -20,14 +20,14 @@ export {
 	global device_of: function(host: addr): string;
 }
 
-# What a name or any other text from the wire may have, in bytes.
+# Longest name or other text from the wire, in bytes.
 const max_text = 256;
 
 type Device: record {
 	name: string;
-	# The host's; empty if unknown, and on nodes other than the manager.
+	# The host's MAC address; empty if unknown, and on nodes other than the manager.
 	mac: string;
-	# Its place in the order of verdicts.
+	# The place of its verdict in their order.
 	turn: count;
 };
 
@@ -36,15 +36,15 @@ global device_expired: function(t: table[addr] of Device, host: addr): interval;
 global devices: table[addr] of Device &write_expire=device_timeout
     &expire_func=device_expired;
 
-# By turn, with the lowest one that may be there and the next to give.
+# By turn; the lowest turn that may be in use, and the next one.
 global verdict_order: table[count] of addr;
 global oldest_turn = 0;
 global next_turn = 0;
 
-# By MAC address. Of IPv6 addresses a host has many, and nobody else gets them.
+# By MAC address. A host has many IPv6 addresses, and they do not move to other hosts.
 global ipv4_of: table[string] of addr;
 
-# The MAC address of whom DHCP has lent an address to.
+# The MAC address that DHCP has leased an address to.
 global client_of: table[addr] of string &write_expire=device_timeout;
 
 function device_of(host: addr): string
@@ -52,7 +52,7 @@ function device_of(host: addr): string
 	return host in devices ? devices[host]$name : "";
 	}
 
-# All that is kept of a device beside itself.
+# Everything that is kept beside the device itself.
 function unlink_device(host: addr, known: Device)
 	{
 	delete verdict_order[known$turn];
@@ -114,10 +114,10 @@ function forget_device(host: addr)
 	tell_others(host, "");
 	}
 
-# What a verdict says.
+# Called for a verdict.
 function remember_device(host: addr, device: string, mac: string)
 	{
-	# A host that has moved is at its former address no more.
+	# A host that has moved has left its former address.
 	if ( is_v4_addr(host) && mac in ipv4_of && ipv4_of[mac] != host )
 		forget_device(ipv4_of[mac]);
 
@@ -131,7 +131,7 @@ function remember_device(host: addr, device: string, mac: string)
 	tell_others(host, device);
 	}
 
-# What a lease says, which nobody has to wait for a verdict to know.
+# Called for a lease, which comes earlier than the next verdict.
 function move_device(host: addr, client: string)
 	{
 	local former_client = host in client_of ? client_of[host] : "";
@@ -139,8 +139,8 @@ function move_device(host: addr, client: string)
 	if ( host in client_of || |client_of| < max_devices )
 		client_of[host] = client;
 
-	# Behind a repeater a host's packets come with another MAC address than its lease, again and
-	# again: that of a renewal tells nothing new.
+	# Behind a repeater a host's packets have another MAC address than its lease. A renewal of
+	# the lease does not mean that the host has changed.
 	if ( client == former_client )
 		return;
 

@@ -1,4 +1,4 @@
-##! Tells all workers which MAC address DHCP has lent an address to.
+##! Sends DHCP leases to all workers.
 
 @load base/protocols/dhcp
 @load ./devices
@@ -14,12 +14,12 @@ function client_name(rec: DHCP::Info): string
 	local name = rec?$host_name ? rec$host_name : ( rec?$client_fqdn ?
 	    rec$client_fqdn : "" );
 
-	# Any byte may come from the network, and Zeek's JSON passes it on as it is: a control
-	# character there makes a message unreadable, invalid UTF-8 makes a client leave.
+	# A name may have any bytes, and Zeek's JSON does not change them. A control character makes
+	# a message unreadable, and invalid UTF-8 disconnects the client.
 	return name == printable_utf8 ? name : escape_string(name);
 	}
 
-# An offer lends nothing.
+# An offer is no lease.
 function is_lease(rec: DHCP::Info): bool
 	{
 	if ( ! rec?$assigned_addr || ! rec?$mac || rec$mac == "" )

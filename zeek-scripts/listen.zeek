@@ -1,18 +1,18 @@
-##! Opens the WebSocket port at which the worker joins, on the manager of a cluster.
+##! Opens the WebSocket port for the worker, on the manager of a cluster.
 
 @load ./main
 
 module NBA;
 
 export {
-	## The port at which the worker joins; 0/tcp opens none, for a worker that joins at
-	## Zeek's own WebSocket server, such as the one that ZeekControl configures. ZeekControl and
+	## The port for the worker. 0/tcp opens none, for a worker that connects to another WebSocket
+	## server of Zeek, such as the one that ZeekControl configures. ZeekControl and
 	## Zeek's systemd generator number their own ports from 27760 upwards, with a logger's or
-	## ZeroMQ's socket at 27761: a port of this range would keep one of them from starting.
+	## ZeroMQ's socket at 27761. A port in that range would keep one of them from starting.
 	const listen_port = 27758/tcp &redef;
 
-	## The address to listen on. Whoever reaches the port is trusted: keep it on loopback, or
-	## have :zeek:see:`NBA::tls_options` ask for client certificates.
+	## The address to listen on. Every client of the port is trusted: use loopback, or require
+	## client certificates with :zeek:see:`NBA::tls_options`.
 	const listen_addr = 127.0.0.1 &redef;
 
 	## TLS for the port: certificate, key, and whether clients need a certificate.
@@ -34,8 +34,8 @@ event zeek_init() &priority=-100
 	if ( ! active || ! listening || listen_port == 0/tcp )
 		return;
 
-	# An error here would end Zeek. That is right for a capture, which would wait for ever, but
-	# a sensor has to go on when another program has taken the port.
+	# An error here ends Zeek. That is right for a capture, which would wait forever, but a
+	# sensor has to continue if another program uses the port.
 	if ( offline )
 		event NBA::listen();
 	else

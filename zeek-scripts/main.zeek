@@ -1,7 +1,7 @@
-##! The contract with the worker: the events that cross the wire, their topics, and who is there.
+##! The contract with the worker: the events, their topics, and which workers are there.
 ##!
-##! Events carry flat arguments and parallel vectors, because a record would cross by position.
-##! The order of the arguments is the ABI: it changes only together with an event's name.
+##! Events have flat arguments and parallel vectors, because a record would be sent by position.
+##! The order of the arguments is an ABI: it changes only together with the event's name.
 
 @load base/frameworks/cluster
 
@@ -16,12 +16,12 @@ export {
 	##
 	## seq: The number of this batch; a run starts at 1.
 	##
-	## sent: How many sessions this run has published, this batch included.
+	## sent: How many sessions this run has published, including this batch.
 	##
 	## skipped: How many sessions this run has seen but not published.
 	##
-	## now: Until when all sessions that began have been sent: the sensor's network time, or
-	##      when one began that Zeek may still turn round.
+	## now: All sessions that began before this time have been sent. It is the sensor's network
+	##      time, or the start of a session whose direction Zeek may still reverse.
 	##
 	## ts: When each session began.
 	##
@@ -35,16 +35,16 @@ export {
 	##
 	## dport: The responder's port; for ICMP the code, as in conn.log.
 	##
-	## vlan: Each session's VLAN, ``outer.inner`` where frames carry two, empty without a tag;
+	## vlan: Each session's VLAN, ``outer.inner`` if frames have two tags, empty without a tag;
 	##       an empty vector if none of these sessions has one.
 	global sessions: event(node: string, run: string, seq: count, sent: count,
 	    skipped: count, now: double, ts: vector of double, host: vector of
 	    addr, uid: vector of string, mac: vector of string, dst: vector of
 	    addr, dport: vector of port, vlan: vector of string);
 
-	## Worker to all: it lives. Sent when it joins and every few seconds.
+	## Worker to all: a heartbeat. Sent when it joins and every few seconds.
 	##
-	## worker: The worker's name, which tells its partition, see :zeek:see:`NBA::partition_of`.
+	## worker: The worker's name, which has its partition, see :zeek:see:`NBA::partition_of`.
 	global hello: event(worker: string);
 
 	## Worker to sensor: it has processed all batches up to this one.
@@ -56,7 +56,7 @@ export {
 	## seq: The last processed batch.
 	global ack: event(node: string, run: string, seq: count);
 
-	## Worker to manager: what it thinks of a host. :zeek:see:`NBA::DeviceInfo` explains the arguments.
+	## Worker to manager: a verdict. :zeek:see:`NBA::DeviceInfo` explains the arguments.
 	global verdict: event(ts: double, host: addr, mac: string, hostname: string,
 	    vendor: string, state: string, previous: string, device: string,
 	    category: string, confidence: double, alternatives: vector of
@@ -75,27 +75,27 @@ export {
 	##
 	## host: The address.
 	##
-	## device: The device's name; empty if it is not known any more.
+	## device: The device's name; empty if it is no longer known.
 	global device_is: event(host: addr, device: string);
 
-	## Manager to worker: DHCP has lent an address.
+	## Manager to worker: DHCP has leased an address.
 	##
-	## ts: Since when.
+	## ts: When the lease began.
 	##
 	## ip: The address.
 	##
-	## mac: To whom.
+	## mac: The client's MAC address.
 	##
-	## hostname: The name the client gave; empty if none.
+	## hostname: The client's name; empty if it sent none.
 	global lease: event(ts: double, ip: addr, mac: string, hostname: string);
 
-	## Worker to manager: how it fares. :zeek:see:`NBA::StatsInfo` explains the arguments.
+	## Worker to manager: its status. :zeek:see:`NBA::StatsInfo` explains the arguments.
 	global worker_status: event(worker: string, model: string, received: count,
 	    lost: count, skipped: count, late: count, invalid: count,
 	    scored: count, hosts: count, evicted: count, verdicts: count,
 	    queue: count, lag: double);
 
-	## Worker to manager: what kinds of hosts are unknown. Sent as each day ends, in UTC.
+	## Worker to manager: which kinds of hosts are unknown. Sent at the end of each day, in UTC.
 	##
 	## ts: The end of the day.
 	##
@@ -103,7 +103,7 @@ export {
 	##
 	## hosts: How many hosts are unknown.
 	##
-	## kinds: A text for each group of those that behave alike, the largest first.
+	## kinds: A text for each group of similar hosts, the largest first.
 	global unknown_hosts: event(ts: double, worker: string, hosts: count,
 	    kinds: vector of string);
 
@@ -128,66 +128,66 @@ export {
 	## Where :zeek:see:`NBA::worker_status` and :zeek:see:`NBA::unknown_hosts` come from.
 	const status_topic = "zeek/nba/status/";
 
-	## How many workers share the hosts. Each is of one partition, counted from 0, and every host
-	## is in one: see :zeek:see:`NBA::routers`. All nodes need the same number, and another one
-	## moves hosts to workers that do not know them yet, so it cannot be changed while Zeek runs.
+	## How many workers share the hosts. Each worker has a partition, counted from 0, and each
+	## host belongs to one: see :zeek:see:`NBA::routers`. All nodes need the same number. Another
+	## number moves hosts to workers that do not know them, so it cannot change while Zeek runs.
 	const partitions = 1 &redef;
 
-	## Whether a worker is to be fed from a capture read with ``zeek -r``. Without it the package
-	## does nothing there. Needs standalone.zeek.
+	## Whether a capture that is read with ``zeek -r`` is sent to a worker. If not, the package does
+	## nothing with a capture. Needs standalone.zeek.
 	const pcap_mode = F &redef;
 
-	## How long after its last :zeek:see:`NBA::hello` a worker counts as gone.
+	## How long after its last :zeek:see:`NBA::hello` a worker is considered gone.
 	option worker_timeout = 15secs;
 
 	## The name of this node on the wire and in nba_stats.log.
 	const this_node = Cluster::is_enabled() ? Cluster::node : "standalone";
 
-	## Names this process. Time and process id are in it because a fixed random seed
-	## gives every process the same unique_id().
+	## The name of this process. It has the time and the process id, because with a fixed random
+	## seed every process has the same unique_id().
 	const this_run = fmt("%s-%d-%.6f", unique_id("R"), getpid(), time_to_double(
 	    current_time()));
 
-	## Whether this node sees traffic.
+	## Whether this node analyses traffic.
 	const is_sensor = ! Cluster::is_enabled()
 	    || Cluster::local_node_type() == Cluster::WORKER;
 
-	## Whether this node writes the logs, raises the notices and knows the leases.
+	## Whether this node writes the logs, raises the notices and sends the leases.
 	const is_manager = ! Cluster::is_enabled()
 	    || Cluster::local_node_type() == Cluster::MANAGER;
 
-	## Whether the package takes part in this run: not without traffic, and not while a capture
-	## is read, unless :zeek:see:`NBA::pcap_mode` is set or Zeek replays it in pseudo-realtime.
-	## Valid from zeek_init() on.
+	## Whether the package is active: not without traffic, and not while a capture is read,
+	## unless :zeek:see:`NBA::pcap_mode` is set or Zeek replays it in pseudo-realtime. Valid from
+	## zeek_init() on.
 	global active = F;
 
-	## Whether a capture is read at its own speed, so that packets can wait. Valid from
+	## Whether a capture is read as fast as possible, so that packets can wait. Valid from
 	## zeek_init() on.
 	global offline = F;
 
-	## Which partition a worker or a sensor's run is of: the name of either ends in a slash and the
-	## partition, but for partition 0, which adds nothing.
+	## The partition of a worker or of a sensor's run. The name ends in a slash and the partition,
+	## except for partition 0, which adds nothing.
 	##
 	## name: The name.
 	##
 	## Returns: The partition, from 0 to 999.
 	global partition_of: function(name: string): count;
 
-	## Whether a worker is there to talk to.
+	## Whether a partition has a worker.
 	##
 	## partition: The worker's partition.
 	##
-	## Returns: True from its first :zeek:see:`NBA::hello` on, until it has been silent for
+	## Returns: True from its first :zeek:see:`NBA::hello` until it has been silent for
 	##          :zeek:see:`NBA::worker_timeout`; with a capture, until it closes its WebSocket.
 	global worker_lives: function(partition: count): bool;
 
-	## Called on every node when a worker joins, or comes back.
+	## Called on every node when a worker joins or returns.
 	##
 	## worker: The worker's name.
 	global worker_joined: hook(worker: string);
 }
 
-# Whether this node opens the port for the worker; standalone.zeek makes a single Zeek do so.
+# Whether this node opens the port for the worker. standalone.zeek sets it for a single Zeek.
 const listening = Cluster::is_enabled() && is_manager &redef;
 
 const max_partitions = 1000;
@@ -206,7 +206,7 @@ function partition_of(name: string): count
 	return to_count(parts[|parts| - 1]);
 	}
 
-# What partition_of() undoes.
+# The inverse of partition_of().
 function name_in(partition: count, name: string): string
 	{
 	return partition == 0 ? name : fmt("%s/%d", name, partition);
@@ -217,8 +217,8 @@ function worker_lives(partition: count): bool
 	if ( partition !in last_hello )
 		return F;
 
-	# A capture has a clock of its own, which stands still or jumps; there the worker's
-	# WebSocket tells whether it lives.
+	# The clock of a capture stands still or jumps. There the worker's WebSocket shows whether
+	# the worker is alive.
 	return reading_traces()
 	    || current_time() - last_hello[partition] < worker_timeout;
 	}
@@ -235,7 +235,7 @@ function any_worker_lives(): bool
 event zeek_init() &priority=10
 	{
 	if ( partitions == 0 || partitions > max_partitions )
-		Reporter::fatal(fmt("NBA::partitions is %d; it has to be from 1 to %d",
+		Reporter::fatal(fmt("NBA::partitions is %d; set it to a number from 1 to %d",
 		    partitions, max_partitions));
 
 	offline = reading_traces() && ! reading_live_traffic();
@@ -259,7 +259,7 @@ event NBA::hello(worker: string)
 
 	if ( lives )
 		{
-		# Two that say hello in turn, until one of them leaves, do not join each time.
+		# While two workers alternate until one of them leaves, not every hello is a join.
 		if ( worker == current_worker[partition]
 		    || now - taken_over[partition] < worker_timeout / 2 )
 			return;
@@ -272,8 +272,7 @@ event NBA::hello(worker: string)
 	if ( partition < partitions )
 		hook worker_joined(worker);
 	else if ( is_manager )
-		Reporter::warning(fmt(
-		    "NBA: worker %s has nothing to do: NBA::partitions is %d",
+		Reporter::warning(fmt("NBA: worker %s has no hosts: NBA::partitions is %d",
 		    worker, partitions));
 	}
 
@@ -283,7 +282,7 @@ event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,
 	if ( ! reading_traces() )
 		return;
 
-	# A worker tells its partition here, too.
+	# The application's name has the partition, too.
 	local application = endpoint?$application_name ? endpoint$application_name : "";
 	delete last_hello[partition_of(application)];
 	}

@@ -1,4 +1,4 @@
-##! Raises notices for the changes that an analyst should see.
+##! Raises notices for changes that need an analyst's attention.
 
 @load base/frameworks/notice
 @load base/utils/strings
@@ -12,35 +12,35 @@ export {
 	redef enum Notice::Type += {
 		## A host has its first session. Only if :zeek:see:`NBA::notice_new_hosts` is set.
 		New_Host,
-		## A host is like no device that the model knows. Not within its
+		## A host behaves like no device that the model knows. Not within its
 		## :zeek:see:`NBA::baseline`.
 		Unknown_Device,
-		## What kinds of hosts are unknown: once a day, if some of them became so within their
-		## :zeek:see:`NBA::baseline`.
+		## Which kinds of hosts are unknown. Raised once a day if some of them became unknown
+		## within their :zeek:see:`NBA::baseline`.
 		Unknown_Hosts,
-		## A host was one device for long and behaves like another now.
+		## A host was one device for a long time and now behaves like another.
 		Changed_Device,
-		## A host starts sessions that neither it nor devices like it start.
+		## A host starts sessions that are unusual for it and for devices like it.
 		Misbehaving_Device,
-		## A host behaves like another device than an analyst named it.
+		## A host behaves like another device than the one that an analyst named.
 		Impostor_Device,
-		## No worker lives, so no host of its partition is being identified.
+		## There is no worker, so no host of its partition is identified.
 		No_Worker,
 	};
 
-	## Whether to raise :zeek:see:`NBA::New_Host`. Off, because on the first day every host is
-	## new; nba_device.log has a line for each anyway.
+	## Whether to raise :zeek:see:`NBA::New_Host`. Off by default, because every host is new on
+	## the first day; nba_device.log has a line for each in any case.
 	option notice_new_hosts = F;
 
-	## For how long after its first session an unknown host has no notice of its own: at a new site
-	## nearly all are unknown, and :zeek:see:`NBA::Unknown_Hosts` sums them up. Zero for none.
-	## Not applied while reading a capture, which is about the hosts in it.
+	## How long after its first session an unknown host has no notice of its own. At a new site
+	## nearly all hosts are unknown, and :zeek:see:`NBA::Unknown_Hosts` sums them up. Zero for no
+	## such time. Not applied while reading a capture.
 	option baseline = 7days;
 
-	## For how long the same notice about the same host and device is not raised again.
+	## How long the same notice about the same host and device is not raised again.
 	option notice_suppression = 1day;
 
-	## How long no worker may live before :zeek:see:`NBA::No_Worker` is raised.
+	## How long there may be no worker before :zeek:see:`NBA::No_Worker` is raised.
 	option no_worker_timeout = 30secs;
 }
 
@@ -57,14 +57,14 @@ const notice_types: table[string] of Notice::Type = {
 global no_worker_since: table[count] of time;
 global no_worker_noticed: set[count];
 
-# A summary comes each day, unless the worker has gone.
+# A summary arrives every day, unless there is no worker.
 const held_back_timeout = 2days &redef;
 
-# Hosts that became unknown within their baseline since the last summary, and still are, with the
-# partition that the summary comes from.
+# Hosts that became unknown within their baseline since the last summary and still are, with the
+# partition of their worker.
 global held_back: table[string] of count &write_expire=held_back_timeout;
 
-# Nothing, where there is only one.
+# Empty if there is only one partition.
 function in_partition(partition: count): string
 	{
 	return partitions == 1 ? "" : fmt(" in partition %d", partition);
@@ -106,7 +106,7 @@ function describe_device(rec: DeviceInfo): string
 	    "no known device";
 	}
 
-# The notice's sentence has to do without the log line beside it.
+# The message has to be clear without the log line.
 function describe(note: Notice::Type, rec: DeviceInfo): string
 	{
 	local said = describe_host(rec);
@@ -119,24 +119,25 @@ function describe(note: Notice::Type, rec: DeviceInfo): string
 			break;
 
 		case Unknown_Device:
-			said += fmt(" is like no device that the model knows, after %d sessions since %s; nearest %s",
+			said += fmt(" behaves like no device that the model knows, after %d sessions since %s; nearest: %s",
 			    rec$sessions, describe_time(rec$first_seen),
 			    |rec$alternatives| > 0 ? join_string_vec(
-			    rec$alternatives, ", ") : "to none");
+			    rec$alternatives, ", ") : "none");
 			break;
 
 		case Changed_Device:
-			said += fmt(" was %s and behaves like %s since %s", rec$previous,
+			said += fmt(" was %s and has behaved like %s since %s", rec$previous,
 			    describe_device(rec), describe_time(rec$since));
 			break;
 
 		case Misbehaving_Device:
-			said += fmt(", taken for %s, starts sessions since %s that are new for it and its like",
-			    describe_device(rec), describe_time(rec$since));
+			said += fmt(", %s, has started sessions since %s that are unusual for it and for devices like it",
+			    rec?$device ? "identified as " + describe_device(rec) :
+			    "not identified", describe_time(rec$since));
 			break;
 
 		case Impostor_Device:
-			said += fmt(" behaves like %s since %s, which is not what an analyst named it",
+			said += fmt(" has behaved like %s since %s, but an analyst named another device",
 			    describe_device(rec), describe_time(rec$since));
 			break;
 		}
@@ -147,7 +148,7 @@ function describe(note: Notice::Type, rec: DeviceInfo): string
 	return said;
 	}
 
-# What leads on from the notice: to conn.log, and to other answers.
+# Where to look next: in conn.log, and at other devices.
 function describe_sources(rec: DeviceInfo): string
 	{
 	local parts: vector of string;
@@ -175,7 +176,7 @@ function notice_device(note: Notice::Type, rec: DeviceInfo)
 	NOTICE(n);
 	}
 
-# Not NBA::log_device, which is silent when the stream is disabled.
+# Not NBA::log_device, which is not raised if the stream is disabled.
 hook host_judged(rec: DeviceInfo)
 	{
 	if ( rec$state == "learning" && rec$reason == "new" && notice_new_hosts )
@@ -217,7 +218,7 @@ event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector
 		if ( whose == partition )
 			add news[host];
 
-	# Whatever a worker sends, there is no summary without news.
+	# Without new hosts there is no notice, whatever a worker sends.
 	if ( |news| == 0 )
 		return;
 

@@ -1,4 +1,4 @@
-##! Makes a capture wait for its workers: no session is skipped, and Zeek ends once all is answered.
+##! Pauses a capture while workers are behind, so that no session is skipped, and ends Zeek at last.
 
 @load ./compat
 @load ./main
@@ -11,7 +11,7 @@ global waiting = F;
 global joined = F;
 global all_sent = F;
 
-# Whether all workers have joined, and keep up.
+# Whether all workers have joined and keep up.
 function may_go_on(): bool
 	{
 	for ( i in shares )
@@ -36,13 +36,13 @@ event zeek_init()
 		return;
 
 	if ( ! has_cluster_backend() )
-		Reporter::fatal("NBA: no worker can join, so load the package's standalone script");
+		Reporter::fatal("NBA: no worker can join; load the package's standalone script");
 
 	waiting = T;
 	suspend_processing();
 
-	# Nothing here limits the wait: network time stands still, so that nothing scheduled would
-	# ever happen. Whoever starts Zeek has to: nba-broker pcap does.
+	# There is no timeout here, because network time stands still and no timer expires. The
+	# program that starts Zeek needs one; nba-broker pcap has it.
 	}
 
 event NBA::hello(worker: string) &priority=-5
@@ -59,9 +59,9 @@ event NBA::hello(worker: string) &priority=-5
 
 	joined = T;
 
-	# An empty batch first, so that the worker knows of this sensor before any has sent
-	# sessions: it sorts those of all sensors that it knows. With every hello until it is
-	# acknowledged, as a hello may be faster than the worker's subscription.
+	# First an empty batch, so that the worker knows all sensors before one has sent sessions,
+	# because it sorts the sessions of the sensors that it knows. Repeated with every hello
+	# until it is acknowledged, because a hello may be faster than the worker's subscription.
 	send_batch(share, network_time());
 	}
 
@@ -82,7 +82,7 @@ event NBA::ack(node: string, run: string, seq: count) &priority=-5
 		continue_processing();
 		}
 
-	# A worker sends its verdicts before this, so all of them have been written.
+	# A worker sends its verdicts before the acknowledgement, so all have been written.
 	if ( all_sent && all_acked() )
 		terminate();
 	}
@@ -95,7 +95,7 @@ event Pcap::file_done(path: string) &priority=-5
 	release_sessions();
 	flush_batches();
 
-	# A time that no session can still come before lets a worker finish all it holds back.
+	# With a time after all sessions, the worker releases everything that it holds back.
 	all_sent = T;
 	for ( i in shares )
 		send_batch(shares[i], network_time() + 1hr);
@@ -108,7 +108,7 @@ event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,
 		return;
 
 	if ( ! all_sent || ! all_acked() )
-		Reporter::fatal("NBA: the worker has left before the capture was done");
+		Reporter::fatal("NBA: the worker left before the end of the capture");
 	}
 
 event zeek_done()
@@ -116,10 +116,10 @@ event zeek_done()
 	if ( ! active || ! offline || ! joined )
 		return;
 
-	# Whatever ended Zeek early must not look like success.
+	# An early end must not look like success.
 	if ( ! all_sent || ! all_acked() )
 		{
-		Reporter::error("NBA: ended before the capture was done");
+		Reporter::error("NBA: Zeek ended before the end of the capture");
 		exit(1);
 		}
 	}

@@ -1,16 +1,16 @@
-##! Reports each session once it is known which of its ends began it, as conn.log has it.
+##! Reports each session once its direction is known, the same as in conn.log.
 
 @load ./main
 @load ./tunnels
 
 module NBA;
 
-# How long a session is held back that Zeek may turn round. In live traffic the packet that decides
-# is the next one, a round trip later, and sessions of all sensors wait for this one to be put in
-# order; in a capture nobody waits, and Zeek itself gives up after tcp_attempt_delay.
+# How long a session is held back whose direction Zeek may reverse. In live traffic the next packet
+# decides, after a round trip, and the sessions of all sensors wait for this one. In a capture
+# nothing waits, and Zeek itself gives up after tcp_attempt_delay.
 const max_held_back = 1sec;
 
-# So many are held back at most, whatever comes; more are reported as they are.
+# How many sessions are held back at most. More are reported as they are.
 const max_held_sessions = 1000 &redef;
 
 # In sessions.zeek.
@@ -19,7 +19,7 @@ global report_session: function(c: connection);
 # By uid, the oldest first.
 global held_sessions: table[string] of connection &ordered;
 
-# Until when all sessions that began have been reported.
+# All sessions that began before this time have been reported.
 function all_reported_until(now: time): time
 	{
 	for ( uid, c in held_sessions )
@@ -38,7 +38,7 @@ function release_session(uid: string)
 	report_session(c);
 	}
 
-# At the end, when nothing more decides.
+# At the end of the traffic.
 function release_sessions()
 	{
 	for ( uid, c in held_sessions )
@@ -75,11 +75,11 @@ event new_connection(c: connection)
 	if ( dport in tunnel_ports )
 		return;
 
-	# Where the first packet is a SYN/ACK, its sender is taken for the originator: a scan may begin
-	# so. If traffic follows, the SYN was lost, and Zeek turns the session round. Where it knows the
-	# server's port it does so at once. The port tells nearly all sessions apart from these, as
-	# clients have none below 1024; only the others are looked up. What else turns a session round
-	# comes with its first packet and has been done by now.
+	# If the first packet is a SYN/ACK, Zeek takes its sender for the originator, because a scan may
+	# begin like this. If traffic follows, the SYN was lost, and Zeek reverses the session; it does
+	# so at once if it knows the server's port. Clients have no ports below 1024, so that only
+	# sessions to higher ports are looked up. Anything else that reverses a session is in its first
+	# packet and has happened already.
 	if ( dport >= 1024/tcp
 	    && dport <= 65535/tcp
 	    && lookup_connection(c$id)$history == "H" )

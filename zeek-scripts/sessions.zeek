@@ -1,4 +1,4 @@
-##! Sends the start of every host's session to its worker, in numbered and acknowledged batches.
+##! Sends the start of each host's sessions to its worker, in numbered and acknowledged batches.
 
 @load base/utils/hash_hrw
 @load base/utils/site
@@ -8,29 +8,29 @@
 module NBA;
 
 export {
-	## The networks whose addresses are hosts to be identified. If empty, those in
-	## :zeek:see:`Site::local_nets`. 0.0.0.0 and :: count whatever this says, but only with a MAC
-	## address; multicast, broadcast and loopback addresses never do.
+	## The networks whose addresses are hosts to identify. If empty, those in
+	## :zeek:see:`Site::local_nets`. 0.0.0.0 and :: always count, but only with a MAC address;
+	## multicast, broadcast and loopback addresses never do.
 	option hosts: set[subnet] = {};
 
-	## MAC addresses of routers, in lower case, whose sessions are of many hosts. A session is of
-	## the partition of its MAC address, so that a host stays with one worker whatever its
-	## addresses; one that comes through a router or without a MAC address is of that of the MAC
-	## address in its IPv6 address (EUI-64), else of that of its address. Of use only with
+	## MAC addresses of routers, in lower case; their sessions belong to many hosts. The MAC
+	## address of a session decides its partition, so that a host stays with one worker whatever
+	## its addresses. If the session comes through a router or has no MAC address, the MAC address
+	## in its IPv6 address (EUI-64) decides, else its address. Only used with
 	## :zeek:see:`NBA::partitions`, and const for the same reason.
 	const routers: set[string] = {} &redef;
 
-	## A batch goes out when it holds this many sessions.
+	## A batch is sent when it has this many sessions.
 	option batch_size = 256;
 
-	## A batch goes out when its first session has waited this long.
+	## A batch is sent when its first session has waited this long.
 	option flush_interval = 100msecs;
 
-	## After this much silence an empty batch goes out, so that the worker knows the time.
+	## After this much silence an empty batch is sent, so that the worker knows the time.
 	option heartbeat_interval = 250msecs;
 
 	## While this many batches of a partition wait for an acknowledgement, its sessions are
-	## skipped and counted: a slow worker costs sessions, never memory or packets.
+	## skipped and counted. A slow worker costs sessions, but neither memory nor packets.
 	option max_unacked = 64;
 
 	## Called after a batch has been published.
@@ -39,21 +39,21 @@ export {
 	global batch_sent: hook(unacked: count);
 }
 
-# Half of the shortest time to keep: a due batch is never more than this late.
+# Half of the shortest interval above: a batch is never later than this.
 const tick_interval = 50msecs;
 
-# After a packet from the future, Zeek's clock stands still there and no tick comes: sessions
-# that are so much behind it tell the time themselves. No session is held back for so long.
+# After a packet from the future, Zeek's clock stands still and there are no ticks. Sessions that
+# are this much behind the clock give the time instead. No session is held back for so long.
 const clock_leap = 1hr;
 
-# What a worker takes at most, whatever the option says.
+# The largest batch that a worker accepts, whatever the option says.
 const max_batch_size = 65536;
 
-# The first byte's lowest bit says that a MAC address is no single interface's; an interface
-# without one has only zeros.
+# The lowest bit of the first byte marks a MAC address of a group; an interface without a MAC
+# address has only zeros.
 const no_mac = /^.[13579bdf]:|^00(:00){5}$/;
 
-# Where Zeek has turned a broadcast round, its originator is everybody.
+# After Zeek has reversed the direction of a broadcast, this is the originator.
 const broadcast_mac = "ff:ff:ff:ff:ff:ff";
 
 const never_hosts: set[subnet] = {
@@ -66,7 +66,7 @@ const never_hosts: set[subnet] = {
 	[ff00::]/8
 };
 
-# Of never_hosts those that a host has until it has another: its MAC address tells it.
+# Those of never_hosts that a host uses until it has an address: its MAC address identifies it.
 const no_address: set[addr] = {
 	0.0.0.0,
 	[::]
@@ -79,17 +79,17 @@ type Batch: record {
 	mac: vector of string;
 	dst: vector of addr;
 	dport: vector of port;
-	# Shorter than the others, or empty, where the last sessions, or all, have none.
+	# Shorter than the others, or empty, if the last sessions, or all, have none.
 	vlan: vector of string;
 };
 
-# What goes to the worker of one partition.
+# What is sent to the worker of one partition.
 type Share: record {
 	partition: count;
 	run: string;
 	batch: Batch;
 	batch_began: time &default=double_to_time(0.0);
-	# Whether Zeek's clock was far ahead of this batch's first session.
+	# Whether Zeek's clock was far ahead of the batch's first session.
 	clock_stands: bool &default=F;
 	last_sent_at: time &default=double_to_time(0.0);
 	last_seq: count &default=0;
@@ -99,10 +99,10 @@ type Share: record {
 	skipped_sessions: count &default=0;
 };
 
-# By partition; none while the package takes no part.
+# By partition; empty while the package is not active.
 global shares: vector of Share;
 
-# Where partitions come and go, this hashing moves the fewest hosts.
+# With this hashing, another number of partitions moves as few hosts as possible.
 global partition_pool = HashHRW::Pool();
 
 # The MAC address that an IPv6 address was made from, or an empty string.
@@ -118,7 +118,7 @@ function eui64_mac(a: addr): string
 	if ( high % 256 != 0xff || low / 16777216 != 0xfe )
 		return "";
 
-	# Of the first byte the second bit, which says that the address was assigned, is turned.
+	# EUI-64 inverts the second bit of the first byte.
 	local first = ( high / 16777216 ) ^ 2;
 
 	if ( first % 2 == 1 )
@@ -128,8 +128,8 @@ function eui64_mac(a: addr): string
 	    256, low / 65536 % 256, low / 256 % 256, low % 256);
 	}
 
-# Depends on nothing but what comes with the session: so all sensors agree, still do after a
-# restart, and need not tell each other. What leases say moves no host for the same reason.
+# Depends only on the session itself, so that all sensors agree, also after a restart, without
+# talking to each other. Leases do not matter here for the same reason.
 function partition_for(host: addr, mac: string): count
 	{
 	local key = mac;
@@ -183,7 +183,7 @@ function flush_batch(share: Share)
 	if ( waiting_sessions == 0 )
 		return;
 
-	# Packets that can wait make nothing be skipped: see pcap.zeek.
+	# While a capture is read, packets wait and no session is skipped: see pcap.zeek.
 	if ( ! worker_lives(share$partition)
 	    || ( unacked_batches(share) >= max_unacked && ! offline ) )
 		{
@@ -201,7 +201,7 @@ function flush_batches()
 		flush_batch(shares[i]);
 	}
 
-# A sensor runs this for every session, so nothing here is a function of its own that need not be.
+# A sensor runs this for every session, so it is one function.
 function report_session(c: connection)
 	{
 	local host = c$id$orig_h;
@@ -232,7 +232,7 @@ function report_session(c: connection)
 		    clock_leap;
 		}
 
-	# Zero tells a frame's priority and no VLAN.
+	# VLAN 0 only carries a frame's priority.
 	if ( c?$vlan && c$vlan != 0 )
 		{
 		fill_vlans(batch);
@@ -265,8 +265,8 @@ event NBA::tick()
 		if ( |share$batch$ts| > 0 && now - share$batch_began >= flush_interval )
 			flush_batch(share);
 
-		# An empty batch ignores max_unacked: were the last batches lost, its
-		# acknowledgement is the one that gets things going again.
+		# An empty batch ignores max_unacked: if the last batches were lost, its
+		# acknowledgement restarts the flow.
 		if ( |share$batch$ts| == 0
 		    && now - share$last_sent_at >= heartbeat_interval
 		    && worker_lives(share$partition) )
@@ -276,7 +276,7 @@ event NBA::tick()
 	schedule tick_interval { NBA::tick() };
 	}
 
-# Once it is known whether the package takes part.
+# After it is known whether the package is active.
 event zeek_init() &priority=9
 	{
 	while ( active && |shares| < partitions )
@@ -294,7 +294,7 @@ event zeek_init()
 
 	Cluster::subscribe(ack_topic_prefix + this_node + "/");
 
-	# Offline, full batches suffice: nobody waits, and packets make time jump.
+	# Offline, full batches suffice: nothing waits for them, and time jumps with the packets.
 	if ( ! offline )
 		schedule tick_interval { NBA::tick() };
 	}
@@ -312,7 +312,7 @@ hook worker_joined(worker: string)
 	if ( partition >= |shares| )
 		return;
 
-	# What an earlier worker has not acknowledged, this one never will.
+	# This worker does not acknowledge the batches of an earlier one.
 	shares[partition]$acked_seq = shares[partition]$last_seq;
 	}
 
@@ -325,7 +325,7 @@ event NBA::ack(node: string, run: string, seq: count)
 
 	local share = shares[partition];
 
-	# Counts underflow: one that is too high would make unacked_batches() huge.
+	# Counts underflow: a number that is too high would make unacked_batches() huge.
 	if ( run != share$run || seq <= share$acked_seq || seq > share$last_seq )
 		return;
 

@@ -1,4 +1,4 @@
-##! Lets a worker join a single Zeek: picks a cluster backend if there is none, and listens.
+##! Lets a worker join a single Zeek: selects a cluster backend if there is none, and listens.
 
 @load ./__load__
 @load ./compat
@@ -13,8 +13,8 @@ redef listening = T;
 
 @load policy/frameworks/cluster/backend/zeromq
 
-# Sockets in the working directory, named after the process: two of them never meet, and
-# nobody else may connect, as with the logs beside them.
+# Sockets in the working directory, with the process id in their names: processes do not share
+# them, and only users with access to the logs can connect.
 const own_xpub = fmt(".nba-%d-xpub", getpid());
 const own_xsub = fmt(".nba-%d-xsub", getpid());
 
@@ -24,7 +24,7 @@ redef Cluster::Backend::ZeroMQ::listen_xsub_endpoint = "ipc://" + own_xsub;
 redef Cluster::Backend::ZeroMQ::connect_xpub_endpoint = "ipc://" + own_xsub;
 redef Cluster::Backend::ZeroMQ::connect_xsub_endpoint = "ipc://" + own_xpub;
 
-# Last of all, as whoever is connected stays so.
+# Last, because open connections stay.
 event zeek_done() &priority=-100
 	{
 	for ( own in set(own_xpub, own_xsub) )

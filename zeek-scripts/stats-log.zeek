@@ -1,4 +1,4 @@
-##! Writes nba_stats.log: what sensors, manager and worker have done and missed so far.
+##! Writes nba_stats.log: what sensors, manager and worker have processed and missed so far.
 
 @load ./main
 @load ./sessions
@@ -8,54 +8,54 @@ module NBA;
 
 export {
 	redef enum Log::ID += {
-		## What sensors, manager and worker have done and missed so far.
+		## What sensors, manager and worker have processed and missed so far.
 		STATS_LOG,
 	};
 
 	## A default logging policy hook for the stream.
 	global log_policy_stats: Log::PolicyHook;
 
-	## The columns of nba_stats.log. All counters run from the start of the process.
+	## The columns of nba_stats.log. All counters start with the process.
 	type StatsInfo: record {
 		## When the row was written.
 		ts: time &log;
-		## The sensor, the manager or the worker that it speaks of.
+		## The sensor, manager or worker of the row.
 		node: string &log;
-		## Which of these: sensor, manager or worker.
+		## What that is: sensor, manager or worker.
 		kind: string &log;
-		## The process of a sensor or manager; a restart gives a new one. That of a sensor has a
-		## row for each partition, as the counters are of its sessions alone.
+		## The process of a sensor or manager; a restart gives a new one. A sensor has one for
+		## each partition, which counts the sessions of that partition.
 		run: string &log &optional;
-		## The partition that a sensor's or worker's row is about.
+		## The partition of a sensor's or worker's row.
 		partition: count &log &optional;
 		## Sessions of hosts that a sensor has seen.
 		seen: count &log &optional;
 		## Sessions that a sensor has published.
 		sent: count &log &optional;
-		## Sessions not published, for want of a worker that lives and keeps up; the sensor's
-		## own figure, or what the sensors have told the worker.
+		## Sessions not published, because no worker was there or kept up: the sensor's own
+		## number, or the sum of what sensors have sent the worker.
 		skipped: count &log &optional;
-		## Batches that wait for the worker's acknowledgement.
+		## Batches that wait for an acknowledgement by the worker.
 		unacked: count &log &optional;
 		## Sessions that the worker has received.
 		received: count &log &optional;
 		## Sessions published but not received.
 		lost: count &log &optional;
-		## Sessions that came too late to be put in order.
+		## Sessions that came too late to be sorted.
 		late: count &log &optional;
 		## Messages that did not follow the contract.
 		invalid: count &log &optional;
 		## Windows that the model has scored.
 		scored: count &log &optional;
-		## Hosts that the worker remembers.
+		## Hosts that the worker tracks.
 		hosts: count &log &optional;
-		## Hosts that it has forgotten for want of memory.
+		## Hosts that it has evicted to save memory.
 		evicted: count &log &optional;
-		## Verdicts given by the worker, or accepted by the manager.
+		## Verdicts sent by the worker, or accepted by the manager.
 		verdicts: count &log &optional;
 		## Verdicts and statuses that the manager has refused.
 		refused: count &log &optional;
-		## Messages that wait in the worker, each of them a batch of sessions or another event.
+		## Messages in the worker's queue: batches of sessions and other events.
 		queue: count &log &optional;
 		## How far the worker is behind the sensors.
 		lag: interval &log &optional;
@@ -94,7 +94,7 @@ function write_stats()
 
 event NBA::stats_due()
 	{
-	# At the end Zeek lets all timers go off, and zeek_done() writes the last row.
+	# Zeek expires all timers when it ends, and zeek_done() writes the last row.
 	if ( zeek_is_terminating() )
 		return;
 
@@ -117,7 +117,7 @@ event zeek_init() &priority=5
 		schedule stats_interval { NBA::stats_due() };
 	}
 
-# After the last batch has gone out.
+# After the last batch has been sent.
 event zeek_done() &priority=-5
 	{
 	if ( active )
@@ -131,7 +131,7 @@ event NBA::worker_status(worker: string, model: string, received: count,
 	if ( ! is_manager || ! is_short(vector(worker, model)) )
 		return;
 
-	# It has nothing to do, which a warning said as it joined: its zeros are not this site's.
+	# This worker has no hosts; a warning said so when it joined. Its zeros mean nothing.
 	if ( partition_of(worker) >= partitions )
 		return;
 

@@ -6,7 +6,7 @@ Knuth, The Art of Computer Programming, vol. 3, section 5.4.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 import numpy as np
@@ -14,21 +14,21 @@ import numpy as np
 from nba_broker.records.errors import ArchiveError
 
 MEMORY = 256 << 20
-"""Bytes to sort with, unless told otherwise: enough for two million sessions of an archive."""
+"""Bytes to sort with by default: enough for 1.5 million sessions of an archive."""
 
-# Rows that are sorted exist twice, and their order takes less than a third time.
+# Rows exist twice while they are sorted, and their order takes less than a third of that memory.
 _COPIES = 3
-# Rows read from a run at once: few enough for little memory, enough to be worth a step of a merge.
+# Rows to read from a run at once: few enough for little memory, enough for a merge to be fast.
 _LEAST, _MOST = 1024, 65_536
 
 
 class Sorter:
-    """Rows (structured arrays of ``dtype``) in any number, given back in the order of ``by``.
+    """Takes any number of rows, structured arrays of ``dtype``, and gives them in order.
 
-    by: a column without NaN. ties: of rows, their further keys, most important last as for
-    numpy.lexsort; asked when they are given back. Rows with all keys equal stay in the order in
-    which they came, so the order does not depend on ``memory``, bytes, beyond which rows lie in a
-    temporary file (in TMPDIR). Raises ArchiveError when that is full.
+    by: the column to sort by, without NaN. ties: gives the further keys of rows, most important
+    last as for numpy.lexsort; called when rows are given back. Rows with all keys equal stay in the
+    order in which they came, so the order does not depend on ``memory``: bytes beyond which rows
+    are in a temporary file (in TMPDIR). Raises ArchiveError when that is full.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Sorter:
 
     def add(self, rows: np.ndarray) -> None:
         """Take some rows."""
-        # In pieces, so that a run is never longer than what memory is there for.
+        # In pieces, so that a run never needs more than the memory.
         while self._number + len(rows) > self._limit:
             fitting = self._limit - self._number
             self._hold(rows[:fitting])
@@ -63,12 +63,13 @@ class Sorter:
         self._number += len(rows)
 
     def _spill(self) -> None:
-        """Move what waits to the file, as one run."""
+        """Write the rows in memory to the file, as one run."""
         offset = sum(length for _, length in self._runs)
         try:
             self._file = self._file or tempfile.TemporaryFile(prefix="nba-")  # noqa: SIM115
             self._file.seek(offset * self._dtype.itemsize)
-            self._sorted().tofile(self._file)
+            for rows in self._in_order():
+                rows.tofile(self._file)
         except OSError as error:
             where = f"in {tempfile.tempdir}" if tempfile.tempdir else "on disk"
             raise ArchiveError(
@@ -78,25 +79,33 @@ class Sorter:
         self._runs.append((offset, self._number))
         self._waiting, self._number = [], 0
 
-    def _sorted(self) -> np.ndarray:
-        """What waits, in the order of ``by`` alone: ties are settled at the end."""
-        rows = np.concatenate([np.empty(0, self._dtype), *self._waiting])
-        by = rows[self._by]
-        if (by[1:] >= by[:-1]).all():
-            return rows
-        ordered: np.ndarray = rows[np.argsort(by, kind="stable")]
-        return ordered
+    def _in_order(self) -> list[np.ndarray]:
+        """The rows in memory, in pieces, in the order of ``by`` alone: ties are settled when rows
+        are given back."""
+        last = -np.inf
+        for rows in self._waiting:
+            by = rows[self._by]
+            if len(by) and not (by[0] >= last and (by[1:] >= by[:-1]).all()):
+                break
+            last = by[-1] if len(by) else last
+        else:
+            return self._waiting  # as most archives are
+        rows = np.concatenate(self._waiting)
+        return [rows[np.argsort(rows[self._by], kind="stable")]]
 
     def parts(self, size: int) -> Iterator[np.ndarray]:
-        """All rows in order, ``size`` at a time, fewer in the last part; as often as one likes."""
-        rest = np.empty(0, self._dtype)
+        """All rows in order, ``size`` at a time, fewer in the last part. May be called again."""
+        held: list[np.ndarray] = []
+        number = 0
         for rows in self._merged():
-            rows = np.concatenate([rest, rows])
-            whole = len(rows) // size * size
-            yield from (rows[at : at + size] for at in range(0, whole, size))
-            rest = rows[whole:]
-        if len(rest):
-            yield rest
+            while number + len(rows) >= size:
+                yield np.concatenate([*held, rows[: size - number]])
+                rows = rows[size - number :]
+                held, number = [], 0
+            held.append(rows)
+            number += len(rows)
+        if number:
+            yield np.concatenate(held)
 
     def _merged(self) -> Iterator[np.ndarray]:
         """All rows in order, in parts of any length."""
@@ -106,13 +115,14 @@ class Sorter:
         if self._runs:
             sources = [self._read(*run, share) for run in self._runs]
         else:
-            self._waiting = [self._sorted()]
-            sources = [_slices(self._waiting[0], share)]
+            self._waiting = self._in_order()
+            sources = [_slices(self._waiting, share)]
         runs = [_Run(source, np.empty(0, self._dtype), self._by) for source in sources]
         while runs := [run for run in runs if run.fill()]:
-            # Every row that is still to come lies here or later.
+            # No row that is still to come has a smaller key.
             limit = min(run.reached for run in runs)
-            yield self._settled(np.concatenate([run.take(limit) for run in runs]))
+            taken = [run.take(limit) for run in runs]
+            yield self._settled(taken[0] if len(taken) == 1 else np.concatenate(taken))
 
     def _read(self, offset: int, length: int, size: int) -> Iterator[np.ndarray]:
         assert self._file is not None
@@ -121,8 +131,7 @@ class Sorter:
             yield np.fromfile(self._file, self._dtype, min(size, length - at))
 
     def _settled(self, rows: np.ndarray) -> np.ndarray:
-        """Rows, which may be changed, in the order of all keys; ties are rare, and settled by
-        themselves."""
+        """Rows in the order of all keys. Ties are rare, so only tied rows are sorted by them."""
         by = rows[self._by]
         if not (by[1:] >= by[:-1]).all():
             rows = rows[np.argsort(by, kind="stable")]
@@ -130,25 +139,25 @@ class Sorter:
         same = by[1:] == by[:-1]
         tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
         if len(tied):
-            among = rows[tied]
+            rows, among = rows.copy(), rows[tied]
             rows[tied] = among[np.lexsort((*self._ties(among), among[self._by]))]
         return rows
 
 
-def _slices(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    return (rows[at : at + size] for at in range(0, len(rows), size))
+def _slices(pieces: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    return (rows[at : at + size] for rows in pieces for at in range(0, len(rows), size))
 
 
 class _Run:
-    """The part of a sorted run that is at hand, and ``reached``: its last key, infinite once
-    everything is at hand. Of rows with that key some may still be to come."""
+    """The rows of a sorted run that are in memory. ``reached`` is the key of the last of them, of
+    which more rows may follow; infinite after the run's end."""
 
     def __init__(self, source: Iterator[np.ndarray], rows: np.ndarray, by: str) -> None:
         self._source, self._rows, self._by = source, rows, by
         self.reached = -np.inf
 
     def fill(self) -> bool:
-        """Have rows before ``reached`` at hand; False when the run is at its end."""
+        """Read until there are rows before ``reached``; False at the end of the run."""
         while self.reached < np.inf:
             if len(self._rows) and self._rows[self._by][0] < self.reached:
                 break
@@ -161,7 +170,7 @@ class _Run:
         return len(self._rows) > 0
 
     def take(self, limit: float) -> np.ndarray:
-        """Hand over the rows before ``limit``."""
+        """Give the rows before ``limit``, and drop them here."""
         stop = int(np.searchsorted(self._rows[self._by], limit))
         taken, self._rows = self._rows[:stop], self._rows[stop:]
         return taken

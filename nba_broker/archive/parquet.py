@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 
 if TYPE_CHECKING:
+    from pyarrow.compute import Expression
     from pyarrow.dataset import Dataset
 
 from nba_broker.archive.log_columns import NESTED, zeek_name
@@ -131,10 +131,12 @@ def _damaged(error: Exception) -> Exception:
     return ArchiveError("damaged Parquet data, only the rows before the damage count")
 
 
-def _names(data: Dataset) -> dict[str, pa.compute.Expression]:
+def _names(data: Dataset) -> dict[str, Expression]:
     """Zeek's names of the columns, and where each is: SQL has no dots in names, so ``id.orig_h``
     is often called ``id_orig_h``, or is a field of a structure ``id``."""
-    found: dict[str, pa.compute.Expression] = {}
+    from pyarrow import compute
+
+    found: dict[str, Expression] = {}
     exact = set()
     try:
         for field in data.schema:
@@ -145,7 +147,7 @@ def _names(data: Dataset) -> dict[str, pa.compute.Expression]:
                     exact.add(zeek)
                 elif zeek in found:
                     continue
-                found[zeek] = pa.compute.field(path)
+                found[zeek] = compute.field(path)
     except UnicodeDecodeError as error:  # in a name
         raise _damaged(error) from None
     return found
@@ -162,15 +164,17 @@ def _paths(field: pa.Field) -> Iterator[tuple[str, ...]]:
 
 def _plain(column: pa.Array) -> pa.Array:
     """A column without dictionary; times as seconds, exactly to the microsecond."""
+    from pyarrow import compute  # costs 9 MB, and few archives have Parquet files
+
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if not pa.types.is_timestamp(column.type):
         return column
     ticks = column.cast(pa.int64())
     if column.type.unit == "ns":  # mostly doubles that were multiplied: round, and do not cut
-        micro = pa.compute.divide(pa.compute.add(ticks, 500), 1000)
+        micro = compute.divide(compute.add(ticks, 500), 1000)
     else:
-        micro = pa.compute.multiply(ticks, _EPOCH_UNITS[column.type.unit])
-    seconds = pa.compute.divide(micro.cast(pa.float64()), 1e6)
+        micro = compute.multiply(ticks, _EPOCH_UNITS[column.type.unit])
+    seconds = compute.divide(micro.cast(pa.float64()), 1e6)
     # Nobody is to guess a unit for a time that stands for "never".
-    return pa.compute.if_else(pa.compute.less(seconds, END_OF_TIME), seconds, np.nan)
+    return compute.if_else(compute.less(seconds, END_OF_TIME), seconds, np.nan)

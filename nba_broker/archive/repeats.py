@@ -9,33 +9,36 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nba_broker.archive.codes import ROW
 from nba_broker.archive.external_sort import Sorter
 from nba_broker.records import uids
 
 TOGETHER = 1.0
-"""Seconds within which rows can be one session: one log may have whole seconds alone."""
+"""Seconds within which rows can be the same session: a log may have whole seconds only."""
 
 SYSTEMATIC = 0.05
-"""Share of sessions with a twin, the same addresses and ports within that time and another uid,
-from which on twins are one session: a host that takes a port again so soon is far rarer."""
+"""From this share of sessions with a twin on, twins are the same session: a twin has the same
+addresses and ports within TOGETHER, and another uid. Hosts that reuse a port so soon are far
+rarer."""
 
-_ROUNDED = 0.001  # seconds that a time in milliseconds is off at most
-_SLOTS = 20  # bits of a key that are looked at first
-_FEWEST = 20  # twins that are a rule and no chance
-_SAMPLE = 1 << 17  # sessions that are looked at for twins, 3 MB of them
-_BY_PORT = 8  # bits of the source port that choose the sample; then all of the session does
+_ROUNDED = 0.001  # seconds by which times in milliseconds are off at most
+_SLOTS = 18  # bits of a key that are compared first; a table of 1 MB, which a cache holds
+_FEWEST = 20  # twins that are more than chance
+_SAMPLE = 1 << 17  # sessions that are examined for twins, 6 MB of them
+_BY_PORT = 8  # bits of the source port that choose the sample; further bits are of the session
 _CHOSEN = np.dtype(
     [("uid", uids.TEXT), ("session", "u8"), ("ts", "f8"), ("segment", "i4"), ("port", "u4")]
 )
 _PLACE = np.dtype([("key", "f8"), ("at", "i8")])
-_SHORTEST = 8  # characters of a uid of Zeek's, and fewer
+_SHORTEST = 8  # characters; Zeek's uids are longer
 _TOGETHER = 65_536  # rows
+_AT = {name: field[1] for name, field in (ROW.fields or {}).items()}  # offsets in a row
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
 
 def _mix(*columns: np.ndarray) -> np.ndarray:
-    """A number for each row, uint64 [n], that hardly any other has; columns are uint64 [n]."""
+    """A hash of each row, uint64 [n]; columns are uint64 [n]."""
     mixed = columns[0] * _MIX
     for column in columns[1:]:
         mixed ^= mixed >> _SHIFT
@@ -46,14 +49,14 @@ def _mix(*columns: np.ndarray) -> np.ndarray:
 
 
 def _words(rows: np.ndarray) -> list[np.ndarray]:
-    """The uids as columns of uint64 [n]."""
+    """The uids as columns, each uint64 [n]."""
     words = np.ascontiguousarray(rows["uid"]).view(np.uint64).reshape(-1, uids.LENGTH // 8)
     return [words[:, at] for at in range(words.shape[1])]
 
 
 class Repeats:
-    """Which of an archive's sessions are there already: knows a sample of all, whatever their
-    order, and as much of the past as is needed."""
+    """Estimates how many of an archive's sessions are repeated, from a sample of them that does not
+    depend on their order."""
 
     def __init__(self) -> None:
         self._marks = np.zeros(0, np.uint64)
@@ -62,7 +65,7 @@ class Repeats:
         self._number = 0
 
     def see(self, rows: np.ndarray, addresses: Sequence[str]) -> None:
-        """Take sessions into account, conn_log.ROW in any order; ``addresses`` are by code."""
+        """Add sessions, codes.ROW in any order; ``addresses`` are by code."""
         sport = rows["sport"].astype(np.uint32)
         port = (sport * np.uint32(0x9E3779B1)) >> np.uint32(32 - _BY_PORT)
         chosen = (port >> np.uint32(_BY_PORT - min(self._bits, _BY_PORT)) == 0) & (sport > 0)
@@ -96,7 +99,7 @@ class Repeats:
         return sample
 
     def findings(self) -> Findings:
-        """What the sample says of all."""
+        """What the sample says about all sessions."""
         found = np.concatenate(self._chosen)
         self._chosen = [found]
         if len(found) < 2:
@@ -105,7 +108,7 @@ class Repeats:
         order = np.lexsort((found["ts"], uid))
         uid, by_uid = uid[order], found[order]
         same = uid[1:] == uid[:-1]
-        # Without uids, rows that files repeat are no twins.
+        # Without uids, equal rows are copies, not twins.
         same &= (by_uid["uid"][1:] != b"") | (by_uid["ts"][1:] == by_uid["ts"][:-1])
         apart = same & ~_is_same_time(by_uid["ts"][:-1], by_uid["ts"][1:])
         apart &= _is_zeeks(by_uid[1:])
@@ -126,9 +129,9 @@ class Repeats:
 
 
 class Findings(NamedTuple):
-    """``twins``: the share of sessions that a sensor told twice or more, 0 where that is no rule.
-    ``apart``: the share whose uid and addresses an earlier session has, too, with another time;
-    ``uid`` is the first of them."""
+    """``twins``: the share of sessions that a sensor reports twice or more, 0 below SYSTEMATIC.
+    ``apart``: the share with the uid and addresses of an earlier session, but another time;
+    ``uid`` is the first such uid."""
 
     twins: float
     apart: float
@@ -136,9 +139,9 @@ class Findings(NamedTuple):
 
 
 def without(parts: Iterator[np.ndarray], twins: bool) -> Iterator[tuple[np.ndarray, int]]:
-    """Sorted sessions, conn_log.ROW, without those that are there already, and how many were left
-    out of each part; ``twins``: also those that only their ports tell."""
-    held: dict[str, np.ndarray] | None = None  # of what may be repeated yet
+    """Sorted sessions, codes.ROW, without repeated ones, and how many were left out of each part.
+    ``twins``: also leave out sessions with the addresses and ports, but not the uid, of another."""
+    held: dict[str, np.ndarray] | None = None  # keys of sessions that later ones may repeat
     for rows in parts:
         keys = _keys(rows, twins)
         if held is not None:
@@ -147,34 +150,40 @@ def without(parts: Iterator[np.ndarray], twins: bool) -> Iterator[tuple[np.ndarr
         number = int(np.count_nonzero(gone))
         yield (rows[~gone] if number else rows), number
         ts = keys["ts"]
-        # Times of a log are whole seconds all of them, or hardly ever.
-        reach = TOGETHER if twins or (rows["ts"] % 1 == 0).mean() > 0.01 else _ROUNDED
+        # Either all times of a log are whole seconds, or nearly none.
+        reach = (
+            TOGETHER if twins or (rows["ts"] == np.floor(rows["ts"])).mean() > 0.01 else _ROUNDED
+        )
         since = np.searchsorted(ts, ts[-1] - reach)
         held = {name: column[since:] for name, column in keys.items()}
 
 
 def _keys(rows: np.ndarray, twins: bool) -> dict[str, np.ndarray]:
-    """What tells sessions apart: a key that those of one uid and its addresses have, or that are
-    equal in everything without one, and with ``twins`` another of addresses and ports."""
-    host, dst, dport = (rows[name].astype(np.uint64) for name in ("host", "dst", "dport"))
+    """Columns that identify sessions, each [n]: ``ts``; ``key``, equal for the same uid, addresses
+    and port, or without uid (not ``named``) for rows equal in everything; ``log``; and with
+    ``twins`` also ``twin``, equal for the same addresses and ports, 0 without a source port."""
+    # ``host`` and ``dst`` are side by side: one column of 64 bits is one less to mix.
+    addresses = rows.getfield(np.uint64, _AT["host"])
+    dport = rows["dport"].astype(np.uint64)
     words = _words(rows)
     named = words[0] != 0
     ts = np.ascontiguousarray(rows["ts"])
-    key = _mix(host, dst, dport, *words)
+    # Hardly any uid has the 22 characters that would share these bits with the port.
+    key = _mix(addresses, words[0], words[1], words[2] ^ (dport << np.uint64(40)))
     more = []
     if twins or not named.all():
         more = [rows[name].astype(np.uint64) for name in ("sport", "segment", "mac")]
     if not named.all():
         exact = _mix(key, *more, ts.view(np.uint64))
         key = np.where(named, key, exact)
-    keys = {"ts": ts, "key": key, "named": named, "log": rows["log"].copy()}
+    keys = {"ts": ts, "key": key, "named": named, "log": rows["log"]}
     if twins:
-        keys["twin"] = np.where(more[0] > 0, _mix(host, dst, dport, *more[:2]), 0)
+        keys["twin"] = np.where(more[0] > 0, _mix(addresses, dport, *more[:2]), 0)
     return keys
 
 
 def _repeated(keys: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Which of some sorted sessions are there already, bool [n]."""
+    """Which of some sorted sessions repeat an earlier one, bool [n]."""
     ts, key, named = keys["ts"], keys["key"], keys["named"]
     if named.all():
         gone = _close(key, ts, _is_same_time)
@@ -189,14 +198,14 @@ def _repeated(keys: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def far_apart(parts: Iterator[np.ndarray], memory: int) -> np.ndarray:
-    """Which of an archive's sessions have the uid and addresses of an earlier one, whenever that
-    was: bits [n], see numpy.packbits. ``memory``, bytes, is for sorting them."""
+    """Which of an archive's sessions have the uid and addresses of an earlier one, at any time:
+    bits [n], see numpy.packbits. ``memory``, bytes, is for sorting them."""
     sorter = Sorter(_PLACE, "key", lambda rows: (rows["at"],), memory)
     number = 0
     for rows in parts:
         keys = _keys(rows, False)
         places = np.empty(len(rows), _PLACE)
-        places["key"] = keys["key"] >> np.uint64(11)  # as many bits as a float has
+        places["key"] = keys["key"] >> np.uint64(11)  # as many bits as a float64 holds exactly
         places["at"] = np.arange(number, number + len(rows))
         number += len(rows)
         sorter.add(places[_is_zeeks(rows)])
@@ -211,14 +220,14 @@ def far_apart(parts: Iterator[np.ndarray], memory: int) -> np.ndarray:
 
 
 def _is_zeeks(rows: np.ndarray) -> np.ndarray:
-    """Whether uids are as long as Zeek's, bool [n]: shorter ones may be no more than numbers."""
+    """Whether uids are as long as Zeek's, bool [n]; shorter ones may be mere numbers."""
     letters = np.ascontiguousarray(rows["uid"]).view(np.uint8).reshape(-1, uids.LENGTH)
     whole: np.ndarray = letters[:, _SHORTEST - 1] != 0
     return whole
 
 
 def _is_same_time(one: np.ndarray, later: np.ndarray) -> np.ndarray:
-    """Whether two times are one as logs write it: with microseconds, milliseconds or neither."""
+    """Whether two times are equal as logs round them: to microseconds, milliseconds or seconds."""
     apart = later - one
     whole = (one % 1 == 0) | (later % 1 == 0)
     same: np.ndarray = (apart <= _ROUNDED) | (whole & (apart < TOGETHER))
@@ -233,7 +242,7 @@ def _is_about_same_time(one: np.ndarray, later: np.ndarray) -> np.ndarray:
 def _close(
     key: np.ndarray, ts: np.ndarray, is_same: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Which rows have the key of one shortly before them, bool [n]; sorted by ``ts``."""
+    """Which rows have the key of a row shortly before them, bool [n]; sorted by ``ts``."""
     gone = np.zeros(len(key), bool)
     rows = _perhaps_equal(key)
     order = rows[np.argsort(key[rows], kind="stable")]
@@ -243,17 +252,19 @@ def _close(
 
 
 def _perhaps_equal(key: np.ndarray) -> np.ndarray:
-    """All rows whose key another one has, ascending, and few others: sooner than by sorting."""
-    slot = (key >> np.uint64(64 - _SLOTS)).astype(np.int64)
-    row = np.arange(len(key))
-    last = np.empty(1 << _SLOTS, np.int64)
+    """All rows whose key another row has, and some more, ascending: faster than sorting all."""
+    slot = (key >> np.uint64(64 - _SLOTS)).astype(np.int32)
+    row = np.arange(len(key), dtype=np.int32)
+    last = np.empty(1 << _SLOTS, np.int32)
     last[slot] = row
-    lost = np.flatnonzero(last[slot] != row)
-    return np.unique(np.concatenate([lost, last[slot[lost]]]))
+    lost = last[slot] != row
+    found = lost.copy()
+    found[last[slot[lost]]] = True
+    return np.flatnonzero(found)
 
 
 def _in_another_file(key: np.ndarray, log: np.ndarray) -> np.ndarray:
-    """Which rows are in an earlier file, too, as often as they are there; bool [n]."""
+    """Which rows repeat one of an earlier file, bool [n]; equal rows within one file all count."""
     times: dict[tuple[int, int], int] = {}
     kept: dict[int, int] = {}
     gone = np.zeros(len(key), bool)

@@ -146,5 +146,6 @@ def _times(column: pa.ChunkedArray, unset: str) -> tuple[np.ndarray, float, str]
 
 def _texts(column: pa.ChunkedArray, unset: str) -> Texts:
     array = column.unify_dictionaries().combine_chunks()
-    texts = [text.decode("utf-8", "replace") for text in array.dictionary.to_pylist()]
+    # to_numpy, because to_pylist makes a scalar of each text first.
+    texts = [text.decode("utf-8", "replace") for text in array.dictionary.to_numpy(False)]
     return array.indices.to_numpy(), ["" if text == unset else text for text in texts]

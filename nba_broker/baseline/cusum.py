@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from nba_broker.baseline.settings import BaselineSettings
-from nba_broker.model.windows import changes
+from nba_broker.records.grouping import changes
 from nba_broker.records.slots import Column, Columns
 
 PER_NAT = 256

@@ -22,7 +22,7 @@ from nba_broker.baseline.hours import HourTable
 from nba_broker.baseline.scoring import HourSessions, Scoring
 from nba_broker.baseline.settings import BaselineSettings
 from nba_broker.destinations.pools import of_database
-from nba_broker.model.windows import by_slot, changes
+from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.ports import PROTOCOL_CODES
 from nba_broker.records.slots import Column, Slots
 from nba_broker.records.times import END_OF_TIME

@@ -15,7 +15,7 @@ import numpy as np
 from nba_broker.baseline.counts import Predicted, predict
 from nba_broker.baseline.keys import ANY, EMPTY
 from nba_broker.baseline.settings import OLDEST_PAIR, BaselineSettings
-from nba_broker.model.windows import changes
+from nba_broker.records.grouping import changes
 from nba_broker.records.slots import Column, Columns
 
 ABSENT = -1

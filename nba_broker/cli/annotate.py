@@ -122,7 +122,7 @@ def _warn_of_names(annotation: Annotation, slots: list[int], pipeline: Pipeline)
     devices = pipeline.annotations.devices
     names = Counter(
         devices[host.device].device
-        for host in map(pipeline.policy.host, slots)
+        for host in map(pipeline.decider.host, slots)
         if host.device not in (NO_DEVICE, host.label)
     )
     del names[annotation.device]

@@ -39,13 +39,17 @@ def build_pipeline(
     reorder: Reorder | None = None,
     scorer: Scorer | None = None,
     shadow: Shadow | None = None,
+    threads: int = 1,
 ) -> Pipeline:
     """A pipeline with the model, pools and decision of the settings.
 
-    worker: the name in its verdicts. reorder, scorer: in place of those of the settings.
+    worker: the name in its verdicts.
+    reorder, scorer: in place of those of the settings.
+    threads: of the model, without ``scorer``.
+
     Raises NBAError if a part cannot be built.
     """
-    scorer = scorer or Scorer(settings.model)
+    scorer = scorer or Scorer(settings.model, threads)
     manifest = scorer.manifest
     if shadow is not None:
         fits(shadow.scorer, manifest.pool_scheme)

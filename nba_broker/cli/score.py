@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from nba_broker.archive import device_log, results, zeek_log
 from nba_broker.cli import options, terminal
 from nba_broker.cli.build import build_pipeline
-from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts import annotation_file
@@ -53,8 +52,7 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
         LOG.error("%s", line)
     for line in archive.warnings:
         LOG.warning("%s", line)
-    scorer = Scorer(settings.model, threads=len(os.sched_getaffinity(0)))
-    pipeline = build_pipeline(settings, worker="", scorer=scorer)
+    pipeline = build_pipeline(settings, worker="", threads=len(os.sched_getaffinity(0)))
     for lease in archive.leases:
         pipeline.lease(lease)
     if settings.annotations:

@@ -1,4 +1,4 @@
-"""How a command meets whoever typed it: in text that can be shown, and with one line at failure."""
+"""Runs a command at a terminal: printable output, and one line on standard error if it fails."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _OUTPUT = "standard output"
 
 
 def prepare() -> None:
-    """Let what the terminal's character set lacks cost a letter, and no command its end."""
+    """Replace characters that the terminal's character set lacks, instead of failing."""
     for stream, instead in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=instead)
 
 
 def run(program: str, command: Callable[[], int], where: object = "") -> int:
-    """The command's exit status, or 1 after one line on standard error about what stopped it.
+    """The command's exit status, or 1 after one line on standard error about the failure.
 
-    ``where`` the command writes, besides what it prints: a full disk does not say where it is.
+    where: the folder that the command writes to; the error of a full disk does not contain it.
     """
     try:
         status = command()
@@ -33,18 +33,18 @@ def run(program: str, command: Callable[[], int], where: object = "") -> int:
     except NBAError as error:
         complaint = str(error)
     except BrokenPipeError:
-        _say_no_more()  # whoever read the output has seen enough
+        _discard_output()  # the reader of the output has closed it
         return 1
     except OSError as error:
         place = where if error.filename is None else error.filename
         place = os.fsdecode(place) if isinstance(place, bytes) else str(place)
         complaint = error.strerror or str(error)
         if "temporary directory" in complaint:
-            complaint += "; set TMPDIR to a folder that may be written to"
+            complaint += "; set TMPDIR to a writable folder"
         elif place:
             complaint = f"{place}: {complaint}"
         if place == _OUTPUT:
-            _say_no_more()
+            _discard_output()
     except MemoryError:
         complaint = "not enough memory; lower max_hosts, or read fewer logs at once"
     except KeyboardInterrupt:
@@ -54,7 +54,7 @@ def run(program: str, command: Callable[[], int], where: object = "") -> int:
 
 
 def say(*lines: str) -> None:
-    """Print lines, and what was printed before, at once; an OSError tells that it was here."""
+    """Print lines, and flush standard output; an OSError contains "standard output"."""
     try:
         if lines:
             print(*lines, sep="\n")
@@ -66,15 +66,15 @@ def say(*lines: str) -> None:
         raise OSError(error.errno, error.strerror, _OUTPUT) from error
 
 
-def _say_no_more() -> None:
-    """Let what is not yet written go nowhere: Python would try again, and complain, at exit."""
+def _discard_output() -> None:
+    """Discard what is not written yet: Python would try again at exit, and print an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
 def ended_cleanly() -> Iterator[None]:
-    """Meanwhile SIGTERM and SIGHUP are an interrupt, so that temporary files are removed."""
-    taken = [  # nohup ignores the latter
+    """Treat SIGTERM and SIGHUP as an interrupt, so that temporary files are removed."""
+    taken = [  # not SIGHUP under nohup, which ignores it
         one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL
     ]
     for number in taken:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
+from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
 from nba_broker.destinations.lookup import Lookup
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.bonds import Bond
@@ -34,15 +33,14 @@ from nba_broker.records.evidence import NamedByAnalyst, uids
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.uids import texts
-from nba_broker.records.verdicts import STATES, Alarm, UnknownHosts, Verdict
+from nba_broker.records.verdicts import STATES, UnknownHosts, Verdict
 from nba_broker.verdicts import evidence, groups
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
-from nba_broker.verdicts.decide import Alarms, decide
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
-from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.decision_settings import DecisionSettings
-from nba_broker.verdicts.shadow import Shadow
+from nba_broker.verdicts.shadow import Shadow, Watched
+from nba_broker.verdicts.stage import Context, Verdicts
 from nba_broker.verdicts.states import IMPOSTOR, NO_DEVICE
 from nba_broker.wire.reorder import Reorder
 
@@ -93,13 +91,13 @@ class Pipeline:
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
-        self.policy = Decider(len(manifest.classes), settings, self.slots)
+        self.decider = Decider(len(manifest.classes), settings, self.slots)
         self.annotations = AppliedAnnotations(
             manifest.classes,
             pools,
             self.identity,
             self.windows,
-            self.policy,
+            self.decider,
             self.baseline,
             self.first_seen,
         )
@@ -107,7 +105,12 @@ class Pipeline:
             self.identity, self.first_seen, self.windows, self.annotations, max_hosts
         )
         self._destinations = Lookup(pools)
+        self._verdicts = Verdicts(self.decider, self.annotations, pools)
         self._lines = Lines(self.identity, self.first_seen, self.annotations, manifest.id, worker)
+        if shadow is not None:
+            shadow.watch(
+                Watched(self.windows, self.annotations, self.decider, self.identity, pools)
+            )
         self._know_pools()
         # All at once: growing later would stop the work and need the memory twice.
         self.slots.reserve(max_hosts)
@@ -186,21 +189,14 @@ class Pipeline:
         self.wider.see(sessions, slot, pool)
         columns = {"pool": pool, "dst": dst, "dport": sessions.dport, "uid": texts(sessions.uid)}
         windows = self.windows.push(slot, sessions.ts, **columns)
-        scores = self.scorer(windows, self.pools.table) if len(windows) else None
-        alarms = self._alarms(step, columns)
-        lines += self._decide(step, windows, scores, alarms)
+        context = self._verdicts.context(slot, sessions.ts, pool, dst)
+        scores = self._score(step, windows, context)
+        anomalies = self._judge(step, columns, context)
+        alarms = [anomaly.index for anomaly in anomalies]
+        changes = self._verdicts.decide(slot, sessions.ts, windows, scores, alarms)
+        lines += self._explain(step, windows, scores, anomalies, changes)
         if self.shadow is not None:
-            self.shadow.see(
-                slot,
-                sessions.ts,
-                columns,
-                windows,
-                self.windows,
-                self.annotations,
-                self.policy,
-                self.identity,
-                self.pools.table,
-            )
+            self.shadow.see(slot, sessions.ts, columns, windows)
         lines.sort(key=lambda line: line.ts)
         self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
@@ -216,10 +212,10 @@ class Pipeline:
             slot = int(step.slot[row])
             count = int(self.windows.count[slot]) + step.before(row) + 1
             at = self._lines.at(step, row, count)
-            missing = evidence.of_missing(count, self.scorer.manifest, self.policy.settings)
+            missing = evidence.of_missing(count, self.scorer.manifest, self.decider.settings)
             lines.append(self._lines.new(slot, at, missing, step.sessions.uid[row]))
         if lines:
-            self.policy.begin(step.slot[step.new], step.sessions.ts[step.new])
+            self.decider.begin(step.slot[step.new], step.sessions.ts[step.new])
         return lines
 
     def _annotate(self, step: Step) -> list[Verdict]:
@@ -244,63 +240,60 @@ class Pipeline:
         slot = applied.decision.slot
         return self._lines.latest(slot, applied.ts, int(self.windows.count[slot]))
 
-    def _alarms(self, step: Step, columns: dict[str, np.ndarray]) -> list[Alarm]:
-        """How a step's sessions compare with their hosts' own baselines, but for destinations that
-        an analyst ignores."""
+    def _judge(self, step: Step, columns: dict[str, np.ndarray], context: Context) -> list[Anomaly]:
+        """How a step's sessions compare with their hosts' baselines."""
         slot, ts = step.slot, step.sessions.ts
-        counted = ~self.annotations.ignored(slot, ts, columns["pool"], columns["dst"])
-        judged = HostSessions(
-            slot, ts, device_class=self.policy.kinds(slot), counted=counted, **columns
+        surprise, anomalies = self.baseline.push(
+            HostSessions(
+                slot,
+                ts,
+                device_class=context.device_class,
+                counted=context.counted,
+                **columns,
+            ),
+            self.pools.table,
         )
-        surprise, anomalies = self.baseline.push(judged, self.pools.table)
-        named = np.flatnonzero(counted & self.policy.is_named(slot))
+        named = np.flatnonzero(context.named & context.counted)
         if len(named):
             never = self.scorer.never_seen(columns["pool"][named], self.pools.table)
             self.drift.sessions(
                 float(ts[named[-1]]), len(named), int(never.sum()), float(surprise[named].sum())
             )
-        return [evidence.of_anomaly(one, self.pools) for one in anomalies]
+        return anomalies
 
-    def _decide(
-        self, step: Step, windows: Windows, scores: Scores | None, alarms: Sequence[Alarm]
+    def _score(self, step: Step, windows: Windows, context: Context) -> Scores | None:
+        """The scores of a step's windows, None where there are none."""
+        if not len(windows):
+            return None
+        scores = self.scorer(windows, self.pools.table)
+        named = context.named[windows.index]
+        if named.any():
+            self.drift.scores(
+                float(step.sessions.ts[windows.index[-1]]),
+                int(named.sum()),
+                int((scores.known[named] >= self.scorer.manifest.known).sum()),
+                float(scores.probability[named].max(1).sum()),
+            )
+        return scores
+
+    def _explain(
+        self,
+        step: Step,
+        windows: Windows,
+        scores: Scores | None,
+        anomalies: Sequence[Anomaly],
+        changes: Sequence[Decision | Applied],
     ) -> list[Verdict]:
-        """The lines that a step's windows and alarms lead to."""
-        if scores is None and not alarms:
-            return []
-        if scores is not None:
-            self._note(step, windows, scores)
-        slot, ts = step.slot, step.sessions.ts
-        grown = self.annotations.grows(windows.slot, windows.count, self.scorer.manifest.stride)
+        """The lines of what was decided, with their evidence."""
         lines = []
-        for one in decide(
-            self.policy,
-            self._scored(windows, scores, ts),
-            Alarms.at([alarm.index for alarm in alarms], slot, ts),
-            teach=partial(self._teach, windows, ts) if len(grown) else None,
-        ):
+        for one in changes:
             if isinstance(one, Applied):
                 lines.append(self._lines.decided(one.decision, self._latest(one), one.evidence))
             elif one.alarm != NO_ROW:
-                lines.append(self._alarm(step, alarms[one.alarm], one))
+                lines.append(self._alarm(step, anomalies[one.alarm], one))
             elif scores is not None:
                 lines.append(self._window(step, windows, scores, one))
         return lines
-
-    def _scored(self, windows: Windows, scores: Scores | None, ts: np.ndarray) -> ScoredWindows:
-        """Windows with their scores, and with what annotations say of them."""
-        if scores is None:
-            return ScoredWindows.none()
-        when, prototypes = ts[windows.index], self.annotations.prototypes
-        return ScoredWindows(
-            windows.slot,
-            windows.index,
-            when,
-            scores.probability,
-            scores.known,
-            similarity=prototypes.likeness(windows, self.pools.table) if len(prototypes) else None,
-            devices=prototypes.devices,
-            muted=self.annotations.muted(windows, scores.attention, when),
-        )
 
     def _window(self, step: Step, windows: Windows, scores: Scores, decision: Decision) -> Verdict:
         """The line that a window leads to."""
@@ -312,32 +305,16 @@ class Pipeline:
         at = self._lines.at(step, int(windows.index[row]), int(windows.count[row]))
         return self._lines.decided(decision, at, why, uids(why))
 
-    def _note(self, step: Step, windows: Windows, scores: Scores) -> None:
-        """Let the drift know how the model scores hosts that had a name before this step."""
-        named = self.policy.is_named(windows.slot)
-        if named.any():
-            self.drift.scores(
-                float(step.sessions.ts[windows.index[-1]]),
-                int(named.sum()),
-                int((scores.known[named] >= self.policy.settings.known).sum()),
-                float(scores.probability[named].max(1).sum()),
-            )
-
-    def _teach(self, windows: Windows, ts: np.ndarray) -> list[Applied]:
-        """The host of the last window, which an analyst named, may become a prototype."""
-        last = len(windows) - 1
-        when = float(ts[windows.index[last]])
-        return self.annotations.teach(int(windows.slot[last]), when, windows.part(last, last + 1))
-
-    def _alarm(self, step: Step, alarm: Alarm, decision: Decision) -> Verdict:
+    def _alarm(self, step: Step, anomaly: Anomaly, decision: Decision) -> Verdict:
         """The line of an alarm."""
-        count = int(self.windows.count[decision.slot]) - step.after(alarm.index)
-        at = self._lines.at(step, alarm.index, count)
-        return self._lines.decided(decision, at, alarm.evidence, alarm.uids)
+        count = int(self.windows.count[decision.slot]) - step.after(anomaly.index)
+        why = evidence.of_anomaly(anomaly, self.pools)
+        at = self._lines.at(step, anomaly.index, count)
+        return self._lines.decided(decision, at, why, uids(why))
 
     def _end(self, step: Step, ended: Router | Bond) -> Verdict:
         """The line that ends what was taken for a host, and with it its history."""
-        slot, was = ended.slot, self.policy.host(ended.slot)
+        slot, was = ended.slot, self.decider.host(ended.slot)
         count = int(self.windows.count[slot])
         at = At(ended.ts, step.sessions.host[-1], step.segment(-1), count)
         previous = (
@@ -368,7 +345,7 @@ class Pipeline:
             if self.first_seen.announced[slot]:
                 ts, count = float(self.windows.last_ts[slot]), int(self.windows.count[slot])
                 at = self._lines.latest(slot, ts, count)
-                yield self._lines.decided(self.policy.standing(slot), at)
+                yield self._lines.decided(self.decider.standing(slot), at)
 
     def unknown_hosts(
         self,
@@ -380,7 +357,7 @@ class Pipeline:
         ``since`` on and that no analyst ignores; ``said`` as in
         :mod:`nba_broker.verdicts.groups`."""
         ts = self.timeline.clock if ts is None else ts
-        slots = self.policy.unknown(ts)
+        slots = self.decider.unknown(ts)
         slots = slots[self.windows.last_ts[slots] >= since]
         return groups.unknown_hosts(ts, slots, self.identity, self.windows, self.pools, said or {})
 
@@ -396,7 +373,7 @@ class Pipeline:
                 f"{self.pools.scheme}: restart it to change that"
             )
         settings = replace(
-            self.policy.settings, identified=manifest.identified, known=manifest.known
+            self.decider.settings, identified=manifest.identified, known=manifest.known
         )
         baseline = ClassBaseline.of_model(manifest)
         self.reshape(manifest.schedule, manifest.classes, settings, baseline)
@@ -417,7 +394,7 @@ class Pipeline:
         self.windows.use(schedule)
         number = self.annotations.use(classes)
         self.baseline.use(baseline, number)
-        self.policy.use(len(classes), settings, number, self.windows.last_ts)
+        self.decider.use(len(classes), settings, number, self.windows.last_ts)
 
     def _know_pools(self) -> None:
         """Pools that a model knows by name stay what they are."""
@@ -433,7 +410,7 @@ class Pipeline:
         self.identity.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
-            for stage in (self.windows, self.first_seen, self.baseline, self.policy):
+            for stage in (self.windows, self.first_seen, self.baseline, self.decider):
                 stage.look_back(slots, limit, now)
             if self.shadow is not None:
                 self.shadow.restart()

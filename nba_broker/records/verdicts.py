@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from nba_broker.records.evidence import Attended, Destination, Evidence, SimilarHost, Surprising
-from nba_broker.records.evidence import uids as uids_of
 
 STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
 
@@ -16,29 +15,49 @@ _DIGITS = 4  # of a share, a probability or a surprise: more would be noise
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """A host did what it never does.
+class HostGroup:
+    """Similar unknown hosts: their number, the addresses of some, the maker of their interfaces, ""
+    where unknown, and where most of their sessions go."""
 
-    ``index``: the place of the session that raised it, in the step that it came with.
-    """
-
-    index: int
-    evidence: tuple[Evidence, ...]
+    hosts: int
+    addresses: tuple[str, ...]
+    vendor: str
+    mostly: str
 
     @property
-    def uids(self) -> tuple[str, ...]:
-        """Sessions that led to it."""
-        return uids_of(self.evidence)
+    def text(self) -> str:
+        """For an operator to read."""
+        more = ", ..." if self.hosts > len(self.addresses) else ""
+        vendor = f" by {self.vendor}" if self.vendor else ""
+        addresses = ", ".join(self.addresses)
+        return f"{self.hosts} ({addresses}{more}){vendor}, mostly {self.mostly}"
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownHosts:
-    """What kinds of hosts are unknown at ``ts``: ``hosts`` is their number, ``kinds`` a text for
-    each group of similar ones, the largest first; at most 16."""
+    """What kinds of hosts are unknown at ``ts``: ``hosts`` is their number, ``groups`` are similar
+    ones, the largest group first.
+
+    ``other_hosts`` are in ``other_groups`` smaller groups, and ``idle`` hosts were not compared.
+    """
 
     ts: float
     hosts: int
-    kinds: tuple[str, ...]
+    groups: tuple[HostGroup, ...]
+    other_hosts: int = 0
+    other_groups: int = 0
+    idle: int = 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """A text for each group, and one for the other hosts, if any."""
+        others = []
+        if self.other_hosts:
+            others.append(f"{self.other_hosts} of {self.other_groups} other kinds")
+        if self.idle:
+            others.append(f"{self.idle} idle for longer, which were not compared")
+        texts = [group.text for group in self.groups]
+        return (*texts, *([", ".join(others)] if others else []))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The triage page: what the logs say of every host, for an analyst to look at and to answer.
+"""The triage page: every host in the logs, for an analyst to check and annotate.
 
 Needs the extra ``triage``; nothing else of the runtime imports it.
 """

@@ -1,4 +1,4 @@
-"""The triage page as a web application: what is asked for where, and how answers are written."""
+"""The triage page as a web application: its routes, and how annotations are written."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from nba_broker.verdicts.annotation_file import Annotation
 LOG = logging.getLogger("nba_broker")
 
 LISTEN = "127.0.0.1:27780"
-"""Where the page is served, unless told otherwise."""
+"""Where the page is served by default."""
 
-_NO_HOST = "No such host in the log."
+_NO_HOST = "The log has no such host."
 _DONE = ("label", "confirm", "ignore")
 
 
 def make(views: Views, listen: str) -> Starlette:
     """The application; ``listen`` is the name or address at which it is served."""
 
-    # Everything in turn, on one thread: a page takes milliseconds, and readers need no lock.
+    # One thread serves all requests in turn: a page takes milliseconds, and needs no lock.
     async def first(request: Request) -> Response:
         views.poll()
         return HTMLResponse(views.first(_filters(request)))
@@ -66,7 +66,7 @@ def make(views: Views, listen: str) -> Starlette:
         try:
             wanted = Filters() if key else Filters.strict(request.query_params.multi_items())
         except ValueError as error:
-            return HTMLResponse(views.message(f"No page was made: {error}."), 400)
+            return HTMLResponse(views.message(f"The page was not made: {error}."), 400)
         page = views.static(wanted, key)
         name = f"nba-triage-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.html"
         return HTMLResponse(page, headers={"Content-Disposition": f'attachment; filename="{name}"'})
@@ -75,27 +75,28 @@ def make(views: Views, listen: str) -> Starlette:
         views.poll()
         return PlainTextResponse(str(views.store.lines))
 
-    async def reply(request: Request) -> Response:
+    async def annotate(request: Request) -> Response:
         form: Mapping[str, str] = request.state.form
         views.poll()
         key, query = form.get("id", ""), form.get("query", "")
         filters = Filters.parse(parse_qsl(query))
         host = views.store.hosts.get(key)
-        if host is None or views.answers.path is None:
-            return shown(request, key, filters, 409, error="there is no file of answers: --answers")
+        if host is None or views.annotations.path is None:
+            why = "there is no annotations file: start with --annotations F.csv"
+            return shown(request, key, filters, 409, error=why)
         try:
-            answer = answer_of(form, host.latest)
-            if known := annotation_file.misspelt(answer.device, views.devices()):
+            annotation = annotation_of(form, host.latest)
+            if known := annotation_file.misspelt(annotation.device, views.devices()):
                 raise AnnotationError(
-                    f"label: {known} is there already: spell it so, or take a name "
+                    f"label: there is already a device {known}; use that spelling, or a name "
                     "that differs in more than case and punctuation"
                 )
-            annotation_file.append(views.answers.path, answer)
+            annotation_file.append(views.annotations.path, annotation)
         except AnnotationError as error:
             return shown(request, key, filters, 400, error=str(error), values=dict(form))
-        what = " ".join(filter(None, (answer.action, answer.host, answer.device, answer.pool)))
-        LOG.info("%s: %s", views.answers.path, what)
-        where = f"/host?id={quote(key, safe=':')}&done={answer.action}"
+        parts = (annotation.action, annotation.host, annotation.device, annotation.pool)
+        LOG.info("%s: %s", views.annotations.path, " ".join(filter(None, parts)))
+        where = f"/host?id={quote(key, safe=':')}&done={annotation.action}"
         return RedirectResponse(f"{where}&{filters.query()}".rstrip("&"), 303)
 
     async def missing(request: Request, error: Exception) -> Response:
@@ -107,7 +108,7 @@ def make(views: Views, listen: str) -> Starlette:
             Route("/host", host),
             Route("/page.html", static_page),
             Route("/pulse", pulse),
-            Route("/answer", reply, methods=["POST"]),
+            Route("/annotate", annotate, methods=["POST"]),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],
         middleware=[Middleware(Guard, listen=listen)],
@@ -123,10 +124,11 @@ def _key(request: Request) -> str:
     return request.query_params.get("id", "")
 
 
-def answer_of(form: Mapping[str, str], latest: Row) -> Annotation:
-    """A form about the host of this verdict as a checked answer; raises AnswersError.
+def annotation_of(form: Mapping[str, str], latest: Row) -> Annotation:
+    """A form about the host of this verdict as a checked annotation; raises AnnotationError.
 
-    Whoever names his machine like an address or a network must not have another one answered.
+    A host whose name looks like an address or a network must not cause an annotation of another
+    host.
     """
     action = form.get("action", "")
     target = form.get("target", "mac" if latest.mac else "address")
@@ -134,36 +136,37 @@ def answer_of(form: Mapping[str, str], latest: Row) -> Annotation:
     if target not in meant or (not meant[target] and target != "any"):
         raise AnnotationError(f"{action}: the host has no {target}")
     if action == "confirm" and form.get("seen") != f"{latest.ts:.6f}":
-        raise AnnotationError("confirm: there is a newer verdict; look at it and confirm again")
+        raise AnnotationError("confirm: there is a newer verdict; check it and confirm again")
     if action == "ignore" and not form.get("reason", "").strip():
-        raise AnnotationError("ignore: say for what reason, for whoever reads it later")
+        raise AnnotationError("ignore: give a reason")
     columns = {"label": ("device", "category"), "ignore": ("pool", "expires")}.get(action, ())
     row = {name: form.get(name, "") for name in ("at", "reason", *columns)}
     row |= {"action": action, "host": meant[target]}
     now = round(time.time(), 3)
-    # What is said at the time of a verdict is applied before it, and a sensor's clock may be ahead.
+    # An annotation at the time of a verdict applies before it, and a sensor's clock may be ahead.
     after = math.floor(latest.ts) + 1.0
     row["at"] = row["at"].strip() or print_time(max(now, after) if action == "confirm" else now)
-    answer = annotation_file.parse(row, action or "answer")
-    if action == "confirm" and not latest.ts < answer.at <= max(now, after):
-        raise AnnotationError("confirm: From must be after the verdict that is shown, so from "
-                           f"{print_time(after)} on, and not in the future")  # fmt: skip
-    if target == "mac" and not answer.mac:
-        raise AnnotationError(f"{action}: {latest.mac!r} is no MAC")
-    if target == "address" and not answer.one_address:
-        raise AnnotationError(f"{action}: {latest.host!r} is no address")
-    if target == "hostname" and not answer.hostname:
-        raise AnnotationError(f"{action}: the hostname {latest.hostname!r} could mean others; take "
-                           "the MAC or the address")  # fmt: skip
-    return answer
+    annotation = annotation_file.parse(row, action or "annotation")
+    if action == "confirm" and not latest.ts < annotation.at <= max(now, after):
+        raise AnnotationError(f"confirm: From must be {print_time(after)} or later, which is after "
+                           "the verdict that is shown, and not in the future")  # fmt: skip
+    if target == "mac" and not annotation.mac:
+        raise AnnotationError(f"{action}: {latest.mac!r} is not a MAC")
+    if target == "address" and not annotation.one_address:
+        raise AnnotationError(f"{action}: {latest.host!r} is not an address")
+    if target == "hostname" and not annotation.hostname:
+        raise AnnotationError(f"{action}: the hostname {latest.hostname!r} may mean other hosts; "
+                           "use the MAC or the address")  # fmt: skip
+    return annotation
 
 
 def serve(views: Views, listen: str = LISTEN) -> None:
-    """Serve until interrupted; raises ConfigError where ``listen`` (HOST:PORT) is no use."""
+    """Serve until interrupted; raises ConfigError if it cannot listen at ``listen``,
+    HOST:PORT."""
     name, _, port = listen.rpartition(":")
     name = name.strip("[]")
     if not (name and port.isdecimal()):
-        raise ConfigError(f"--listen: {listen!r} is no HOST:PORT, e.g. 127.0.0.1:27784")
+        raise ConfigError(f"--listen: {listen!r} is not HOST:PORT, e.g. 127.0.0.1:27784")
     try:
         family = socket.AF_INET6 if ":" in name else socket.AF_INET
         bound = socket.create_server((name, int(port)), family=family)
@@ -172,18 +175,18 @@ def serve(views: Views, listen: str = LISTEN) -> None:
     address, number = bound.getsockname()[:2]
     if not is_loopback(address):
         LOG.warning(
-            "%s is not loopback: whoever reaches it reads who is on the network, and can answer",
+            "%s is not loopback: anyone who reaches it can read the page and write annotations",
             listen,
         )
     LOG.info("triage page at http://%s:%d/", f"[{address}]" if ":" in address else name, number)
-    # Whoever asks by now waits for this, and for nothing more.
+    # Requests that come now wait for this.
     views.poll()
     LOG.info("%d verdicts of %d hosts in %s", views.store.lines, len(views.store.hosts),
              views.folder)  # fmt: skip
     for line in views.store.errors:
         LOG.warning("%s", line)
     if not (views.store.hosts or views.store.errors):
-        LOG.warning("no verdicts there yet; is that the folder with nba_device.log?")
+        LOG.warning("there are no verdicts yet; check that this is the folder with nba_device.log")
     settings = uvicorn.Config(
         make(views, name),
         log_config=None,
@@ -200,8 +203,8 @@ def serve(views: Views, listen: str = LISTEN) -> None:
 def write(views: Views, path: Path, query: str) -> int:
     """Write the hosts that the filters let through as one page, and return their number.
 
-    Raises ConfigError when there is no verdict, the filters mean nothing, or a file is there that
-    is no such page. A page of logs that could not be read is written: it says so.
+    Raises ConfigError if there is no verdict, if a filter is not valid, or if the file is there
+    already and is not such a page. If logs could not be read, the page is written and says so.
     """
     results.require(path, "nba-broker triage")
     query = query.removeprefix("?")
@@ -211,7 +214,7 @@ def write(views: Views, path: Path, query: str) -> int:
         raise ConfigError(f"--filter: {error}") from None
     views.poll()
     if not (views.store.hosts or views.store.errors):
-        raise ConfigError(f"{views.folder}: no verdicts, so no page; give the folder with "
-                          "nba_device.log, current or rotated")  # fmt: skip
+        raise ConfigError(f"{views.folder}: there are no verdicts; give the folder "
+                          "with nba_device.log, current or rotated")  # fmt: skip
     results.write(path, views.static(wanted))
     return len(views.shown(wanted))

@@ -1,4 +1,4 @@
-"""The files of one Zeek log below a folder, current and rotated, and what is new in them."""
+"""Finds the files of one Zeek log below a folder, current and rotated, and reads what is new."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from nba_broker.records.errors import ArchiveError
 _BLOCK = 16 << 20
 _TAIL = 512 << 10
 _TAIL_ROWS = 5000
-# A log's name, and what rotation, logrotate, collectors and packers put around it.
+# A log's name with what rotation, logrotate, collectors and compression add to it.
 _NAME = (
     r"(?:[\w.+:-]*[._-])?{log}(?:[._-].*)?\.(?:log|json|ndjson|jsonl)"
     r"(?:[._-](?!part|tmp|sw[op]).*)?"
 )
-_UNSETTLED = 2.0  # seconds in which a folder may change once more without another mtime
+_UNSETTLED = 2.0  # seconds in which a folder may change again without another mtime
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it was found: ``key`` is what it is on its disk, whatever it is called."""
+    """A file as it was found; ``key`` is its device and inode, which a new name does not change."""
 
     path: Path
     key: tuple[int, int]
@@ -39,7 +39,7 @@ class File:
 
 @dataclass(slots=True)
 class _Folder:
-    """What a folder held when it was last looked into."""
+    """The contents of a folder when it was last listed."""
 
     changed: int
     looked: float
@@ -49,7 +49,7 @@ class _Folder:
 
 @dataclass(slots=True)
 class _Place:
-    """How far a file has been read, and the header that holds there."""
+    """How far a file has been read, and the header that applies there."""
 
     size: int
     changed: int
@@ -58,10 +58,10 @@ class _Place:
 
 
 class Finder:
-    """Finds a log's files by name, in a tree of any size.
+    """Finds a log's files by name in a tree of any size.
 
-    A folder is listed again only when it has changed: an archive may have a hundred thousand
-    files of other logs.
+    A folder is listed again only after it has changed, because an archive may have a hundred
+    thousand files of other logs.
     """
 
     def __init__(self, top: Path, log: str) -> None:
@@ -69,10 +69,10 @@ class Finder:
         self._name = re.compile(_NAME.format(log=log))
         self._folders: dict[str, _Folder] = {}
         self.errors: dict[Path, str] = {}
-        """Why a folder, or what is in it, could not be looked at the last time."""
+        """Why a folder or its contents could not be read at the last attempt."""
 
     def files(self) -> list[File]:
-        """The files there are, the last changed first; a file of two names is one."""
+        """All files, the last changed first; a file with two names is one."""
         found: dict[tuple[int, int], File] = {}
         self.errors = {}
         waiting, seen = [str(self._top)], set()
@@ -108,7 +108,7 @@ class Finder:
         folder = _Folder(changed, time.time())
         with os.scandir(path) as entries:
             for entry in entries:
-                # Of the file system, and nobody's to read; of a run that is not done.
+                # lost+found belongs to the file system; the other is of an unfinished run.
                 if entry.name == "lost+found" or entry.name.startswith(results.UNFINISHED):
                     continue
                 if _may_be_folder(entry):
@@ -122,34 +122,34 @@ class Finder:
 def _may_be_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to where nobody may look, as logs/current can be: to be told of
+    except OSError:  # a link to a forbidden folder, as logs/current can be: reported later
         return True
 
 
 def why(error: ArchiveError | OSError) -> str:
-    """What stopped the reading, and what to do about it where that is known."""
+    """Why reading failed, with the remedy if there is one."""
     if isinstance(error, PermissionError):
-        return "permission denied; whoever runs nba-broker triage must be allowed to read it"
+        return "permission denied; run nba-broker triage as a user who may read it"
     return str(getattr(error, "strerror", None) or error)
 
 
 class Follower:
-    """Reads of a log's files what has not been read before."""
+    """Reads from a log's files what it has not read before."""
 
     def __init__(self, top: Path, log: str) -> None:
         self._finder = Finder(top, log)
         self._places: dict[tuple[int, int], _Place] = {}
         self._errors: dict[Path, str] = {}
         self.found = 0
-        """Files that there are."""
+        """Number of files."""
 
     @property
     def errors(self) -> dict[Path, str]:
-        """Why a file or folder could not be read, or not to its end."""
+        """Why a file or folder could not be read completely."""
         return self._finder.errors | self._errors
 
     def news(self) -> list[File]:
-        """Files with something to read, the last changed first."""
+        """Files with something new, the last changed first."""
         files = self._finder.files()
         self.found = len(files)
         there = {file.key for file in files}
@@ -160,8 +160,8 @@ class Follower:
         return [file for file in files if self._changed(file)]
 
     def read(self, file: File) -> Iterator[tuple[Header, bytes]]:
-        """New rows in blocks of whole lines, each with its header; a last line that is not ended
-        waits. What stops the reading is kept in ``errors``."""
+        """New rows in blocks of whole lines, each with its header. An incomplete last line is left
+        for later. If reading fails, ``errors`` says why."""
         place = self._places.get(file.key)
         if place is None or file.size < place.offset:
             place = _Place(file.size, file.changed)
@@ -177,10 +177,10 @@ class Follower:
         except (ArchiveError, OSError) as error:
             self._errors[file.path] = why(error)
             if isinstance(error, OSError):
-                place.changed = 0  # to be tried again: who may read it is no change of the file
+                place.changed = 0  # try again: new permissions do not change the file
 
     def skip(self, file: File) -> None:
-        """Take what there is of a file as read."""
+        """Treat the present content of a file as read."""
         self._places[file.key] = _Place(file.size, file.changed, file.size)
 
     def _changed(self, file: File) -> bool:
@@ -205,8 +205,8 @@ class Follower:
 
 
 def tail(file: File) -> list[dict[str, Any]]:
-    """The last rows of a log, without reading all of it where it is not packed; raises
-    ArchiveError or OSError."""
+    """The last rows of a log; an uncompressed one is not read as a whole. Raises ArchiveError or
+    OSError."""
     if zeek_log.is_whole(file.path):
         return list(deque(zeek_log.rows(file.path), _TAIL_ROWS))
     with file.path.open("rb") as stream:

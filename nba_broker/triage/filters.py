@@ -1,4 +1,4 @@
-"""Which hosts are shown, in which order: what the page's address says."""
+"""Which hosts the page shows in which order, from the page's address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = 50
 """Hosts on a page."""
 
 NAMES = ("state", "device", "category", "vendor", "q", "since", "view", "page")
-"""What an address may say."""
+"""The parameters of an address."""
 
 VIEWS = ("all", "attention", "inventory")
 _AGO = re.compile(r"(\d{1,5})\s*(m|h|d|w)")
@@ -28,10 +28,10 @@ _LONGEST = 256
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters; an empty one lets everything through.
+    """The filters; an empty one passes every host.
 
-    ``text`` is looked for in all that the latest verdict says; ``since`` is a time, or ``7d``
-    before the log's end, from which on the state must have begun.
+    ``text`` must be in the latest verdict. The state must have begun after ``since``, a time, or
+    ``7d`` for seven days before the end of the log.
     """
 
     state: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Filters:
 
     @classmethod
     def parse(cls, query: Sequence[tuple[str, str]]) -> Filters:
-        """Filters from an address; what means nothing is left out."""
+        """Filters from an address, without those that are not valid."""
         last: Mapping[str, str] = {name: value.strip()[:_LONGEST] for name, value in query}
         states = {value for name, value in query if name == "state"}
         page, view = last.get("page", ""), last.get("view", "")
@@ -62,20 +62,20 @@ class Filters:
 
     @classmethod
     def strict(cls, query: Sequence[tuple[str, str]]) -> Filters:
-        """As :meth:`parse`, but raises ValueError at what means nothing: nobody looks at what is
-        let through before it is sent on."""
+        """As :meth:`parse`, but raises ValueError if a filter is not valid, because a static page
+        may be sent on without another look."""
         made = cls.parse(query)
         wrong = sorted({name for name, _ in query} - set(NAMES))
         if wrong:
-            raise ValueError(f"{wrong[0]!r} is none of {', '.join(NAMES)}")
+            raise ValueError(f"{wrong[0]!r} is not one of {', '.join(NAMES)}")
         for name, values in (("state", STATES), ("view", VIEWS)):
             for value in sorted({value for one, value in query if one == name} - {"", *values}):
-                raise ValueError(f"{name} {value!r} is none of {', '.join(values)}")
+                raise ValueError(f"{name} {value!r} is not one of {', '.join(values)}")
         made.begin(0.0)
         return made
 
     def query(self, **changes: object) -> str:
-        """These filters, with changes, as the part of an address behind ``?``."""
+        """These filters with changes, as the query of an address."""
         made = replace(self, **changes)  # type: ignore[arg-type]
         values = [
             *(("state", state) for state in made.state),
@@ -90,13 +90,13 @@ class Filters:
         return urlencode([(name, value) for name, value in values if value])
 
     def toggled(self, state: str) -> str:
-        """The query with a state added or taken away."""
+        """The query with a state added or removed."""
         others = [one for one in STATES if (one in self.state) != (one == state)]
         return self.query(state=tuple(others), page=1)
 
     @property
     def active(self) -> bool:
-        """Whether anything is filtered."""
+        """Whether there is any filter."""
         return bool(replace(self, view="all", page=1) != Filters())
 
     def begin(self, newest: float) -> float:
@@ -108,12 +108,12 @@ class Filters:
         try:
             return parse_time(self.since)
         except ValueError as error:
-            why = f"since: {self.since!r} is no date, and nothing like 7d"
+            why = f"since: {self.since!r} is neither a date nor like 7d"
             raise ValueError(f"{why} ({error})") from None
 
     def apply(self, hosts: Iterable[Judged], newest: float) -> list[Judged]:
-        """The hosts that pass all filters but ``state`` and ``view``, the most urgent first, then
-        the inventory by address."""
+        """The hosts that pass all filters except ``state`` and ``view``, the most urgent first,
+        then the inventory by address."""
         try:
             begin = self.begin(newest)
         except ValueError:
@@ -134,7 +134,7 @@ class Filters:
         return urgent + sorted(others, key=lambda one: order(one.latest.host))
 
     def view_of(self, hosts: Iterable[Judged]) -> list[Judged]:
-        """Those of the states and the view that are wanted, in the same order."""
+        """The hosts of the chosen states and view, in the same order."""
         return [
             one
             for one in hosts
@@ -144,7 +144,7 @@ class Filters:
 
 
 def _canonical(text: str) -> str:
-    """A MAC or an IPv6 address as the log has it, other text as it is."""
+    """A MAC or an IPv6 address in the log's notation; other text unchanged."""
     if text.count(":") > 1:
         with contextlib.suppress(OSError, ValueError):
             return canonical(text)[0]

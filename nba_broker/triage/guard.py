@@ -1,4 +1,4 @@
-"""Who may ask the triage page for what: a request's Host, Origin and token, an answer's headers."""
+"""Protects the triage page from other sites: Host, Origin, token, and the response's headers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LONGEST_BODY = 16 << 10
 _FIELDS = 32
 
 HEADERS = {
-    # Nothing from elsewhere, and no script or style within a page: what a log says stays text.
+    # Nothing from other sites, and no script or style within a page: text of logs stays text.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not "no-referrer", with which browsers hide the origin of a form, too.
+    # Not "no-referrer": browsers then hide the origin of a form, too.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -33,7 +33,7 @@ HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own, for nobody else to reach."""
+    """Whether a name or address is loopback."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -41,11 +41,11 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Lets through what is asked of this page by its own name, and changes only from itself.
+    """Passes on requests for this page's own name, and changes that come from its own forms.
 
-    A page of another site can make a browser send requests here. It cannot choose the Host
-    header, not even by a name that it lets resolve to this machine (DNS rebinding); it cannot
-    read the token of a form; and SameSite keeps the cookie that the token belongs to from it.
+    A page of another site can make a browser send requests here. But it cannot choose the Host
+    header, even if its name resolves to this machine (DNS rebinding). It cannot read a form's
+    token. And it does not have the token's cookie, which is SameSite.
     """
 
     def __init__(self, app: ASGIApp, listen: str) -> None:
@@ -55,11 +55,11 @@ class Guard:
         self._secret = secrets.token_bytes(32)
 
     def token(self, cookie: str) -> str:
-        """What a form must carry that was sent to who has this cookie."""
+        """The token of the forms of a browser with this cookie."""
         return hmac.new(self._secret, cookie.encode(), "sha256").hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
+        """Handle a request, as ASGI defines it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -68,7 +68,7 @@ class Guard:
         fresh = "" if cookie else secrets.token_urlsafe(24)
         scope["state"] = {"token": self.token(cookie or fresh)}
 
-        async def answer(message: Message) -> None:
+        async def respond(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -83,31 +83,31 @@ class Guard:
         if refusal is None and scope["method"] == "POST":
             scope["state"]["form"] = form = await _form(Request(scope, receive))
             if form is None:
-                refusal = (413, "too much for a form")
+                refusal = (413, "the form is too large")
             elif not cookie or not hmac.compare_digest(
                 form.get("token", "").encode(), self.token(cookie).encode()
             ):
-                refusal = (403, "this form is not from this page, or from before it was started "
-                           "again: load the page again")  # fmt: skip
+                refusal = (403, "the form is not from this page, or the page was restarted "
+                           "since; reload it")  # fmt: skip
         if refusal is not None:
             status, why = refusal
-            await PlainTextResponse(f"{why}\n", status)(scope, receive, answer)
+            await PlainTextResponse(f"{why}\n", status)(scope, receive, respond)
             return
-        await self._app(scope, receive, answer)
+        await self._app(scope, receive, respond)
 
     def _refused(self, method: str, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if not self._is_own(host):
-            return 421, "this page is not served by that name: use the one that --listen has"
+            return 421, "the page has another name; use the one given with --listen"
         if method in ("GET", "HEAD"):
             return None
         if method != "POST":
-            return 405, "only GET and POST"
+            return 405, "use GET or POST"
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        # Browsers send the first with every POST; it is the page's own, or the request is not.
+        # Browsers send the first with every POST; it has to be the page's own.
         own = urlsplit(origin).netloc == host if origin is not None else site == "same-origin"
         if not own or site not in (None, "same-origin"):
-            return 403, "a change must come from this page itself"
+            return 403, "a change must come from this page"
         return None
 
     def _is_own(self, host: str) -> bool:
@@ -118,12 +118,12 @@ class Guard:
                 return False
         except ValueError:
             return False
-        # Any port: a tunnel may have another one at its near end.
+        # The port may differ: a tunnel may have another one at its near end.
         if name == self._listen or is_loopback(name):
             return True
         try:
             ipaddress.ip_address(name)
-            # At all addresses: by any of them, but not by a name that anybody may have made up.
+            # If it listens at all addresses, any address will do, but no name: it may be made up.
             return ipaddress.ip_address(self._listen).is_unspecified
         except ValueError:
             return False
@@ -138,7 +138,7 @@ def _cookie(headers: Headers) -> str:
 
 
 async def _form(request: Request) -> dict[str, str] | None:
-    """The fields of a form, the last of each name; None if it is too long."""
+    """The fields of a form, the last one of each name; None if the form is too large."""
     body = b""
     async for part in request.stream():
         body += part

@@ -1,4 +1,4 @@
-"""What nba_stats.log says of the worker and the sensors, as a strip of figures."""
+"""The health strip: figures of the worker and the sensors from nba_stats.log."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nba_broker.triage.files import File, Finder, tail, why
 from nba_broker.triage.store import seconds
 
 SILENT = 30.0
-"""Seconds without a row after which one is gone: three of its intervals."""
+"""Seconds without a row after which a worker or sensor counts as gone: three intervals."""
 
 RECENT = 600.0
-"""Seconds over which growth is told."""
+"""Seconds over which growth is shown."""
 
 _STALE = 120.0
 _SLOW = 5.0  # seconds of lag
@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure of the strip; ``note`` says what to make of it."""
+    """One figure of the strip; ``note`` explains it."""
 
     name: str
     value: str
@@ -47,7 +47,7 @@ class Health:
 
     @property
     def newest(self) -> float:
-        """The time of the latest row of those that the figures are from; 0 without any."""
+        """The time of the latest row behind the figures; 0 without any."""
         return max(map(_time, self._rows), default=0.0)
 
     def figures(self, now: float) -> list[Figure]:
@@ -60,9 +60,9 @@ class Health:
                 rows = tail(file)
             except (ArchiveError, OSError) as error:
                 rows, self._error = [], f"{file.path}: {why(error)}"
-            # A file that has just been begun says nothing yet; the one before does.
+            # A new file has no rows yet; use the one before.
             if rows or self._error:
-                # What could not be read is tried again: who may read it is no change of the file.
+                # After an error try again: new permissions do not change the file.
                 self._read, self._rows = None if self._error else file, rows
                 break
         else:
@@ -82,24 +82,43 @@ def figures(rows: Iterable[Row], now: float) -> list[Figure]:
         who = (str(row.get("kind")), str(row.get("node")), str(row.get("run", "")))
         runs[who].append((ts, row))
     if not runs:
-        return [Figure("Health", "no nba_stats.log", "none", "an archive, or no package in Zeek")]
+        return [
+            Figure(
+                "Health",
+                "no nba_stats.log",
+                "none",
+                "this is an archive, or Zeek does not load the package",
+            )
+        ]
     newest = max(ts for kept in runs.values() for ts, _ in kept)
     late = now - newest
     strip = [_worker(runs, newest), _sensors(runs, newest)]
     strip += [
-        _counter(runs, newest, "lost", "worker", "sent while it listened, and never arrived"),
-        _counter(runs, newest, "skipped", "sensor", "seen, but not sent for want of a worker"),
-        _counter(runs, newest, "refused", "manager", "verdicts that the manager did not take"),
+        _counter(
+            runs,
+            newest,
+            "lost",
+            "worker",
+            "sessions that were sent while the worker listened and did not arrive",
+        ),
+        _counter(
+            runs,
+            newest,
+            "skipped",
+            "sensor",
+            "sessions that were not sent because no worker was there or kept up",
+        ),
+        _counter(runs, newest, "refused", "manager", "verdicts that the manager refused"),
         _lag(runs, newest),
     ]
     if late > _STALE:
-        note = "an archive, or Zeek has stopped: the figures are as of then"
+        note = "this is an archive, or Zeek has stopped; the figures are of that time"
         strip.insert(0, Figure("As of", f"{span(late)} ago", "warn", note))
     return strip
 
 
 def _time(row: Row) -> float:
-    """When a row is of; 0 if it does not say so."""
+    """The time of a row; 0 if it has none."""
     try:
         return seconds(row["ts"])
     except (KeyError, ValueError, TypeError):
@@ -107,7 +126,7 @@ def _time(row: Row) -> float:
 
 
 def _there(runs: Mapping[tuple[str, str, str], list[tuple[float, Row]]], kind: str) -> list[Any]:
-    """Time and row of the last of each node of a kind, the latest first."""
+    """Time and last row of each node of a kind, the latest first."""
     last: dict[str, tuple[float, Row]] = {}
     for (of, node, _), kept in runs.items():
         if of == kind and (node not in last or last[node][0] <= kept[-1][0]):
@@ -116,7 +135,7 @@ def _there(runs: Mapping[tuple[str, str, str], list[tuple[float, Row]]], kind: s
 
 
 def _workers(runs: Mapping[Any, Any]) -> list[tuple[float, Row]]:
-    """Time and row of the last worker of each partition."""
+    """Time and last row of the latest worker of each partition."""
     last: dict[int, tuple[float, Row]] = {}
     for ts, row in _there(runs, "worker"):
         last.setdefault(_whole(row.get("partition")), (ts, row))
@@ -126,10 +145,10 @@ def _workers(runs: Mapping[Any, Any]) -> list[tuple[float, Row]]:
 def _worker(runs: Mapping[Any, Any], newest: float) -> Figure:
     last = _workers(runs)
     if not last:
-        return Figure("Worker", "none", "bad", "sensors skip: start nba-broker run")
+        return Figure("Worker", "none", "bad", "sensors skip all sessions; start nba-broker run")
     ts, row = min(last, key=lambda one: one[0])
     if newest - ts > SILENT:
-        note = f"{row.get('node')} was the last: start nba-broker run"
+        note = f"{row.get('node')} was the last one; start nba-broker run"
         return Figure("Worker", f"gone for {span(newest - ts)}", "bad", note)
     note = "; ".join(f"{row.get('node')}, model {row.get('model', 'unknown')}" for _, row in last)
     hosts = row.get("hosts") if len(last) == 1 else sum(_whole(one.get("hosts")) for _, one in last)
@@ -154,7 +173,7 @@ def _counter(
         if of != kind or not recent:
             continue
         total += recent[-1]
-        # Counters begin anew with the process.
+        # Counters start again with the process.
         grown += sum(max(b - a, 0) for a, b in pairwise(recent))
     value = f"{total:,}" + (f" (+{grown:,} in {span(RECENT)})" if grown else "")
     return Figure(name.capitalize(), value, "bad" if grown else "ok", note)
@@ -174,12 +193,12 @@ def _whole(value: Any) -> int:
 
 
 def count(value: Any) -> str:
-    """A number with separators; "?" for what is none."""
+    """A number with separators; "?" for other values."""
     return f"{value:,}" if isinstance(value, int) else "?"
 
 
 def span(length: float) -> str:
-    """A length of time in its largest unit: ``10 min``."""
+    """A duration in its largest unit: ``10 min``."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if length >= size:
             return f"{length / size:.0f} {unit}"

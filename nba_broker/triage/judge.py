@@ -1,4 +1,4 @@
-"""Which hosts need attention, in which order, and what analysts have answered about them."""
+"""Which hosts need attention, in which order, and what the annotations say of them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from nba_broker.verdicts.annotation_file import Annotation
 BASELINE = 7 * 86_400.0
 """Seconds after its first session for which an unknown host is less urgent: NBA::baseline."""
 
-# What an attack looks like comes before what may be an error, and that before what is only new.
+# A host that looks attacked comes before one that may be an error, and that before a new one.
 _RANKS = {state: rank for rank, state in enumerate(("misbehaving", "impostor", "changed"))}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A host and what is to be done about it.
+    """A host and whether it needs attention.
 
-    ``ignored``: the answer because of which nobody wants to hear of it. ``waiting``: the latest
-    answer that no line of the log speaks of yet.
+    ``ignored``: the annotation that ignores it. ``waiting``: its latest annotation, while no line
+    of the log is later. ``young``: whether it is in its first week.
     """
 
     host: Host
@@ -40,25 +40,27 @@ class Judged:
 
     @property
     def urgency(self) -> tuple[bool, int, float]:
-        """What to sort by: what waits for nobody first, then the worst state, then the newest."""
+        """The sort key: hosts without a waiting annotation first, then the worst state, then the
+        latest."""
         rank = _RANKS.get(self.latest.state, 4 if self.young else 3)
         return (self.waiting is not None, rank, -self.latest.since)
 
 
-class Answers:
-    """The answers file, read again when it has changed."""
+class Annotations:
+    """The annotations file, read again when it has changed."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.error = ""
-        """Why the file is no use, "" if it is."""
+        """Why the file is not valid; "" if it is."""
         self._all: tuple[Annotation, ...] = ()
         self._read: tuple[int, int, int] | None = None
         self._named: dict[str, list[Annotation]] = {}
         self._networks: list[tuple[Network, Annotation]] = []
 
     def poll(self) -> None:
-        """Take over what the file says now; one that is no use leaves the old answers."""
+        """Read the file if it has changed; one that is not valid leaves the annotations as they
+        were."""
         if self.path is None:
             return
         try:
@@ -79,51 +81,51 @@ class Answers:
 
     def _take(self, given: tuple[Annotation, ...]) -> None:
         self._all, self._named, self._networks = given, {}, []
-        for answer in given:
-            network = answer.hosts
+        for one in given:
+            network = one.hosts
             if network is not None and network.num_addresses > 1:
-                self._networks.append((network, answer))
-            elif answer.host:
-                self._named.setdefault(answer.host, []).append(answer)
+                self._networks.append((network, one))
+            elif one.host:
+                self._named.setdefault(one.host, []).append(one)
 
     def about(self, latest: Row) -> list[Annotation]:
-        """The answers that mean the host of this verdict, in the order of their time."""
+        """The annotations of this verdict's host, in the order of their time."""
         if not self._all:
             return []
         names = {latest.mac.lower(), latest.host, latest.hostname.lower()} - {""}
-        found = [answer for name in names for answer in self._named.get(name, ())]
+        found = [one for name in names for one in self._named.get(name, ())]
         if self._networks:
-            with contextlib.suppress(ValueError):  # the log may say anything
+            with contextlib.suppress(ValueError):  # a log may have any text here
                 address = ipaddress.ip_address(latest.host)
                 found += [one for net, one in self._networks if in_networks(address, (net,))]
-        return sorted(found, key=lambda answer: answer.at)
+        return sorted(found, key=lambda one: one.at)
 
     def about_all(self) -> list[Annotation]:
-        """The answers that mean any host, of ignored pools."""
-        return [answer for answer in self._all if not answer.host]
+        """The annotations of all hosts, which ignore pools."""
+        return [one for one in self._all if not one.host]
 
     def names(self) -> set[tuple[str, str]]:
         """Devices that analysts have named, with their categories."""
         return {(one.device, one.category) for one in self._all if one.action == "label"}
 
 
-def judge(hosts: Iterable[Host], given: Answers, newest: float) -> list[Judged]:
+def judge(hosts: Iterable[Host], given: Annotations, newest: float) -> list[Judged]:
     """All hosts, as of ``newest``, the time of the log's latest line."""
     return [_judge(host, given.about(host.latest), newest) for host in hosts]
 
 
-def _judge(host: Host, said: Sequence[Annotation], newest: float) -> Judged:
+def _judge(host: Host, given: Sequence[Annotation], newest: float) -> Judged:
     latest = host.latest
     alarming = latest.state in ALARMS
-    if not said and not alarming:
+    if not given and not alarming:
         return Judged(host, latest, False)
-    # Live, ``newest`` is a moment ago: an answer of just now holds already.
+    # While the log grows, ``newest`` is a moment ago: an annotation of now counts already.
     ignored = next(
-        (one for one in said if one.action == "ignore" and not one.pool and newest < one.expires),
+        (one for one in given if one.action == "ignore" and not one.pool and newest < one.expires),
         None,
     )
-    # An ignored host or pool changes no line by itself, so none is waited for.
-    waiting = [one for one in said if one.action != "ignore" and one.at > latest.ts]
+    # To ignore a host or a pool writes no line, so such an annotation never waits for one.
+    waiting = [one for one in given if one.action != "ignore" and one.at > latest.ts]
     return Judged(
         host,
         latest,

@@ -22,7 +22,7 @@ from nba_broker.verdicts.annotation_file import canonical_host
 from nba_broker.verdicts.states import ALARMING
 
 LINES = 500_000
-"""Lines that are read at first, the newest files before others: about 1 KB of memory each."""
+"""Lines that are read at the start, the newest files first; each takes about 1 KB of memory."""
 
 ALARMS = tuple(STATES[state] for state in ALARMING)
 _STATES = {state.encode(): state for state in STATES}
@@ -35,13 +35,13 @@ _SEARCHED = [
     for name, kind in COLUMNS.items()
     if "string" in kind and not name.startswith(("evidence_", "alternative_"))
 ]
-_UNKNOWN_FILES = 20  # errors that are told one by one
+_UNKNOWN_FILES = 20  # errors that are listed one by one
 
 
 class Line(NamedTuple):
-    """A line of the log, of which only what tells hosts and states apart has been looked at.
+    """A line of the log, of which only the columns that tell hosts and states apart are parsed.
 
-    A tuple, as there are many and most are never shown.
+    It is a tuple because there are many, and most are never shown.
     """
 
     ts: float
@@ -52,15 +52,15 @@ class Line(NamedTuple):
     raw: bytes
 
     def verdict(self) -> Row:
-        """The line as a row; what is missing or of another type is empty."""
+        """The line as a row; values that are missing or of another type are empty."""
         row = next(zeek_log.parse(self.header, self.raw), {})
         return Row(**{name: _value(kind, row.get(name)) for name, kind in COLUMNS.items()})
 
 
 @dataclass(slots=True, eq=False)
 class Host:
-    """A host, known by its MAC or, without one, by its address in its segment, and its lines in no
-    order."""
+    """A host and its lines, in no order. The key is its MAC or, without one, its address in its
+    segment."""
 
     key: str
     lines: list[Line] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Host:
 
     @property
     def quiet(self) -> bool:
-        """Whether an analyst has answered the state that the host is in, or ignores its cause."""
+        """Whether an annotation covers the state that the host is in, or ignores its cause."""
         latest = self.latest
         if self._quiet is None:
             of_state = [
@@ -94,7 +94,7 @@ class Host:
 
     @property
     def text(self) -> str:
-        """What a search looks through, in lower case: the latest verdict without its figures."""
+        """The text that is searched, in lower case: the latest verdict without its numbers."""
         latest = self.latest
         if not self._text:
             values = (getattr(latest, name) for name in _SEARCHED)
@@ -115,8 +115,8 @@ class Host:
 class Store:
     """The hosts of all nba_device logs below a folder.
 
-    A host that was known by its address and then gets a MAC is one host. A file that has been
-    renamed, copied or packed meanwhile says nothing twice.
+    A host that was known by its address and then gets a MAC is one host. A file that is renamed,
+    copied or compressed meanwhile adds no line twice.
     """
 
     def __init__(self, folder: Path, lines: int = LINES) -> None:
@@ -131,26 +131,26 @@ class Store:
         self.newest = 0.0
         """The time of the latest line; 0 without any."""
         self.unread = 0
-        """Files that were left out, as newer ones have lines enough."""
+        """Files that were not read because newer ones have enough lines."""
         self.damaged = 0
-        """Lines that are no verdicts."""
+        """Lines that are not verdicts."""
         self._seen: set[int] = set()
         self._mac_of: dict[tuple[str, float], Host] = {}
         self._zones = Hosts()
 
     @property
     def errors(self) -> list[str]:
-        """What could not be read, file by file."""
+        """Why files could not be read, one text each."""
         errors = [f"{path}: {why}" for path, why in sorted(self._follower.errors.items())]
         if self.hosts and not self._follower.found:
-            gone = "no nba_device log is there any more; what was read before is shown"
+            gone = "there is no nba_device log any more; the page shows what was read before"
             errors.insert(0, f"{self._folder}: {gone}")
         more = len(errors) - _UNKNOWN_FILES
         return errors[:_UNKNOWN_FILES] + ([f"{more} more files"] if more > 0 else [])
 
     def find(self, text: str) -> Host | None:
-        """The host that is meant by its key, its MAC as others print it, or an address that it
-        was the last to have."""
+        """The host with this key, this MAC in any notation, or this address; if several hosts had
+        the address, the last of them."""
         if text in self.hosts:
             return self.hosts[text]
         try:
@@ -173,7 +173,7 @@ class Store:
         if self.lines > 2 * self._limit:
             self._reset()
         full = self.lines
-        # Lines make no cycles, and looking for some takes a fifth of the time.
+        # Lines make no reference cycles, and the collector would take a fifth of the time.
         with _no_collection():
             for file in self._follower.news():
                 if not full and self.lines >= self._limit:
@@ -213,7 +213,7 @@ class Store:
         host.add(line)
 
     def _take(self, address: str, first_seen: float, host: Host) -> None:
-        """Lines from before the host's MAC was known are its own."""
+        """Move the lines from before the host's MAC was known to the host."""
         bare = self.hosts.get(address)
         if bare is None or bare is host:
             return
@@ -236,7 +236,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-# Address, segment, MAC or "", device or "", the line; None for one that is no use.
+# Address, segment, MAC or "", device or "", the line; None for a damaged one.
 _Found = tuple[str, str, str, str, Line] | None
 
 
@@ -249,7 +249,7 @@ def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
         return
     texts = _Texts()
     texts[header.unset_field] = texts[header.empty_field] = ""
-    # Logs of before have no such columns.
+    # Logs of earlier versions do not have these columns.
     vlan, site, device = (
         header.fields.index(key) if key in header.fields else -1 for key in (*_SEGMENT, "device")
     )
@@ -260,7 +260,7 @@ def _tsv(header: Header, body: bytes) -> Iterator[_Found]:
         values = raw.rstrip(b"\r").split(separator)
         try:
             if len(values) != width:
-                raise ValueError("not as many values as columns")
+                raise ValueError("another number of values than columns")
             line = Line(
                 seconds(values[ts]),
                 seconds(values[first_seen]),
@@ -303,7 +303,7 @@ def _json(body: bytes) -> Iterator[_Found]:
 
 
 class _Texts(dict[bytes, str]):
-    """Texts of the log, unescaped and remembered: hosts come again."""
+    """Texts of the log, unescaped and cached: hosts come again."""
 
     def __missing__(self, value: bytes) -> str:
         text = self[value] = zeek_log.unescape(value).decode("utf-8", "replace")
@@ -325,7 +325,7 @@ def seconds(value: Any) -> float:
 
 
 def _value(kind: str, value: Any) -> Any:
-    """A value of a row as a verdict's column has it."""
+    """A value of a row with the type of its column."""
     if kind.startswith("vector["):
         items = value if isinstance(value, list) else [] if value is None else [value]
         return tuple(_value(kind[7:-1], item) for item in items)

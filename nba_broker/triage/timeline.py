@@ -13,7 +13,7 @@ from nba_broker.records.verdicts import Row
 
 WIDTH = 1000
 LEFT = 220
-"""Where time begins; the pools' names stand before it."""
+"""Where the time axis begins; the pools' names are to the left of it."""
 
 _RIGHT = 16
 _TOP = 44
@@ -38,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A stretch of time in one state."""
+    """A period in one state."""
 
     x: float
     width: float
@@ -47,7 +47,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What is drawn; all lengths in the picture's own pixels, WIDTH wide."""
+    """The picture; all lengths are in its own pixels, WIDTH wide."""
 
     height: int = 0
     lanes: list[tuple[float, str, str]] = field(default_factory=list)  # y, pool, organisation

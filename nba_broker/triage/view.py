@@ -1,4 +1,4 @@
-"""What the logs say, as pages: the templates, and what they are given."""
+"""The pages: what the templates show of the logs and the annotations."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from nba_broker.records.verdicts import STATES, Row
 from nba_broker.triage import evidence, filters, health, timeline
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.health import Health
-from nba_broker.triage.judge import Answers, Judged, judge
+from nba_broker.triage.judge import Annotations, Judged, judge
 from nba_broker.triage.store import Host, Store
 
 HISTORY = 200
 """Verdicts of a host that are shown, the latest."""
 
 DETAILED = 100
-"""Hosts of a static page with all that is known of them."""
+"""Hosts of a static page that are shown in detail."""
 
 ENDED = 86_400.0
-"""Seconds without a line of any log after which it has ended: no worker is there to take answers
-over. Sensors and worker write one every few seconds to nba_stats.log."""
+"""Seconds without a line of any log after which the logs count as ended: no worker reads the
+annotations. Sensors and worker write a line to nba_stats.log every few seconds."""
 
 FOLDER = Path(__file__).parent
 _UID = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -104,23 +104,25 @@ class Pages:
 
 
 class Views:
-    """The pages, each from what the logs say when it is asked for."""
+    """The pages, each made anew for every request."""
 
-    def __init__(self, folder: Path, answers: Path | None) -> None:
+    def __init__(self, folder: Path, annotations: Path | None) -> None:
         if not folder.is_dir():
-            raise ConfigError(f"{folder}: no such folder; give the one with nba_device.log")
-        if answers and not answers.parent.is_dir():
-            raise ConfigError(f"{answers}: there is no folder {answers.parent} to write it in")
+            raise ConfigError(
+                f"{folder}: there is no such folder; give the one with nba_device.log"
+            )
+        if annotations and not annotations.parent.is_dir():
+            raise ConfigError(f"{annotations}: there is no folder {annotations.parent}")
         self.folder = folder
         self.store = Store(folder)
-        self.answers = Answers(answers)
+        self.annotations = Annotations(annotations)
         self._health = Health(folder)
         self._templates = _environment()
 
     def poll(self) -> None:
-        """Read what is new in the logs and the answers."""
+        """Read what is new in the logs and the annotations."""
         self.store.poll()
-        self.answers.poll()
+        self.annotations.poll()
 
     def first(self, wanted: Filters) -> str:
         """The first page: hosts that need attention, then the inventory."""
@@ -135,7 +137,7 @@ class Views:
         )
 
     def host(self, key: str, wanted: Filters, **more: Any) -> str | None:
-        """A host's page, or None if there is no such host; ``more`` as the template has it."""
+        """A host's page, or None if there is no such host; ``more`` goes to the template."""
         host = self.store.find(key)
         if host is None:
             return None
@@ -158,7 +160,7 @@ class Views:
         )
 
     def static(self, wanted: Filters, key: str = "") -> str:
-        """One page that needs nothing else: the hosts that the filters, or ``key``, let through."""
+        """A page that needs no other file: the hosts that pass the filters, or that of ``key``."""
         if key:
             host = self.store.find(key)
             passed = shown = self._judged([host] if host else [])
@@ -180,24 +182,24 @@ class Views:
         )
 
     def message(self, text: str) -> str:
-        """A page that only says something."""
+        """A page with a message only."""
         return self._render("message.html", text=text)
 
     def devices(self) -> list[str]:
-        """The names of devices that the logs and the answers have."""
+        """The names of devices in the logs and the annotations."""
         return sorted({device for device, _ in self._names() if device})
 
     def _names(self) -> set[tuple[str, str]]:
-        return self.answers.names() | {(one.device, one.category) for one in self._latest()}
+        return self.annotations.names() | {(one.device, one.category) for one in self._latest()}
 
     def _latest(self) -> list[Row]:
         return [host.latest for host in self.store.hosts.values()]
 
     def _judged(self, hosts: Sequence[Host]) -> list[Judged]:
-        return judge(hosts, self.answers, self.store.newest)
+        return judge(hosts, self.annotations, self.store.newest)
 
     def shown(self, wanted: Filters) -> list[Judged]:
-        """The hosts that the filters let through."""
+        """The hosts that pass the filters."""
         return self._hosts(wanted)[1]
 
     def _hosts(self, wanted: Filters) -> tuple[list[Judged], list[Judged]]:
@@ -207,7 +209,7 @@ class Views:
         return passed, wanted.view_of(passed)
 
     def _choices(self, wanted: Filters, passed: Sequence[Judged]) -> dict[str, Any]:
-        """What there is to filter by."""
+        """The choices of the filters."""
         latest = self._latest()
         try:
             wanted.begin(self.store.newest)
@@ -230,7 +232,7 @@ class Views:
         }
 
     def _details(self, one: Judged) -> dict[str, Any]:
-        """All that is known of a host."""
+        """What a host's page shows."""
         every = one.host.verdicts()
         verdicts = every[-HISTORY:]
         latest = verdicts[-1]
@@ -253,18 +255,18 @@ class Views:
             "nearest": nearest,
             "evidence": now,
             "pivot": self._pivot(uids) if uids else "",
-            # Not the verdict's own time: what is answered at that is answered before it.
+            # An annotation at the verdict's own time would apply before it.
             "begin": print_time(math.floor(latest.ts) + 1),
             "picture": timeline.lay_out(verdicts, found, self.store.newest),
-            # Only its text says where the host went, which is for people to read.
+            # The destinations are only in the text, which no code reads.
             "undrawn": not found and any(verdict.evidence for verdict in verdicts),
-            "said": self.answers.about(latest)[::-1],
-            "said_of_all": [answer for answer in self.answers.about_all() if answer.pool in pools],
+            "annotations": self.annotations.about(latest)[::-1],
+            "common": [one for one in self.annotations.about_all() if one.pool in pools],
             "pools": sorted(pools),
         }
 
     def _pivot(self, uids: Sequence[str]) -> str:
-        """A command that finds sessions in all conn logs, from wherever it is given."""
+        """A command that finds sessions in all conn logs; it works in any folder."""
         # Links are followed, as zeekctl's logs/current is one.
         find = ["find", "-L", str(self.folder.absolute()), "-type", "f", "-name", "conn*"]
         grep = ["zgrep", "-h", *(x for uid in uids for x in ("-e", uid))]
@@ -285,8 +287,8 @@ class Views:
             unread=store.unread,
             damaged=store.damaged,
             errors=store.errors,
-            answers_file=self.answers.path,
-            answers_error=self.answers.error,
+            annotations_file=self.annotations.path,
+            annotations_error=self.annotations.error,
             strip=strip,
             ended=now - max(store.newest, self._health.newest) > ENDED,
             **content,

@@ -13,7 +13,7 @@ from typing import overload
 
 import numpy as np
 
-from nba_broker.model.windows import changes
+from nba_broker.records.grouping import changes
 from nba_broker.verdicts.applied_annotations import Applied
 from nba_broker.verdicts.decision import Decider, Decision
 from nba_broker.verdicts.decision_rules import ScoredWindows

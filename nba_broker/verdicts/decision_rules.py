@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nba_broker.model.windows import by_slot, changes
+from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.slots import Columns
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import (

@@ -20,7 +20,6 @@ from nba_broker.records.evidence import (
 )
 from nba_broker.records.ports import port_name
 from nba_broker.records.uids import unpack
-from nba_broker.records.verdicts import Alarm
 from nba_broker.verdicts.decision_settings import DecisionSettings
 
 _NAMED = 3  # destinations in a verdict: what an analyst reads at a glance
@@ -69,7 +68,7 @@ def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) ->
     return (MissingSessions(max(needed - sessions, 0)),)
 
 
-def of_anomaly(anomaly: Anomaly, pools: Pools) -> Alarm:
+def of_anomaly(anomaly: Anomaly, pools: Pools) -> tuple[Evidence, ...]:
     """An alarm's sum, then its most surprising sessions."""
     sessions = [
         Surprising(
@@ -81,7 +80,7 @@ def of_anomaly(anomaly: Anomaly, pools: Pools) -> Alarm:
         for one in anomaly.evidence
     ]
     total = AlarmSum(anomaly.sessions, anomaly.since, anomaly.surprise)
-    return Alarm(anomaly.index, (total, *sessions))
+    return (total, *sessions)
 
 
 def _destination(

@@ -13,7 +13,7 @@ from nba_broker.hosts.vendor import vendor
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.addresses import printed
 from nba_broker.records.segments import described, zoned
-from nba_broker.records.verdicts import UnknownHosts
+from nba_broker.records.verdicts import HostGroup, UnknownHosts
 from nba_broker.verdicts import similarity
 from nba_broker.verdicts.similarity import Profiles
 
@@ -79,19 +79,17 @@ def unknown_hosts(
 
     size = np.bincount(found.kind)
     order = np.argsort(-size, kind="stable")
-    texts = []
+    largest = []
     for number in order[:_KINDS].tolist():
         members = np.flatnonzero(found.kind == number)
-        some = [address(slot) for slot in found.slot[members[:_NAMED]].tolist()]
-        more = ", ..." if len(members) > _NAMED else ""
-        maker = found.vendors[members[0]]
-        texts.append(
-            f"{len(members)} ({', '.join(some)}{more}){f' by {maker}' if maker else ''}, mostly "
-            + found.profiles.select(members).mostly(pools.table, organisation)
-        )
-    rest = []
-    if others := size[order[_KINDS:]].sum():
-        rest.append(f"{others} of {len(order) - _KINDS} other kinds")
-    if idle := len(slots) - len(found.slot):
-        rest.append(f"{idle} idle for longer, which were not compared")
-    return UnknownHosts(ts, len(slots), (*texts, *([", ".join(rest)] if rest else [])))
+        some = tuple(address(slot) for slot in found.slot[members[:_NAMED]].tolist())
+        mostly = found.profiles.select(members).mostly(pools.table, organisation)
+        largest.append(HostGroup(len(members), some, found.vendors[members[0]], mostly))
+    return UnknownHosts(
+        ts,
+        len(slots),
+        tuple(largest),
+        other_hosts=int(size[order[_KINDS:]].sum()),
+        other_groups=max(len(order) - _KINDS, 0),
+        idle=len(slots) - len(found.slot),
+    )

@@ -1,7 +1,7 @@
 """How hosts behave that an analyst named, so that other units of these devices are recognised.
 
 Context vectors are not compared: a model that never met a device does not lead its units to the
-same place, so what is compared is where they go, by the profiles of ``likeness``.
+same place, so what is compared is where they go, by the profiles of ``found``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nba_broker.model.windows import Windows
-from nba_broker.verdicts.similarity import Profiles, profiles, similarity
+from nba_broker.verdicts import similarity
+from nba_broker.verdicts.similarity import Profiles, profiles
 
-ALIKE = 0.95
+SIMILAR = 0.95
 """Similarity from which two hosts are units of one device: the lowest, in steps of 0.01, at which
 none of the windows of IoT Sentinel, LSIF, the PCs and FIT without its cameras is taken for one of
 another maker's device. Devices of one maker that talk alike stay alike."""
@@ -75,15 +76,15 @@ class Prototypes:
             self._of[slot] = replace(one, device=int(number[one.device]))
         self._index()
 
-    def likeness(self, windows: Windows, table: Sequence[str]) -> np.ndarray:
+    def similarity(self, windows: Windows, table: Sequence[str]) -> np.ndarray:
         """How much B windows are like each of ``devices``, float32 [B, D]: like the prototype that
-        is most alike, 0 below ALIKE."""
-        alike = similarity(_profiles(windows, table), self._profiles).astype(np.float32)
-        alike[alike < ALIKE] = 0
-        likeness = np.zeros((len(windows), len(self.devices)), np.float32)
+        is most alike, 0 below SIMILAR."""
+        each = similarity.similarity(_profiles(windows, table), self._profiles).astype(np.float32)
+        each[each < SIMILAR] = 0
+        found = np.zeros((len(windows), len(self.devices)), np.float32)
         for number, column in enumerate(self._column.tolist()):
-            likeness[:, column] = np.maximum(likeness[:, column], alike[:, number])
-        return likeness
+            found[:, column] = np.maximum(found[:, column], each[:, number])
+        return found
 
     def _index(self) -> None:
         prototypes = list(self)

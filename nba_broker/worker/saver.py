@@ -85,5 +85,5 @@ class Saver:
         pipeline = self._thread.pipeline
         assert pipeline.shadow is not None
         running = pipeline.scorer.manifest.id
-        summary = pipeline.shadow.summary(pipeline.annotations, pipeline.identity, running)
+        summary = pipeline.shadow.summary(running)
         return json.dumps(summary, indent=1, ensure_ascii=False) + "\n"

@@ -91,7 +91,7 @@ def parts(
         names = identity.names(start, start + _PART)
         start += _PART
         slots = np.array(list(names), np.int64)
-        decided = pipeline.policy.columns.records(slots)
+        decided = pipeline.decider.columns.records(slots)
         labelled = slots[decided["label"] != NO_DEVICE].tolist()
         by = [pipeline.annotations.labelled_by[slot] for slot in labelled]
         odd = {row: surprising[slot] for row, slot in enumerate(names) if slot in surprising}
@@ -201,8 +201,8 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
         "wide": pipeline.windows.wide,
         "model": manifest.sha256,
         "model_id": manifest.id,
-        "decision": str(pipeline.policy.columns.layout),
-        "decision_bytes": pipeline.policy.columns.layout.itemsize,
+        "decision": str(pipeline.decider.columns.layout),
+        "decision_bytes": pipeline.decider.columns.layout.itemsize,
     }
 
 
@@ -259,7 +259,7 @@ def _restore(
     header, manifest, settings = (
         _read_line(file),
         pipeline.scorer.manifest,
-        pipeline.policy.settings,
+        pipeline.decider.settings,
     )
     theirs = header.get("partition", 0)
     if not isinstance(theirs, int):
@@ -353,17 +353,17 @@ class _Hosts:
             self._read_decision(line, file, end, slots)
         else:
             file.seek(self._other_decision * len(hosts), os.SEEK_CUR)
-            pipeline.policy.begin(slots, records["windows"]["last_ts"])
+            pipeline.decider.begin(slots, records["windows"]["last_ts"])
 
     def _read_decision(
         self, line: dict[str, Any], file: BinaryIO, end: int, slots: np.ndarray
     ) -> None:
         pipeline = self._pipeline
-        records = _read_records(file, end, len(slots), pipeline.policy.columns.layout)
-        pipeline.policy.check(records)
+        records = _read_records(file, end, len(slots), pipeline.decider.columns.layout)
+        pipeline.decider.check(records)
         for name in DEVICES:
             self.highest_device = max(self.highest_device, int(records[name].max(initial=-1)))
-        pipeline.policy.columns.restore(slots, records)
+        pipeline.decider.columns.restore(slots, records)
         labelled = slots[records["label"] != NO_DEVICE].tolist()
         by = zip(labelled, map(str, line["labelled_by"]), strict=True)
         pipeline.annotations.labelled_by.update(by)

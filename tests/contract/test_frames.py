@@ -13,7 +13,7 @@ from nba_broker.records.errors import MessageError
 from nba_broker.records.evidence import Attended, WindowExtent
 from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import Lease
-from nba_broker.records.verdicts import Alternative, UnknownHosts, Verdict
+from nba_broker.records.verdicts import Alternative, HostGroup, UnknownHosts, Verdict
 from nba_broker.wire import codec
 from nba_broker.wire.codec import ErrorReply, Hello, SessionBatch, Status
 
@@ -120,8 +120,9 @@ def test_our_verdict_is_one_that_zeek_took(recorded: Recorded) -> None:
 
 
 def test_our_status_summary_hello_and_ack_are_those_that_zeek_took(recorded: Recorded) -> None:
-    ts, worker, hosts, kinds = (one["data"] for one in arguments(recorded("unknown_hosts")))
-    summary = UnknownHosts(ts, hosts, tuple(one["data"] for one in kinds))
+    ts, worker, hosts, _ = (one["data"] for one in arguments(recorded("unknown_hosts")))
+    group = HostGroup(2, ("10.0.0.1", "10.0.0.2"), "Acme", "as:64500 443/tcp 90 %")
+    summary = UnknownHosts(ts, hosts, (group,))
     values = [value["data"] for value in arguments(recorded("status"))]
     pairs = [
         (codec.encode_status(Status(*values)), recorded("status")),

@@ -21,7 +21,7 @@ EARLY = ("2019-07-08", "2019-07-09", "2019-07-10")
 LAST = ("2019-07-12", "2019-07-13")
 
 
-def test_the_last_days_hosts_are_named_as_the_evaluation_says(
+def test_score_names_the_last_days_hosts_as_evaluate_does(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = replace(training.model.settings.DEFAULT, window=32, epochs=2, per_class=1024)

@@ -1,4 +1,4 @@
-"""The rivals compute what their authors say they do."""
+"""The baselines compute what their papers describe."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from training.evaluation.baselines import ccit, destinations, networks
 from training.evaluation.baselines.naive_bayes import Histograms, tokens
 from training.evaluation.figures import Decisions
 from training.evaluation.samples import Segments, half_hours
+from training.metrics import curves
 
 
 def one_half_hour():
@@ -109,7 +110,7 @@ def test_destinations_used_together_are_one_cluster_and_later_ones_keep_their_po
     assert {names[one] for one in index[dst == 5]} <= set(whole.sessions.table)
 
 
-def test_a_domain_is_the_hosts_own_latest_answer_else_the_pool() -> None:
+def test_a_domain_is_of_the_hosts_own_latest_dns_answer_else_the_pool() -> None:
     whole = traffic((1.0, 1.5), number=50)
     sessions = whole.sessions
     own = np.flatnonzero((sessions.series == 0) & (whole.dst == 4))
@@ -155,7 +156,7 @@ def test_addresses_share_a_prefix_of_16_or_32_bits() -> None:
 
 @pytest.mark.parametrize("backbone", networks.BACKBONES)
 @pytest.mark.parametrize("one_hot", [False, True])
-def test_padding_behind_a_window_changes_no_answer(backbone: str, one_hot: bool) -> None:
+def test_padding_behind_a_window_changes_no_prediction(backbone: str, one_hot: bool) -> None:
     shape = networks.Shape(5, 3, one_hot=one_hot, backbone=backbone, epochs=1, per_epoch=64)
     rng = np.random.default_rng(0)
     pool = rng.integers(1, 5, (64, 12))
@@ -184,7 +185,7 @@ def decisions(*pairs: tuple[int, int], confidence: float = 1.0) -> Decisions:
     return Decisions(probability, truth, truth, day * 86_400.0, day)
 
 
-def test_no_answer_counts_as_a_wrong_one() -> None:
+def test_a_missing_prediction_counts_as_wrong() -> None:
     found = figures.summary(decisions((0, 0), (0, -1), (1, 1), (1, 0)), ["a", "b"], 0)
     assert found["coverage"] == 0.75
     assert found["natural"]["accuracy"] == 0.5
@@ -210,11 +211,11 @@ def test_the_interval_is_wide_where_a_single_day_decides() -> None:
 
 def test_calibration_error_is_how_far_confidence_is_off() -> None:
     sure = decisions((0, 0), (0, 0), (0, 1), (1, 0), confidence=0.9)
-    assert figures.calibration_error(sure) == pytest.approx(0.4)
-    assert figures.calibration_error(decisions((0, -1))) is None
+    assert curves.calibration_error(figures.reliability(sure)) == pytest.approx(0.4)
+    assert curves.calibration_error(figures.reliability(decisions((0, -1)))) is None
 
 
-def test_a_host_is_decided_once_a_day_by_the_mean_of_its_answers() -> None:
+def test_a_host_is_decided_once_a_day_by_the_mean_of_its_predictions() -> None:
     several = replace(decisions((0, 0), (0, 0), (0, 1), (1, 1)), series=np.array([0, 0, 0, 1]))
     single = figures.once(several, np.array([5, 5, 5, 5]))
     assert single.prediction.tolist() == [0, 1]

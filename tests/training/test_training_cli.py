@@ -49,7 +49,7 @@ def test_a_fitted_folder_is_one_that_a_worker_takes(site: Path) -> None:
     assert set(scorer.manifest.pools) == {"gw", "mcast:224.0.0.251"}
 
 
-def test_the_manifest_says_how_the_model_came_about(site: Path) -> None:
+def test_the_manifest_records_how_the_model_was_made(site: Path) -> None:
     raw = json.loads((site / "model" / "manifest.json").read_text())
     assert raw["created"] == "1970-01-01T00:00:00+00:00"
     assert raw["training"]["sessions"] == 400
@@ -177,7 +177,7 @@ def sparse(site: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_device_with_too_few_sessions_is_left_out_and_the_others_are_learned(
+def test_a_device_with_too_few_sessions_is_left_out_and_the_others_are_trained(
     sparse: Path, monkeypatch, capsys
 ) -> None:
     quick(monkeypatch)
@@ -199,7 +199,7 @@ def test_a_device_with_too_few_sessions_is_left_out_and_the_others_are_learned(
     assert "Labelled but left out, because no host has 8 sessions: Plug (5)." in card
 
 
-def test_an_evaluation_says_which_devices_it_cannot_ask_about(
+def test_an_evaluation_names_the_devices_that_it_cannot_evaluate(
     site: Path, sparse: Path, capsys
 ) -> None:
     out = str(sparse / "figures.json")

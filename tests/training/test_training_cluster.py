@@ -268,7 +268,7 @@ def test_the_command_takes_a_scheduler(site: Path, scheduler: str, tmp_path: Pat
     assert one["windows"] > 1000
 
 
-def test_a_scheduler_that_does_not_answer_is_one_clear_error(
+def test_a_scheduler_that_does_not_reply_is_one_clear_error(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cluster, "_TIMEOUT", "1s")
@@ -292,7 +292,7 @@ def test_what_is_no_address_is_one_line_and_leaves_nothing_to_be_closed(
     assert time.monotonic() - began < 30  # a client that cannot be closed is waited for a minute
 
 
-def test_a_scheduler_without_workers_is_told_and_waited_for() -> None:
+def test_a_scheduler_without_workers_is_named_and_waited_for() -> None:
     said = []
     with LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as local:
 

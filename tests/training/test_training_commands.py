@@ -19,7 +19,7 @@ DAY = 86400
 BEGIN = 1794960000  # 2026-11-18
 
 
-def test_a_model_is_trained_and_measured_as_the_readme_says(
+def test_the_readmes_commands_train_and_measure_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -42,7 +42,7 @@ def segments(whole) -> Segments:
 
 
 @pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal"])
-def test_what_is_there_to_learn_is_learned(protocol: str) -> None:
+def test_every_baseline_learns_different_intervals(protocol: str) -> None:
     whole = traffic()
     results = compare(
         whole, split(whole.sessions, protocol), FAST, Settings(epochs=4, per_epoch=2048), quiet
@@ -72,7 +72,7 @@ def test_with_shuffled_labels_every_score_falls_to_chance(protocol: str) -> None
         assert one["own"]["balanced"]["accuracy"] == pytest.approx(0.5, abs=0.15), name
 
 
-def test_everyone_is_asked_at_the_same_moments() -> None:
+def test_all_baselines_have_the_same_common_decisions() -> None:
     whole = traffic()
     results = compare(whole, split(whole.sessions, "temporal"), FAST, QUICK, quiet)
     assert len({one["common"]["decisions"] for one in results.values()}) == 1
@@ -102,7 +102,7 @@ def test_a_sample_of_another_segment_is_never_a_prediction() -> None:
     assert (cut.segment[halves.begin[given]] == 1).all()
 
 
-def test_windows_are_the_last_sessions_of_the_own_stretch() -> None:
+def test_windows_are_the_last_sessions_of_their_segment() -> None:
     cut = segments(traffic((1.0, 2.0), number=30))
     some = windows(cut, 20, 8)
     assert len(some) == 2 * (30 - 7)
@@ -221,7 +221,7 @@ def test_a_baseline_that_cannot_train_is_left_out_and_named() -> None:
     result = run(whole, "blocked", [BASELINES["naive-bayes"], picky], QUICK, say=quiet)
     assert list(result["baselines"]) == ["naive-bayes"]
     assert tables.table(result)[-1] == "Too few sessions to train: picky."
-    with pytest.raises(ArchiveError, match="no baseline finds enough sessions"):
+    with pytest.raises(ArchiveError, match="no baseline has enough sessions"):
         run(whole, "blocked", [picky], QUICK, say=quiet)
 
 
@@ -278,7 +278,7 @@ def test_the_page_names_destinations_under_attention_and_in_the_embedding(page: 
 @pytest.mark.parametrize(
     "title",
     [
-        "All baselines",
+        "The recipe and all baselines",
         "Class sizes",
         "Per class",
         "Confusion",

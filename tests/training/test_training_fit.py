@@ -17,7 +17,7 @@ from training.model.fit import fit, split  # noqa: E402
 from training.model.predict import predict  # noqa: E402
 
 
-def test_devices_that_differ_in_their_intervals_alone_are_told_apart() -> None:
+def test_intervals_alone_separate_devices() -> None:
     assert fit(sessions(1.0, 60.0), QUICK, say=quiet).metrics["macro_f1"] > 0.98
 
 
@@ -30,7 +30,7 @@ def test_a_seed_makes_the_same_model_bit_by_bit_and_another_one_another() -> Non
     assert not torch.equal(same, other)
 
 
-def test_progress_is_told_at_every_epoch() -> None:
+def test_every_epoch_prints_progress() -> None:
     lines: list[str] = []
     fit(sessions(1.0, 60.0), QUICK, say=lines.append)
     assert [line[:8] for line in lines if line.startswith("epoch")] == [
@@ -47,7 +47,7 @@ def test_the_held_out_sessions_are_each_hosts_last_and_in_no_other_window() -> N
         assert (late.series == number).sum() == 30
 
 
-def test_shuffled_labels_teach_nothing_that_holds_later() -> None:
+def test_a_fit_to_shuffled_labels_fails_on_later_sessions() -> None:
     whole = sessions(1.0, 60.0, number=2000)
     shuffled = np.random.default_rng(1).permutation(whole.series)
     figures = fit(replace(whole, series=shuffled), QUICK, say=quiet).metrics
@@ -107,7 +107,7 @@ def test_a_device_without_a_window_is_named() -> None:
         fit(few, QUICK, say=quiet)
 
 
-def test_a_device_with_few_sessions_is_learned_and_takes_no_part_in_the_calibration() -> None:
+def test_a_device_with_few_sessions_is_trained_and_takes_no_part_in_the_calibration() -> None:
     whole = sessions(1.0, 10.0, 60.0)
     few = whole.select((whole.series < 2) | (whole.ts < 900))
     lines: list[str] = []
@@ -125,7 +125,7 @@ def test_a_device_with_few_sessions_is_learned_and_takes_no_part_in_the_calibrat
         fit(few.select(few.series != 1), QUICK, say=quiet)
 
 
-def test_the_model_that_is_kept_has_learned_the_held_out_sessions_too() -> None:
+def test_the_kept_model_is_trained_on_the_held_out_sessions_too() -> None:
     whole = sessions(1.0, 60.0)
     fitted = fit(whole, QUICK, say=quiet)
     assert len(fitted.windows) == 2 * (150 - 7)

@@ -1,4 +1,4 @@
-"""The network's contract: attention, padding, and an ONNX file that answers alike."""
+"""The network's contract: attention, padding, and an ONNX file with the same outputs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_attention_sums_to_one_and_is_exactly_zero_on_padding(model: NBA, paddin
 
 
 @pytest.mark.parametrize("padding", [1, 8, LENGTH - 1])
-def test_a_padded_window_answers_as_the_shorter_one(model: NBA, padding: int) -> None:
+def test_a_padded_window_has_the_outputs_of_the_shorter_one(model: NBA, padding: int) -> None:
     given = windows(padding)
     padded = model(*given)
     short = model(*(one[:, padding:] for one in given))
@@ -148,7 +148,7 @@ def test_a_window_is_typical_only_if_one_class_explains_both_sessions_and_contex
 
 @pytest.mark.parametrize("stacked", [1, 2, 3])
 @pytest.mark.parametrize("features", [FEATURES, ("pool", "interval"), ("service", "level")])
-def test_the_onnx_graph_answers_as_the_network_with_and_without_padding(
+def test_the_onnx_graph_has_the_networks_outputs_with_and_without_padding(
     features: tuple[str, ...], stacked: int
 ) -> None:
     torch.manual_seed(1)

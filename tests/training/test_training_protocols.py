@@ -119,7 +119,7 @@ def test_validation_reads_nothing_of_the_test_part() -> None:
     assert not train & test
 
 
-def test_a_unit_that_is_asked_about_has_taught_nothing() -> None:
+def test_a_unit_of_the_test_part_is_not_in_the_training_part() -> None:
     whole = traffic(**UNITS)
     series = whole.sessions.series
     for number, (train, test) in enumerate(parts(whole, split(whole.sessions, "unit"), "nba-dst")):

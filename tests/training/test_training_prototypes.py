@@ -47,7 +47,7 @@ def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def verdicts(folder: Path, model: Path, answers: list[Annotation], *paths: Path) -> list[Verdict]:
-    """What is said of an archive that follows on the cameras' own, in one run."""
+    """The verdicts on archives that follow the cameras' own, in one run."""
     scorer = Scorer(model)
     manifest = scorer.manifest
     made = Pipeline(

@@ -53,7 +53,7 @@ def sessions(
 
 
 def lamps(*devices: str, number: int = 30) -> LabelledSessions:
-    """Hosts that all behave as lamps of the voting model, labelled as is said."""
+    """Hosts with these labels that all behave as lamps of the voting model."""
     labels = [
         Label(f"10.0.0.{n}", device, "camera" if device == "Lens" else "bulb")
         for n, device in enumerate(devices)
@@ -76,7 +76,7 @@ def test_hosts_that_act_as_another_device_than_their_label_are_named(
     assert "10.0.0.1 is labelled Lens and behaves like Lamp" in wrong.reason
 
 
-def test_one_odd_label_among_many_is_told_and_let_pass(model_folder: ModelFolder) -> None:
+def test_one_odd_label_among_many_is_named_and_passes(model_folder: ModelFolder) -> None:
     found = named(check_labels(Scorer(model_folder()), lamps("Lens", *["Lamp"] * 5)), "labels")
     assert found.passed
     assert "1 of 6 hosts" in found.reason
@@ -86,7 +86,7 @@ def test_what_an_analyst_named_and_what_is_new_is_no_contradiction(
     model_folder: ModelFolder,
 ) -> None:
     scorer = Scorer(model_folder())
-    assert named(check_labels(scorer, lamps("Lens"), settled={"10.0.0.0"}), "labels").passed
+    assert named(check_labels(scorer, lamps("Lens"), annotated={"10.0.0.0"}), "labels").passed
     assert named(check_labels(scorer, lamps("Candle")), "labels").passed
 
 
@@ -100,7 +100,7 @@ def test_a_class_that_is_not_labelled_is_missed_unless_it_is_to_go(
     assert named(check_labels(scorer, lamps("Lamp"), dropped=["Lens"]), "classes").passed
 
 
-def test_half_of_the_hosts_that_taught_the_running_model_are_too_few(
+def test_half_of_the_running_models_training_hosts_are_too_few(
     model_folder: ModelFolder,
 ) -> None:
     hosts = [{"device": "Lamp"}] * 4 + [{"device": "Lens"}] * 4
@@ -125,7 +125,7 @@ def test_a_model_is_as_good_as_itself(model_folder: ModelFolder) -> None:
     assert figures["moments"] == 2 * (40 - 3)
 
 
-def test_a_class_that_is_no_longer_named_is_told(model_folder: ModelFolder, tmp_path: Path) -> None:
+def test_a_class_that_loses_its_name_is_reported(model_folder: ModelFolder, tmp_path: Path) -> None:
     running = Scorer(model_folder())
     # The same network that takes every destination of a lens for one of nobody.
     candidate = Scorer(model_folder(pools=["as:1", "as:9", "lan", "gw"]))
@@ -268,7 +268,7 @@ def test_wrong_labels_are_refused_before_anything_is_trained(
     assert "no model was trained" in (tmp_path / "r.html").read_text()
 
 
-def test_a_class_with_too_few_sessions_to_be_learned_again_is_refused(
+def test_a_class_with_too_few_sessions_to_train_is_refused(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training.model.fit, "fit", None)
@@ -302,7 +302,7 @@ def test_labels_that_change_at_random_hold_on_no_later_day(
     assert not (tmp_path / "candidate").exists()
 
 
-def test_what_an_operator_accepts_is_said_in_the_report(
+def test_the_report_names_what_an_operator_accepts(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick(monkeypatch)

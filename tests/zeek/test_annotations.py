@@ -13,7 +13,7 @@ from tests.zeek.helpers import identified, speed
 pytestmark = pytest.mark.usefixtures("zeek")
 
 
-def test_a_label_reaches_the_log_and_the_inventory_without_a_restart(
+def test_a_label_reaches_the_log_and_the_list_of_hosts_without_a_restart(
     sample_capture: Path, tmp_path: Path
 ) -> None:
     state, path = str(tmp_path / "state"), str(tmp_path / "annotations.csv")

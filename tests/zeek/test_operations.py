@@ -86,7 +86,7 @@ def test_the_doctor_hears_every_sensor_of_a_working_system(
     assert "needs attention  no worker is running in partition 1" in second.stdout
     assert "ok               worker" not in second.stdout
     assert (
-        "needs attention  no sensor is heard in partition 1: see that NBA::partitions"
+        "needs attention  no sensor is heard in partition 1: check that NBA::partitions"
         in stray.stdout
     )
     backend = "broker" if has_broker(zeek_path()) else "zeromq"

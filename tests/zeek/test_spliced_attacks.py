@@ -64,7 +64,7 @@ def test_an_attack_is_one_line_and_one_notice_that_names_where_the_sessions_went
     assert notice["src"] == ADDRESS
     message = str(notice["msg"])
     assert f"{ADDRESS}, MAC {PLUG}" in message
-    assert "taken for Wemo_SmartPlug" in message
+    assert "identified as Wemo_SmartPlug" in message
     assert "sessions unlike this host" in message
     assert {"scan": "23", "flood": "80"}.get(attack, "443") + "/tcp" in message
     assert str(notice["uid"]).startswith("C")

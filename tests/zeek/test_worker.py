@@ -55,7 +55,7 @@ def test_the_arrays_that_reach_the_model_live_and_from_conn_log_are_equal(
         recorders.append(Recorder(folder, threads))
         return recorders[-1]
 
-    monkeypatch.setattr(main, "Scorer", recorder)
+    monkeypatch.setattr("nba_broker.cli.build.Scorer", recorder)
     assert main.main(["pcap", str(pcap), "--out", str(tmp_path / "live")]) == 0
     logs = zeek_logs(pcap, tmp_path / "zeek")
     assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
@@ -209,7 +209,7 @@ def test_a_zeek_that_is_ended_before_the_capture_is_done_is_a_failure(
         client.receive()
         zeek.zeek.stop()
         assert zeek.zeek.wait() != 0
-        assert "ended before the capture was done" in zeek.zeek.output
+        assert "Zeek ended before the end of the capture" in zeek.zeek.output
 
 
 def test_a_port_that_is_taken_does_not_stop_zeek(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
         "dropped": arguments.drop,
     }
     before = labels.check_labels(
-        running, earlier, settled=_annotated(arguments.annotations), dropped=arguments.drop
+        running, earlier, annotated=_annotated(arguments.annotations), dropped=arguments.drop
     )
     accepted = set(arguments.accept)
     reports = [report.report(before, None, accepted=accepted, **about)]

@@ -32,22 +32,24 @@ def check_labels(
     running: Scorer,
     sessions: LabelledSessions,
     *,
-    settled: Collection[str] = (),
+    annotated: Collection[str] = (),
     dropped: Collection[str] = (),
 ) -> list[Check]:
     """The checks of labels by the running model's training part and verdicts.
 
-    settled: hosts, as in labels, that an analyst named; these names count more than the model's.
+    annotated: hosts, as in labels, that an analyst named; these names count more than the model's.
     dropped: classes that the candidate need not have.
     """
     return [
-        _contradictions(running, sessions, settled),
+        _contradictions(running, sessions, annotated),
         _hosts(running.manifest, sessions, dropped),
         _classes(running.manifest, sessions, dropped),
     ]
 
 
-def _contradictions(running: Scorer, sessions: LabelledSessions, settled: Collection[str]) -> Check:
+def _contradictions(
+    running: Scorer, sessions: LabelledSessions, annotated: Collection[str]
+) -> Check:
     """Hosts that most of their time have another name from the running model than their label."""
     manifest = running.manifest
     names = [one.device for one in manifest.classes]
@@ -59,7 +61,7 @@ def _contradictions(running: Scorer, sessions: LabelledSessions, settled: Collec
     for number in np.unique(windows.slot).tolist():
         label = sessions.labels[number]
         own = device[windows.slot == number]
-        if label.device not in names or label.host in settled or (own == NO_DEVICE).mean() > 0.5:
+        if label.device not in names or label.host in annotated or (own == NO_DEVICE).mean() > 0.5:
             continue
         compared += 1
         called = names[int(np.bincount(own[own != NO_DEVICE]).argmax())]

@@ -1,4 +1,4 @@
-// The page's keys, and a word when the log has grown. Without scripts everything else still works.
+// The page's keys, and a note when the log has grown. Everything else works without scripts.
 "use strict";
 
 (() => {
@@ -62,16 +62,16 @@
     setInterval(async () => {
       if (document.hidden || document.getElementById("newer")) return;
       try {
-        const answer = await fetch("/pulse");
-        if (answer.ok && (await answer.text()) !== pulse.dataset.lines) {
+        const response = await fetch("/pulse");
+        if (response.ok && (await response.text()) !== pulse.dataset.lines) {
           const link = document.createElement("a");
           link.id = "newer";
           link.href = location.href;
-          link.textContent = "new lines: load again";
+          link.textContent = "new lines: reload";
           pulse.prepend(link);
         }
       } catch {
-        // It was stopped; the next reload will say so.
+        // The page was stopped; the next reload shows that.
       }
     }, 15000);
 })();

@@ -1,0 +1,98 @@
+"""Destinations that analysts ignore: sessions to them raise no alarm and no notice."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from nba_broker.destinations.pools import Pools
+from nba_broker.model.windows import Windows
+from nba_broker.records.addresses import Network
+from nba_broker.verdicts.annotation_file import Annotation
+
+
+class IgnoredDestinations:
+    """The annotations that ignore a pool or network, each with the hosts it applies to."""
+
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
+        self._hosts: dict[Annotation, set[int]] = {}
+
+    def set(self, annotation: Annotation, slots: set[int]) -> None:
+        """An annotation applies to these hosts; to every host where it names none."""
+        self._hosts[annotation] = slots
+
+    def clear(self) -> None:
+        """No destination is ignored."""
+        self._hosts.clear()
+
+    def add(self, annotation: Annotation, slot: int) -> None:
+        """An annotation applies to one more host."""
+        self._hosts[annotation].add(slot)
+
+    def applies(self, annotation: Annotation, slot: int) -> bool:
+        """Whether an annotation was applied to a host."""
+        return slot in self._hosts[annotation]
+
+    def forget(self, slots: np.ndarray) -> None:
+        """These slots, int64 [n], hold new hosts."""
+        for hosts in self._hosts.values():
+            hosts.difference_update(slots.tolist())
+
+    def muted(self, windows: Windows, attention: np.ndarray, ts: np.ndarray) -> np.ndarray | None:
+        """Whether most of what the model looked at (attention [B, N]) in each of B windows, decided
+        at ts [B], is destinations that are ignored, bool [B]; None if there are none."""
+        if not self._hosts:
+            return None
+        shape = windows.pool.shape
+        quiet = self.ignored(
+            np.repeat(windows.slot, shape[1]),
+            np.repeat(ts, shape[1]),
+            windows.pool.reshape(-1),
+            windows.columns["dst"].reshape(-1),
+        ).reshape(shape)
+        # Sessions of a step share their attention equally, so that exactly half is common, and
+        # rounding must not decide it.
+        muted: np.ndarray = (attention * quiet).sum(1) > 0.5 + 1e-3
+        return muted
+
+    def ignored(
+        self,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        pool: np.ndarray,
+        dst: np.ndarray,
+    ) -> np.ndarray:
+        """Whether each of n sessions is to a destination that its host may go to as it likes, bool
+        [n]; pool int [n] is an index into the table of pools, dst V16 [n] an address."""
+        ignored = np.zeros(len(slot), bool)
+        within = cache(lambda: self._pools.translation.unpacked(dst))
+        for annotation, slots in self._hosts.items():
+            holds = (ts >= annotation.at) & (ts < annotation.expires)
+            if annotation.host:
+                holds &= np.isin(slot, list(slots))
+            network = annotation.destinations
+            if network is not None:
+                there = _in_network(dst, network)
+                if network.version == 4:
+                    there |= _in_network(within(), network)
+                holds &= there
+            elif (number := self._pools.index(annotation.pool)) is not None:
+                holds &= pool == number
+            else:
+                continue
+            ignored |= holds
+        return ignored
+
+
+def _in_network(dst: np.ndarray, network: Network) -> np.ndarray:
+    """Which addresses V16 [n] a network holds, bool [n]."""
+    length = network.prefixlen + (96 if network.version == 4 else 0)
+    bits = 128 - length
+    mask = np.frombuffer((((1 << length) - 1) << bits).to_bytes(16, "big"), np.uint8)
+    whole = int(network.network_address) + ((0xFFFF << 32) if network.version == 4 else 0)
+    prefix = np.frombuffer(whole.to_bytes(16, "big"), np.uint8)
+    packed = np.ascontiguousarray(dst).view(np.uint8).reshape(-1, 16)
+    inside: np.ndarray = ((packed & mask) == prefix).all(1)
+    return inside
