@@ -10,7 +10,7 @@ import pytest
 
 from nba_broker.archive import zeek_log
 from testing.worker import broker
-from tests.unit.archive.test_captures import interface, packet, pcap, section, wifi
+from tests.unit.archive.capture_bytes import interface, packet, pcap, section, wifi
 
 pytestmark = pytest.mark.usefixtures("zeek")
 

@@ -11,8 +11,7 @@ import pytest
 
 from nba_broker.archive import conn_log
 from nba_broker.records.sessions import site_of
-from tests.unit.archive.test_conn_log import MAC, jsonl, row, save, tsv
-from tests.unit.archive.test_parquet import keep
+from tests.unit.archive.conn_rows import MAC, jsonl, keep, row, save, tsv
 
 LEASE = {"ts": 1.5, "mac": MAC, "assigned_addr": "10.0.0.2", "host_name": "lamp"}
 

@@ -21,8 +21,7 @@ import pytest
 from nba_broker.archive import conn_log, discover, log_columns
 from nba_broker.cli.main import main
 from nba_broker.records.errors import ArchiveError
-from tests.unit.archive.test_conn_log import FIELDS, MAC, jsonl, row, save, times, tsv
-from tests.unit.archive.test_parquet import keep, lake
+from tests.unit.archive.conn_rows import FIELDS, MAC, jsonl, keep, lake, row, save, times, tsv
 
 LEASE = {"ts": 0.5, "mac": MAC, "assigned_addr": "10.0.0.2", "host_name": "lamp"}
 QUERY = {"ts": 2.5, "uid": "CUid1", "id.orig_h": "10.0.0.2", "id.orig_p": 4000}

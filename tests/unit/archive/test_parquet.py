@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +14,21 @@ from hypothesis import strategies as st
 from nba_broker.archive import conn_log, zeek_log
 from nba_broker.cli.main import main
 from nba_broker.records.errors import ArchiveError
-from tests.unit.archive.test_conn_log import FIELDS, MAC, ONE, flat, row, save, sessions, tsv
+from tests.unit.archive.conn_rows import (
+    MAC,
+    ONE,
+    SPELLINGS,
+    TIMES,
+    flat,
+    keep,
+    lake,
+    row,
+    save,
+    sessions,
+    tsv,
+)
 
 Rows = list[dict[str, Any]]
-
-
-def micro(ts: float) -> int:
-    return round(ts * 1e6)
-
-
-TIMES: dict[str, Callable[[list[float]], pa.Array]] = {
-    "double": lambda ts: pa.array(ts, pa.float64()),
-    "milliseconds": lambda ts: pa.array([round(one * 1e3) for one in ts], pa.int64()),
-    "timestamp[us, UTC]": lambda ts: pa.array(map(micro, ts), pa.timestamp("us", "UTC")),
-    "timestamp[us]": lambda ts: pa.array(map(micro, ts), pa.timestamp("us")),
-    # As pandas makes them of doubles: off by some nanoseconds.
-    "timestamp[ns]": lambda ts: pa.array([micro(t) * 1000 - 200 for t in ts], pa.timestamp("ns")),
-    "text": lambda ts: pa.array([datetime.fromtimestamp(one, UTC).isoformat() for one in ts]),
-}
-SPELLINGS: dict[str, Callable[[str], str]] = {
-    "dots": lambda name: name,
-    "underscores": lambda name: name.replace(".", "_"),
-}
-
-
-def lake(rows: Rows, times: str = "double", spelling: str = "dots") -> pa.Table:
-    columns: dict[str, pa.Array] = {}
-    for name in FIELDS:
-        values = [one.get(name) for one in rows]
-        columns[SPELLINGS[spelling](name)] = TIMES[times](values) if name == "ts" else values
-    return pa.table(columns)
-
-
-def keep(folder: Path, table: pa.Table, name: str = "part-0.parquet", **options: Any) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(table, path, **options)
-    return path
 
 
 ROWS = st.builds(

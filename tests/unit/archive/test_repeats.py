@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nba_broker.archive import conn_log, repeats
 from nba_broker.records import uids
-from tests.unit.archive.test_conn_log import jsonl, row, save, sessions, times, tsv
+from tests.unit.archive.conn_rows import jsonl, row, save, sessions, times, tsv
 
 Rows = list[dict[str, Any]]
 DAY = 1_767_571_200.0

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from nba_broker.archive import conn_log
-from tests.unit.archive.test_conn_log import FIELDS, jsonl, row, save, tsv
+from tests.unit.archive.conn_rows import FIELDS, jsonl, row, save, tsv
 
 Form = Callable[[Path, list[dict[str, Any]]], Path]
 

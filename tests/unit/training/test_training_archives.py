@@ -10,7 +10,7 @@ import pytest
 from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
-from tests.unit.archive.test_conn_log import MAC, jsonl, row, save, tsv
+from tests.unit.archive.conn_rows import MAC, jsonl, row, save, tsv
 from training.cli.main import main
 from training.data import hosts, traffic
 from training.data.labels import Label
