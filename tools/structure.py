@@ -76,9 +76,10 @@ def longest_chain(graph: dict[str, set[str]]) -> list[str]:
         open_.add(name)
         chains = [below(one) for one in sorted(graph[name]) if one not in open_]
         open_.discard(name)
-        return (name, *max(chains, key=len, default=()))
+        longest = max(chains, key=len) if chains else ()
+        return (name, *longest)
 
-    return list(max(map(below, sorted(graph)), key=len))
+    return list(max([below(name) for name in sorted(graph)], key=len))
 
 
 if __name__ == "__main__":
