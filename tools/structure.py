@@ -76,10 +76,13 @@ def longest_chain(graph: dict[str, set[str]]) -> list[str]:
         open_.add(name)
         chains = [below(one) for one in sorted(graph[name]) if one not in open_]
         open_.discard(name)
-        longest = max(chains, key=len) if chains else ()
-        return (name, *longest)
+        return (name, *_longest(chains))
 
-    return list(max([below(name) for name in sorted(graph)], key=len))
+    return list(_longest([below(name) for name in sorted(graph)]))
+
+
+def _longest(chains: list[tuple[str, ...]]) -> tuple[str, ...]:
+    return max(chains, key=lambda chain: len(chain), default=())
 
 
 if __name__ == "__main__":
