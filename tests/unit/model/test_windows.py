@@ -98,7 +98,7 @@ def test_a_late_session_has_no_interval_and_moves_no_clock() -> None:
 def test_a_forgotten_slot_starts_empty() -> None:
     sequences = HostWindows(Schedule(LENGTH, 2))
     push(sequences, [(0, 1.0, 7), (0, 2.0, 8)])
-    sequences.reset(np.array([0]))
+    sequences.slots.reset(np.array([0]))
     assert len(push(sequences, [(0, 3.0, 9)])) == 0
     (window,) = as_rows(push(sequences, [(0, 4.0, 10)]))
     assert window[1:3] == (2, [NO_POOL] * 4 + [9, 10])
@@ -106,7 +106,7 @@ def test_a_forgotten_slot_starts_empty() -> None:
 
 def test_only_long_uids_make_hosts_take_more_memory() -> None:
     sequences = HostWindows(Schedule(LENGTH, 2))
-    size = sequences.columns()["uid"].dtype.itemsize
+    size = sequences.columns["ring"]["uid"].dtype.itemsize
     for uid, larger in ((b"C" * 18, False), (b"C" * 23, True), (b"C" * 18, True)):
         sequences.push(
             np.zeros(1, np.int64),
@@ -116,6 +116,6 @@ def test_only_long_uids_make_hosts_take_more_memory() -> None:
             dst=np.zeros(1, "V16"),
             uid=np.array([uid], "S24"),
         )
-        assert (sequences.columns()["uid"].dtype.itemsize > size) == larger
-    kept = [unpack(one.tobytes()) for one in sequences.columns()["uid"][0][:3]]
+        assert (sequences.columns["ring"]["uid"].dtype.itemsize > size) == larger
+    kept = [unpack(one.tobytes()) for one in sequences.columns["ring"]["uid"][0][:3]]
     assert kept == ["C" * 18, "C" * 23, "C" * 18]
