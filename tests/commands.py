@@ -38,8 +38,8 @@ RUN_IN_TRAINING = {
 """Run by tests/training/test_training_commands.py."""
 
 _FIRST_DAY = "tests/zeek/test_first_day.py"
-_STORE = "tests/unit/test_model_store.py"
-_TRIAGE = "tests/unit/test_triage_app.py"
+_STORE = "tests/unit/model/test_model_store.py"
+_TRIAGE = "tests/unit/triage/test_triage_app.py"
 _WORKER = "tests/zeek/test_worker.py"
 
 RUN_ELSEWHERE = {
@@ -79,7 +79,7 @@ _NETWORK = "fetches packages from the Internet"
 _ROOT = "changes the system, as root"
 _DASK = "opens a port; tests/training/test_training_cluster.py starts the same on loopback"
 _LSIF = "needs traffic that is not in the repository, and up to hours"
-_SENSOR = "needs a sensor; tests/unit/test_worker.py runs a worker with a shadow"
+_SENSOR = "needs a sensor; tests/unit/worker/test_worker.py runs a worker with a shadow"
 _SOC = "needs an installation of that product"
 
 NOT_RUN = {

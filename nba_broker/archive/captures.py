@@ -1,4 +1,4 @@
-"""Captures, unpacked and cut back to their whole packets, as Zeek needs them."""
+"""Prepares captures for Zeek: unpacks them, and cuts a damaged one after its last whole packet."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ from nba_broker.records.errors import ArchiveError, ZeekError
 
 _BYTE_ORDERS = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<",
                 b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}  # fmt: skip
-"""Of pcap, by its first four bytes; times are in micro- or nanoseconds."""
+"""Byte orders of pcap by its first four bytes; times are in micro- or nanoseconds."""
 
-# Those of others that libpcap reads, too, and that are left to it.
+# Variants of pcap that only libpcap parses.
 _RELATED = (b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34")
 
-_SECTION = b"\x0a\x0d\x0d\x0a"  # begins a section of pcapng, and tells its byte order
+_SECTION = b"\x0a\x0d\x0d\x0a"  # begins a section of pcapng, with its byte order
 _SECTION_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _INTERFACE, _PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 1, 2, 3, 6
 
-_LOOKED_AT = 1_000_000  # packets that are enough to tell what a capture holds
-_HEAD = 256  # bytes of a packet that tell what it is
-# What libpcap refuses beyond; links have no longer packets, so it is damage.
+_LOOKED_AT = 1_000_000  # packets that show what kinds a capture has
+_HEAD = 256  # bytes of a packet that show its kind
+# libpcap refuses more; no link has longer packets, so more means damage.
 _LONGEST = 1 << 18  # bytes of a packet
 _LARGEST = 1 << 24  # and of a block
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A capture that libpcap can read to its end: ``packets`` in number, of one ``link`` type.
+    """A capture that libpcap can read to its end.
 
-    ``damage``: why it ends earlier than the file that was given; "" where it does not.
+    packets: their number, 0 if only libpcap can count them. link: their link type. damage: why it
+    ends before the end of the given file; "" if it does not.
     """
 
     path: Path
@@ -50,10 +51,10 @@ class Capture:
 
 
 def whole(path: Path, folder: Path) -> Capture:
-    """The whole packets of a capture, however it is packed; ``-`` is standard input.
+    """The whole packets of a capture, packed or not; ``-`` is standard input.
 
-    What had to be unpacked or cut off lies in ``folder`` then. Raises ZeekError where there is no
-    capture, and OSError.
+    An unpacked or shortened copy is written to ``folder``. Raises ZeekError if there is no capture,
+    and OSError.
     """
     try:
         return _whole(path, folder / "capture")
@@ -62,7 +63,7 @@ def whole(path: Path, folder: Path) -> Capture:
 
 
 def named(path: Path) -> str:
-    """A capture's name for a person."""
+    """A capture's name in messages."""
     return "standard input" if str(path) == "-" else str(path)
 
 
@@ -85,8 +86,8 @@ def _whole(path: Path, copy: Path) -> Capture:
         if len(links) > 1:
             names = ", ".join(sorted(map(packets.link_name, links)))
             raise ArchiveError(
-                f"its packets are of several link types ({names}), which Zeek does not "
-                "read from one file; split it, as with tshark -Y 'frame.interface_id == 0'"
+                f"its packets have several link types ({names}), and Zeek reads only one per file; "
+                "split it, for example with tshark -Y 'frame.interface_id == 0'"
             )
         if end < size and plain == copy:
             os.truncate(copy, end)
@@ -99,8 +100,8 @@ def _whole(path: Path, copy: Path) -> Capture:
 
 
 def _plain(path: Path, copy: Path) -> tuple[Path, str]:
-    """The capture as libpcap reads it, in a ``copy`` where it is packed or no file, and why it ends
-    early."""
+    """The capture in a form that libpcap reads, and why it ends early. It is written to ``copy`` if
+    it is packed or not a regular file."""
     with sys.stdin.buffer if str(path) == "-" else path.open("rb") as raw:
         try:
             unpacked = compression.unpack(raw)
@@ -108,7 +109,7 @@ def _plain(path: Path, copy: Path) -> tuple[Path, str]:
             if compression.holds_files(head):
                 return copy, _only_capture(unpacked, copy)
             if len(head) < len(_SECTION):
-                while unpacked.read(1):  # until it raises what is wrong
+                while unpacked.read(1):  # raises the damage
                     pass
             if not head:
                 copy.touch()
@@ -128,12 +129,12 @@ def _is_capture(head: bytes) -> bool:
 
 def _what(head: bytes) -> str:
     if head.startswith((b"#separator", b"#fields", b"{")):
-        return "a log, not a capture: use nba-broker score"
-    return "neither a pcap nor a pcapng file; Wireshark's editcap -F pcap converts many others"
+        return "this is a log, not a capture: use nba-broker score"
+    return "neither a pcap nor a pcapng file; Wireshark's editcap -F pcap converts many formats"
 
 
 def _only_capture(stream: BinaryIO, copy: Path) -> str:
-    """Copy the one capture of a zip or tar file; returns why it ends early."""
+    """Copy the only capture of a zip or tar file; returns why it ends early."""
     found, damage = [], ""
     try:
         for name, content in compression.members(stream):
@@ -145,7 +146,7 @@ def _only_capture(stream: BinaryIO, copy: Path) -> str:
         damage = damage or str(error)
     if len(found) != 1:
         holds = f"holds {len(found)} captures" if found else damage or "holds no capture"
-        more = "; unpack it, and give one of them, or all in one by Wireshark's mergecap"
+        more = "; unpack it and give one of them, or merge them with Wireshark's mergecap"
         raise ArchiveError(f"{holds}{more if found else ''}")
     return damage
 
@@ -166,7 +167,7 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
 
 
 class _Damage(Exception):
-    """Where the last whole record ends, 0 where none is whole, and what is wrong behind it."""
+    """Its arguments: where the last whole record ends (0 if none is whole), and what follows it."""
 
 
 _CUT = "it ends in the middle of a packet"
@@ -174,7 +175,7 @@ _BROKEN = "it is damaged"
 
 
 def _records(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
-    """Where each packet lies, how many of its bytes, and its link type; raises _Damage."""
+    """For each packet: the offset and number of its bytes, and its link type. Raises _Damage."""
     order = _BYTE_ORDERS.get(data[:4])
     return _of_pcap(data, order) if order else _of_pcapng(data)
 
@@ -214,7 +215,7 @@ def _of_pcapng(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
         if at + length > size:
             raise _Damage(at, _CUT)
         if struct.unpack_from(f"{order}I", data, at + length - 4)[0] != length:
-            raise _Damage(at, f"{_BROKEN}: a block of two lengths")
+            raise _Damage(at, f"{_BROKEN}: a block with two lengths")
         if kind == _INTERFACE and length >= 20:
             links.append(struct.unpack_from(f"{order}H", data, at + 8)[0])
         elif kind in (_PACKET, _ENHANCED_PACKET) and length >= 32:
@@ -222,17 +223,19 @@ def _of_pcapng(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
             number = struct.unpack_from(form, data, at + 8)[0]
             caught = struct.unpack_from(f"{order}I", data, at + 20)[0]
             if number >= len(links) or caught > min(length - 32, _LONGEST):
-                raise _Damage(at, f"{_BROKEN}: a packet of no interface or length")
+                raise _Damage(
+                    at, f"{_BROKEN}: a packet without a known interface or with a wrong length"
+                )
             yield at + 28, caught, links[number]
         elif kind == _SIMPLE_PACKET and length >= 16:
             if not links:
-                raise _Damage(at, f"{_BROKEN}: a packet of no interface")
+                raise _Damage(at, f"{_BROKEN}: a packet without an interface")
             yield at + 12, length - 16, links[0]
         at += length
 
 
 def contents(capture: Capture) -> Counter[str]:
-    """How many packets of each kind a capture holds; of a long one, its first million."""
+    """The number of packets of each kind, see packets.kind, among the first million."""
     kinds = Counter[str]()
     with (
         capture.path.open("rb") as stream,

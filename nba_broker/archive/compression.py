@@ -1,5 +1,4 @@
-"""Unpacks what people keep logs and captures in, told by its content: gzip, bzip2, xz, zstd, lz4,
-zip and tar."""
+"""Unpacks gzip, bzip2, xz, zstd, lz4, zip and tar, which it recognizes by content."""
 
 from __future__ import annotations
 
@@ -21,17 +20,17 @@ from typing import IO, Any, BinaryIO, cast
 from nba_broker.records.errors import ArchiveError
 
 _PART = 64 << 10
-# What is fed to a decompressor at once: at damage, what it made of that is lost.
+# Bytes to decompress at once. At damage, the output of the last piece is lost.
 _PIECE = 4 << 10
-_DEPTH = 8  # layers of packing: nobody means more
+_DEPTH = 8  # layers of packing
 _HEAD = 512
 _TAR = slice(257, 262)
 
 
 class Damaged(ArchiveError):
-    """Packed data that is damaged; everything before the damage has been handed out.
+    """Packed data is damaged; everything before the damage has been given out.
 
-    ``cut_off``: it is whole as far as it goes, but ends early.
+    ``cut_off``: the data only ends early, and is whole up to there.
     """
 
     def __init__(self, kind: str, why: str, cut_off: bool = False) -> None:
@@ -43,23 +42,23 @@ def _zstd() -> Any:
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
-        from backports import zstd  # few need it
+        from backports import zstd  # here, because few need it
     return zstd.ZstdDecompressor()
 
 
 def _lz4() -> Any:
-    import lz4.frame  # few need it
+    import lz4.frame  # here, because few need it
 
     return lz4.frame.LZ4FrameDecompressor()
 
 
-# How each kind begins, and what unpacks one stream of it. Streams may follow each other.
+# How each kind begins, and what decompresses one stream. Several streams may follow each other.
 _PACKED: dict[str, tuple[re.Pattern[bytes], Callable[[], Any]]] = {
     "gzip": (re.compile(rb"\x1f\x8b"), lambda: zlib.decompressobj(31)),
     "bzip2": (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), bz2.BZ2Decompressor),
     "xz": (re.compile(rb"\xfd7zXZ\0"), lzma.LZMADecompressor),
     "lzma": (re.compile(rb"\x5d\0\0..{8}", re.DOTALL), lzma.LZMADecompressor),
-    # What may be skipped in front is pzstd's.
+    # pzstd writes skippable frames first.
     "zstd": (re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), _zstd),
     "lz4": (re.compile(rb"\x04\x22\x4d\x18"), _lz4),
 }
@@ -76,11 +75,11 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK\x03\x04")
 
 
 def unpack(stream: BinaryIO) -> BinaryIO:
-    """The content of a stream that is packed, however often; the stream itself where it is not.
+    """The content of a packed stream, through all layers; the stream itself if it is not packed.
 
-    What cannot be unpacked any further, a zip or tar among it, is returned as it is; see
-    :func:`members`. Reading raises :class:`Damaged` at the damage, after all that is before it.
-    Raises ArchiveError where it is packed in a way that is not read.
+    A zip or tar file is returned as it is; see :func:`members`. Reading raises :class:`Damaged` at
+    damage, after everything before it. Raises ArchiveError for a kind of packing that is not
+    supported.
     """
     if not stream.seekable() and not isinstance(stream, _Chunks):
         stream = _stream(iter(partial(_some, stream), b""), "", stream)
@@ -94,12 +93,12 @@ def unpack(stream: BinaryIO) -> BinaryIO:
             break
     for start, kind in _UNREAD.items():
         if head.startswith(start):
-            raise ArchiveError(f"packed by {kind}, which is not read: unpack it first")
+            raise ArchiveError(f"packed with {kind}, which is not read: unpack it first")
     return stream
 
 
 def peek(stream: BinaryIO, size: int) -> bytes:
-    """The next bytes of a stream that can seek or that :func:`unpack` gave, which stay unread."""
+    """The next bytes of a stream, which stay unread; it can seek, or :func:`unpack` returned it."""
     if isinstance(stream, _Chunks):
         return stream.peek(size)
     at = stream.tell()
@@ -109,7 +108,7 @@ def peek(stream: BinaryIO, size: int) -> bytes:
 
 
 def is_packed(head: bytes) -> bool:
-    """Whether content that begins so is packed, or holds files; 512 bytes are looked at."""
+    """Whether content with this ``head``, its first 512 bytes, is packed or a zip or tar file."""
     kinds = (magic for magic, _ in _PACKED.values())
     return (
         holds_files(head)
@@ -119,15 +118,15 @@ def is_packed(head: bytes) -> bool:
 
 
 def holds_files(head: bytes) -> bool:
-    """Whether content that begins so is a zip or tar file; of ``head`` 512 bytes are looked at."""
+    """Whether content with this ``head``, its first 512 bytes, is a zip or tar file."""
     return head.startswith(_ZIP) or head[_TAR] == b"ustar"
 
 
 def members(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
-    """The files in a zip or tar file, packed or not, with their names there, each unpacked.
+    """The files in a zip or tar file, packed or not, by name, each unpacked.
 
-    Whatever else the stream is, is one file without a name. Each is to be read before the next is
-    asked for. Raises :class:`Damaged`, after the files that are whole.
+    Any other stream is one file with the name "". Read each file before asking for the next.
+    Raises :class:`Damaged` after the whole files.
     """
     stream = unpack(stream)
     head = peek(stream, _HEAD)
@@ -135,14 +134,14 @@ def members(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
         yield "", stream
         return
     for name, member in (_zip if head.startswith(_ZIP) else _tar)(stream):
-        # What a Mac puts beside each file is none.
+        # macOS puts a file of metadata beside each file.
         if not PurePath(name).name.startswith("._"):
             for inner, content in members(member):
                 yield f"{name}/{inner}" if inner else name, content
 
 
 class _Chunks(io.BufferedIOBase):
-    """A stream of what an iterator gives. Damage is raised by the read that finds nothing else."""
+    """A stream of the bytes that an iterator gives. Damage is raised after all bytes before it."""
 
     def __init__(self, chunks: Iterator[bytes], kind: str, source: BinaryIO | None) -> None:
         self._chunks, self._kind, self._source = chunks, kind, source
@@ -154,7 +153,7 @@ class _Chunks(io.BufferedIOBase):
         return True
 
     def peek(self, size: int = 1) -> bytes:
-        """At least ``size`` bytes where there are as many, which stay unread."""
+        """At least ``size`` bytes, which stay unread; fewer before the end."""
         while len(self._held) < size and not self._ended and self._error is None:
             self._held += self._next()
         return self._held
@@ -174,7 +173,7 @@ class _Chunks(io.BufferedIOBase):
         return part
 
     def read(self, size: int | None = -1) -> bytes:
-        """As many bytes as asked for, fewer at the end or before damage."""
+        """``size`` bytes; fewer at the end or before damage."""
         parts: list[bytes] = []
         left = sys.maxsize if size is None or size < 0 else size
         while left:
@@ -206,11 +205,11 @@ class _Chunks(io.BufferedIOBase):
         except (EOFError, tarfile.ReadError) as error:
             cut_off = isinstance(error, EOFError) or "unexpected end" in str(error)
             self._error = Damaged(self._kind, "it ends early" if cut_off else str(error), cut_off)
-        except Damaged as error:  # of what it is packed in
+        except Damaged as error:  # of an outer layer
             self._error = error
         except OSError as error:
             self._error = error if error.errno else Damaged(self._kind, str(error))
-        except Exception as error:  # each library has errors of its own
+        except Exception as error:  # each library raises its own
             self._error = Damaged(self._kind, str(error).rstrip(".") or type(error).__name__)
         return b""
 
@@ -225,9 +224,9 @@ def _some(stream: IO[bytes]) -> bytes:
 
 
 def _unpacked(stream: BinaryIO, new: Callable[[], Any]) -> Iterator[bytes]:
-    """Raises EOFError at an early end, and what the library raises at damage."""
+    """Raises EOFError at an early end, and the library's own error at damage."""
     decompressor = new()
-    fresh = True  # nothing of the next stream was seen, so here it may end
+    fresh = True  # between two streams, so the data may end here
     while part := _some(stream):
         made: list[bytes] = []
         try:
@@ -235,7 +234,7 @@ def _unpacked(stream: BinaryIO, new: Callable[[], Any]) -> Iterator[bytes]:
                 piece = part[at : at + _PIECE]
                 while piece:
                     if decompressor.eof:
-                        piece = piece.lstrip(b"\0")  # padding, as tapes have it
+                        piece = piece.lstrip(b"\0")  # padding, as on tapes
                         if not piece:
                             break
                         decompressor = new()
@@ -265,13 +264,13 @@ def _tar(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
 def _zip(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
     with tempfile.TemporaryFile(prefix="nba-") as copy:
         file = stream
-        if not stream.seekable():  # its directory is at its end
+        if not stream.seekable():  # a zip file's directory is at its end
             file = copy
             try:
                 for part in iter(partial(_some, stream), b""):
                     copy.write(part)
             except Damaged:
-                pass  # so it has no directory
+                pass  # it has no directory then
         try:
             whole = zipfile.ZipFile(file)
         except zipfile.BadZipFile:
@@ -289,7 +288,7 @@ def _of_zip(file: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
 
 
 def _cut_zip(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
-    """The files in a zip file without its directory, as one that was cut off (APPNOTE.TXT 4.3)."""
+    """The files in a zip file without directory, because it was cut off (APPNOTE.TXT 4.3)."""
     at = 0
     while True:
         file.seek(at)
@@ -304,7 +303,7 @@ def _cut_zip(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
         end = [at]
         content = _inflated(file, end) if method else _stored(file, packed, end)
         yield name, _stream(content, "zip")
-        for _ in content:  # what nobody wanted
+        for _ in content:  # skip what the caller has not read
             pass
         file.seek(end[0])
         # A descriptor of the sizes may stand between two files.

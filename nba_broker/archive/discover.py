@@ -1,4 +1,4 @@
-"""Finds the logs of an archive: conn, dhcp and dns logs by what they are called or hold."""
+"""Finds the conn, dhcp and dns logs of an archive, by their names or content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRICT = {
 }
 _PACKED = r"(?:\.(?:gz|gzip|bz2|xz|lzma|zst|zstd|lz4))"
 _CONTAINER = r"(?:\.(?:zip|tar|tgz|tbz2?|txz|tzst))"
-# What logs are called: a word, and what rotation, collectors and packers put around it.
+# Names of logs: a word, and what rotation, collectors and packers add to it.
 _LOG_NAME = re.compile(
     rf".*\.(?:log|json|ndjson|jsonl|tsv|labeled)(?:[.\-_]?[0-9T:+Z.\-_]+)?(?:\.labeled)?"
     rf"{_PACKED}*{_CONTAINER}?{_PACKED}*|[^.]*(?:{_CONTAINER}|{_PACKED}){_PACKED}*|.*\.log[.\-_].*{_PACKED}?",
@@ -35,24 +35,24 @@ _NOT_A_LOG = re.compile(
     re.IGNORECASE,
 )
 _LAKE_NAME = re.compile(r".*\.(?:parquet|parq|pq)", re.IGNORECASE)
-# Zeek's, but no logs: what a running one says, and trace-summary's text.
+# Files of Zeek that are no logs: its output, and trace-summary's text.
 _NO_ROWS = re.compile(r"(?:std(?:out|err)|.*conn-summary.*|loaded_scripts|prof)\b.*", re.IGNORECASE)
 _COMMAS = re.compile(rf".*\.csv{_PACKED}?", re.IGNORECASE)
 _ENDINGS = frozenset(
     {"log", "json", "ndjson", "jsonl", "tsv", "labeled", "gz", "gzip", "bz", "xz", "lzma", "zst"}
     | {"zstd", "lz", "zip", "tar", "tgz", "t", "z"}
 )
-_HEAD = 256 << 10  # bytes of a file that tell what it holds
-_UNTOLD = "nothing in it tells which log it is"
-_NAMED = 3  # files that are named where there are more
+_HEAD = 256 << 10  # bytes of a file that show what it holds
+_UNTOLD = "nothing in it says which log it is"
+_NAMED = 3  # files to name if there are more
 
 
 @dataclass(slots=True)
 class Found:
-    """The files of an archive, each once: ``conn`` may hold sessions, ``dhcp`` leases, ``dns``
-    names. ``guessed``: absolute paths of those whose name does not say so. ``errors``: a line for
-    each path that is not there or cannot be read; ``unread``: files that may have been meant, and
-    why they are not read."""
+    """The files of an archive, each once: ``conn`` may have sessions, ``dhcp`` leases, ``dns``
+    names. guessed: absolute paths of conn logs whose name does not say so. errors: a line for each
+    path that does not exist or cannot be read. unread: files that look like logs, and why they are
+    not read."""
 
     conn: list[str | Path] = field(default_factory=list)
     dhcp: list[str | Path] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Found:
 
     @property
     def unread_line(self) -> str:
-        """The same in one line."""
+        """The unread files in one line."""
         named = ", ".join(f"{path.name} ({why})" for path, why in self.unread[:_NAMED])
         more = f" and {len(self.unread) - _NAMED} more" if len(self.unread) > _NAMED else ""
         one = len(self.unread) == 1
@@ -77,10 +77,10 @@ class Found:
 
 
 def find(paths: Iterable[str | Path]) -> Found:
-    """The conn logs that the paths stand for, and the dhcp and dns logs beside them.
+    """The conn logs that the paths name or contain, and the dhcp and dns logs beside them.
 
-    In folders, files are told by their names, or by what they hold where those say nothing; Parquet
-    files are told by their columns.
+    In folders, files are recognized by name, or by content if the name says nothing; Parquet files
+    by their columns.
     """
     finder = _Finder()
     for given in paths:
@@ -109,7 +109,7 @@ class _Finder:
         path = Path(given)
         try:
             is_folder = path.is_dir()
-        except OSError as error:  # it is below a folder that may not be entered
+        except OSError as error:  # a folder above may not be searchable
             self._fail(given, error)
             return
         if str(given) == "-":
@@ -162,7 +162,7 @@ class _Finder:
             self._result.unread.append((file, _UNTOLD))
 
     def _look_into(self, file: Path) -> None:
-        """Take a file for what it holds, as its name does not tell."""
+        """Add a file by its content, because its name does not say what it is."""
         words = _words(file.name)
         word = "_".join(words)
         if word in self._other_words:
@@ -186,12 +186,12 @@ class _Finder:
         elif "?" in holds and len(holds) == 1:
             self._result.unread.append((file, _UNTOLD))
         elif holds:
-            self._add("conn", file)  # its rows are told apart one by one
+            self._add("conn", file)  # the reader sorts its rows by log
             self._guessed[os.path.realpath(file)] = file.name
 
 
 def told_by_name(path: str) -> bool | None:
-    """Whether a file is a log by its name; None where that does not tell."""
+    """Whether a file is a log by its name; None if the name does not say."""
     name = PurePath(path).name
     if _NOT_A_LOG.fullmatch(name) or _NO_ROWS.fullmatch(name):
         return _is_comma_table(name)
@@ -200,9 +200,9 @@ def told_by_name(path: str) -> bool | None:
 
 
 def logs_in(path: str | Path, read: Callable[[str, BinaryIO], Iterator[T]]) -> Iterator[T]:
-    """What ``read`` makes of each log in a file, of its name, "" but in zip and tar files, and its
-    content. There files that are none by their names, or neither by name nor content, are passed
-    over. Raises ArchiveError where one cannot be read, after all others, or OSError."""
+    """The results of ``read`` for each log in a file; it gets the log's name, "" outside of zip and
+    tar files, and its content. In zip and tar files, files that are no logs are skipped. Raises
+    ArchiveError, after all logs, if one cannot be read, or OSError."""
     failures: list[str] = []
     try:
         for name, stream in zeek_log.streams(path):
@@ -216,7 +216,7 @@ def logs_in(path: str | Path, read: Callable[[str, BinaryIO], Iterator[T]]) -> I
                 if told_by_name(name):
                     failures.append(f"{name}: {error}")
     except ArchiveError:
-        if not failures:  # what made a log in it end is said already
+        if not failures:  # else the damage is what made the last log fail
             raise
     if failures:
         more = f" (and {len(failures) - 1} more such files in it)" if len(failures) > 1 else ""
@@ -224,23 +224,23 @@ def logs_in(path: str | Path, read: Callable[[str, BinaryIO], Iterator[T]]) -> I
 
 
 def _is_called(word: str, log: str) -> bool:
-    """Whether a file of this name is that log, and no stream of several."""
+    """Whether a file's name says that it is this log, and not a stream of several."""
     return f"_{log.lower()}_".replace("-", "_") in f"_{word}_" or word in log.lower()
 
 
 def _is_comma_table(name: str) -> bool:
-    """Whether a file is a conn log that somebody made a table of, which is not read."""
+    """Whether a file is a conn log as comma-separated values, which is not read."""
     return bool(_COMMAS.fullmatch(name)) and "conn" in _words(name)
 
 
 def _words(name: str) -> list[str]:
-    """The words of a file's name, without those that say how it is kept."""
+    """The words of a file's name, without those for its format and packing."""
     return [one for one in re.split("[^a-z]+", name.lower()) if one and one not in _ENDINGS]
 
 
 def _holds(path: Path) -> set[str]:
-    """The names of the logs that a file holds, as far as its beginning tells: none where it is no
-    log of Zeek's, "?" for rows of Zeek's that tell no log. Raises ArchiveError or OSError."""
+    """The names of the logs whose rows a file has at its start: none if it is not a Zeek log, "?"
+    for rows of Zeek that do not say which log. Raises ArchiveError or OSError."""
     if parquet.is_parquet(path):
         return {log} if (log := _lake_kind(path)) else set()
     found: set[str] = set()
@@ -260,7 +260,7 @@ def _logs_in(head: bytes) -> set[str]:
     found = set()
     try:
         for header, body in zeek_log.of_head(head):
-            # Where rows of TSV have a name each, it goes before that of the header.
+            # A name in each row of TSV has precedence over the header's.
             if header.fields and "_path" not in header.fields:
                 names = header.fields
                 found.add(header.path or log_columns.kind_of_columns(names) or _by_columns(names))
@@ -280,12 +280,12 @@ def _logs_in(head: bytes) -> set[str]:
 
 
 def _by_columns(names: Iterable[str]) -> str:
-    """What rows without a log's name are: "?" where they may be sessions."""
+    """The kind of rows without a log's name: "?" if they may be sessions, else ""."""
     return "?" if set(log_columns.REQUIRED) <= set(names) else ""
 
 
 def _beside(path: Path, log: str) -> Path | None:
-    """The dhcp or dns log that goes with a conn log, packed or not."""
+    """The dhcp or dns log beside a conn log, with the same name otherwise, packed or not."""
     name = re.sub(r"(^|[._-])conn(?=[._-])", rf"\1{log}", path.name, count=1)
     if name == path.name:
         return None
@@ -296,15 +296,15 @@ def _beside(path: Path, log: str) -> Path | None:
 
 
 def _lake_kind(path: Path) -> str:
-    """Which log a Parquet file is: conn, dhcp, dns, or "" for another one; "conn" for rows of
-    several."""
+    """The log that a Parquet file is: conn, dhcp, dns, or "" for others; "conn" also for rows of
+    several logs."""
     told = [part.partition("=")[2] for part in path.parts if part.startswith("_path=")]
     if told:
         return kind(told[-1])
     try:
         names = parquet.columns(path)
     except (ArchiveError, OSError):
-        return "conn"  # what is wrong is said when it is read
+        return "conn"  # the reader reports the error
     if "_path" in names:
         return "conn" if set(log_columns.REQUIRED) <= names else ""
     of = log_columns.kind_of_columns(names)
@@ -314,16 +314,17 @@ def _lake_kind(path: Path) -> str:
 
 
 def _is_set_aside(path: Path) -> bool:
-    """Whether a file, or a folder above it, is hidden or unfinished by its name, as those who write
-    such folders call it; ``_path=conn`` is no such name."""
+    """Whether a file, or a folder above it, is hidden or unfinished: its name begins with a dot or
+    an underscore. ``_path=conn`` is a partition instead."""
     return any(part.startswith((".", "_")) and "=" not in part for part in path.parts)
 
 
 def _walk(top: Path, result: Found, tables: lake_tables.Tables) -> Iterator[Path]:
-    """All files below a folder in a fixed order, links followed: zeekctl's logs/current is one.
+    """All files below a folder in a fixed order. Links are followed, because zeekctl's logs/current
+    is one.
 
-    ``result`` gets a line for each folder below that cannot be read, ``tables`` the folders that
-    are tables of a lake.
+    ``result`` gets a line for each folder that cannot be read, ``tables`` the folders that are
+    tables of a lake.
     """
     seen: set[str] = set()
 
@@ -336,15 +337,15 @@ def _walk(top: Path, result: Found, tables: lake_tables.Tables) -> Iterator[Path
             folders.clear()
             continue
         seen.add(real)
-        # lost+found is the file system's, and nobody's to read.
+        # lost+found belongs to the file system.
         folders[:] = sorted(set(folders) - {"lost+found"} - tables.met(Path(folder), folders))
         try:
             paths = [Path(folder, name) for name in sorted(names)]
             files = [file for file in paths if file.is_file()]
-        except OSError as error:  # it may be listed, but not entered
+        except OSError as error:  # the folder can be listed, but not searched
             unreadable(error)
             continue
         for file in set(paths) - set(files):
             if file.is_symlink() and _STRICT["conn"].fullmatch(file.name):
-                result.unread.append((file, "a link to what is not there"))
+                result.unread.append((file, "a link to a missing file"))
         yield from files

@@ -1,4 +1,4 @@
-"""Rows in JSON, in whatever layout: a line each, an array, printed over several lines."""
+"""Reads rows of JSON in any layout: one per line, an array, or indented over several lines."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 import orjson
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(")?|[{}]', re.DOTALL)
-_DAMAGED = b"?"  # a line for an object that is none
-_LONGEST = 16 << 20  # bytes of one object; whatever opens a longer one is damaged
+_DAMAGED = b"?"  # the line that stands for a damaged object
+_LONGEST = 16 << 20  # bytes of one object; a longer one is damaged
 
 
 def rows(body: bytes) -> Iterator[dict[str, Any] | None]:
-    """The objects of a block of lines, None for each line that is none."""
+    """The objects in a block of lines; None for each line that is not an object."""
     for line in body.split(b"\n"):
         if line and not line.isspace():
             yield row(line)
 
 
 def row(line: bytes) -> dict[str, Any] | None:
-    """The object that a line is, None where it is none."""
+    """The object in a line; None if the line is not an object."""
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -31,7 +31,7 @@ def row(line: bytes) -> dict[str, Any] | None:
 
 
 def _tolerant(line: bytes) -> Any:
-    """What others write as JSON although it is none: NaN, numbers beyond all measure, half
+    """Parses what some programs write though it is not valid JSON: NaN, huge numbers, halves of
     surrogate pairs, text that is not UTF-8."""
     try:
         return json.loads(line.decode("utf-8", "replace"))
@@ -40,13 +40,13 @@ def _tolerant(line: bytes) -> Any:
 
 
 def is_by_lines(head: bytes) -> bool:
-    """Whether JSON that begins so has an object in each line, as far as the first one tells."""
+    """Whether JSON with this beginning has one object per line, judged by the first line."""
     line, end, _ = head.lstrip().partition(b"\n")
     return bool(end) and next(rows(line), None) is not None
 
 
 def by_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The objects in a stream, whatever stands between them, as blocks with a line each."""
+    """The objects in a stream in any layout, as blocks with one object per line."""
     rest = b""
     for block in blocks:
         lines, rest = _objects(rest + block)
@@ -59,14 +59,14 @@ def by_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _objects(data: bytes) -> tuple[list[bytes], bytes]:
-    """The whole objects, and what is left from where an unfinished one begins."""
+    """The whole objects, and the rest of the data from where an unfinished one begins."""
     found = []
     depth = start = end = 0
     for token in _TOKEN.finditer(data):
         what = token[0]
         if what == b"{":
             at = token.start()
-            if depth and data[at - 1 : at] == b"\n":  # what was begun before never ended
+            if depth and data[at - 1 : at] == b"\n":  # the object before never ended
                 found.append(_DAMAGED)
                 depth = 0
             if depth == 0:
@@ -77,6 +77,6 @@ def _objects(data: bytes) -> tuple[list[bytes], bytes]:
             if depth == 0 and start >= end:
                 end = token.end()
                 found.append(data[start:end])
-        elif token[1] is None:  # a text that goes on behind the end
+        elif token[1] is None:  # a string that continues in the next block
             break
     return found, data[start if depth else end :]

@@ -1,5 +1,4 @@
-"""Tables of Parquet files whose own log says which files count: Delta Lake; and Iceberg's, which is
-not read."""
+"""Finds which Parquet files of a Delta Lake table count; warns about Iceberg tables."""
 
 from __future__ import annotations
 
@@ -17,15 +16,15 @@ _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\..*)?\.parquet")
 
 
 class Tables:
-    """The tables met on the way through folders, and which files they have removed."""
+    """The tables found in folders, and the files that they have removed."""
 
     def __init__(self) -> None:
-        self._live: dict[Path, set[str]] = {}  # by folder of a table: files that count
+        self._live: dict[Path, set[str]] = {}  # files that count, by folder of the table
         self.errors: list[str] = []
         self.warnings: list[str] = []
 
     def met(self, folder: Path, folders: Collection[str]) -> set[str]:
-        """A folder with these below; returns those that hold no data."""
+        """Note a folder and its subfolders; returns the subfolders that hold no data."""
         aside = set()
         if "_delta_log" in folders:
             aside.add("_delta_log")
@@ -33,19 +32,19 @@ class Tables:
                 self._live[folder] = _live(folder)
             except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
                 self.errors.append(
-                    f"{folder / '_delta_log'}: not understood ({error}): files that the table has "
-                    "removed are read, too; vacuum it first"
+                    f"{folder / '_delta_log'}: not understood ({error}), so files that the table "
+                    "has removed are read, too; vacuum the table first"
                 )
         if "metadata" in folders and any((folder / "metadata").glob("*.metadata.json")):
             aside.add("metadata")
             self.warnings.append(
-                f"{folder}: files that an Iceberg table has removed cannot be told, and are read, "
-                "too; expire its snapshots first"
+                f"{folder}: files that this Iceberg table has removed are read, too; expire its "
+                "snapshots first"
             )
         return aside
 
     def is_removed(self, file: Path) -> bool:
-        """Whether a table has no such file any more."""
+        """Whether a table has removed a file."""
         for folder, live in self._live.items():
             if folder in file.parents:
                 return str(file.relative_to(folder)) not in live
@@ -53,8 +52,8 @@ class Tables:
 
 
 def _live(folder: Path) -> set[str]:
-    """The files of a Delta table that count, relative to it; raises ValueError, and what reading
-    anything else does."""
+    """The files of a Delta table that count, relative to its folder. Raises ValueError, KeyError,
+    TypeError, AttributeError or OSError if its log is not understood."""
     log = folder / "_delta_log"
     names = sorted(os.listdir(log))
     commits = {int(match[1]): log / name for name in names if (match := _COMMIT.fullmatch(name))}
@@ -83,31 +82,31 @@ def _live(folder: Path) -> set[str]:
 
 
 def _of_checkpoint(path: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow.parquet  # few folders are tables
+    import pyarrow.parquet  # here, because few folders are tables
 
     table = pyarrow.parquet.ParquetFile(path)
     names = set(table.schema_arrow.names)
     if "sidecar" in names:
-        raise ValueError("a checkpoint of version 2")
+        raise ValueError("it has a checkpoint of version 2")
     yield from table.read([one for one in ("add", "metaData") if one in names]).to_pylist()
 
 
 def _apply(live: set[str], action: dict[str, Any]) -> None:
     if add := action.get("add"):
         if add.get("deletionVector"):
-            raise ValueError("rows were removed without their files, by deletion vectors")
+            raise ValueError("it removes rows by deletion vectors")
         live.add(_path(add["path"]))
     if remove := action.get("remove"):
         live.discard(_path(remove["path"]))
     if metadata := action.get("metaData"):
         configuration = metadata.get("configuration") or {}
         if dict(configuration).get("delta.columnMapping.mode", "none") != "none":
-            raise ValueError("its files call columns by other names")
+            raise ValueError("it maps columns to other names")
 
 
 def _path(written: str) -> str:
-    """A file's path in the table, which is written as a URL is."""
+    """A file's path in the table, which the log writes as a URL."""
     path = unquote(written)
     if urlparse(path).scheme in ("file", "s3", "s3a", "abfss", "gs", "hdfs") or path[0] == "/":
-        raise ValueError(f"a file elsewhere: {path}")
+        raise ValueError(f"it has a file outside its folder: {path}")
     return os.path.normpath(path)

@@ -1,4 +1,4 @@
-"""Rows of dhcp logs to leases: which address was lent to which MAC."""
+"""Converts rows of dhcp logs to leases: which MAC had which address from when on."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nba_broker.records.sessions import Lease
 from nba_broker.records.times import END_OF_TIME
 
 _NOBODY = frozenset({"0.0.0.0", "::"})
-# Bro 2.5 and before call it assigned_ip.
+# Bro up to 2.5 calls it assigned_ip.
 _ADDRESSES = ("assigned_addr", "assigned_ip")
 
 
 def leases(
     rows: Sequence[Mapping[str, Any]], odd: Callable[[str, str], None] = lambda *_: None
 ) -> Iterator[Lease]:
-    """What these rows lend. A row whose messages end without an ACK lends nothing. ``odd`` gets the
-    column and the value that is not understood of each row that lends nothing for that."""
+    """The leases in these rows. A row without an ACK among its messages is none. ``odd`` is called
+    with a column and its value if a row is no lease because that value is not understood."""
     flat = [row if log_columns.is_flat(row) else log_columns.flat(row) for row in rows]
     times, _ = log_values.times(row.get("ts") for row in flat)
     for row, ts in zip(flat, times.tolist(), strict=True):
@@ -49,7 +49,7 @@ def leases(
 
 
 def _acknowledged(types: Any) -> bool:
-    """Whether the server said yes, as far as the row tells: old ones do not."""
+    """Whether the server acknowledged the lease; True if an old log does not say."""
     if isinstance(types, str):
         types = [] if is_unset(types) else types.split(",")
     if not types or not isinstance(types, (list, tuple, set)):

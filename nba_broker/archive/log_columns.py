@@ -1,4 +1,4 @@
-"""Which log rows are of, and which of Zeek's columns a name means, however an export spells it."""
+"""Recognizes Zeek's columns by any spelling of their names, and logs by their columns."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ CONN = (
     *("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"),
     *("service", "local_orig", "orig_l2_addr"),
 )
-"""What sessions are read from."""
+"""The columns that sessions are read from."""
 
 REQUIRED = ("ts", "id.orig_h", "id.resp_h")
 
 PLACE = ("_system_name", "_node_name", "vlan", "inner_vlan")
-"""Where a session was seen; so do columns that begin with :data:`CONTEXT`, of Zeek's own keys of
-connections."""
+"""Columns that say where a session was seen; so do those that begin with :data:`CONTEXT`."""
 
 CONTEXT = "id.ctx."
+"""The prefix of the columns that Zeek adds to the key of a connection."""
 
-# What only a conn log has. JSON rows need not say which log they are from, and every protocol's
-# log has the three required columns.
+# Columns of conn logs alone. JSON rows may not say which log they are of, and the log of every
+# protocol has the three required columns.
 CONN_ONLY = frozenset(
     {"conn_state", "history", "orig_pkts", "resp_pkts", "orig_bytes", "resp_bytes", "missed_bytes"}
     | {"orig_ip_bytes", "resp_ip_bytes"}
 )
 SOMETIMES = frozenset({"history", "orig_bytes", "resp_bytes"})
-"""Which of these a row may lack: nothing came back, or it was never whole."""
+"""Those of CONN_ONLY that a row may lack: nothing came back, or the start was not seen."""
 DHCP = ("mac", "assigned_addr", "assigned_ip", "host_name", "client_fqdn", "msg_types")
 _DNS = ("query", "qtype", "answers", "rcode", "trans_id")
 _DNS_ONLY = frozenset({"qtype", "rcode", "trans_id", "answers"})
@@ -37,7 +37,7 @@ _BESIDE = ("local_resp", "resp_l2_addr")
 _KNOWN = (*CONN, *PLACE, *sorted(CONN_ONLY), *DHCP, *_DNS, *_VOLUMES, "_path")
 _WORD = re.compile(r"[^a-z0-9]+")
 
-# Logs whose rows are sessions: Zeek's own, and packages' that write some of them again.
+# Logs whose rows are sessions: Zeek's own, and those of packages that write some of them again.
 _SESSIONS = re.compile(
     r"(?:[a-z0-9]+[._-])*conn(?:[._-]?(?:long|red|reduced))?(?:[._-]log)?", re.IGNORECASE
 )
@@ -56,8 +56,8 @@ _CONTEXT = _plain(CONTEXT) + "_"
 
 @cache
 def zeek_name(name: str) -> str:
-    """The column of Zeek's that is meant: SQL has no dots in names, and some no small letters. Any
-    other name as it is."""
+    """Zeek's name of a column in another spelling: SQL has no dots in names, and some databases no
+    lower case. Any other name is returned unchanged."""
     if name in _KNOWN or name.startswith(CONTEXT):
         return name
     plain = _plain(name)
@@ -67,7 +67,7 @@ def zeek_name(name: str) -> str:
 
 
 def zeek_names(names: Iterable[str]) -> dict[str, str]:
-    """Which column of a table each of Zeek's names means; Zeek's own spelling goes first."""
+    """The column of a table by Zeek's name of it; Zeek's own spelling has precedence."""
     found: dict[str, str] = {}
     for name in names:
         zeek = zeek_name(name)
@@ -77,7 +77,7 @@ def zeek_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of JSON with Zeek's names, and its nested ``id`` beside the others."""
+    """A row of JSON with Zeek's names, and the fields of a nested ``id`` beside the others."""
     found: dict[str, Any] = {}
     for name, value in _unnested(row, ""):
         zeek = zeek_name(name)
@@ -87,7 +87,7 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 NESTED = ("id", "ctx", "id.ctx", "id_ctx")
-"""Columns that may be a record, in small letters."""
+"""Columns that may be records, in lower case."""
 
 
 def _unnested(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -99,7 +99,7 @@ def _unnested(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def is_flat(names: Collection[str]) -> bool:
-    """Whether rows of these names need no :func:`flat`."""
+    """Whether rows with these names need no :func:`flat`."""
     return all(zeek_name(name) == name and name.lower() not in NESTED for name in names)
 
 
@@ -112,7 +112,7 @@ def is_conn(path: str) -> bool:
 
 @cache
 def kind(path: str) -> str:
-    """What a log of this name is read as: conn, dhcp, dns, or "" for any other."""
+    """What a log of this name (``#path``, ``_path``) is read as: conn, dhcp, dns, or ""."""
     if is_conn(path):
         return "conn"
     last = re.split(r"[.\-]|_(?=dhcp$|dns$)", path.lower().removesuffix(".log"))[-1]
@@ -120,7 +120,7 @@ def kind(path: str) -> str:
 
 
 def kind_of_row(names: Collection[str]) -> str | None:
-    """The same by the columns that a row has a value in."""
+    """The same by the columns that a row has values in; None if they do not decide."""
     if not CONN_ONLY.isdisjoint(names):
         return "conn"
     if "mac" in names and ("assigned_addr" in names or "assigned_ip" in names):
@@ -131,17 +131,17 @@ def kind_of_row(names: Collection[str]) -> str | None:
 
 
 def kind_of_columns(names: Collection[str]) -> str | None:
-    """The same by the columns; None where they do not tell."""
+    """The same by the columns of a file; None if they do not decide."""
     names = set(names)
     if of := kind_of_row(names):
         return of
-    # Whoever takes what sessions need, and nothing else, takes it of a conn log. Others have a
-    # service, too.
+    # An export of just the columns that sessions need is of a conn log. Other logs have a service,
+    # too.
     if "service" not in names and may_be_conn(names):
         return "conn"
     return None
 
 
 def may_be_conn(names: Collection[str]) -> bool:
-    """Whether columns are what sessions need, and nothing that conn logs have not."""
+    """Whether the columns are those that sessions need, without any that conn logs lack."""
     return set(REQUIRED) <= set(names) <= {*CONN, *PLACE, *_BESIDE, "_path"}

@@ -1,4 +1,4 @@
-"""Rows of one log as dictionaries, from files that may hold rows of several logs."""
+"""Reads the rows of one log, as dictionaries, from files that may hold rows of several logs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _SOME = 4096
 
 
 def some(path: str | Path, log: str) -> Iterator[list[Row]]:
-    """The rows of a log ("dhcp", "dns"), with Zeek's names of the columns and without what is
-    unset, a list of some at a time. Raises ArchiveError or OSError, after what can be read."""
+    """The rows of a log ("dhcp", "dns"), in lists of a few thousand, with Zeek's names of the
+    columns and without unset fields. Raises ArchiveError or OSError after the rows that can be
+    read."""
     kept: list[Row] = []
     try:
         for row, path_of_header in _all(path):
@@ -26,7 +27,7 @@ def some(path: str | Path, log: str) -> Iterator[list[Row]]:
             if name := row.get("_path") or path_of_header:
                 of = kind(text(name))
             else:
-                # Whoever gave a file a log's name means that, unless the columns say another.
+                # The columns decide; without them, the file is what its name says.
                 of = log_columns.kind_of_columns(row) or log
             if of == log:
                 kept.append(row)
@@ -40,12 +41,12 @@ def some(path: str | Path, log: str) -> Iterator[list[Row]]:
 
 
 def read(path: str | Path, log: str) -> list[Row]:
-    """All of them; raises as :func:`some`."""
+    """All rows of a log; raises as :func:`some`."""
     return [row for rows in some(path, log) for row in rows]
 
 
 def texts(value: Any) -> list[str]:
-    """A vector or set as texts, also where its column's type is not told."""
+    """The elements of a vector or set as texts, also if the log does not give the column's type."""
     if isinstance(value, (list, tuple, set)):
         return [text(one) for one in value]
     return [one for one in text(value).split(",") if one]

@@ -1,4 +1,4 @@
-"""What values of logs mean, in every spelling that Zeek and whoever exports its logs give them."""
+"""Interprets values of logs in all spellings that Zeek and exporters of its logs use."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nba_broker.records.ports import PROTOCOL_CODES
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 UNSET = frozenset({"", "-", "(empty)", "nan", "none", "null", "<na>", "n/a", "nat"})
-"""Texts, in lower case, of a field without value: Zeek's, and those of pandas and of databases."""
+"""Texts that stand for an unset field, in lower case: Zeek's, and those of pandas and databases."""
 
-# Numbers that IANA assigns, and other names.
+# The numbers that IANA assigns, and other names.
 _PROTOCOLS = PROTOCOL_CODES | {
     "1": PROTOCOL_CODES["icmp"],
     "6": PROTOCOL_CODES["tcp"],
@@ -26,7 +26,7 @@ _PROTOCOLS = PROTOCOL_CODES | {
     "58": PROTOCOL_CODES["icmp"],
     **dict.fromkeys(("icmp6", "icmpv6", "ipv6-icmp", "icmp4", "icmpv4"), PROTOCOL_CODES["icmp"]),
 }
-# Transports that are known to be none of these.
+# Names of other transports.
 _OTHER_PROTOCOL = re.compile(
     r"\d{1,3}|sctp|dccp|gre|esp|ah|igmp|ospf|pim|vrrp|ipv6|ip|ipip|udplite|rsvp|hopopt|eigrp|l2tp"
     r"|unknown.*|other"
@@ -44,15 +44,15 @@ _SHORT_MAC = re.compile(r"(?=.{11,16}$)[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}")
 _SLASHES = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?=\D)")
 _ZONE = re.compile(r"\s*(?:UTC|GMT)$|\s+(?=[+-]\d\d:?\d\d$)")
 
-# Units of time by what they have in a second, and below what a number is in them: each holds times
-# from 1973 on, as seconds do to the year 5138.
+# Units of time: how many are a second, and below which number a time has this unit. So each unit
+# covers times from 1973 on, and seconds reach to the year 5138.
 _UNITS = ((1.0, 1e11), (1e3, 1e14), (1e6, 1e17), (1e9, math.inf))
-# From 2001 to 2100 in seconds; in milliseconds, it is weeks after a sensor started without a clock.
+# In seconds this is 2001 to 2100; in milliseconds, the first weeks of a clock that starts at 1970.
 _LIKELY, _MILLI = (1e9, 4.1e9), 1e3
 
 
 def text(value: Any) -> str:
-    """A value as Zeek would write it, "" where it is unset or nested."""
+    """A value as Zeek writes it; "" if it is unset or nested."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -64,31 +64,31 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return ""
-        if value.is_integer():  # as pandas writes numbers beside unset ones
+        if value.is_integer():  # pandas writes integers so if the column has unset values
             value = int(value)
     return str(value) if isinstance(value, (int, float)) else ""
 
 
 def is_unset(value: str) -> bool:
-    """Whether a text stands for a field without value."""
+    """Whether a text stands for an unset field."""
     return value.strip().lower() in UNSET
 
 
 def protocol(value: str) -> int:
-    """A transport's code, see messages.PROTOCOL_CODES; 0 for another one, -1 for what is none."""
+    """A transport's code, see ports.PROTOCOL_CODES; 0 for other transports, -1 if invalid."""
     name = value.strip().lower()
     code = _PROTOCOLS.get(name)
     if code is not None:
         return code
-    number, point, zero = name.partition(".")  # a number beside unset ones
+    number, point, zero = name.partition(".")  # as pandas writes numbers, see text()
     if point and not zero.strip("0"):
         return protocol(number)
     return 0 if name in UNSET or _OTHER_PROTOCOL.fullmatch(name) else -1
 
 
 def port(value: str) -> tuple[int, int]:
-    """A port, also ``443/tcp`` or ``443.0``, and its transport's code, 0 where it says none; 0
-    where it is unset, -1 where it is none."""
+    """A port, also ``443/tcp`` or ``443.0``: its number, 0 if unset, -1 if invalid; and the code of
+    its transport, 0 if it has none."""
     number, slash, transport = value.strip().partition("/")
     whole = _WHOLE.fullmatch(number) if number.isascii() else None
     if whole is None:
@@ -99,14 +99,14 @@ def port(value: str) -> tuple[int, int]:
 
 
 def boolean(value: str) -> int:
-    """1 or 0; -1 where it is unset, -2 where it is neither."""
+    """1 or 0; -1 if it is unset, -2 if it is invalid."""
     name = value.strip().lower()
     return _BOOLEANS.get(name, -1 if name in UNSET else -2)
 
 
 def mac(value: str) -> str:
-    """A MAC in lower case with colons, however it is written, everybody's too; "" for what is no
-    interface's."""
+    """A MAC in any notation as lower case with colons, also the broadcast MAC; "" for any other
+    text, and for MACs that no interface has."""
     name = value.strip().lower()
     if _SHORT_MAC.fullmatch(name):
         return mac(":".join(part.zfill(2) for part in name.split(":")))
@@ -119,20 +119,20 @@ def mac(value: str) -> str:
 
 
 def is_mac(value: str) -> bool:
-    """Whether a text is a MAC at all, if only a group's."""
+    """Whether a text is a MAC, multicast ones included."""
     name = value.strip().lower()
     return bool(_MAC_DIGITS.fullmatch(name) or _SHORT_MAC.fullmatch(name))
 
 
 def clean(value: str) -> str:
-    """A text that can be written again: half a surrogate pair, which JSON may hold, cannot."""
+    """A text without halves of surrogate pairs, which JSON may have but UTF-8 cannot encode."""
     return value.encode("utf-8", "replace").decode()
 
 
 def moment(value: Any) -> tuple[float, bool]:
-    """A time as it stands there, and whether it is in seconds for sure; NaN where it is none.
+    """A time as a number, NaN if it is invalid, and whether it is certainly in seconds.
 
-    Numbers, texts of them, and dates in ISO 8601: without a zone they are UTC.
+    Accepts numbers, also as text, and dates in ISO 8601, in UTC if they have no zone.
     """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
@@ -167,12 +167,12 @@ def moment(value: Any) -> tuple[float, bool]:
 
 def _iso(value: str) -> str:
     value = _SLASHES.sub(r"\1-\2-\3", value.strip().upper())
-    return _ZONE.sub("", value)  # without one it is UTC
+    return _ZONE.sub("", value)  # a time without zone is UTC
 
 
 def times(values: Iterable[Any]) -> tuple[np.ndarray, float]:
-    """The times of a column, float64 [n] in seconds since the epoch, NaN where there is none, and
-    as :func:`in_seconds` its unit."""
+    """The times of a column, float64 [n] in seconds since the epoch, NaN if invalid, and its unit
+    as :func:`in_seconds` gives it."""
     numbers: list[float] = []
     sure: list[int] = []
     for value in values:
@@ -191,7 +191,7 @@ def times(values: Iterable[Any]) -> tuple[np.ndarray, float]:
 
 
 def _number(value: Any) -> float | None:
-    """What :func:`moment` says of nearly all values, sooner."""
+    """A shortcut of :func:`moment` for nearly all values; None for the others."""
     if type(value) is float:
         return value
     if type(value) is str:
@@ -203,13 +203,13 @@ def _number(value: Any) -> float | None:
 
 
 def in_seconds(numbers: np.ndarray) -> tuple[np.ndarray, float]:
-    """A column of times as seconds, and how many of its unit are a second; 0 where it has no time.
+    """A column of times in seconds, and how many of its unit are a second; 0 without any time.
 
-    Most of a column say which unit it has, so that times near 1970, of a sensor without a clock,
-    are not taken for another one. A number that is too large for the unit has its own, as in
-    columns that were put together, and so have seconds among milliseconds.
+    The median decides the unit, so that times near 1970, of a sensor whose clock is not set, are
+    not taken for a coarser unit. A number too large for that unit keeps its own, because columns
+    may be concatenated; so do seconds among milliseconds.
     """
-    if len(numbers) and 0 < numbers.max() < _UNITS[0][1]:  # as nearly always
+    if len(numbers) and 0 < numbers.max() < _UNITS[0][1]:  # nearly always
         return numbers, 1.0
     known = numbers[np.isfinite(numbers) & (numbers > 0)]
     if not len(known):
@@ -231,6 +231,6 @@ def _unit(number: float) -> float:
 
 
 def microseconds(seconds: Any) -> Any:
-    """Times rounded as Zeek writes them: the double nearest to six decimals."""
+    """Times rounded as Zeek writes them: the nearest double to six decimals."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.rint(np.asarray(seconds) * 1e6) / 1e6

@@ -1,4 +1,4 @@
-"""Networks that addresses are looked up in: which are private, and which are nobody's."""
+"""Sets of networks to look addresses up in: private space, and addresses that no host has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PRIVATE_V6 = (
 
 
 class Networks:
-    """A set of networks, IPv4 in its mapped form, asked by an address's 16 bytes."""
+    """A set of networks. Look up addresses as 16 bytes, IPv4 as mapped IPv6, with ``in``."""
 
     def __init__(self, networks: Iterable[str]) -> None:
         spans = []
@@ -50,7 +50,7 @@ def _six_to_four(network: str) -> str:
     return f"2002:{int(net[0]) >> 16:x}:{int(net[0]) & 0xFFFF:x}::/{16 + net.prefixlen}"
 
 
-# The same as Zeek's Site::private_address_space, which is local unless told otherwise.
+# Zeek's Site::private_address_space, which Zeek counts as local by default.
 PRIVATE = Networks(
     [*_PRIVATE_V4, *(_six_to_four(network) for network in _PRIVATE_V4), *_PRIVATE_V6]
 )

@@ -1,4 +1,4 @@
-"""What a packet is, as far as Zeek is concerned, by its link type and first bytes."""
+"""Classifies packets by link type and first bytes, as far as it matters to Zeek."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 ETHERNET, _RADIOTAP, _PPI = 1, 127, 192
 _RAW = {12, 14, 101, 228, 229}  # IP without a link
 _LOOPBACK = {0, 108, 109}
-_PROTOCOL_AT = {113: 14, 276: 0}  # Linux' cooked captures, whose EtherType is not at 12
+_PROTOCOL_AT = {113: 14, 276: 0}  # Linux cooked captures have their EtherType elsewhere than at 12
 _WIFI = {105, 119, _RADIOTAP, 163, _PPI}
 _LINKS = {
     147: "a private link type", 165: "BACnet", 187: "Bluetooth", 189: "USB", 195: "IEEE 802.15.4",
@@ -25,7 +25,7 @@ _CUT = "cut off before their addresses"
 
 
 def described(kinds: Counter[str]) -> str:
-    """How many packets of what kinds there are, the most frequent first."""
+    """The number of packets by kind as text, the most frequent first."""
     total = kinds.total()
     if not total:
         return "no packet"
@@ -36,25 +36,25 @@ def described(kinds: Counter[str]) -> str:
 
 
 def advice(kinds: Counter[str]) -> str:
-    """What to do where Zeek finds no session in packets of these kinds, "" where nobody knows."""
+    """What to do if Zeek finds no session in packets of these kinds; "" without advice."""
     if any(kind.endswith("802.11") for kind in kinds):
         return (
-            "capture where the hosts' traffic is not encrypted, as behind the access point, or "
-            "decrypt it with the network's key first"
+            "capture where the hosts' traffic is not encrypted, such as behind the access point, "
+            "or decrypt it with the network's key first"
         )
     if _CUT in kinds:
-        return "capture whole packets, as tcpdump -s 0 does"
+        return "capture whole packets, for example with tcpdump -s 0"
     return ""
 
 
 def kind(packet: bytes, link: int) -> str:
-    """What a packet is, as far as Zeek is concerned."""
+    """The kind of a packet: its network protocol, or why Zeek finds no session in it."""
     if link in _WIFI:
         return _wifi_kind(packet, link)
     if link in _RAW:
         return {4: "IPv4", 6: "IPv6"}.get(packet[0] >> 4 if packet else 0, "no IP")
     if link in _LOOPBACK:
-        family = max(packet[:1], packet[3:4])  # of either byte order
+        family = max(packet[:1], packet[3:4])  # in either byte order
         return "IPv4" if family == b"\x02" else "IPv6"
     if link != ETHERNET and link not in _PROTOCOL_AT:
         return f"of link type {link_name(link)}, which Zeek does not read"
@@ -76,7 +76,7 @@ def _wifi_kind(packet: bytes, link: int) -> str:
     start = 0
     if link in (_RADIOTAP, _PPI):
         start = int.from_bytes(packet[2:4], "little")
-    elif link == 119:  # Prism's header tells its length, or is an AVS one
+    elif link == 119:  # AVS headers give their length, Prism's have 64 bytes
         start = int.from_bytes(packet[4:8], "little") if packet[:1] == b"\x44" else 64
     elif link == 163:
         start = int.from_bytes(packet[4:8], "big")
@@ -91,7 +91,7 @@ def _wifi_kind(packet: bytes, link: int) -> str:
 
 
 def link_name(link: int) -> str:
-    """A link type for a person."""
+    """The name of a link type in messages."""
     if link in _WIFI:
         return "802.11"
     if link in _RAW:

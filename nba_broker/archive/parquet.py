@@ -1,4 +1,4 @@
-"""Logs that a data lake keeps as Parquet files, with Zeek's columns under whatever spelling."""
+"""Reads logs in Parquet files, as data lakes keep them, whose columns may be renamed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from nba_broker.records.errors import ArchiveError
 from nba_broker.records.times import END_OF_TIME
 
 _ROWS = 131_072
-# What Arrow raises at a value that Python cannot hold: text that is not UTF-8, a date beyond all.
+# What Arrow raises at a value that Python cannot hold: text that is not UTF-8, a date out of range.
 UNREADABLE = (pa.ArrowException, OverflowError, ValueError)
 _EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 def is_parquet(path: str | Path) -> bool:
-    """Whether a file is one, by its content; a pipe, of which nothing is read, is none. Raises
+    """Whether a file is a Parquet file, by its content; False for a pipe, which is not read. Raises
     OSError."""
     if not Path(path).is_file():
         return False
@@ -34,22 +34,22 @@ def is_parquet(path: str | Path) -> bool:
 
 
 def columns(path: str | Path) -> set[str]:
-    """The names that Zeek gives a file's columns, but for those without any value: one schema may
-    serve all logs. Raises ArchiveError when it is damaged, or OSError."""
+    """Zeek's names of a file's columns. Columns without any value are left out, because one schema
+    may serve all logs. Raises ArchiveError if the file is damaged, or OSError."""
     data = _open(path, "hive")
     rows, unset = _unset(data)
     return {one for one in _names(data) if not rows or unset.get(one, 0) < rows}
 
 
 def lacks(path: str | Path, name: str) -> bool:
-    """Whether some row may have no value of a column, as far as the file says; raises as
+    """Whether some row may have no value in a column, by the file's statistics; raises as
     :func:`columns`."""
     return _unset(_open(path, "hive"))[1].get(name, 1) > 0
 
 
 def _unset(data: Dataset) -> tuple[int, dict[str, int]]:
-    """How many rows there are, and how many are unset in each plain column, by Zeek's names, where
-    the file says so of all its groups."""
+    """The number of rows, and the number of unset values by Zeek's name of a column, for plain
+    columns with statistics in all row groups."""
     rows, unset, groups = 0, Counter[str](), Counter[str]()
     number = 0
     for fragment in data.get_fragments():
@@ -67,15 +67,15 @@ def _unset(data: Dataset) -> tuple[int, dict[str, int]]:
 
 
 def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:
-    """The rows, some at a time, with those of the ``wanted`` columns that there are, under Zeek's
-    names, those included that the folders tell (``proto=tcp``); timestamps are float64 seconds
-    since the epoch. A file without rows gives a table without. Raises ArchiveError where the file
-    is damaged, after what lies before, or OSError."""
+    """The rows in tables, with the ``wanted`` columns that exist under Zeek's names, also those
+    that folders give (``proto=tcp``); timestamps are float64 seconds since the epoch. A file
+    without rows gives an empty table. Raises ArchiveError at damage, after the rows before it, or
+    OSError."""
     data = _open(path, "hive")
     fields = {zeek: field for zeek, field in _names(data).items() if zeek in wanted}
     try:
         for fragment in data.get_fragments():
-            # By itself, so that memory is that of one group and damage costs only what follows.
+            # Group by group, so that memory holds one, and damage costs only what follows.
             for group in fragment.split_by_row_group() or [fragment]:
                 scanner = group.scanner(
                     schema=data.schema, columns=fields, batch_size=_ROWS, use_threads=False
@@ -87,7 +87,7 @@ def batches(path: str | Path, wanted: Collection[str]) -> Iterator[pa.Table]:
 
 
 def rows(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The rows as dictionaries without what is unset; raises as :func:`batches`."""
+    """The rows as dictionaries without unset fields; raises as :func:`batches`."""
     for table in batches(path, columns(path)):
         yield from rows_of(table)
 
@@ -106,7 +106,7 @@ def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """As to_pylist, where text that is not UTF-8 is text all the same."""
+    """As to_pylist, but text that is not UTF-8 is decoded, too."""
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         values = column.cast(pa.binary()).to_pylist()
@@ -115,9 +115,9 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _open(path: str | Path, folders: str | None) -> Dataset:
-    from pyarrow.dataset import dataset  # loads pandas, where that is: few have such files
+    from pyarrow.dataset import dataset  # here, because it loads pandas if that is installed
 
-    with open(path, "rb"):  # raises what Arrow would word less clearly
+    with open(path, "rb"):  # raises a clearer error than Arrow
         pass
     try:
         return dataset(str(path), format="parquet", partitioning=folders)
@@ -132,8 +132,8 @@ def _damaged(error: Exception) -> Exception:
 
 
 def _names(data: Dataset) -> dict[str, Expression]:
-    """Zeek's names of the columns, and where each is: SQL has no dots in names, so ``id.orig_h``
-    is often called ``id_orig_h``, or is a field of a structure ``id``."""
+    """Where each column is, by Zeek's name: SQL has no dots in names, so ``id.orig_h`` is often
+    called ``id_orig_h``, or is a field of a struct ``id``."""
     from pyarrow import compute
 
     found: dict[str, Expression] = {}
@@ -154,7 +154,7 @@ def _names(data: Dataset) -> dict[str, Expression]:
 
 
 def _paths(field: pa.Field) -> Iterator[tuple[str, ...]]:
-    """The column, or those of a structure ``id`` and of its context."""
+    """The path of a column, or the paths in a struct ``id`` and its context."""
     if pa.types.is_struct(field.type) and field.name.lower() in NESTED:
         for inner in field.type:
             yield from ((field.name, *path) for path in _paths(inner))
@@ -171,10 +171,10 @@ def _plain(column: pa.Array) -> pa.Array:
     if not pa.types.is_timestamp(column.type):
         return column
     ticks = column.cast(pa.int64())
-    if column.type.unit == "ns":  # mostly doubles that were multiplied: round, and do not cut
+    if column.type.unit == "ns":  # mostly products of doubles, so round instead of truncating
         micro = compute.divide(compute.add(ticks, 500), 1000)
     else:
         micro = compute.multiply(ticks, _EPOCH_UNITS[column.type.unit])
     seconds = compute.divide(micro.cast(pa.float64()), 1e6)
-    # Nobody is to guess a unit for a time that stands for "never".
+    # A time that stands for "never" must not be taken for another unit.
     return compute.if_else(compute.less(seconds, END_OF_TIME), seconds, np.nan)

@@ -1,4 +1,4 @@
-"""Results among somebody's files: written as a whole, and never over what others wrote."""
+"""Writes results as a whole or not at all, and never over files that nba-broker did not write."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Any
 from nba_broker.records.errors import ConfigError
 
 RECORD = ".nba-broker.json"
-"""Beside logs that a command of ours wrote: their names, each with its size and time of change."""
+"""The file beside logs that records which of them nba-broker wrote: name, size and time."""
 
 UNFINISHED = ".nba-"
-"""How the folder is called in which a run writes until it is done."""
+"""The prefix of the folder in which a run writes until it is done."""
 
-_HEAD = 4096  # bytes of a file in which it says who made it
+_HEAD = 4096  # bytes of a file within which it says which command wrote it
 
 
 @contextlib.contextmanager
 def folder(out: Path, names: Collection[str] = ()) -> Iterator[Path]:
-    """A folder to write logs in, which come to ``out`` once the block ends without an error.
+    """A temporary folder for logs, which are moved to ``out`` when the block ends without error.
 
-    ``names`` are the logs that will be written; without any, all ``*.log`` may be. They replace
-    those of an earlier run, and of those all go where no names are given: logs of two runs side by
-    side would look like one result. Raises ConfigError, before anything is done, where ``out`` has
-    such a log that no earlier run wrote, or that has changed since.
+    names: the logs that will be written; without names, any ``*.log`` may be. They replace those of
+    an earlier run; without names, all of the earlier run's logs go, because logs of two runs side
+    by side would look like one result. Raises ConfigError at the start if ``out`` has such a log
+    that no earlier run wrote, or that has changed since.
     """
     with _refused(out):
         is_new = not out.exists()
@@ -40,11 +40,11 @@ def folder(out: Path, names: Collection[str] = ()) -> Iterator[Path]:
         with work as name:
             yield Path(name)
             with _refused(out):
-                _refuse_foreign(out, names)  # Zeek may have begun to write here meanwhile
+                _refuse_foreign(out, names)  # Zeek may have started to write here
                 _take_over(out, Path(name), names)
     finally:
         if is_new:
-            with contextlib.suppress(OSError):  # only while nothing is in it
+            with contextlib.suppress(OSError):  # works only if it is empty
                 out.rmdir()
 
 
@@ -53,34 +53,36 @@ def _refused(path: Path) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, NotADirectoryError):
-        raise ConfigError(f"{path}: a file is there; give a folder with --out DIR") from None
+        raise ConfigError(f"{path}: is a file; give a folder with --out DIR") from None
     except OSError as error:
         why = error.strerror or error
-        raise ConfigError(f"{path}: cannot write there ({why}); give --out DIR") from error
+        raise ConfigError(
+            f"{path}: not writable ({why}); give another folder with --out DIR"
+        ) from error
 
 
 def _refuse_foreign(out: Path, names: Collection[str]) -> None:
     if _is_zeeks(out):
-        raise ConfigError(f"{out}: zeekctl runs Zeek there; give another folder with --out DIR")
+        raise ConfigError(f"{out}: zeekctl runs Zeek in it; give another folder with --out DIR")
     ours = _written(out)
     there = [path.name for path in out.glob("*.log")]
     foreign = sorted(name for name in there if name not in ours and name in (names or there))
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise ConfigError(
-            f"{out / foreign[0]}{more}: there already, and not written by nba-broker or changed "
+            f"{out / foreign[0]}{more}: exists, and was not written by nba-broker or has changed "
             "since; give another folder with --out DIR"
         )
 
 
 def _is_zeeks(out: Path) -> bool:
-    """Whether zeekctl runs a node of Zeek there: what it is started by lies beside its logs, of
-    which some are missing for a moment whenever they are rotated."""
+    """Whether zeekctl runs a Zeek node in a folder. Its start files show that; its logs do not,
+    because they are missing for a moment at each rotation."""
     return (out / ".pid").is_file() and (out / ".cmdline").is_file()
 
 
 def _written(out: Path) -> dict[str, list[int]]:
-    """The logs in ``out`` that are as a command of ours left them."""
+    """The logs in ``out`` that nba-broker wrote and that have not changed since."""
     try:
         record = json.loads((out / RECORD).read_text("utf-8"))
         return {
@@ -93,7 +95,7 @@ def _written(out: Path) -> dict[str, list[int]]:
 
 
 def _mark(path: Path) -> list[int] | None:
-    """What tells a file's content from any other; None for a link, which may mean any file."""
+    """A file's size and time of change; None for a link, which may point anywhere."""
     try:
         status = path.lstat()
     except OSError:
@@ -115,15 +117,15 @@ def _take_over(out: Path, folder: Path, names: Collection[str]) -> None:
 
 
 def require(path: Path, made_by: str | None = None) -> None:
-    """Raise ConfigError unless a file can be written there, or to what is no file, as a pipe.
+    """Raise ConfigError unless ``path`` can be written; it may also be a pipe or device.
 
-    ``made_by``: a file that is there and not empty has to be of this command.
+    made_by: the command that must have written an existing file, unless it is empty.
     """
     try:
         _require(path)
         if made_by is not None and path.is_file():
             _require_made(path, made_by)
-    except OSError as error:  # a folder above that may not even be looked into
+    except OSError as error:  # a folder above may not be searchable
         raise ConfigError(f"{path}: {error.strerror or error}") from None
 
 
@@ -142,11 +144,11 @@ def _require_made(path: Path, made_by: str) -> None:
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     if head and not (page_mark(made_by).encode() in head or head.startswith(_json(made_by))):
-        raise ConfigError(f"{path}: there already, and not written by {made_by}; give another file")
+        raise ConfigError(f"{path}: exists, and was not written by {made_by}; give another file")
 
 
 def page_mark(made_by: str) -> str:
-    """What a page has in its head, to be known by."""
+    """The element in a page's head that names the command which wrote it."""
     return f'<meta name="generator" content="{made_by}">'
 
 
@@ -155,22 +157,23 @@ def _json(made_by: str) -> bytes:
 
 
 def write_json(path: Path, made_by: str, values: dict[str, Any]) -> None:
-    """Write values, and before them which command made them; as :func:`write`."""
+    """Write values as JSON, after the name of the command that made them; as :func:`write`."""
     text = json.dumps({"made_by": made_by, **values}, indent=1, ensure_ascii=False)
     write(path, text + "\n")
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file in UTF-8 as a whole, or leave all as it was; what is no file is written to.
+    """Write a file in UTF-8 as a whole, or leave everything as it was; a pipe is written directly.
 
-    What UTF-8 cannot hold, as odd bytes in the name of a file, is escaped. Raises ConfigError.
+    Text that UTF-8 cannot encode, such as odd bytes of a file's name, is escaped. Raises
+    ConfigError.
     """
     content = text.encode("utf-8", "backslashreplace")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
-        target = Path(os.path.realpath(path))  # a link stays one
+        target = Path(os.path.realpath(path))  # a link stays a link
         fresh = target.with_name(f"{UNFINISHED}{os.getpid()}")
         try:
             fresh.write_bytes(content)

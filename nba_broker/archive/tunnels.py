@@ -1,7 +1,8 @@
-"""Which sessions are the outer flow of a tunnel that Zeek looks into: no host's, but its ends'.
+"""Recognizes sessions that are the outer flow of a tunnel, which belong to no host.
 
-What is inside has sessions of its own. The Zeek package leaves the same ones out: see
-zeek-scripts/tunnels.zeek. GRE and ERSPAN without UDP have no outer session in Zeek.
+Zeek decapsulates these tunnels, so the traffic inside has sessions of its own. The Zeek scripts
+leave out the same sessions: see zeek-scripts/tunnels.zeek. GRE and ERSPAN without UDP have no outer
+session in Zeek.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _SERVICES = frozenset({"vxlan", "geneve", "gre", "gtpv1", "teredo", "ayiya"})
 
 
 def outer_flows(dport: np.ndarray) -> np.ndarray:
-    """Whether each session goes to a tunnel's usual port; ``dport`` int32 [n] as in
-    :class:`~nba_broker.records.sessions.Sessions`, bool [n]."""
+    """Which sessions go to a tunnel's usual port, bool [n]; ``dport`` int32 [n] as in
+    :class:`~nba_broker.records.sessions.Sessions`."""
     return np.isin(dport, _PORTS)
 
 
 def is_tunnel(service: str) -> bool:
-    """Whether conn.log's ``service`` names a tunnel, which it does at any port."""
+    """Whether conn.log's ``service`` names a tunnel, which it does whatever the port."""
     return not _SERVICES.isdisjoint(service.lower().split(","))

@@ -1,4 +1,4 @@
-"""Zeek's log file format, whichever log it is: TSV with its header or JSON, packed or not."""
+"""Reads the format of all Zeek logs: TSV with its header, or JSON, packed or not."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _CAPTURES = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\n
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the ``#`` lines above a log's rows say; without ``fields`` the rows are JSON.
+    """The ``#`` lines above a log's rows; without ``fields`` the rows are JSON.
 
-    The defaults are Zeek's own, for logs whose header says nothing else.
+    The defaults are Zeek's own.
     """
 
     separator: bytes = b"\t"
@@ -37,7 +37,7 @@ class Header:
     types: tuple[str, ...] = ()
 
     def after(self, line: bytes) -> Header:
-        """The header after one more ``#`` line; ``#separator`` begins a new one."""
+        """The header with one more ``#`` line; ``#separator`` starts a new header."""
         line = line.rstrip(b"\r\n")
         if line.startswith(b"#separator "):
             return Header(separator=unescape(line.removeprefix(b"#separator ")) or b"\t")
@@ -66,9 +66,9 @@ def _text(value: bytes) -> str:
 
 
 def streams(path: str | Path) -> Iterator[tuple[str, BinaryIO]]:
-    """The logs in a file: itself without a name, or those in it where it is a zip or tar file.
+    """The logs in a zip or tar file by name, or any other file itself with the name "".
 
-    Each is to be read before the next is asked for. Raises ArchiveError or OSError.
+    Read each before asking for the next. Raises ArchiveError or OSError.
     """
     raw = _opened(path)
     try:
@@ -86,7 +86,7 @@ def _opened(path: str | Path) -> BinaryIO:
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:
     """Blocks of whole lines in UTF-8, each ending in a newline.
 
-    Raises ArchiveError at damaged data, after everything before the damage was handed out.
+    Raises ArchiveError at damaged data, after everything before the damage.
     """
     parts: list[bytes] = []
     size = 0
@@ -95,7 +95,7 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
     first = True
     while True:
         try:
-            # read1 and not read: what was unpacked before the damage is not lost with it.
+            # read would lose what read1 gives of the data before damage.
             part = stream.read1(_BLOCK)  # type: ignore[attr-defined]
         except Damaged as error:
             part, damage = b"", error
@@ -119,7 +119,7 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         yield last if last.endswith(b"\n") else last + b"\n"
     if damage:
         raise ArchiveError(
-            f"damaged {damage.kind} data, only the rows before the damage count ({damage.why})"
+            f"damaged {damage.kind} data; only the rows before the damage count ({damage.why})"
         )
 
 
@@ -129,14 +129,14 @@ _WIDE = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-# How logs begin where nobody marked the order of bytes.
+# How logs without a mark of the byte order begin.
 _UNMARKED = {
     start.encode(name): name for start in ("#s", "{", "[") for name in ("utf-16-le", "utf-16-be")
 }
 
 
 def is_whole(path: str | Path) -> bool:
-    """Whether a file is written as a whole, as packed ones are, and no lines are added to it.
+    """Whether a file, such as a packed one, is written as a whole, so that no lines are appended.
     Raises OSError."""
     with Path(path).open("rb") as file:
         head = file.read(512)
@@ -144,7 +144,7 @@ def is_whole(path: str | Path) -> bool:
 
 
 def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
-    """What decodes a text that begins so, None for UTF-8 and the like."""
+    """The decoder of text with this ``head``; None for UTF-8 and ASCII."""
     for mark, name in (_WIDE | _UNMARKED).items():
         if head.startswith(mark):
             return codecs.getincrementaldecoder(name)("replace")
@@ -152,12 +152,12 @@ def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
 
 
 def segments(stream: BinaryIO, header: Header | None = None) -> Iterator[tuple[Header, bytes]]:
-    """The log's rows in blocks of whole lines, each with the header that holds for it.
+    """The log's rows in blocks of whole lines, each with its header.
 
-    A file may hold several headers, as concatenated logs do. A header without ``fields`` means
-    JSON lines. A log without rows gives one empty block. ``header`` is what held before, where
-    the stream goes on in the middle of a log. Raises ArchiveError where the content is no Zeek
-    log, or damaged.
+    A file may have several headers, because logs may be concatenated. A header without ``fields``
+    means JSON lines. A log without rows gives one empty block. ``header``: the one in force if the
+    stream starts in the middle of a log. Raises ArchiveError if the content is damaged or not a
+    Zeek log.
     """
     header = header or Header()
     rows = False
@@ -187,19 +187,19 @@ def segments(stream: BinaryIO, header: Header | None = None) -> Iterator[tuple[H
             yield header, body
     if not rows:
         if not header.fields:
-            raise ArchiveError("empty, not even a Zeek header")
+            raise ArchiveError("empty, without even a Zeek header")
         yield header, b""
 
 
 def of_head(head: bytes) -> Iterator[tuple[Header, bytes]]:
-    """As :func:`segments` for the beginning of a log, without its last line, which may be cut."""
+    """As :func:`segments`, for the start of a log, without the last line, which may be cut."""
     end = head.rfind(b"\n") + 1
     yield from segments(io.BytesIO(head[:end] if end else head))
 
 
 def _next_header(block: bytes, at: int) -> int:
-    """Where the next line that begins with ``#`` does, or the block's end."""
-    # Two characters take several times as long to find as one, which hardly any row has.
+    """The offset of the next line that begins with ``#``, or the block's end."""
+    # Searching for one character, which few rows have, is several times as fast as for two.
     found = block.find(b"#", at)
     while found > 0 and block[found - 1] != ord("\n"):
         found = block.find(b"#", found + 1)
@@ -213,11 +213,11 @@ def _bare_header(header: Header, body: bytes) -> tuple[Header, bytes]:
     if "ts" in fields:
         return replace(header, fields=fields), rest
     if body.startswith(b"PAR1"):
-        raise ArchiveError("a Parquet file that is packed or piped: give the file itself")
+        raise ArchiveError("a packed or piped Parquet file: give the file itself")
     if body.startswith(_CAPTURES):
         raise ArchiveError("a packet capture, not a log: use nba-broker pcap")
     if fields[0].replace(".", "", 1).isdigit() and len(fields) > 1:
-        raise ArchiveError("no Zeek header (#fields) above its rows: put it back")
+        raise ArchiveError("no Zeek header (#fields) above its rows: add the header")
     raise ArchiveError("not a Zeek log: neither a #fields header nor JSON lines")
 
 
@@ -229,10 +229,10 @@ def read(path: str | Path) -> list[dict[str, Any]]:
 def rows(path: str | Path) -> Iterator[dict[str, Any]]:
     """A log's rows as dictionaries, TSV and JSON alike: unset fields are left out.
 
-    Numbers, booleans, sets and vectors have their Python types, times are seconds since the
-    epoch, everything else is text. A row that does not fit its header is left out. Raises
-    ArchiveError or OSError. conn logs have a reader of their own, and so have files that may hold
-    rows of several logs (nba_broker.archive.log_rows).
+    Numbers, booleans, sets and vectors have their Python types, times are seconds since the epoch,
+    everything else is text. Rows that do not fit the header are left out. Raises ArchiveError or
+    OSError. Read conn logs with nba_broker.archive.conn_log, and files that may hold rows of
+    several logs with nba_broker.archive.log_rows.
     """
     if str(path).endswith(".parquet"):
         from nba_broker.archive import parquet
@@ -245,8 +245,8 @@ def rows(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def parse(header: Header, body: bytes, as_it_is: bool = False) -> Iterator[dict[str, Any]]:
-    """The rows of a block of whole lines, as :func:`rows` gives them; with ``as_it_is`` a value
-    that is none of its column's type is its text, instead of leaving the row out."""
+    """The rows of a block of whole lines, as :func:`rows` gives them. ``as_it_is``: a value that is
+    invalid for its column's type is given as text; otherwise its row is left out."""
     if header.fields:
         yield from _tsv_rows(header, body, as_it_is)
         return

@@ -1,4 +1,4 @@
-"""The real Zeek as a child process: finds it, and runs it over a capture with the package."""
+"""Finds Zeek and its NBA package, and starts Zeek on a capture."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _USUAL = (Path("/opt/zeek/bin/zeek"), Path("/usr/local/zeek/bin/zeek"))
 
 
 def find_zeek(chosen: Path | None = None) -> Path | None:
-    """The chosen Zeek, its executable or its prefix; else that on PATH or where its own packages
-    put it.
+    """The executable of Zeek: of ``chosen``, an executable or a prefix; else on PATH, else where
+    Zeek's packages install it. None if there is none.
 
-    Raises ZeekError when what was chosen is none.
+    Raises ZeekError if ``chosen`` is not a Zeek.
     """
     if chosen is not None:
         for path in (chosen, chosen / "bin/zeek"):
@@ -34,10 +34,10 @@ def find_zeek(chosen: Path | None = None) -> Path | None:
 
 
 def find_scripts(chosen: Path | None = None) -> Path:
-    """The Zeek package's scripts: this checkout's, else as ``zkg`` installed them for the Zeek of
-    :func:`find_zeek`.
+    """The folder of the Zeek package's scripts: this checkout's, else where ``zkg`` installed them
+    for the Zeek of :func:`find_zeek`.
 
-    Raises ZeekError when they are in neither place.
+    Raises ZeekError if they are in neither.
     """
     checkout = Path(__file__).resolve().parents[2] / "zeek-scripts"
     if (checkout / "__load__.zeek").exists():
@@ -45,15 +45,15 @@ def find_scripts(chosen: Path | None = None) -> Path:
     zeek = find_zeek(chosen)
     installed = installed_scripts(zeek) if zeek else None
     if installed is None:
-        raise ZeekError(f"no Zeek package is installed; {INSTALL}")
+        raise ZeekError(f"the Zeek package is not installed; {INSTALL}")
     return installed
 
 
 def installed_scripts(zeek: Path) -> Path | None:
-    """The package's scripts as ``zkg`` installed them for this Zeek."""
+    """The folder where ``zkg`` installed the package's scripts for a Zeek; None if it did not."""
     site = zeek.resolve().parent.parent / "share/zeek/site"
-    # The folder below packages/ has the name of the checkout that was installed; the link beside it
-    # is zkg's alias, and always has the package's.
+    # The folder in packages/ has the name of the installed checkout; the link beside it, which is
+    # zkg's alias, always has the package's name.
     for name in ("zeek-nba", "packages/zeek-nba"):
         if (site / name / "__load__.zeek").exists():
             return site / name
@@ -61,7 +61,7 @@ def installed_scripts(zeek: Path) -> Path | None:
 
 
 def free_port() -> int:
-    """A TCP port on the loopback that nothing listens on now."""
+    """A TCP port on the loopback interface that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -75,16 +75,16 @@ async def start(
     local: Sequence[object] = (),
     chosen: Path | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start Zeek, see :func:`find_zeek`, over a capture in ``out``; it waits for a worker at
-    ``port`` and ends by itself.
+    """Start Zeek, see :func:`find_zeek`, on a capture in the folder ``out``. It waits for a worker
+    at ``port``, and exits after the capture.
 
-    ``local`` are networks whose addresses are hosts, besides those that Zeek calls local. What it
-    has to say goes to ``messages``. Raises ZeekError when there is no Zeek.
+    local: networks whose addresses are hosts, besides those that Zeek calls local. messages: gets
+    Zeek's standard error. Raises ZeekError if there is no Zeek.
     """
     zeek = find_zeek(chosen)
     if zeek is None:
         raise ZeekError(
-            "no zeek on PATH or in /opt/zeek/bin; set NBA_ZEEK to its folder, or score its "
+            "no zeek on PATH or in /opt/zeek/bin; set NBA_ZEEK to its prefix, or score its "
             "conn.log with: nba-broker score PATH"
         )
     scripts = find_scripts(chosen)

@@ -11,8 +11,8 @@ import pytest
 from nba_broker.verdicts import annotation_file
 from testing import verdicts
 from testing.browser import served
-from tests.unit.test_triage_app import SCRIPT, hostile
-from tests.unit.test_triage_store import MAC, verdict, written
+from tests.unit.triage.test_triage_app import SCRIPT, hostile
+from tests.unit.triage.test_triage_store import MAC, verdict, written
 
 PATIENCE = 120_000  # milliseconds; a busy machine is no failure
 

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.training.test_training_fit import QUICK, sessions
+from tests.training.quick import QUICK, sessions
 from training.evaluation.ablate import ablate, variants
 
 

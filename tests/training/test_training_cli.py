@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,9 @@ import training.model.export
 import training.model.fit
 import training.model.settings
 from nba_broker.model.scorer import Scorer
+from tests.training.quick import quick
 from training.cli.main import main
 
-QUICK = replace(
-    training.model.settings.DEFAULT, window=16, hidden=16, epochs=3, per_class=1024, batch=64
-)
 HOSTS = {"10.0.0.1": ("Lamp", 1.0, "10.0.0.254"), "10.0.0.2": ("Lens", 60.0, "224.0.0.251")}
 
 
@@ -39,12 +36,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         quick(patch)
         assert main(arguments(folder, "--out", str(folder / "model"))) == 0
     return folder
-
-
-def quick(patch: pytest.MonkeyPatch) -> None:
-    real = training.model.fit.fit
-    patch.setattr(training.model.fit, "fit", lambda sessions, **more: real(sessions, QUICK, **more))
-    patch.setenv("SOURCE_DATE_EPOCH", "0")
 
 
 def arguments(site: Path, *more: str, command: str = "fit") -> list[str]:
@@ -226,7 +217,7 @@ def test_labels_that_somebody_corrected_are_no_report(sparse: Path, site: Path, 
     before = labels.read_text()
     line = arguments(sparse, "--model", str(site / "model"), command="evaluate")
     assert main([*line, "--json", str(labels)]) == 1
-    assert "labels.csv: there already, and not written by nba-train evaluate" in (
+    assert "labels.csv: exists, and was not written by nba-train evaluate" in (
         capsys.readouterr().err
     )
     assert labels.read_text() == before

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 from tests.commands import RUN_IN_TRAINING, words
-from tests.training.test_training_cli import quick
+from tests.training.quick import quick
 from training.cli.main import main
 
 HOSTS = {"00:11:22:33:44:55": ("192.168.1.7", "192.168.1.1"), "": ("192.168.1.40", "224.0.0.251")}

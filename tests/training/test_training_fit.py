@@ -11,32 +11,10 @@ torch = pytest.importorskip("torch")
 
 from nba_broker.model.features import NEVER_SEEN, PADDING, Services, Vocabulary  # noqa: E402
 from nba_broker.records.errors import ArchiveError  # noqa: E402
-from nba_broker.records.ports import port_code  # noqa: E402
-from training.data.labelled_sessions import LabelledSessions  # noqa: E402
-from training.data.labels import Label  # noqa: E402
+from tests.training.quick import QUICK, TABLE, quiet, sessions  # noqa: E402
 from training.model.examples import augment, balanced, examples  # noqa: E402
 from training.model.fit import fit, split  # noqa: E402
 from training.model.predict import predict  # noqa: E402
-from training.model.settings import DEFAULT  # noqa: E402
-
-QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=1024, batch=64)
-TABLE = ["as:1", "as:2", "lan"]
-
-
-def sessions(*periods: float, number: int = 150, seed: int = 0) -> LabelledSessions:
-    """One host per period in seconds, with jitter; all visit the same pools."""
-    rng = np.random.default_rng(seed)
-    ts = [np.cumsum(rng.normal(period, period / 20, number)) for period in periods]
-    order = np.argsort(np.concatenate(ts), kind="stable")
-    series = np.repeat(np.arange(len(periods)), number)[order]
-    pool = rng.integers(0, len(TABLE), len(order)).astype(np.int32)
-    dport = np.full(len(order), port_code(443, "tcp"), np.int32)
-    labels = tuple(Label(f"10.0.0.{n}", f"Every_{n}", "timer") for n in range(len(periods)))
-    return LabelledSessions(np.concatenate(ts)[order], series, pool, dport, labels, TABLE)
-
-
-def quiet(line: str) -> None:
-    """Say nothing."""
 
 
 def test_intervals_alone_separate_devices() -> None:

@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.ports import port_code
+from tests.training.quick import QUICK, quiet
 from tests.unit.helpers import pools
 from training.data.dataset import Origin
 from training.data.labelled_sessions import LabelledSessions
@@ -18,8 +19,6 @@ from training.data.labels import Label
 from training.evaluation import rolling as module
 from training.evaluation.followed import DAY, Followed
 from training.model.fit import fit
-
-from .test_training_fit import QUICK, quiet
 
 BEGIN = 1_600_000_000.0
 ORIGIN = Origin(None, None, 1, "0" * 64, 0, 0, ())

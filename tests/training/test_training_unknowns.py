@@ -11,11 +11,10 @@ import pytest
 pytest.importorskip("torch")
 
 import training.evaluation.unknowns
+from tests.training.quick import QUICK, quiet, sessions
 from training.cli.main import main
 from training.evaluation.unknowns import FALSE_ALARMS, SESSIONS, table, unknowns
 from training.metrics.curves import auroc, roc
-
-from .test_training_fit import QUICK, quiet, sessions
 
 
 def test_auroc_is_the_chance_to_be_above_and_equal_ones_count_half() -> None:

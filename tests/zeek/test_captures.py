@@ -10,7 +10,7 @@ import pytest
 
 from nba_broker.archive import zeek_log
 from testing.worker import broker
-from tests.unit.test_captures import interface, packet, pcap, section, wifi
+from tests.unit.archive.capture_bytes import interface, packet, pcap, section, wifi
 
 pytestmark = pytest.mark.usefixtures("zeek")
 
@@ -120,6 +120,6 @@ def test_the_logs_of_a_running_zeek_are_left_alone(sample_capture: Path, tmp_pat
     (tmp_path / "dns.log").write_text("live")
     done = broker("pcap", sample_capture, "--out", tmp_path)
     assert done.returncode == 1
-    assert "dns.log: there already, and not written by nba-broker" in done.stderr
+    assert "dns.log: exists, and was not written by nba-broker" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["dns.log"]
     assert (tmp_path / "dns.log").read_text() == "live"

@@ -14,7 +14,7 @@ from nba_broker.cli import main
 from testing.worker import running_worker
 from testing.zeek import Standalone, read, wait_until
 from tests.commands import ROOT, shown, words
-from tests.training.test_training_cli import quick
+from tests.training.quick import quick
 from tests.zeek.helpers import zeek_logs
 from training.cli import main as training_cli
 
