@@ -55,7 +55,9 @@ class Lines:
         host = step.sessions.host
         ts = float(step.sessions.ts[row])
         slot = int(step.slot[row])
-        for place in (row, *reversed(np.flatnonzero(step.slot[:row] == slot).tolist())):
+        if host[row] not in UNSPECIFIED:
+            return At(ts, host[row], step.segment(row), sessions)
+        for place in reversed(np.flatnonzero(step.slot[:row] == slot).tolist()):
             if host[place] not in UNSPECIFIED:
                 return At(ts, host[place], step.segment(place), sessions)
         latest = self._identity.address(slot)

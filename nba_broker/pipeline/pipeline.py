@@ -207,15 +207,18 @@ class Pipeline:
 
     def _announce(self, step: Step) -> list[Verdict]:
         """The first line of each new host."""
+        if not len(step.new):
+            return []
+        slots = step.slot[step.new]
+        numbers = self.windows.numbers(step.slot)[step.new]
         lines = []
-        for row in step.new.tolist():
-            slot = int(step.slot[row])
-            count = int(self.windows.count[slot]) + step.before(row) + 1
+        for row, slot, count in zip(
+            step.new.tolist(), slots.tolist(), numbers.tolist(), strict=True
+        ):
             at = self._lines.at(step, row, count)
             missing = evidence.of_missing(count, self.scorer.manifest, self.decider.settings)
             lines.append(self._lines.new(slot, at, missing, step.sessions.uid[row]))
-        if lines:
-            self.decider.begin(step.slot[step.new], step.sessions.ts[step.new])
+        self.decider.begin(slots, step.sessions.ts[step.new])
         return lines
 
     def _annotate(self, step: Step) -> list[Verdict]:

@@ -48,10 +48,6 @@ class Step:
         """The segment of the network that a session comes from, "" where it is not known."""
         return "" if self.sessions.segment is None else self.sessions.segment[row]
 
-    def before(self, row: int) -> int:
-        """How many earlier sessions of this step a session's host has."""
-        return int(np.count_nonzero(self.slot[:row] == self.slot[row]))
-
     def after(self, row: int) -> int:
         """How many later sessions of this step a session's host has."""
         return int(np.count_nonzero(self.slot[row + 1 :] == self.slot[row]))

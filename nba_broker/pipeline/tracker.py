@@ -58,5 +58,6 @@ class Tracker:
                 stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
             part = part_of(sessions, at, stop)
             found = self.identity.slots(part.ts, part.host, part.mac, part.segment, part.dport)
-            yield Tracked(part_of(part, 0, found.covered), found.slots, found.ended)
-            at += found.covered
+            covered = len(found.slots)
+            yield Tracked(part_of(part, 0, covered), found.slots, found.ended)
+            at += covered
