@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker.pipeline.event_time import Batch, Door
+from nba_broker.pipeline.clock import Batch
+from nba_broker.pipeline.door import Door
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.times import DAY, YEAR
@@ -230,7 +231,7 @@ def test_a_node_whose_clock_is_wrong_stalls_no_other_and_is_named(
     where = "behind" if behind < 0 else "ahead of"
     (line,) = wrong.made.intake.door.lines
     assert line == (
-        f"b's clock is {abs(behind):.0f} s {where} the others; its sessions are set by that. "
+        f"b's clock is {abs(behind):.0f} s {where} the others; its sessions are corrected by that. "
         "Set its clock (NTP)."
     )
     assert wrong.made.intake.reorder.late == 0
@@ -256,7 +257,7 @@ def test_a_host_behind_two_nodes_is_seen_in_order_though_one_is_an_hour_behind(
     assert told(wrong.verdicts) == told(right.verdicts)
     slots = slice(0, 1)
     for name in ("ts", "pool", "dport"):
-        found, expected = (one.made.windows.columns[name][slots] for one in (wrong, right))
+        found, expected = (one.made.windows.columns["ring"][name][slots] for one in (wrong, right))
         np.testing.assert_allclose(found, expected)
 
 
