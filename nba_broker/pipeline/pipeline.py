@@ -161,7 +161,7 @@ class Pipeline:
 
     def _work(self, sessions: Sessions) -> list[Verdict]:
         """Take sessions in order, at times that can be."""
-        for now, limit in self.intake.went_back():
+        for now, limit in self.intake.restarts():
             self._look_back(limit, now)
         return self._take(self.timeline.events(sessions))
 
@@ -224,7 +224,7 @@ class Pipeline:
         for row, some in step.annotations.items():
             slot, ts = int(step.slot[row]), float(step.sessions.ts[row])
             here = self._lines.at(step, row, int(self.windows.count[slot]) + 1)
-            for one in self.annotations.meet(slot, ts, some):
+            for one in self.annotations.apply(slot, ts, some):
                 at = here._replace(ts=one.ts) if one.decision.slot == slot else self._latest(one)
                 lines.append(self._lines.decided(one.decision, at, one.evidence))
         return lines

@@ -170,8 +170,8 @@ class Timeline:
         if not self._annotations.total:
             return stop
         annotated = {int(slot[row]) for row in annotations}
-        grown = self._annotations.may_teach(slot[start:stop], annotated)
-        return start + int(grown[0]) + 1 if len(grown) else stop
+        places = self._annotations.prototype_sessions(slot[start:stop], annotated)
+        return start + int(places[0]) + 1 if len(places) else stop
 
     def _is_first(self, slot: np.ndarray, row: int) -> bool:
         """Whether a session is its host's very first."""
@@ -187,7 +187,7 @@ class Timeline:
             if host not in UNSPECIFIED:  # a host without an address has not been announced
                 first.setdefault((number, host), row)
         found = {
-            row: self._annotations.new_to(number, host, float(sessions.ts[row]))
+            row: self._annotations.newly_matching(number, host, float(sessions.ts[row]))
             for (number, host), row in first.items()
         }
         return {row: some for row, some in found.items() if some}

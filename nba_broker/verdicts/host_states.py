@@ -181,7 +181,7 @@ class HostStates:
         labelled: np.ndarray = self.label_of(slots) != NO_DEVICE
         return labelled
 
-    def kinds(self, slots: np.ndarray) -> np.ndarray:
+    def class_of(self, slots: np.ndarray) -> np.ndarray:
         """The class that each host is taken for, int16 [n], or NO_DEVICE: of a device that only
         analysts named, the class that it may look like, or looks like."""
         columns, settings = self.columns, self.settings

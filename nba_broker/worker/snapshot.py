@@ -118,7 +118,7 @@ def parts(
             yield _line({kind: {key: state[key] for key in some if key in state}})
     leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.tracker.leases]
     # Last, since the table of pools only grows: it names every index above.
-    yield _line({"pools": pools.table, "leases": leases} | _taught(pipeline))
+    yield _line({"pools": pools.table, "leases": leases} | _devices(pipeline))
 
 
 def write(path: Path, content: Iterable[bytes]) -> None:
@@ -206,11 +206,11 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _taught(pipeline: Pipeline) -> dict[str, Any]:
+def _devices(pipeline: Pipeline) -> dict[str, Any]:
     """What analysts named, and how it behaves; features as the pools' table numbers them."""
-    inventory, identity = pipeline.annotations, pipeline.identity
+    annotations, identity = pipeline.annotations, pipeline.identity
     return {
-        "devices": [dataclasses.astuple(device) for device in inventory.taught],
+        "devices": [dataclasses.astuple(device) for device in annotations.added_devices],
         "prototypes": [
             {
                 "host": name,
@@ -219,7 +219,7 @@ def _taught(pipeline: Pipeline) -> dict[str, Any]:
                 "feature": one.profile.feature.tolist(),
                 "root": one.profile.root.tolist(),
             }
-            for one in inventory.prototypes
+            for one in annotations.prototypes
             for name, _ in identity.names(one.slot, one.slot + 1).values()
         ],
     }
@@ -299,7 +299,7 @@ def _restore(
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
     if understood:
-        _restore_taught(line, reader, pipeline.annotations)
+        _restore_devices(line, reader, pipeline.annotations)
     for ts, ip, *texts in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, *map(str, texts)))
@@ -398,7 +398,7 @@ def _classes(header: dict[str, Any]) -> list[Class]:
     return classes
 
 
-def _restore_taught(line: dict[str, Any], hosts: _Hosts, annotations: AppliedAnnotations) -> None:
+def _restore_devices(line: dict[str, Any], hosts: _Hosts, annotations: AppliedAnnotations) -> None:
     for device, category in line["devices"]:
         annotations.number(str(device), str(category))
     devices = len(annotations.devices)

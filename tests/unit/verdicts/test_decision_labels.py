@@ -162,9 +162,9 @@ def test_a_foreign_device_is_taken_for_the_class_that_it_looks_like() -> None:
     made.label(2, 0.5, device=7, at=0.5)
     feed(made, [NEITHER] * 9, slot=2)
     made.label(3, 0.5, device=1, at=0.5)
-    assert made.kinds(slots).tolist() == [0, 1, NO_DEVICE, 1]
+    assert made.class_of(slots).tolist() == [0, 1, NO_DEVICE, 1]
     feed(made, [NEITHER] * 9, start=30.0, known=UNFAMILIAR)  # no longer like any lamp
-    assert made.kinds(slots[:1]).tolist() == [NO_DEVICE]
+    assert made.class_of(slots[:1]).tolist() == [NO_DEVICE]
 
 
 def test_a_foreign_device_may_settle_on_another_class_of_a_new_model() -> None:
