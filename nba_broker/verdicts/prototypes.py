@@ -13,7 +13,7 @@ import numpy as np
 
 from nba_broker.model.windows import Windows
 from nba_broker.verdicts import similarity
-from nba_broker.verdicts.similarity import Profiles, profiles
+from nba_broker.verdicts.similarity import Profiles
 
 SIMILAR = 0.95
 """Similarity from which two hosts are units of one device: the lowest, in steps of 0.01, at which
@@ -54,7 +54,7 @@ class Prototypes:
         """Add the profile of a host's window as a prototype of ``device``; pools are indices into
         ``table``. Returns False if there is no room."""
         sessions = int((window.pool >= 0).sum())
-        return self.add(Prototype(slot, device, sessions, _profiles(window, table)))
+        return self.add(Prototype(slot, device, sessions, similarity.of_windows(window, table)))
 
     def add(self, prototype: Prototype) -> bool:
         """Add a prototype, or replace the host's former one; returns False if there is no room."""
@@ -79,7 +79,9 @@ class Prototypes:
     def similarity(self, windows: Windows, table: Sequence[str]) -> np.ndarray:
         """The similarity of B windows to each of ``devices``, float32 [B, D]: that to the most
         similar prototype of the device, 0 below SIMILAR."""
-        each = similarity.similarity(_profiles(windows, table), self._profiles).astype(np.float32)
+        each = similarity.similarity(similarity.of_windows(windows, table), self._profiles).astype(
+            np.float32
+        )
         each[each < SIMILAR] = 0
         found = np.zeros((len(windows), len(self.devices)), np.float32)
         for number, column in enumerate(self._column.tolist()):
@@ -91,13 +93,6 @@ class Prototypes:
         self._profiles = _joined([one.profile for one in prototypes])
         devices = np.array([one.device for one in prototypes], np.int16)
         self.devices, self._column = np.unique(devices, return_inverse=True)
-
-
-def _profiles(windows: Windows, table: Sequence[str]) -> Profiles:
-    """The profile of each window."""
-    there = windows.pool >= 0
-    row, _ = np.nonzero(there)
-    return profiles(row, windows.pool[there], windows.dport[there], table)
 
 
 def _joined(parts: Sequence[Profiles]) -> Profiles:
