@@ -80,10 +80,10 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
         + ", ".join(f"{n} {state}" for state, n in states.items()),
     ]
     slots = pipeline.decider.unknown(np.inf)
-    found = groups.kinds(slots, identity, pipeline.windows, pipeline.pools)
+    found = groups.compare(slots, identity, pipeline.windows, pipeline.pools)
     rows = [
-        (devices[host], kind)
-        for slot, kind in zip(found.slot.tolist(), found.kind.tolist(), strict=True)
+        (devices[host], group)
+        for slot, group in zip(found.slot.tolist(), found.group.tolist(), strict=True)
         if (host := identity.mac(slot) or identity.address(slot)) in devices
     ]
     lines += (

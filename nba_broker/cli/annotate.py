@@ -96,7 +96,7 @@ def _compared(annotation: Annotation, settings: Settings) -> tuple[Annotation, l
 
 def _by_mac(annotation: Annotation, pipeline: Pipeline) -> Annotation:
     """The annotation with the MAC in place of an address; logs what may be a mistake."""
-    slots = pipeline.annotations.meant(annotation)
+    slots = pipeline.annotations.hosts_of(annotation)
     if annotation.host and not slots:
         LOG.warning("the worker knows no host %s", annotation.host)
     identity = pipeline.identity

@@ -65,7 +65,7 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
     report = archive.report  # complete once all sessions were read
     _warn(pipeline, report.sessions)
     lines = [device_log.table(zeek_log.rows(log))]
-    unknown = pipeline.unknown_hosts(said=named)
+    unknown = pipeline.unknown_hosts(logged=named)
     if unknown.kinds:
         hosts = "host" if unknown.hosts == 1 else "hosts"
         lines += ["", f"{unknown.hosts} unknown {hosts}, by what they do:"]

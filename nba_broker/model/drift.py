@@ -1,7 +1,7 @@
-"""Whether traffic moves away from what the model knows: a few means over the last day.
+"""Measures drift: means over the last day that change when traffic moves away from the model.
 
-Only hosts that had a name are looked at: what never had one says nothing of the model's age.
-Time is event time, in hours.
+Only hosts that have had a name count, because other hosts show nothing about the model's age. Time
+is event time, in hours.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 HOURS = 24
-"""How far back the figures look."""
+"""Hours over which the figures are means."""
 
 LEAST = 500
-"""Sessions, or scores, below which there is no figure: chance would be most of it."""
+"""Sessions, or scores, that a figure needs; with fewer it would be mostly chance."""
 
 FIGURES = ("never_seen_pools", "known", "confidence", "surprise")
 
@@ -33,8 +33,11 @@ _TEXT = {
 
 
 class Drift:
-    """Sums by hour; ``usual`` is what the model's manifest says of sessions that it had not seen,
-    and what it does not say is taken from this worker's own first day."""
+    """Sums by hour, and the means of the last day.
+
+    usual: the figures that the model's manifest has from held-out sessions. For a figure that it
+    lacks, this worker's own first day counts as usual.
+    """
 
     def __init__(self, usual: Mapping[str, Any] | None = None) -> None:
         self._sums = np.zeros((HOURS, len(_SUMS)))
@@ -47,7 +50,7 @@ class Drift:
         self.use(usual)
 
     def use(self, usual: Mapping[str, Any] | None) -> None:
-        """Another model: what went before says nothing of it."""
+        """Start again for another model."""
         self._sums[:] = 0
         self._hour[:] = -1
         self._began = -1
@@ -60,17 +63,18 @@ class Drift:
         self._own_usual = {}
 
     def sessions(self, ts: float, number: int, never_seen: int, surprise: float) -> None:
-        """So many sessions of named hosts, the latest at ``ts``: how many went to pools that the
-        model never saw, and the sum of their surprise in nats."""
+        """Count ``number`` sessions of named hosts, the latest at ``ts``. never_seen: how many of
+        them went to pools that the model never saw. surprise: the sum of their surprise, in
+        nats."""
         self._add(ts, sessions=number, never_seen_pools=never_seen, surprise=surprise)
 
     def scores(self, ts: float, number: int, known: int, confidence: float) -> None:
-        """So many scores of named hosts: how many are familiar enough, and the sum of their highest
-        probabilities."""
+        """Count ``number`` scores of named hosts, the latest at ``ts``. known: how many of them are
+        familiar enough. confidence: the sum of their highest probabilities."""
         self._add(ts, scores=number, known=known, confidence=confidence)
 
     def figures(self) -> dict[str, float]:
-        """The means over the last day, of which there is enough."""
+        """The means over the last day, by figure; only figures with enough data."""
         recent = self._hour > self._now - HOURS
         sums = dict(zip(_SUMS, self._sums[recent].sum(0).tolist(), strict=True))
         found = {}
@@ -81,7 +85,7 @@ class Drift:
         return found
 
     def warnings(self) -> list[str]:
-        """What should be done something about, each figure once a day."""
+        """A warning for each figure that differs too much from the usual, once a day."""
         if self._now < 0:
             return []
         figures = self.figures()
@@ -89,7 +93,7 @@ class Drift:
             self._own_usual = figures
         usual = self._own_usual | self.usual
         day = int(self._now * _HOUR // _DAY)
-        said = []
+        warnings = []
         for name, text in _TEXT.items():
             if name not in figures or name not in usual or self._warned.get(name) == day:
                 continue
@@ -99,13 +103,13 @@ class Drift:
                 worse = now < before - 0.1
             if worse:
                 self._warned[name] = day
-                said.append(f"drift: {now:.0%} {text} (usual {before:.0%}); {_ADVICE}")
-        return said
+                warnings.append(f"drift: {now:.0%} {text} (usual {before:.0%}); {_ADVICE}")
+        return warnings
 
     def _add(self, ts: float, **sums: float) -> None:
         hour = int(ts // _HOUR)
         if hour > self._now or hour <= self._now - HOURS:
-            self._now = hour  # a sensor's clock may have been wrong by years, in either direction
+            self._now = hour  # a sensor's clock may be wrong by years, in either direction
         if self._began < 0:
             self._began = hour
         row = hour % HOURS

@@ -1,9 +1,9 @@
-"""The model's inputs from a window of sessions: the one definition that training and serving share.
+"""Computes the model's inputs from windows of sessions, for training and serving alike.
 
 The first two features are those of the NBA scheme (Chen et al., "IoT Devices Classification Base on
 Network Behavior Analysis"): the pool of each session's destination, and the interval since the
-host's previous session. The third is the service, its destination port with the transport: it says
-which of a device's intervals is which. Only what is known at ``new_connection`` can be a feature.
+host's previous session. The third is the service, the destination port with its transport, which
+separates a device's different intervals. Only data known at ``new_connection`` can be a feature.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from nba_broker.model.windows import Windows
 from nba_broker.records.ports import HIGH, PROTOCOL_CODES, PROTOCOLS, port_code, port_name
 
 FEATURE_VERSION = 2
-"""Raised when the same sessions would give a model other inputs; a worker refuses other models."""
+"""Increases when the same sessions would give a model other inputs. A worker refuses a model of
+another version."""
 
 PADDING = 0
-"""The pool id in front of a window that is not full: masked, its attention is exactly 0."""
+"""The id in front of a window that is not full; it is masked, and its attention is exactly 0."""
 
 NEVER_SEEN = 1
 """The id of a pool or service that was in no training session."""
@@ -29,7 +30,7 @@ FIRST_ID = 2
 """The first id of a vocabulary."""
 
 INPUTS = ("pool", "interval", "service")
-"""What :func:`inputs` returns, by the names of the model's inputs; a model may leave some out."""
+"""The model's inputs by name, in the order of :func:`inputs`; a model may use some only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class IntervalScale:
     """Maps an interval in seconds to [0, 1] by ``log1p(dt/unit) / log1p(cap/unit)``.
 
     A logarithm with a unit of a millisecond keeps milliseconds apart from seconds, which a linear
-    scale squeezes into one point: twins with the same clouds and timers differ there.
+    scale squeezes into one point: confusable devices with the same clouds and timers differ there.
     """
 
     unit: float = 1e-3
@@ -50,12 +51,12 @@ class IntervalScale:
         return scaled.astype(np.float32)
 
     def as_dict(self) -> dict[str, float]:
-        """The scale as the manifest stores it."""
+        """The scale as in the manifest."""
         return asdict(self)
 
 
 class Vocabulary:
-    """Pool names of the training data, by id; every other pool is :data:`NEVER_SEEN`."""
+    """The pool names of the training data, by id; every other pool is :data:`NEVER_SEEN`."""
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
@@ -67,18 +68,19 @@ class Vocabulary:
         return len(self.names) + FIRST_ID
 
     def ids(self, pools: np.ndarray, table: list[str]) -> np.ndarray:
-        """Vocabulary ids int64 of indices into ``table``, which only ever grows; -1 is padding."""
-        fresh = table[len(self._lookup) - 1 :]
-        if fresh:
-            ids = [self._ids.get(name, NEVER_SEEN) for name in fresh]
+        """The ids, int64, of indices into ``table``, of any shape; -1 is padding. The table may
+        only grow between calls."""
+        new = table[len(self._lookup) - 1 :]
+        if new:
+            ids = [self._ids.get(name, NEVER_SEEN) for name in new]
             self._lookup = np.concatenate([self._lookup, np.array(ids, np.int64)])
         found: np.ndarray = self._lookup[pools + 1]
         return found
 
 
 class Services:
-    """Service names of the training data, ``443/tcp`` or ``high/udp``, by id; every other service
-    is :data:`NEVER_SEEN`. Raises ValueError at a name that is none."""
+    """The service names of the training data, such as ``443/tcp`` or ``high/udp``, by id; every
+    other service is :data:`NEVER_SEEN`. Raises ValueError for an invalid name."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -100,11 +102,12 @@ class Services:
 
     @classmethod
     def of(cls, dport: Iterable[int]) -> Services:
-        """The services of these sessions' port codes."""
+        """The services of sessions with these port codes."""
         return cls(sorted({_service(int(code)) for code in dport}))
 
     def ids(self, dport: np.ndarray) -> np.ndarray:
-        """Ids int64 of port codes (see messages.port_code) of any shape."""
+        """The ids, int64, of port codes (see :func:`~nba_broker.records.ports.port_code`) of any
+        shape."""
         found: np.ndarray = self._lookup[dport]
         return found
 
@@ -121,8 +124,8 @@ def inputs(
     scale: IntervalScale,
     services: Services,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the model is given for B windows, in the order of INPUTS, each [B, N]: pool int64;
-    interval float32 in [0, 1]; service int64. All are 0 on padding. ``table`` names the pools."""
+    """The model's inputs for B windows, in the order of INPUTS, each [B, N]: pool int64; interval
+    float32 in [0, 1]; service int64. All are 0 on padding. ``table`` has the names of the pools."""
     padding = windows.pool < 0
     interval = np.where(padding, np.float32(0), scale(windows.interval))
     service = np.where(padding, PADDING, services.ids(windows.dport))

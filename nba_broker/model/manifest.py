@@ -1,4 +1,4 @@
-"""What a worker must know of a model before it may use it."""
+"""Reads and checks a model's manifest, the file that a worker reads before it uses the model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MANIFEST_FILE = "manifest.json"
 OUTPUTS = ("probability", "attention", "context", "known")
 
 WINDOW_LIMIT = 4096
-"""Sessions of a host that a model may ask for at most."""
+"""The longest window that a model may have, in sessions."""
 
 _LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that makes sense
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a worker must know of a model before it may use it; see docs/model.md."""
+    """The content of ``manifest.json``, see docs/model.md."""
 
     name: str
     window: int
@@ -52,12 +52,12 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """The name with the first digits of the file's hash: what the log's ``model`` says."""
+        """The name with the first digits of the file's hash, as in the log's column ``model``."""
         return f"{self.name}-{self.sha256[:8]}"
 
     @property
     def created(self) -> datetime | None:
-        """When the model was made, where the manifest says it."""
+        """The time of training, None if the manifest has no valid one."""
         try:
             created = datetime.fromisoformat(str(self.raw.get("created")))
         except ValueError:
@@ -66,7 +66,7 @@ class Manifest:
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:
-        """Read and check ``folder/manifest.json``; raises ModelError with what to do."""
+        """Read and check ``folder/manifest.json``; raises ModelError, which names the remedy."""
         path = folder / MANIFEST_FILE
         try:
             raw = json.loads(read_file(folder, MANIFEST_FILE))
@@ -125,10 +125,11 @@ class Manifest:
 
 
 def read_file(folder: Path, name: str) -> bytes:
-    """A file of the folder; raises ModelError, also when it lies elsewhere or is none of ours."""
+    """The content of a file in the folder; raises ModelError, also if the file is a link to a place
+    outside the folder, or too large."""
     path = folder / name
     try:
-        # Links within the folder are fine: that is how some deploy.
+        # Links within the folder are allowed, because some deployments use them.
         real = path.resolve(strict=True)
         if not real.is_relative_to(folder.resolve()):
             raise ModelError(f"{path}: a link out of its folder; copy the file there")

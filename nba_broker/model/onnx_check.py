@@ -1,9 +1,10 @@
-"""What an ONNX file may not hold: anything beyond one plain graph of standard operators.
+"""Refuses ONNX files that hold anything beyond one plain graph of standard operators.
 
-Every loop, branch and callback of ONNX is a graph within a node, every other file a tensor whose
-data lie outside, and every operator that is not the standard's has a domain of its own. A file
-without these reads and writes nothing else and ends in a time that its tensors' sizes bound. The
-file is read here as far as that takes, in protobuf's wire format: a sensor has no onnx package.
+In ONNX, every loop, branch and callback is a graph within a node; every reference to another file
+is a tensor with external data; and every operator outside the standard has a domain of its own. A
+file without these reads and writes no other file, and its run time is bounded by the sizes of its
+tensors. This module reads only the necessary fields, in protobuf's wire format, because a sensor
+has no onnx package.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Field = tuple[int, int | memoryview]
 
 
 def check(content: bytes) -> None:
-    """Raise ValueError, saying why, unless the file holds one plain graph."""
+    """Raise ValueError with the reason unless the file holds one plain graph."""
     graphs = 0
     for number, value in _fields(memoryview(content)):
         if number == _MODEL_FUNCTIONS:
@@ -32,7 +33,7 @@ def check(content: bytes) -> None:
         if number == _MODEL_GRAPH:
             graphs += 1
             _check_graph(_message(value))
-    # Protobuf merges what is there twice, and then no part is what is computed.
+    # Protobuf merges repeated graphs, so that none of them would be the one that runs.
     if graphs != 1:
         raise ValueError(f"it holds {graphs} graphs")
 
@@ -101,7 +102,7 @@ def _fields(message: memoryview) -> Iterator[Field]:
             size, at = _varint(message, at)
         elif wire in (_FIXED64, _FIXED32):
             size = 8 if wire == _FIXED64 else 4
-        else:  # groups, which ONNX has none of
+        else:  # a group, which ONNX does not use
             raise ValueError("not an ONNX file")
         if at + size > end:
             raise ValueError("not an ONNX file, or cut short")
@@ -117,7 +118,7 @@ def _varints(packed: memoryview) -> Iterator[int]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+    """The number at a place, and the place after it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):

@@ -16,14 +16,17 @@ from nba_broker.model.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manife
 from nba_broker.model.windows import Windows
 from nba_broker.records.errors import ModelError
 
-_BATCH = 48  # windows per inference: a thread is fastest around there
+_BATCH = 48  # windows per inference; a thread is about fastest with this number
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The model's answer to B windows: probability float32 [B, K], attention float32 [B, N]
-    (each row sums to 1, exactly 0 on padding), context float32 [B, M], and known float32 [B]: the
-    higher, the more a window is like those the model was trained on."""
+    """The model's scores of B windows.
+
+    probability: of each class, float32 [B, K]. attention: float32 [B, N]; each row sums to 1, and
+    is exactly 0 on padding. context: float32 [B, M]. known: the familiarity, float32 [B]; the
+    higher, the more similar a window is to the training data.
+    """
 
     probability: np.ndarray
     attention: np.ndarray
@@ -34,9 +37,9 @@ class Scores:
 class Scorer:
     """Scores windows in the model's own vocabulary and interval scale.
 
-    threads: how many batches are scored at once; the scores do not depend on it. One is for a
-    sensor, whose other cores are Zeek's. Raises ModelError when the folder's parts do not belong
-    together.
+    threads: the number of batches that are scored at once; the scores do not depend on it. A sensor
+    uses one thread, because Zeek uses the other cores. Raises ModelError if the folder's files are
+    missing, damaged or do not belong together.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -61,13 +64,13 @@ class Scorer:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # The runtime would else guess the format, and may guess another than was checked.
+        # Else onnxruntime guesses the format, perhaps another one than the checked one.
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime raises classes of its own, all meaning this
+        except Exception as error:  # onnxruntime raises exceptions of many classes
             raise ModelError(f"{path}: onnxruntime cannot load it ({error})") from error
         names = {output.name for output in self._session.get_outputs()}
         if not names.issuperset(OUTPUTS):
@@ -75,7 +78,7 @@ class Scorer:
         self._inputs = [feature.name for feature in self._session.get_inputs()]
         if not set(self._inputs).issubset(INPUTS):
             raise ModelError(f"{path}: inputs {self._inputs}, expected some of {list(INPUTS)}")
-        # A model that takes any length answers the same without the padding.
+        # A model that takes any length gives the same scores without the padding.
         self._any_length = not any(
             isinstance(one.shape[1], int) for one in self._session.get_inputs()
         )
@@ -83,7 +86,8 @@ class Scorer:
         self._threads = ThreadPoolExecutor(threads, "score") if threads > 1 else None
 
     def _try(self, path: Path) -> None:
-        """One window of the highest ids: else another manifest's file fails at the first host."""
+        """Score one window of the highest ids, so that a file of another manifest fails now, and
+        not at the first host."""
         manifest = self.manifest
         shape = (1, manifest.window)
         arrays = {
@@ -106,12 +110,12 @@ class Scorer:
         self._context_size = context[1]
 
     def never_seen(self, pools: np.ndarray, table: list[str]) -> np.ndarray:
-        """Whether pools, indices into ``table``, were in no training session, bool."""
+        """Which pools, indices int [n] into ``table``, were in no training session, bool [n]."""
         ids = self._vocabulary.ids(pools, table)
         return np.asarray(ids == features.NEVER_SEEN)
 
     def inputs(self, windows: Windows, table: list[str]) -> tuple[np.ndarray, ...]:
-        """The arrays that can reach the model, each [B, N], in the order of features.INPUTS."""
+        """All inputs that a model can have, each [B, N], in the order of features.INPUTS."""
         return features.inputs(
             windows, table, self._vocabulary, self.manifest.interval, self._services
         )
@@ -122,7 +126,7 @@ class Scorer:
         length = np.full(len(windows), window)
         if self._any_length:
             length = np.minimum(length, windows.count)
-        # Windows of hosts that are new are mostly padding: those of a length go together.
+        # The windows of new hosts are mostly padding. Windows of equal length form a batch.
         order = np.argsort(length, kind="stable")
         length = length[order]
         inputs = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
@@ -145,7 +149,7 @@ class Scorer:
             scores.context[places] = context
             scores.known[places] = known
 
-        # Every batch is one thread's work, so that sums do not depend on the number of threads.
+        # One thread scores a whole batch, so that sums do not depend on the number of threads.
         each = self._threads.map if self._threads else map
         list(each(score, range(0, len(windows), _BATCH)))
         return scores

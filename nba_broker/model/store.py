@@ -1,7 +1,7 @@
-"""The model that workers use as a link to one of its versions, so that a switch is one step.
+"""Keeps the versions of a model, with a link to the one in use, so that a switch is one step.
 
-``DIR`` is what ``--model`` names: a link into ``DIR.versions``, where every version that was ever
-installed lies by its id. ``DIR.previous`` links to the version before.
+``DIR``, the value of ``--model``, is a link into ``DIR.versions``, which has a folder for each
+installed version, by its id. ``DIR.previous`` is a link to the version before.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from nba_broker.records.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """What ``DIR`` is now, and what it was, None where there was nothing that can be read."""
+    """The manifest of ``DIR`` now, and the one before, None if there was no readable one."""
 
     now: Manifest
     before: Manifest | None
 
     @property
     def gone(self) -> list[str]:
-        """Devices that only the model before knew."""
+        """The devices that only the former model knows."""
         here = {one.device for one in self.now.classes}
         before = self.before.classes if self.before else ()
         return [one.device for one in before if one.device not in here]
 
 
 def install(candidate: Path, into: Path) -> Switched:
-    """Copy a model folder to the versions of ``into`` and let it be the one that is used.
+    """Copy a model folder to the versions of ``into`` and switch to it.
 
-    Raises ModelError, and leaves all as it was, when a worker could not take the candidate.
+    Raises ModelError, and changes nothing, if a worker could not use the candidate.
     """
     Scorer(candidate)
     with _locked(into):
         with tempfile.TemporaryDirectory(prefix=".new-", dir=_versions(into)) as name:
             copy = Path(name, "model")
             shutil.copytree(candidate, copy)
-            now = Scorer(copy).manifest  # of the copy: what lies here is what was looked at
-            before = _adopted(into)  # not before what can fail has not
+            now = Scorer(copy).manifest  # the copy is checked, not the original
+            before = _adopted(into)  # after the checks that may fail
             target = _place(into, now)
             if not target.exists():
                 for path in (*copy.iterdir(), copy):
@@ -59,8 +59,10 @@ def install(candidate: Path, into: Path) -> Switched:
 
 
 def rollback(into: Path) -> Switched:
-    """Use the version before; again, and it is as it was. Raises ModelError, and leaves all as it
-    was, when there is none that a worker could take."""
+    """Switch to the version before; a second rollback undoes the first.
+
+    Raises ModelError, and changes nothing, if there is no version that a worker could use.
+    """
     if _target(_previous(into)) is None:
         raise ModelError(f"{into}: there is no version before this one to go back to")
     with _locked(into):
@@ -74,14 +76,14 @@ def rollback(into: Path) -> Switched:
 
 
 def versions(into: Path) -> list[tuple[str, Manifest]]:
-    """What was installed, the latest last, with ``current`` or ``previous`` or nothing.
+    """The installed versions, the latest last, each with ``current``, ``previous`` or "".
 
-    Raises ModelError where there is no model at all.
+    Raises ModelError if there is no model at all.
     """
     marks = {into.resolve(): "current", _target(_previous(into)): "previous"}
     folders = [path.parent for path in _versions(into).glob(f"*/{MANIFEST_FILE}")]
     folders.sort(key=lambda path: path.stat().st_mtime)
-    # A plain folder, or a link of somebody else's, is no version and yet what workers use.
+    # Workers may also use a plain folder, or a link to another place, which is no version.
     if not folders or (into.exists() and into.resolve() not in map(Path.resolve, folders)):
         folders.append(into)
     return [(marks.get(path.resolve(), ""), Manifest.load(path)) for path in folders]
@@ -96,19 +98,19 @@ def _previous(into: Path) -> Path:
 
 
 def _target(link: Path) -> Path | None:
-    """The version that a link means, if there is one."""
+    """The version to which a link points, None if there is none."""
     return link.resolve() if link.is_symlink() and link.exists() else None
 
 
 def _readable(version: Path | None) -> Manifest | None:
-    """What a version says of itself, None where this release cannot read it."""
+    """The manifest of a version, None if this release cannot read it."""
     with contextlib.suppress(ModelError):
         return Manifest.load(version) if version else None
     return None
 
 
 def _place(into: Path, manifest: Manifest) -> Path:
-    """Where a version lies: by its id, with a number where another has that id."""
+    """The folder of a version: its id, with a number if another version has that id."""
     number, target = 1, _versions(into) / manifest.id
     while target.exists() and Manifest.load(target).raw != manifest.raw:
         number += 1
@@ -117,7 +119,7 @@ def _place(into: Path, manifest: Manifest) -> Path:
 
 
 def _adopted(into: Path) -> Path | None:
-    """The version that is used now; a plain folder becomes the first one."""
+    """The version in use; a plain folder becomes the first version."""
     if into.is_symlink() or not into.exists():
         return _target(into)
     target = _place(into, Manifest.load(into))
@@ -129,11 +131,11 @@ def _adopted(into: Path) -> Path | None:
 
 
 def _link(link: Path, target: Path) -> None:
-    """Let a link mean a version, in one step: whoever reads finds the old one or the new one."""
+    """Point a link to a version in one step: a reader finds either the old or the new one."""
     with tempfile.TemporaryDirectory(prefix=f".{link.name}.", dir=link.parent) as name:
-        fresh = Path(name, "link")
-        fresh.symlink_to(Path(_relative(target, link)))
-        os.replace(fresh, link)
+        new = Path(name, "link")
+        new.symlink_to(Path(_relative(target, link)))
+        os.replace(new, link)
     _sync(link.parent)
 
 
@@ -143,16 +145,16 @@ def _relative(target: Path, link: Path) -> str:
 
 @contextlib.contextmanager
 def _locked(into: Path) -> Iterator[None]:
-    """Nobody else switches meanwhile; what the file system refuses is a ModelError.
+    """Keep other processes from switching; errors of the file system become ModelErrors.
 
-    A step that fails leaves no folder of versions where there was none.
+    If a step fails, a folder of versions that did not exist before is removed.
     """
     try:
         _versions(into).mkdir(parents=True, exist_ok=True)
         folder = os.open(_versions(into), os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
-            _versions(into).mkdir(exist_ok=True)  # who had the lock may have failed, and left none
+            _versions(into).mkdir(exist_ok=True)  # the last holder of the lock may have removed it
             yield
         finally:
             with contextlib.suppress(OSError):
@@ -164,7 +166,7 @@ def _locked(into: Path) -> Iterator[None]:
 
 
 def _sync(path: Path) -> None:
-    """A new name or content has to outlive a power cut."""
+    """Write a file or folder to disk, so that it survives a power cut."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -1,4 +1,4 @@
-"""The last N sessions of every host in flat rings, and the windows that are due for a score."""
+"""Keeps every host's last N sessions in rings, and returns the windows due for a score."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_POOL = -1
 """Pool index in front of a window that is not full yet."""
 
 NO_INTERVAL = np.float32(np.inf)
-"""Interval of a host's very first session: nothing came before it, a silence without an end."""
+"""Interval of a host's first session, which has no session before it."""
 
 _SESSION = [("ts", "f8"), ("pool", "i4"), ("dport", "i4")]
 _EVIDENCE = [("dst", "V16"), ("uid", uids.PACKED)]
@@ -24,12 +24,12 @@ _WIDE_EVIDENCE = [("dst", "V16"), ("uid", uids.WIDE)]
 
 @dataclass(slots=True)
 class Windows:
-    """Windows that end at their deciding session, right-aligned, in the order of those sessions.
+    """B windows that end with their deciding session, right-aligned, in these sessions' order.
 
-    slot int64 [B]; index int64 [B], the deciding session's place in the pushed batch; count
-    int64 [B], sessions of the host up to then. The others are [B, N]: pool int32 (NO_POOL in
-    front), interval float32 in seconds, dport int32, and, unless left out, ts, dst, uid (see
-    uids.unpack) as evidence.
+    slot: the host, int64 [B]. index: the place of the deciding session in the pushed batch, int64
+    [B]. count: the number of the host's sessions until then, int64 [B]. columns, each [B, N]: pool
+    int32 (NO_POOL in front), interval float32 in seconds, dport int32, and, where evidence is kept,
+    ts, dst and uid (see uids.unpack).
     """
 
     slot: np.ndarray
@@ -58,16 +58,17 @@ class Windows:
 
     @property
     def dport(self) -> np.ndarray:
-        """Destination ports with their transport (see messages.port_code), int32 [B, N]."""
+        """Codes of destination ports (see ports.port_code), int32 [B, N]."""
         return self.columns["dport"]
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a host is scored, by the number of its sessions alone.
+    """When a host is scored; only the number of its sessions matters.
 
-    First at its ``min_sessions``-th session; then every ``early_stride`` sessions while its window
-    of ``length`` is not full, as a new host should have its name soon; then every ``stride``.
+    The first score is at its ``min_sessions``-th session. Until its window of ``length`` sessions
+    is full, a score follows every ``early_stride`` sessions, so that a new host soon has a name;
+    after that, every ``stride`` sessions.
     """
 
     length: int
@@ -76,7 +77,8 @@ class Schedule:
     early_stride: int = 1
 
     def due(self, count: np.ndarray) -> np.ndarray:
-        """Whether a score is due, bool, at these session numbers int64 of any shape, from 1."""
+        """Whether a score is due at these session numbers, int64 of any shape, from 1; bool of the
+        same shape."""
         since = count - self.min_sessions
         stride = np.where(count <= self.length, self.early_stride, self.stride)
         due: np.ndarray = (since >= 0) & (since % stride == 0)
@@ -84,9 +86,10 @@ class Schedule:
 
 
 class HostWindows:
-    """Rings of the last sessions per slot, and windows when the schedule says so.
+    """Keeps a ring of each host's last sessions, and returns windows by the schedule.
 
-    However the sessions were cut into batches, a replay gives the same windows.
+    The windows do not depend on how the sessions are cut into batches. evidence: whether ts, dst
+    and uid are kept. slots: the store of slots; one of its own if None.
     """
 
     def __init__(
@@ -107,9 +110,9 @@ class HostWindows:
         )
 
     def _ring(self) -> Column:
-        """A host's last sessions. A session is one record, since most of the time goes into waiting
-        for memory. One more than a window has: the interval of its first is since the one before.
-        """
+        """A host's last sessions. A session is one record, because most of the time is spent
+        waiting for memory. The ring has one session more than a window, because the interval of a
+        window's first session needs the session before it."""
         return Column(self._record, 0, (self.length + 1,))
 
     @property
@@ -123,7 +126,7 @@ class HostWindows:
         return self.columns["last_ts"]
 
     def use(self, schedule: Schedule) -> None:
-        """Go on with another schedule; of each host the last sessions that fit both stay."""
+        """Switch to another schedule; each host keeps the last sessions that fit both windows."""
         before, self.schedule, self.length = self.length, schedule, schedule.length
         if self.length == before:
             return
@@ -133,7 +136,8 @@ class HostWindows:
         host, kept = slots[row], number[row, place]
         old = self.columns.redefine("ring", self._ring())
         ring = self.columns["ring"]
-        # What the shorter window did not keep. Of the session before it only the time is of use.
+        # Sessions that the shorter window did not keep. Of the session before the window, only the
+        # time is used.
         ring["pool"][slots], ring["ts"][slots] = NO_POOL, -np.inf
         ring[host, kept % (self.length + 1)] = old[host, kept % (before + 1)]
         if self.length > before:
@@ -146,7 +150,7 @@ class HostWindows:
         return self._record == np.dtype(_SESSION + _WIDE_EVIDENCE)
 
     def widen(self) -> None:
-        """Make room for such uids: few sites have them, and all hosts would pay for it."""
+        """Make room for such uids. Few sites have them, and the memory of all hosts grows."""
         if self.wide or not self._evidence:
             return
         self._record = np.dtype(_SESSION + _WIDE_EVIDENCE)
@@ -155,7 +159,7 @@ class HostWindows:
             self.columns["ring"][name] = before[name]
 
     def copy(self) -> HostWindows:
-        """The same hosts with the same sessions, without evidence, in a store of their own."""
+        """A copy of all hosts and sessions, without evidence, in a store of its own."""
         other = HostWindows(self.schedule, evidence=False)
         other.slots.reserve(self.slots.capacity)
         some = slice(self.slots.capacity)
@@ -167,7 +171,7 @@ class HostWindows:
 
     @staticmethod
     def check(records: np.ndarray) -> None:
-        """Raise ValueError unless these records of columns, [n], can be of hosts."""
+        """Raise ValueError unless the values of these records of columns, [n], are valid."""
         ring = records["ring"]
         if not (
             (records["count"] > 0).all()
@@ -179,15 +183,17 @@ class HostWindows:
             raise ValueError("a host's sessions are out of range")
 
     def look_back(self, slots: np.ndarray, limit: float, now: float) -> None:
-        """Sessions of these hosts, int64 [n], from after ``limit`` were at ``now``."""
+        """A clock was set back: times of these hosts, int64 [n], later than ``limit`` become
+        ``now``."""
         for there in (self.last_ts, self.columns["ring"]["ts"]):
             times = there[slots]
             there[slots] = np.where(times > limit, now, times)
 
     def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
-        """Append sessions (all columns [n], in time order) and return the windows now due.
+        """Append sessions, in time order, and return the windows that are due.
 
-        ``columns`` are pool, dport and, with evidence, dst and uid (uids.TEXT).
+        slot int64 [n], ts float64 [n]; ``columns``, each [n], are pool, dport and, with evidence,
+        dst and uid (uids.TEXT).
         """
         self.slots.reserve(int(slot.max(initial=-1)) + 1)
         order = by_slot(slot)
@@ -220,8 +226,8 @@ class HostWindows:
         return windows
 
     def numbers(self, slot: np.ndarray) -> np.ndarray:
-        """Which session of its host's life each of these would be if they came next, int64 [n],
-        from 1."""
+        """The number that each of these sessions would have among its host's sessions if they came
+        next, int64 [n], from 1."""
         order = by_slot(slot)
         by_host = slot[order]
         number = np.empty(len(slot), np.int64)
@@ -230,8 +236,8 @@ class HostWindows:
         return count
 
     def latest(self, slot: np.ndarray) -> Windows:
-        """The windows that the sessions of these hosts, int64 [B], end with now; no deciding
-        session is in a batch, so ``index`` is -1."""
+        """The present windows of these hosts, int64 [B]. ``index`` is -1, because no deciding
+        session is in a batch."""
         nothing = _whole(np.zeros(0, self._record))
         count, outside = self.count[slot], np.full(len(slot), -1)
         columns = self._gather(nothing, slot, outside, count, np.arange(len(slot)))
@@ -245,20 +251,23 @@ class HostWindows:
         count: np.ndarray,
         due: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """The last N sessions before and with each due one, from the batch and from the rings."""
+        """The columns of windows: the last N sessions until each due one, from the batch and from
+        the rings."""
         kept = self.length + 1
         back = np.arange(self.length, -1, -1)
         in_batch = rank[due, None] >= back
         from_batch = (due[:, None] - back)[in_batch]
-        number = count[due, None] - 1 - back  # 0-based number of the session in its host's life
-        # take() on the flat ring: half the time of an index per axis.
+        number = (
+            count[due, None] - 1 - back
+        )  # the session's number among its host's sessions, from 0
+        # take() on the flat ring needs half the time of an index per axis.
         found = _whole(self.columns["ring"]).take(slot[due, None] * kept + number % kept)
         found[in_batch] = batch.take(from_batch)
         sessions = found.view(self._record)
         ts = np.where(number < 0, -np.inf, sessions["ts"])
         nothing = (number < 0) | (sessions["pool"] == NO_POOL)
         gathered = {name: np.ascontiguousarray(sessions[name][:, 1:]) for name in ("pool", "dport")}
-        if self._evidence:  # not copied: few windows are asked for it
+        if self._evidence:  # not copied, because few windows become evidence
             gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "uid")}
         gathered["pool"][nothing[:, 1:]] = NO_POOL
         gathered["interval"] = _intervals(ts, nothing)
@@ -267,7 +276,7 @@ class HostWindows:
     def _append(
         self, batch: np.ndarray, slot: np.ndarray, rank: np.ndarray, size: np.ndarray
     ) -> None:
-        """Write the batch into the rings; of more sessions of a host than fit only the last."""
+        """Write the batch into the rings; if a host has more sessions than fit, only the last."""
         length = self.length + 1
         kept = np.flatnonzero(size - rank <= length)
         place = (self.count[slot[kept]] + rank[kept]) % length
@@ -280,11 +289,12 @@ def _whole(records: np.ndarray) -> np.ndarray:
 
 
 def _intervals(ts: np.ndarray, nothing: np.ndarray) -> np.ndarray:
-    """Seconds float32 [B, N] since the session before each but the first of [B, N + 1]; 0 for those
-    that are ``nothing``, and ``ts`` is -inf where not even a time is known.
+    """Seconds since the session before, float32 [B, N], of each session but the first.
 
-    A late session lies before its predecessor: no time has passed between them, and the next one's
-    interval is since the latest."""
+    ts float64 [B, N + 1], -inf where there is no time; nothing bool [B, N + 1]: where there is no
+    session, whose interval is 0. A late session, earlier than the one before it, has the interval
+    0; the next interval counts from the latest time.
+    """
     latest = np.maximum.accumulate(ts, axis=1)
     interval = np.zeros((len(ts), ts.shape[1] - 1), np.float32)
     np.subtract(

@@ -1,4 +1,4 @@
-"""Verdicts as lines of nba_device.log: what was decided, of which host, and why."""
+"""Turns decisions into verdicts, the lines of nba_device.log."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 from nba_broker.verdicts.decision import Decision
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 
-_ALTERNATIVES = 3  # in a line: what an analyst reads at a glance
+_ALTERNATIVES = 3  # in a line, so that an analyst can read it at a glance
 _DIGITS = 4  # of a probability: more would be noise, and would differ between machines
-_MENTIONED = 0.01  # a less probable alternative is none
+_MENTIONED = 0.01  # probability of an alternative, at least
 
 
 class At(NamedTuple):
-    """Where and when a host had a session: the line is about it as of then."""
+    """The session that a line is about: its time, the host's address and segment then, and the
+    number of the host's sessions until then."""
 
     ts: float
     host: str
@@ -32,8 +33,8 @@ class At(NamedTuple):
 
 
 class Lines:
-    """Writes lines with what is known of a host. model: the id of the running model. worker: a
-    name for the log."""
+    """Makes lines from decisions and from the host's identity. model: the id of the running model.
+    worker: a name for the log."""
 
     def __init__(
         self,
@@ -50,8 +51,8 @@ class Lines:
         self._annotations = annotations
 
     def at(self, step: Step, row: int, sessions: int) -> At:
-        """A host at a session of a step, its ``sessions``-th. Where it asks for a lease, its
-        address is the one before."""
+        """A host at a session of a step, its ``sessions``-th. While a host asks for a lease, its
+        previous address counts."""
         host = step.sessions.host
         ts = float(step.sessions.ts[row])
         slot = int(step.slot[row])
@@ -85,7 +86,7 @@ class Lines:
     def ended(
         self, slot: int, at: At, previous: str, evidence: tuple[Evidence, ...], uid: str
     ) -> Verdict:
-        """The line that ends what was taken for a host."""
+        """The last line of a host that turned out to be a router, or part of a bond."""
         return self._line(
             slot,
             at,
@@ -105,7 +106,8 @@ class Lines:
         uids: tuple[str, ...] = (),
     ) -> Verdict:
         """A decision as a line."""
-        # The classes come first. A snapshot that is only shown has others than the scorer's model.
+        # ``devices`` begins with the classes. The scorer's model may have other classes, if a
+        # snapshot is only shown.
         devices = self._annotations.devices
         order = np.argsort(-decision.probability, kind="stable").tolist()
         others = [k for k in order if k != decision.device][:_ALTERNATIVES]

@@ -1,7 +1,7 @@
-"""The main job: sessions in, verdicts out, by the stages that a step of sessions passes in turn.
+"""The pipeline: sessions in, verdicts out. Each step of sessions passes all stages in turn.
 
-It opens no socket and reads no clock, so that the live worker, the offline scorer and the training
-run the same code.
+It opens no socket and reads no clock, so that the live worker, ``score`` and the training run the
+same code.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _SUMMARIES = 8  # kept until they are read; nothing reads an archive's
 
 @dataclass(slots=True)
 class Counters:
-    """What happened so far; all only ever grow."""
+    """Counts since the start; they only grow."""
 
     sessions: int = 0
     scored: int = 0
@@ -59,10 +59,11 @@ class Counters:
 
 
 class Pipeline:
-    """The stages. Every method returns the verdicts it led to, in event-time order.
+    """The list of stages. Methods that take sessions or annotations return the verdicts that these
+    lead to, in event-time order.
 
     max_hosts: hosts kept at most; the longest idle leave first. worker: a name for the log. shadow:
-    a candidate model that scores the same sessions; its verdicts are only counted.
+    compares a candidate model on the same sessions.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Pipeline:
         self.shadow = shadow
         self.counters = Counters()
         self.summaries: deque[UnknownHosts] = deque(maxlen=_SUMMARIES)
-        """The kinds of unknown hosts as each day, in UTC, ended; a reader removes what it reads."""
+        """The unknown hosts at the end of each day, in UTC; the reader removes them."""
         self.slots = Slots()
         self.intake = Intake(reorder)
         self.identity = Identity()
@@ -112,56 +113,56 @@ class Pipeline:
                 Watched(self.windows, self.annotations, self.decider, self.identity, pools)
             )
         self._know_pools()
-        # All at once: growing later would stop the work and need the memory twice.
+        # All at once: later growth would delay verdicts and need the memory twice.
         self.slots.reserve(max_hosts)
 
     # Sessions in.
 
     def add(self, node: str, clock: float, sessions: Sessions, now: float) -> int:
-        """Take a batch as :meth:`push` does, but work on it at the next :meth:`flush`; returns its
-        number, see :class:`Intake`."""
+        """Take a batch as :meth:`push` does, but process it at the next :meth:`flush`. Returns the
+        batch's number, see :class:`Intake`."""
         return self.intake.add(node, clock, sessions, now)
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
-        """Take a sensor node's batch; ``clock`` is its network time, ``now`` a monotonic time."""
+        """Take a sensor node's batch: ``clock`` is its network time, ``now`` monotonic seconds."""
         self.intake.add(node, clock, sessions, now)
         return self._release(now)
 
     def flush(self, now: float) -> list[Verdict]:
-        """Go on with what silent nodes no longer hold back."""
+        """Process the sessions that may pass at ``now``, without a new batch."""
         self.intake.due(now)
         return self._release(now)
 
     def process(self, sessions: Sessions) -> list[Verdict]:
-        """Take sessions that are in order already, as an archive's are; call :meth:`finish` at
-        their end."""
+        """Take sessions that are in order already, as an archive's are; call :meth:`finish` after
+        the last."""
         return [verdict for part in self.intake.in_order(sessions) for verdict in self._work(part)]
 
     def finish(self) -> list[Verdict]:
-        """Go on with everything: no session will follow."""
+        """Process all waiting sessions; none will follow."""
         return [verdict for part in self.intake.finish() for verdict in self._work(part)]
 
     def lease(self, lease: Lease) -> None:
-        """An address was lent to a MAC."""
+        """Take a lease, a DHCP server's grant of an address to a MAC."""
         self.timeline.tracker.lease(self.intake.door.lease(lease))
 
     def annotate(self, annotations: Sequence[Annotation]) -> list[Verdict]:
-        """These annotations, in the order of their time, are all there are from now on."""
+        """Replace all annotations by these, which are in the order of their time."""
         last = max(float(self.windows.last_ts.max(initial=-np.inf)), self.timeline.clock)
         return self._applied(self.annotations.take_over(annotations, last))
 
     # Events in order of their time.
 
     def _release(self, now: float) -> list[Verdict]:
-        """Take what may go on, and the annotations that became due in a silence."""
+        """Process the sessions that may pass, and the annotations that are due without them."""
         sessions = self.intake.release(now)
         if sessions is None:
             return []
         return self._work(sessions) + self._take(self.timeline.pass_to(self.intake.passed))
 
     def _work(self, sessions: Sessions) -> list[Verdict]:
-        """Take sessions in order, at times that can be."""
-        for now, limit in self.intake.went_back():
+        """Process sessions in order, at plausible times."""
+        for now, limit in self.intake.restarts():
             self._look_back(limit, now)
         return self._take(self.timeline.events(sessions))
 
@@ -182,7 +183,7 @@ class Pipeline:
         return verdicts
 
     def _step(self, step: Step) -> list[Verdict]:
-        """Take a step down the stages; hosts were the first, in the timeline."""
+        """Take a step through the stages; the first one, hosts, is part of the timeline."""
         sessions, slot = step.sessions, step.slot
         lines = self._announce(step) + self._annotate(step)
         pool, dst = self._destinations(sessions)
@@ -222,12 +223,12 @@ class Pipeline:
         return lines
 
     def _annotate(self, step: Step) -> list[Verdict]:
-        """The lines of annotations that apply to a host from a session of this step on."""
+        """The lines of annotations that are first applied to a host at a session of this step."""
         lines = []
         for row, some in step.annotations.items():
             slot, ts = int(step.slot[row]), float(step.sessions.ts[row])
             here = self._lines.at(step, row, int(self.windows.count[slot]) + 1)
-            for one in self.annotations.meet(slot, ts, some):
+            for one in self.annotations.apply(slot, ts, some):
                 at = here._replace(ts=one.ts) if one.decision.slot == slot else self._latest(one)
                 lines.append(self._lines.decided(one.decision, at, one.evidence))
         return lines
@@ -244,7 +245,7 @@ class Pipeline:
         return self._lines.latest(slot, applied.ts, int(self.windows.count[slot]))
 
     def _judge(self, step: Step, columns: dict[str, np.ndarray], context: Context) -> list[Anomaly]:
-        """How a step's sessions compare with their hosts' baselines."""
+        """The alarms that a step's sessions raise against their hosts' baselines."""
         slot, ts = step.slot, step.sessions.ts
         surprise, anomalies = self.baseline.push(
             HostSessions(
@@ -287,7 +288,7 @@ class Pipeline:
         anomalies: Sequence[Anomaly],
         changes: Sequence[Decision | Applied],
     ) -> list[Verdict]:
-        """The lines of what was decided, with their evidence."""
+        """The lines of decisions, with their evidence."""
         lines = []
         for one in changes:
             if isinstance(one, Applied):
@@ -316,7 +317,8 @@ class Pipeline:
         return self._lines.decided(decision, at, why, uids(why))
 
     def _end(self, step: Step, ended: Router | Bond) -> Verdict:
-        """The line that ends what was taken for a host, and with it its history."""
+        """The last line of a host that turned out to be a router, or part of a bond; its state is
+        removed."""
         slot, was = ended.slot, self.decider.host(ended.slot)
         count = int(self.windows.count[slot])
         at = At(ended.ts, step.sessions.host[-1], step.segment(-1), count)
@@ -334,12 +336,12 @@ class Pipeline:
 
     @property
     def hosts(self) -> int:
-        """Hosts tracked now."""
+        """The number of hosts."""
         return len(self.identity)
 
     @property
     def routers(self) -> dict[str, float]:
-        """MACs that stand for several hosts, with when each was recognised."""
+        """The MACs of routers, each with the time of its recognition."""
         return self.identity.routers()
 
     def standing(self) -> Iterator[Verdict]:
@@ -354,20 +356,22 @@ class Pipeline:
         self,
         ts: float | None = None,
         since: float = -np.inf,
-        said: Mapping[str, str] | None = None,
+        logged: Mapping[str, str] | None = None,
     ) -> UnknownHosts:
-        """The kinds of hosts that are unknown at ``ts``, or now, of those that have a session from
-        ``since`` on and that no analyst ignores; ``said`` as in
+        """The groups of hosts that are unknown at ``ts``, or now, that have a session from
+        ``since`` on, and that no analyst ignores; ``logged`` as in
         :mod:`nba_broker.verdicts.groups`."""
         ts = self.timeline.clock if ts is None else ts
         slots = self.decider.unknown(ts)
         slots = slots[self.windows.last_ts[slots] >= since]
-        return groups.unknown_hosts(ts, slots, self.identity, self.windows, self.pools, said or {})
+        return groups.unknown_hosts(
+            ts, slots, self.identity, self.windows, self.pools, logged or {}
+        )
 
     def use(self, scorer: Scorer) -> None:
-        """Go on with another model; what hosts did stays, and so do names that both models know.
+        """Switch to another model. Hosts keep their sessions and the names that both models know.
 
-        Raises ModelError, and keeps the old one, when pools have other names in it.
+        Raises ModelError, and keeps the old model, if the new one has another pool scheme.
         """
         manifest = scorer.manifest
         if manifest.pool_scheme != self.pools.scheme:
@@ -393,22 +397,22 @@ class Pipeline:
         settings: DecisionSettings,
         baseline: ClassBaseline,
     ) -> None:
-        """Bring what is known of the hosts into the form that a model wants."""
+        """Change the hosts' state to the schedule, classes and settings of a model."""
         self.windows.use(schedule)
         number = self.annotations.use(classes)
         self.baseline.use(baseline, number)
         self.decider.use(len(classes), settings, number, self.windows.last_ts)
 
     def _know_pools(self) -> None:
-        """Pools that a model knows by name stay what they are."""
+        """Keep the names of pools that a model was trained on."""
         names = set(self.scorer.manifest.pools)
         if self.shadow is not None:
             names.update(self.shadow.scorer.manifest.pools)
         self.pools.know(names)
 
     def _look_back(self, limit: float, now: float) -> None:
-        """A clock began or was set back: times after ``limit``, of an earlier run or of before it
-        was set, become ``now``."""
+        """A clock began or was set back: times after ``limit``, of an earlier run or from before
+        the change, become ``now``."""
         self.timeline.look_back(limit, now)
         self.identity.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
@@ -419,7 +423,7 @@ class Pipeline:
                 self.shadow.restart()
 
     def _forget(self, slots: np.ndarray) -> None:
-        """Give up these hosts with all that is known of them."""
+        """Remove these hosts, int64 [n], and all their state."""
         self.identity.release(slots.tolist())
         self.annotations.forget(slots)
         self.baseline.forget(slots)

@@ -1,9 +1,8 @@
-"""Merges everything that happens into one stream in event time, and cuts it into steps.
+"""Merges all events into one stream in event time, and cuts sessions into steps.
 
-Sessions, leases, annotations that become due, ends of hours and days, hosts that make room for
-others, and MACs that turn out to stand for several hosts are events in time. Nothing that is known
-of a host changes within a step but by its sessions, so that each stage can take a step as a whole.
-No other module cuts sessions.
+Sessions, leases, annotations that become due, ends of hours and days, evictions, and the
+recognition of routers and bonds are events in time. Within a step, a host changes only by its
+sessions, so that each stage can take a step as a whole. No other module cuts sessions.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 
-_CHUNK = 8192  # sessions looked at once: enough for numpy to pay, few enough for flat memory
+_CHUNK = 8192  # sessions at a time: enough to make numpy worthwhile, few enough for flat memory
 _HOUR = 3600.0
 _DAY = 86_400.0
 
@@ -32,10 +31,10 @@ _DAY = 86_400.0
 class Step:
     """Sessions, n in time order, during which the context of every host stays the same.
 
-    slot: each one's host, int64 [n]. new: which announce their host, as places int64 [k].
-    annotations: what applies to a host from a session on, by that session's place: the first of
-    the step, or its host's first ever. ended: what the last session shows to be no host of its
-    own; it ends after the step.
+    slot: the host of each session, int64 [n]. new: places of the sessions with which a host is
+    first logged, int64 [k]. annotations: those to apply to a host, by the place of the session from
+    which they apply: the first of the step, or the first of its host. ended: the MAC that the last
+    session shows to be a router or part of a bond; it ends as a host after the step.
     """
 
     sessions: Sessions
@@ -45,11 +44,11 @@ class Step:
     ended: Router | Bond | None = None
 
     def segment(self, row: int) -> str:
-        """The segment of the network that a session comes from, "" where it is not known."""
+        """The network segment of a session, "" where it is not known."""
         return "" if self.sessions.segment is None else self.sessions.segment[row]
 
     def after(self, row: int) -> int:
-        """How many later sessions of this step a session's host has."""
+        """The number of later sessions of the same host in this step."""
         return int(np.count_nonzero(self.slot[row + 1 :] == self.slot[row]))
 
 
@@ -69,7 +68,7 @@ class DayEnd:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Event time has come to ``ts``, when at least one annotation is due."""
+    """At event time ``ts`` at least one annotation is due."""
 
     ts: float
 
@@ -80,8 +79,8 @@ Event = Step | Eviction | DayEnd | Due
 class Timeline:
     """Yields events in the order of their time.
 
-    Whoever takes an event has to act upon it before asking for the next one: what follows depends
-    on it. max_hosts: hosts kept at most; the longest idle leave first.
+    Process each event before you take the next one, which depends on it. max_hosts: hosts kept at
+    most; the longest idle leave first.
     """
 
     def __init__(
@@ -104,12 +103,12 @@ class Timeline:
         self._day_ends = np.nan
 
     def look_back(self, limit: float, now: float) -> None:
-        """Event time cannot have come further than ``limit``; if it had, it is ``now``."""
+        """A clock began or was set back: an event time after ``limit`` becomes ``now``."""
         if self.clock > limit:
             self.clock, self._day_ends = now, np.nan
 
     def events(self, sessions: Sessions) -> Iterator[Event]:
-        """What happens up to the last of these sessions, which are in time order."""
+        """The events up to the last of these sessions, which are in time order."""
         for start in range(0, len(sessions), self._chunk):
             part = part_of(sessions, start, start + self._chunk)
             yield from self._make_room(part)
@@ -124,18 +123,18 @@ class Timeline:
                 at = stop
 
     def pass_to(self, now: float) -> Iterator[Event]:
-        """What happens until event time has come to ``now``."""
+        """The events until event time ``now``, besides sessions."""
         self.clock = max(self.clock, now)
         if now >= self._day_ends:
             yield DayEnd(self._day_ends)
-        # A sensor's clock may have been wrong by years, in either direction.
+        # A sensor's clock may be wrong by years, in either direction.
         if np.isfinite(now) and not now < self._day_ends <= now + 2 * _DAY:
             self._day_ends = (now // _DAY + 1) * _DAY
         if self._annotations.next_at <= now:
             yield Due(now)
 
     def _steps(self, tracked: Tracked) -> Iterator[Event]:
-        """These sessions as steps, which annotations cut."""
+        """Cut these sessions into steps where annotations or new prototypes require it."""
         sessions, slot = tracked.sessions, tracked.slot
         new = self._first_seen.see(slot, sessions.ts, sessions.host, UNSPECIFIED)
         annotations = self._annotations_of(sessions, slot) if self._annotations.total else {}
@@ -151,12 +150,12 @@ class Timeline:
     def _stop(
         self, slot: np.ndarray, start: int, annotations: Mapping[int, Sequence[Annotation]]
     ) -> int:
-        """Where the step that begins with session ``start`` ends.
+        """The place at which the step that begins with session ``start`` ends.
 
-        Annotations must not touch what was before them, so that a step ends in front of a session
-        with some, unless it is its host's first ever: nothing was before it, and new hosts may be
-        many. And hosts are compared with a new prototype as they are when it becomes one, so that a
-        step ends behind the session that may make its host one.
+        An annotation must not affect earlier sessions. So a step ends before a session with an
+        annotation, unless the session is the first of its host: a new host has no earlier ones, and
+        there may be many new hosts. Other hosts are compared with a new prototype in their state of
+        that moment. So a step ends after a session that may make its host a prototype.
         """
         stop = len(slot)
         for row in sorted(annotations):
@@ -166,30 +165,30 @@ class Timeline:
         if not self._annotations.total:
             return stop
         annotated = {int(slot[row]) for row in annotations}
-        grown = self._annotations.may_teach(slot[start:stop], annotated)
-        return start + int(grown[0]) + 1 if len(grown) else stop
+        places = self._annotations.prototype_sessions(slot[start:stop], annotated)
+        return start + int(places[0]) + 1 if len(places) else stop
 
     def _is_first(self, slot: np.ndarray, row: int) -> bool:
-        """Whether a session is its host's very first."""
+        """Whether a session is the first of its host."""
         return not self._windows.count[slot[row]] and slot[row] not in slot[:row]
 
     def _annotations_of(
         self, sessions: Sessions, slot: np.ndarray
     ) -> dict[int, Sequence[Annotation]]:
-        """The annotations that are new to the hosts of these sessions, by the session from which on
-        each applies."""
+        """The annotations to apply to the hosts of these sessions, by the place of the session from
+        which they apply."""
         first: dict[tuple[int, str], int] = {}
         for row, (number, host) in enumerate(zip(slot.tolist(), sessions.host, strict=True)):
             if host not in UNSPECIFIED:  # a host without an address has not been announced
                 first.setdefault((number, host), row)
         found = {
-            row: self._annotations.new_to(number, host, float(sessions.ts[row]))
+            row: self._annotations.newly_matching(number, host, float(sessions.ts[row]))
             for (number, host), row in first.items()
         }
         return {row: some for row, some in found.items() if some}
 
     def _make_room(self, sessions: Sessions) -> Iterator[Event]:
-        """Lets the longest idle hosts go before these sessions' hosts need their slots."""
+        """Evict the longest idle hosts if the hosts of these sessions need more slots."""
         identity = self._identity
         room = self._max_hosts - len(identity)
         if room >= len(sessions):
@@ -201,6 +200,6 @@ class Timeline:
         last = self._windows.last_ts[: identity.capacity].copy()
         last[identity.present(*columns)] = np.inf
         active = np.flatnonzero(np.isfinite(last))
-        # A few more than needed, so that a flood of new hosts does not make every batch search.
+        # A few more than needed, so that not every batch has to search during a flood of new hosts.
         number = min(max(excess, self._max_hosts // 64), len(active))
         yield Eviction(active[np.argpartition(last[active], number - 1)[:number]])

@@ -13,13 +13,13 @@ from nba_broker.hosts.identity import Identity
 from nba_broker.hosts.routers import Router
 from nba_broker.records.sessions import Lease, Sessions, part_of
 
-_LEASES = 65_536  # that wait for their time: a clock may be years ahead
+_LEASES = 65_536  # leases that wait for their time at most: a clock may be years ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """Sessions with the slot of each one's host, int64 [n]. ended: what the last of them shows to
-    be no host of its own."""
+    """Sessions with the slot of each one's host, int64 [n]. ended: the MAC that the last session
+    shows to be a router or part of a bond, None if it shows neither."""
 
     sessions: Sessions
     slot: np.ndarray
@@ -32,10 +32,10 @@ class Tracker:
     def __init__(self, identity: Identity | None = None) -> None:
         self.identity = Identity() if identity is None else identity
         self.leases: deque[Lease] = deque()
-        """Leases whose time has not come, in order."""
+        """Leases that are not due yet, in the order of their time."""
 
     def lease(self, lease: Lease) -> None:
-        """Note a lease; it holds for sessions from its time on."""
+        """Take a lease; it applies to sessions from its time on."""
         self.leases.append(lease)
         if len(self.leases) > 1 and lease.ts < self.leases[-2].ts:
             self.leases = deque(sorted(self.leases, key=lambda one: one.ts))
@@ -43,11 +43,11 @@ class Tracker:
             self.identity.lease(self.leases.popleft())
 
     def track(self, sessions: Sessions) -> Iterator[Tracked]:
-        """Sessions in time order with their hosts, in one or more parts.
+        """Yields sessions, which are in time order, with their hosts, in one or more parts.
 
-        What is known of a host is the same for all of a part: it ends before a lease, before a
-        session that tells the MAC of a host that had none, or that a lease's MAC need not be a
-        host's, and with a session that shows a router or a bond.
+        The identity of a host does not change within a part. A part ends before a lease, before a
+        session that shows the MAC of a host without one, before a session that shows that a
+        lease's MAC need not be a host's, and after a session that shows a router or a bond.
         """
         at = 0
         while at < len(sessions):

@@ -1,7 +1,8 @@
-"""Finds LANs that are wider than the /24 assumed for them, by what their hosts' sessions show.
+"""Finds LANs that are wider than the /24 assumed for them, from their hosts' sessions.
 
-Beyond the /24 a gateway or a neighbour looks like any other private address, and known devices look
-unknown. No session says how wide a network is, so this only suggests a network to the operator.
+Outside the /24 a gateway or a neighbour counts as any other private address, and known devices
+become unknown. No session shows how wide a network is, so this only suggests a network to the
+operator.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _SEVERAL = 2  # hosts, so that one misconfigured host is not enough
 _MOST = 4096  # hosts, destinations, and hosts of a destination remembered, each per kind
 _LANS = 65_536  # /24s with a gateway remembered
 _SERVERS, _NEIGHBOURS = 4, 64  # destinations per host; a host with more servers is a scanner
-_NAMED = 3  # networks in a line
+_NAMED = 3  # networks in a line, at most
 _LENGTH = 24  # bits of the LAN that pools assume
 
 
@@ -78,7 +79,7 @@ class WiderLans:
         self._hosts: dict[_Sign, set[str]] = defaultdict(set)
         self._destinations = dict.fromkeys(_Kind, 0)
         # By kind and slot: destinations of the host.
-        self._met: dict[_Kind, dict[int, set[str]]] = {kind: defaultdict(set) for kind in _Kind}
+        self._seen: dict[_Kind, dict[int, set[str]]] = {kind: defaultdict(set) for kind in _Kind}
         self._scanning: set[str] = set()  # hosts
         self._reported: set[Network] = set()
 
@@ -95,10 +96,10 @@ class WiderLans:
         for number, port, (host, dst) in set(zip(*columns, places, strict=True)):
             self._take(number, port, host, dst)
 
-    def _note_served(self, sessions: Sessions, slot: np.ndarray, meant: np.ndarray) -> None:
-        """Note the /24s of hosts that use a service of their own gateway."""
+    def _note_served(self, sessions: Sessions, slot: np.ndarray, used: np.ndarray) -> None:
+        """Note the /24s of hosts that use their own gateway's service, ``used`` bool [n]."""
         self.slots.reserve(int(slot.max(initial=-1)) + 1)
-        served, rows = self.columns["served"], np.flatnonzero(meant)
+        served, rows = self.columns["served"], np.flatnonzero(used)
         for row in rows[~served[slot[rows]]].tolist():
             if not served[slot[row]]:
                 served[slot[row]] = True
@@ -114,17 +115,17 @@ class WiderLans:
             kind, is_neighbour = _Kind.BROADCAST, False
         if is_neighbour and not self._identity.mac(slot):
             return
-        of_kind = self._met[kind]
+        of_kind = self._seen[kind]
         if slot not in of_kind and len(of_kind) >= _MOST:
             return
-        met = of_kind[slot]
-        if dst in met:
+        seen = of_kind[slot]
+        if dst in seen:
             return
-        if len(met) >= (_NEIGHBOURS if is_neighbour else _SERVERS):
+        if len(seen) >= (_NEIGHBOURS if is_neighbour else _SERVERS):
             if not is_neighbour and len(self._scanning) < _MOST:
                 self._scanning.add(host)
             return
-        met.add(dst)
+        seen.add(dst)
         sign = _Sign(kind, dst, _net(host))
         if sign not in self._hosts:
             if self._destinations[kind] >= _MOST:
@@ -133,8 +134,8 @@ class WiderLans:
         self._hosts[sign].add(host)
 
     def hints(self, remedy: str) -> list[str]:
-        """A line for each LAN that may be wider, once per LAN. ``remedy`` says what to do about
-        ``{lan}``."""
+        """A line for each LAN that may be wider, once per LAN. ``remedy`` is the text of what to
+        do, with ``{lan}`` in it."""
         wider: dict[Network, list[_Sign]] = {}
         for sign, lan in sorted(self._plausible(), key=lambda found: found[1].prefixlen):
             for known in wider:
@@ -167,12 +168,12 @@ class WiderLans:
             near = lan.prefixlen >= _WIDEST
             ends = (lan.network_address + 1, lan.broadcast_address - 1)
             if sign.kind in (_Kind.DNS, _Kind.DHCP):
-                meant = address in ends or (near and len(hosts) >= _SEVERAL)
+                plausible = address in ends or (near and len(hosts) >= _SEVERAL)
             elif sign.kind == _Kind.BROADCAST:
-                meant = near and address == lan.broadcast_address
+                plausible = near and address == lan.broadcast_address
             else:
-                meant = near and len(hosts) >= _SEVERAL and self._has_mac(sign.destination)
-            if meant:
+                plausible = near and len(hosts) >= _SEVERAL and self._has_mac(sign.destination)
+            if plausible:
                 found.append((sign, lan))
         return found
 

@@ -1,4 +1,4 @@
-"""What a host can be: a device with its category."""
+"""The classes that a host can have: a device with its category."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One thing a host can be: a device with the category it belongs to."""
+    """A device with its category."""
 
     device: str
     category: str

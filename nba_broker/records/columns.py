@@ -33,7 +33,7 @@ class Coded(Sequence[str]):
 
 
 class Ascii(Sequence[str]):
-    """Texts that are rarely read: ``content``, bytes "S" [n]."""
+    """Texts in ASCII that are rarely read: ``content``, bytes "S" [n]."""
 
     def __init__(self, content: np.ndarray) -> None:
         self.content = content
@@ -58,34 +58,35 @@ class Ascii(Sequence[str]):
 
 
 class Memo:
-    """Caches, by code, the results of ``ask``, which returns an array [n] for n texts.
+    """Caches, by code, the results of ``function``, which returns an array [n] for n texts.
 
     A result equal to ``nothing`` is not cached: the next call may give another one.
     """
 
-    def __init__(self, ask: Callable[[Sequence[str]], np.ndarray], nothing: Any) -> None:
-        self._ask, self._nothing = ask, nothing
+    def __init__(self, function: Callable[[Sequence[str]], np.ndarray], nothing: Any) -> None:
+        self._function, self._nothing = function, nothing
         self.forget()
 
     def forget(self) -> None:
         """Drop the cache: the results of all texts may have changed."""
         self._texts: weakref.ref[np.ndarray] | None = None  # weak: a whole archive may hold them
-        self._answers = np.full(0, self._nothing)
+        self._results = np.full(0, self._nothing)
         self._known = np.zeros(0, bool)
 
     def __call__(self, column: Sequence[str]) -> np.ndarray:
-        """The results for a column, array [n]; a column without codes goes to ``ask`` uncached."""
+        """The results for a column, array [n]; a column without codes is not
+        cached."""
         if not isinstance(column, Coded):
-            return self._ask(column)
+            return self._function(column)
         codes, texts = column.codes, column.texts
         if self._texts is None or self._texts() is not texts:
             self._texts = weakref.ref(texts)
-            self._answers = np.full(len(texts), self._nothing)
+            self._results = np.full(len(texts), self._nothing)
             self._known = np.zeros(len(texts), bool)
         missing = codes[~self._known[codes]]
         if len(missing):
-            fresh = np.unique(missing)
-            self._answers[fresh] = self._ask(texts[fresh].tolist())
-            self._known[fresh] = self._answers[fresh] != self._nothing
-        answers: np.ndarray = self._answers[codes]
-        return answers
+            new = np.unique(missing)
+            self._results[new] = self._function(texts[new].tolist())
+            self._known[new] = self._results[new] != self._nothing
+        results: np.ndarray = self._results[codes]
+        return results

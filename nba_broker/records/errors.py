@@ -1,4 +1,4 @@
-"""The errors that users see: one line each, which says what is wrong and what to do."""
+"""The errors that users see: one line each, with the problem and the remedy."""
 
 
 class NBAError(Exception):

@@ -1,4 +1,4 @@
-"""What speaks for a verdict, as data; each piece makes the text that a log line has."""
+"""The evidence for a verdict as data; each piece makes its text in the log line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from nba_broker.records.times import print_time
 
-_NAMED = 8  # addresses in a text: more would make it too long
+_NAMED = 8  # addresses in a text at most, to keep it short
 
 
 class Evidence(Protocol):
@@ -22,11 +22,11 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where sessions of the host went: ``port`` is a number, ``transport`` its name as Zeek prints
-    it, ``organisation`` that of a public pool, "" where none is known.
+    """The destination of sessions of the host. ``transport`` is its name as Zeek prints it,
+    ``organisation`` that of a public pool, "" where none is known.
 
-    ``ts`` is the time of the last of these sessions in seconds since the epoch, ``uid`` the one to
-    look at in conn.log.
+    ``ts`` is the time of the last of these sessions in seconds since the epoch. ``uid`` is that of
+    the most important one, for a look into conn.log.
     """
 
     address: str
@@ -39,7 +39,7 @@ class Destination:
 
     @property
     def place(self) -> str:
-        """The destination alone; the text of the evidence begins with it."""
+        """The destination as text; the text of the evidence begins with it."""
         return place(self.address, self.port, self.transport, self.pool, self.organisation)
 
 
@@ -50,8 +50,8 @@ def place(address: str, port: int, transport: str, pool: str, organisation: str)
 
 @dataclass(frozen=True, slots=True)
 class Attended(Destination):
-    """A destination that the model looked at: ``weight`` is the share of its attention that all
-    ``sessions`` to there in the window have together, 0 to 1."""
+    """A destination with attention of the model: ``weight`` is the share of the attention of all
+    ``sessions`` in the window to this destination, 0 to 1."""
 
     sessions: int
     weight: float
@@ -67,7 +67,7 @@ class Attended(Destination):
 
 @dataclass(frozen=True, slots=True)
 class Surprising(Destination):
-    """The destination of one session that is unlike the host; ``surprise`` in nats."""
+    """The destination of one session that is unusual for the host; ``surprise`` in nats."""
 
     surprise: float
 
@@ -79,7 +79,7 @@ class Surprising(Destination):
 
 @dataclass(frozen=True, slots=True)
 class WindowExtent:
-    """The window that the model looked at has so many sessions, the first one at ``since``."""
+    """The extent of the scored window: its number of sessions, the first one at ``since``."""
 
     sessions: int
     since: float
@@ -92,7 +92,8 @@ class WindowExtent:
 
 @dataclass(frozen=True, slots=True)
 class AlarmSum:
-    """An alarm's sessions, their number and their ``surprise`` in nats, all since ``since``."""
+    """The number of an alarm's sessions and the sum of their ``surprise`` in nats, since
+    ``since``."""
 
     sessions: int
     since: float
@@ -109,7 +110,7 @@ class AlarmSum:
 
 @dataclass(frozen=True, slots=True)
 class MissingSessions:
-    """How many sessions a host at least lacks for its first verdict."""
+    """The least number of sessions that a host lacks for its first verdict."""
 
     sessions: int
 
@@ -144,7 +145,7 @@ class SimilarHost:
     def text(self) -> str:
         """For an analyst to read."""
         mac = f" ({self.mac})" if self.mac else ""
-        return f"like {self.address}{mac}, which an analyst named: {self.similarity:.2f}"
+        return f"similar to {self.address}{mac}, which an analyst named: {self.similarity:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +166,19 @@ class AnnotationApplied:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedDevice:
-    """The host may go on behaving like this device without being an impostor."""
+    """The host may still behave as this device without being an impostor."""
 
     device: str
 
     @property
     def text(self) -> str:
         """For an analyst to read."""
-        return f"may go on looking like {self.device}"
+        return f"may still behave as {self.device}"
 
 
 @dataclass(frozen=True, slots=True)
 class SharedMac:
-    """Addresses that take turns behind one MAC within ``span`` seconds: it is a router's."""
+    """Addresses that alternate behind one MAC within ``span`` seconds: the MAC is a router's."""
 
     addresses: tuple[str, ...]
     span: float
@@ -186,22 +187,22 @@ class SharedMac:
     def text(self) -> str:
         """For an analyst to read."""
         addresses = ", ".join(self.addresses[:_NAMED])
-        return f"router: {addresses} in turn behind this MAC within {self.span / 60:.0f} minutes"
+        return f"router: {addresses} alternate behind this MAC within {self.span / 60:.0f} minutes"
 
 
 @dataclass(frozen=True, slots=True)
 class HostsApart:
-    """The hosts behind a router's MAC are hosts of their own from here on."""
+    """The hosts behind a router's MAC count as separate hosts from now on."""
 
     @property
     def text(self) -> str:
         """For an analyst to read."""
-        return "its hosts are told apart by lease or address from here on"
+        return "its hosts are distinguished by lease or address from now on"
 
 
 @dataclass(frozen=True, slots=True)
 class SharedAddress:
-    """Two MACs take turns with one address within ``span`` seconds: they are one host's."""
+    """Two MACs that alternate with one address within ``span`` seconds: they are of one host."""
 
     mac: str
     other: str
@@ -212,21 +213,21 @@ class SharedAddress:
     def text(self) -> str:
         """For an analyst to read."""
         return (
-            f"bond: {self.mac} and {self.other} in turn with {self.address} within "
+            f"bond: {self.mac} and {self.other} alternate with {self.address} within "
             f"{self.span / 3600:.0f} hours"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class OneHost:
-    """Two MACs are one host, known by this one, from here on."""
+    """Two MACs are one host from now on, with this MAC as its key."""
 
     mac: str
 
     @property
     def text(self) -> str:
         """For an analyst to read."""
-        return f"both are one host, {self.mac}, from here on"
+        return f"both are one host, {self.mac}, from now on"
 
 
 def _whole(ts: float) -> str:

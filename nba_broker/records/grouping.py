@@ -1,4 +1,4 @@
-"""Sessions of one host beside each other: the orders and edges that every stage needs."""
+"""Groups sessions by host: the orders and edges that every stage needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def changes(values: np.ndarray) -> np.ndarray:
 
 
 def by_slot(slot: np.ndarray) -> np.ndarray:
-    """The stable order of slot numbers: numpy sorts 16 bits at a time ten times as fast."""
+    """The stable order, int64 [n], of slot numbers int64 [n], sorted by 16 bits at a time, which
+    numpy does ten times as fast."""
     order = np.argsort(slot.astype(np.uint16), kind="stable")
     if slot.max(initial=0) > 0xFFFF:
         order = order[np.argsort((slot >> 16).astype(np.uint16)[order], kind="stable")]

@@ -1,4 +1,4 @@
-"""What a MAC address alone shows: whether it is virtual, and which IPv6 addresses contain it."""
+"""Recognises MACs among hosts' keys, virtual MACs, and MACs within IPv6 addresses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_virtual(mac: str) -> bool:
     return mac.startswith("00:0") and _VIRTUAL.fullmatch(mac) is not None
 
 
-@lru_cache(4096)  # hosts use few addresses, in turn
+@lru_cache(4096)  # the same addresses come again and again
 def eui64_mac(address: str) -> str:
     """The MAC in an IPv6 address whose interface identifier is a modified EUI-64, "" for others.
 

@@ -43,7 +43,7 @@ def segment_of(zone: str) -> str:
 
 
 def may_be_one(segment: str, other: str) -> bool:
-    """Whether two names may mean the same segment: a site or VLAN that is missing matches any."""
+    """Whether two names may be of the same segment: a missing site or VLAN matches any."""
     pairs = zip(segment_parts(segment), segment_parts(other), strict=True)
     return all(not one or not another or one == another for one, another in pairs)
 
@@ -55,14 +55,14 @@ def described(address: str, segment: str) -> str:
 
 
 class Hosts:
-    """Distinguishes the hosts that a log names by address: lines of one host have the same time of
-    the first session, though some of them may lack the segment."""
+    """Distinguishes the hosts that a log names by address. All lines of one host have the same time
+    of the first session; some of them may lack the segment."""
 
     def __init__(self) -> None:
         self._zones: defaultdict[tuple[str, float], list[str]] = defaultdict(list)
 
     def of(self, address: str, segment: str, first_seen: float) -> str:
-        """The name of the host that a line is about."""
+        """The name of the host of a line, its address with its segment."""
         known = self._zones[address, first_seen]
         for zone in known:
             if may_be_one(segment_of(zone), segment):

@@ -1,4 +1,4 @@
-"""The data that travels between the parts: sessions and leases in, verdicts out."""
+"""Sessions and leases, the records that the pipeline takes, and their segments and sites."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 
 
 def segment_name(site: str = "", vlan: str = "") -> str:
-    """A segment's name, ``site/vlan``: the same address in two of them is two hosts. ``vlan`` is
-    the VLAN's number, or ``outer.inner`` where frames carry two (IEEE 802.1ad)."""
+    """A segment's name, ``site/vlan``. The same address in two segments is two hosts. ``vlan`` is
+    the VLAN's number, or ``outer.inner`` if frames carry two (IEEE 802.1ad)."""
     return f"{site}/{vlan}" if site or vlan else ""
 
 
 def segment_parts(segment: str) -> tuple[str, str]:
-    """The inverse of :func:`segment_name`: site and VLAN, "" each where there is none."""
+    """The inverse of :func:`segment_name`: site and VLAN, each "" if there is none."""
     site, _, vlan = segment.rpartition("/")
     return site, vlan
 
@@ -30,10 +30,10 @@ _ROLE = re.compile(
 )
 
 
-@lru_cache(maxsize=1024)  # the same few for every batch
+@lru_cache(maxsize=1024)  # every batch has the same few nodes
 def site_of(node: str) -> str:
-    """The site that a cluster's node is at, as far as its name tells: ``berlin-worker-3`` is at
-    berlin, ``branch-7`` at branch-7, and ``worker-1-2`` says only what it does there."""
+    """The site of a cluster's node, from its name: ``berlin-worker-3`` is at berlin, ``branch-7``
+    is at branch-7. The name ``worker-1-2`` has only a role, and its site is ""."""
     role = _ROLE.fullmatch(node)
     return (role[1] or "") if role else node
 
@@ -44,8 +44,8 @@ class Sessions:
 
     ts: float64 [n], seconds since the epoch. host, dst: addresses as Zeek prints them.
     mac: lower case with colons, "" where unknown. dport: int32 [n], see :func:`port_code`.
-    segment: the part of the network that an address is unique in, "" where nothing tells one, see
-    :func:`segment_name`; None where that holds for all. log: index into the archive's file names,
+    segment: the part of the network in which an address is unique, see :func:`segment_name`, ""
+    where unknown; None if all are unknown. log: index into the archive's file names,
     int32 [n]; only archives have it.
     """
 
@@ -64,8 +64,8 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An address lent by DHCP: from ``ts`` on, ``ip`` belongs to ``mac``; in that ``segment``, if
-    the log told one."""
+    """A DHCP server's grant of an address: from ``ts`` on, ``ip`` belongs to ``mac``, in
+    ``segment`` if that is known."""
 
     ts: float
     ip: str
@@ -100,25 +100,27 @@ def _segments(parts: list[Sessions]) -> list[str] | None:
 
 
 def order(sessions: Sessions) -> np.ndarray:
-    """Places int64 [n] that sort by (ts, host, segment, dst, dport, uid), so that every replay
-    agrees; a segment that is not told comes last, as in an archive."""
+    """Places int64 [n] that sort by (ts, host, segment, dst, dport, uid), so that every replay has
+    the same order; an unknown segment comes last, as in an archive."""
     places = np.argsort(sessions.ts, kind="stable")
     when = sessions.ts[places]
     same = when[1:] == when[:-1]
     if same.any():
-        # Few times are equal: only the sessions of these are sorted by the other columns.
+        # Few times are equal; only their sessions are sorted by the other columns.
         several = np.append(same, False) | np.append(False, same)
         rows = places[several].tolist()
-        told = repeat("") if sessions.segment is None else map(sessions.segment.__getitem__, rows)
+        segments = (
+            repeat("") if sessions.segment is None else map(sessions.segment.__getitem__, rows)
+        )
         keys = zip(
             when[several].tolist(),
             map(sessions.host.__getitem__, rows),
-            ((not segment, segment) for segment in told),
+            ((not segment, segment) for segment in segments),
             map(sessions.dst.__getitem__, rows),
             sessions.dport[places[several]].tolist(),
             map(sessions.uid.__getitem__, rows),
             range(len(rows)),
-            strict=False,  # without segments, one of them stands for all
+            strict=False,  # without segments, repeat() does not end
         )
         places[several] = [rows[key[-1]] for key in sorted(keys)]
     return places

@@ -1,4 +1,4 @@
-"""One growable store for what is kept of each host: a slot is a host's number in all of it."""
+"""One growable store for the state of all hosts; a slot is a host's number in it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-_LEAST = 64  # slots of a store that holds anything
+_LEAST = 64  # slots of a store that is not empty, at least
 
 
 class Column(NamedTuple):
-    """What a column holds of each host: its type, the value of a host of which nothing is known,
-    and the shape of one host's values."""
+    """A column's definition: its type, the value of an empty slot, and the shape of one host's
+    values."""
 
     dtype: DTypeLike
     fill: float = 0
     shape: tuple[int, ...] = ()
 
     def empty(self, slots: int) -> np.ndarray:
-        """The column [slots, *shape] of hosts of which nothing is known."""
+        """The column [slots, *shape] of empty slots."""
         size = (slots, *self.shape)
-        # Zeros that are never written take no memory: hosts to come cost nothing.
+        # Zeros that are never written take no memory, so that unused slots cost nothing.
         return (
             np.zeros(size, self.dtype) if self.fill == 0 else np.full(size, self.fill, self.dtype)
         )
@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
 class Columns(dict[str, np.ndarray]):
     """The columns of one stage by name; the first axis is the slot. Growth replaces the arrays, so
-    ask for one by its name each time."""
+    look each one up by its name every time."""
 
     def __init__(self, columns: Mapping[str, Column], slots: int) -> None:
         super().__init__({name: column.empty(slots) for name, column in columns.items()})
@@ -54,7 +54,7 @@ class Columns(dict[str, np.ndarray]):
             array[slots] = records[name]
 
     def redefine(self, name: str, column: Column) -> np.ndarray:
-        """Give a column another type or shape, with nothing in it; returns what it held before."""
+        """Give a column another type or shape, with empty slots; returns the former array."""
         before = self[name]
         self._columns[name], self[name] = column, column.empty(len(before))
         return before
@@ -67,7 +67,7 @@ class Columns(dict[str, np.ndarray]):
             self[name] = array
 
     def reset(self, slots: np.ndarray) -> None:
-        """Nothing is known of the hosts in these slots."""
+        """Empty these slots, int64 [n]."""
         for name, array in self.items():
             array[slots] = self._columns[name].empty(1)[0]
 
@@ -77,11 +77,12 @@ class Slots:
 
     def __init__(self) -> None:
         self.capacity = 0
-        """How many slots there is room for."""
+        """The number of slots that there is room for."""
         self._stages: dict[str, Columns] = {}
 
     def add(self, stage: str, columns: Mapping[str, Column]) -> Columns:
-        """The columns of a stage, for it alone to write; raises ValueError where it has some."""
+        """Add the columns of a stage, which only that stage writes. Raises ValueError if the stage
+        has columns already."""
         if stage in self._stages:
             raise ValueError(f"the stage {stage} has its columns already")
         self._stages[stage] = Columns(columns, self.capacity)
@@ -95,6 +96,6 @@ class Slots:
                 columns.grow(self.capacity)
 
     def reset(self, slots: np.ndarray) -> None:
-        """Nothing is known of the hosts in these slots; their numbers may go to others."""
+        """Empty these slots, int64 [n], in all stages; they may get new hosts."""
         for columns in self._stages.values():
             columns.reset(slots)

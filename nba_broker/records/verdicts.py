@@ -1,4 +1,4 @@
-"""What a host is said to be, and why; as data, and as a row of nba_device.log."""
+"""Verdicts about hosts, as data and as rows of nba_device.log."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class HostGroup:
 
 @dataclass(frozen=True, slots=True)
 class UnknownHosts:
-    """What kinds of hosts are unknown at ``ts``: ``hosts`` is their number, ``groups`` are similar
-    ones, the largest group first.
+    """The unknown hosts at ``ts``: ``hosts`` is their number, ``groups`` are groups of similar
+    hosts, the largest first.
 
     ``other_hosts`` are in ``other_groups`` smaller groups, and ``idle`` hosts were not compared.
     """
@@ -62,7 +62,7 @@ class UnknownHosts:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A device that the host may be instead, with its probability."""
+    """Another device that the host may be, with its probability."""
 
     device: str
     probability: float
@@ -75,13 +75,13 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a host is said to be.
+    """The state and device of a host, with the evidence.
 
     ``ts`` is the deciding session's time, ``since`` when this state began; all times are seconds
-    since the epoch. ``previous`` is what the host was before: a device's name, else a state's.
+    since the epoch. ``previous`` is the device before, or else the state before.
     ``evidence`` has destinations of one kind, :class:`Attended` or :class:`Surprising`; ``uids``
-    are for a pivot into conn.log. ``vlan`` and ``site`` are the parts of the segment that ``host``
-    is unique in, see :func:`segment_parts`.
+    are for a pivot into conn.log. ``vlan`` and ``site`` are the parts of the segment in which
+    ``host`` is unique, see :func:`segment_parts`.
     """
 
     ts: float
@@ -195,9 +195,9 @@ class Row:
     similar_host: str = ""
 
     def destinations(self) -> list[Destination]:
-        """The destinations in the evidence, as far as the columns have their address, time and
-        weight or surprise; without uids."""
-        # In Zeek's TSV a vector of one empty text looks like an empty vector.
+        """The destinations in the evidence that have an address, a time, and a weight or surprise
+        in the columns; without uids."""
+        # Zeek's TSV prints a vector of one empty text as an empty vector.
         organisations = self.evidence_org or ("",) * len(self.evidence_dst)
         common = zip(
             self.evidence_dst,

@@ -25,7 +25,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _ASN = re.compile(r"as:?([0-9]{1,10})(/[a-z]{2})?", re.IGNORECASE)
 _COUNTRY = re.compile(r"cc:[a-z]{2}", re.IGNORECASE)
 
-# A text like this is meant as an address: a typing error must not become a hostname.
+# A text like this is an address, perhaps misspelt; it must not become a hostname.
 _ADDRESS_LIKE = re.compile(r"[0-9.]+|.*[:/].*")
 
 # A name has to fit into a log line's 256 bytes, "=0.12" included.
@@ -52,17 +52,17 @@ class Annotation:
 
     @property
     def mac(self) -> str:
-        """The MAC that is meant, "" if none is."""
+        """The MAC of the host, "" if ``host`` is none."""
         return self.host if _MAC.fullmatch(self.host) else ""
 
     @property
     def hosts(self) -> Network | None:
-        """The network or the single address that is meant, as a network; None if neither is."""
+        """The network or single address of ``host``, as a network; None if it is neither."""
         return None if self.mac else _network(self.host)
 
     @property
     def one_address(self) -> bool:
-        """Whether a single address is meant."""
+        """Whether ``host`` is a single address."""
         network = self.hosts
         return network is not None and network.num_addresses == 1
 
@@ -74,7 +74,7 @@ class Annotation:
 
     @property
     def hostname(self) -> str:
-        """The hostname that is meant, "" if none is."""
+        """The hostname of the host, "" if ``host`` is none."""
         return "" if self.mac or self.hosts is not None else self.host
 
 
@@ -122,9 +122,9 @@ def _letters(name: str) -> str:
 
 
 def append(path: Path, row: Annotation) -> None:
-    """Add a row in one piece, also while other processes do; creates the file if necessary.
+    """Append a whole row, also while other processes append; creates the file if necessary.
 
-    Raises AnnotationError, also if the file has a line that is not valid: a worker would refuse the
+    Raises AnnotationError, also if the file has an invalid line, because a worker would refuse the
     file.
     """
     try:
@@ -160,7 +160,7 @@ def append(path: Path, row: Annotation) -> None:
 
 @contextlib.contextmanager
 def _whole(path: Path, stream: TextIO) -> Iterator[None]:
-    """Undo what was written if the disk is full: no half row, no file without its first line."""
+    """Undo the write if the disk is full: no partial row, and no file without its first line."""
     size = os.fstat(stream.fileno()).st_size
     try:
         yield
@@ -177,7 +177,7 @@ def _locked(path: Path) -> TextIO:
         stream = path.open("a+", encoding="utf-8", newline="")
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.seek(0)
-        # An editor may have replaced the file while this waited for the lock.
+        # An editor may have replaced the file while this process waited for the lock.
         try:
             if path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
                 return stream

@@ -1,14 +1,15 @@
 """Applies the annotations of analysts to hosts.
 
-An annotation holds from its ``at`` on, in event time. It is applied when that time comes, when the
-file is read, and when a host that it matches appears or gets another name or address. A label stays
-with its host, at every address, until another label replaces it or its row is gone from the file:
-no row with that time, host and device is left, and no other row that means the same.
+An annotation applies from its ``at`` on, in event time. It is applied when that time comes, when
+the file is read, and when a host that it matches appears or gets another name or address.
+
+A label stays with its host, at every address, until another label replaces it or its row is removed
+from the file. A row counts as removed when no row has its time, host and device, and no other row
+gives the host the same label.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
@@ -18,11 +19,10 @@ from functools import cache
 import numpy as np
 
 from nba_broker.baseline.host_baseline import HostBaseline
-from nba_broker.destinations.pools import Pools, in_networks
+from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import Identity
 from nba_broker.model.windows import HostWindows, Windows
-from nba_broker.records.addresses import Network
 from nba_broker.records.classes import Class
 from nba_broker.records.evidence import (
     AcceptedDevice,
@@ -30,8 +30,8 @@ from nba_broker.records.evidence import (
     Evidence,
     SimilarHost,
 )
-from nba_broker.records.segments import bare
 from nba_broker.verdicts.annotation_file import Annotation, misspelt
+from nba_broker.verdicts.annotation_index import AnnotationIndex
 from nba_broker.verdicts.decision import Decider, Decision
 from nba_broker.verdicts.decision_rules import similar_device
 from nba_broker.verdicts.ignored_destinations import IgnoredDestinations
@@ -40,17 +40,17 @@ from nba_broker.verdicts.states import NO_DEVICE
 
 LOG = logging.getLogger("nba_broker")
 
-TAUGHT = 16
-"""Sessions from which a host may be a prototype; it is one anew when its window is full."""
+PROTOTYPE_SESSIONS = 16
+"""Sessions from which a host may be a prototype; a full window replaces the first profile."""
 
 _CHUNK = 4096  # hosts compared with a new prototype at once
-_ADDRESSES = 16  # of a host that are remembered: an IPv6 host has several at once
-_PAST = float(np.nextafter(0.0, 1.0))
+_NAMES = 16  # sets of names remembered of a host: an IPv6 host has several addresses at once
+_PAST = float(np.nextafter(0.0, 1.0))  # the end of an "ignore" that is over
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A decision that an annotation led to, with its time and what an analyst should know of it."""
+    """A decision that an annotation led to, with its time and its evidence."""
 
     decision: Decision
     ts: float
@@ -58,7 +58,7 @@ class Applied:
 
 
 class AppliedAnnotations:
-    """Brings annotations to hosts."""
+    """Keeps the annotations and applies them to hosts."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class AppliedAnnotations:
         first_seen: FirstSeen,
     ) -> None:
         self.devices = list(classes)
-        """Everything that a host can be called: the model's classes, then what analysts named."""
+        """All devices by number: the model's classes, then the devices that analysts added."""
         self.prototypes = Prototypes()
         self.labelled_by: dict[int, str] = {}
-        """By slot, of each host with a label: the ``host`` of the annotation that set it."""
+        """The ``host`` of the annotation that labelled a host, by the host's slot."""
         self._classes = len(classes)
         self._pools = pools
         self._identity = identity
@@ -83,31 +83,30 @@ class AppliedAnnotations:
         self._baseline = baseline
         self._first_seen = first_seen
         self.next_at = np.inf
-        """When the next annotation is due; infinity if none waits."""
+        """The event time at which the next annotation is due; infinity if none waits."""
         self.total = 0
-        """How many annotations there are."""
+        """The number of all annotations."""
         self._annotations: tuple[Annotation, ...] = ()
-        self._waiting: list[Annotation] = []  # their time has not come; the latest first
-        self._by_name: dict[str, list[Annotation]] = defaultdict(
-            list
-        )  # of MAC, address or hostname
-        self._by_network: list[tuple[Network, Annotation]] = []
-        self._met: dict[int, set[tuple[str, ...]]] = defaultdict(set)
+        self._waiting: list[Annotation] = []  # not due yet; the latest first
+        self._index = AnnotationIndex(identity)
+        # By slot: the names under which a host was looked up.
+        self._looked_up: dict[int, set[tuple[str, ...]]] = defaultdict(set)
         self.ignored_destinations = IgnoredDestinations(pools)
-        self._told: set[tuple[str, str]] = set()  # names that seem to mean classes
+        self._warned: set[tuple[str, str]] = set()  # a device in the file, the class's spelling
 
     @property
     def waiting(self) -> int:
-        """How many annotations are not due yet."""
+        """The number of annotations that are not due yet."""
         return len(self._waiting)
 
     @property
-    def taught(self) -> list[Class]:
-        """What analysts named that is no class of the model."""
+    def added_devices(self) -> list[Class]:
+        """The devices that analysts added to the model's classes."""
         return self.devices[self._classes :]
 
     def number(self, device: str, category: str = "") -> int:
-        """The number of a device by its name, which is given one if it has none."""
+        """The number of a device; a new name gets a new number, and an added device gets
+        ``category``, if given."""
         for number, known in enumerate(self.devices):
             if known.device == device:
                 if number >= self._classes and category:
@@ -117,9 +116,9 @@ class AppliedAnnotations:
         return len(self.devices) - 1
 
     def use(self, classes: Sequence[Class]) -> np.ndarray:
-        """Go on with another model's classes; returns the number that each device, by its old one,
-        has now, int16 [devices]: NO_DEVICE for a class that is gone and that no analyst named."""
-        before, taught = self.devices, self._classes
+        """Replace the model's classes. Returns each device's new number by its old one, int16
+        [devices]: NO_DEVICE for a former class that no annotation uses."""
+        before, classes_before = self.devices, self._classes
         named = set(self._decider.label_of(self._decider.labelled()).tolist())
         named |= {one.device for one in self.prototypes}
         self.devices, self._classes = list(classes), len(classes)
@@ -127,14 +126,14 @@ class AppliedAnnotations:
         number = np.array(
             [
                 self.number(one.device, one.category)
-                if one.device in known or place >= taught or place in named
+                if one.device in known or place >= classes_before or place in named
                 else NO_DEVICE
                 for place, one in enumerate(before)
             ],
             np.int16,
         )
         self.prototypes.renumber(number)
-        self._tell_misspelt()
+        self._warn_of_misspelt()
         return number
 
     def take_over(self, annotations: Sequence[Annotation], now: float) -> list[Applied]:
@@ -145,11 +144,13 @@ class AppliedAnnotations:
         self._waiting = [
             annotation for annotation in reversed(self._annotations) if annotation.at > now
         ]
-        self._look_ahead()
-        self._tell_misspelt()
-        slots = cache(self.meant)  # a wide annotation is asked for again for each of its hosts
-        self._index(slots)
-        said = self._withdraw_labels(slots)
+        self._set_next_at()
+        self._warn_of_misspelt()
+        self._index = AnnotationIndex(self._identity, self._annotations)
+        slots = cache(self._index.hosts_of)  # a network is looked up again for each of its hosts
+        self._looked_up.clear()
+        self._set_ignored_destinations(slots)
+        applied = self._withdraw_labels(slots)
         decider = self._decider
         until: dict[int, float] = {}
         for annotation in self._annotations:
@@ -161,60 +162,66 @@ class AppliedAnnotations:
                 decider.ignore(slot, until.get(slot, _PAST))
         for annotation in self._annotations:
             if annotation.at <= now:
-                said += self._apply(annotation, slots)
-        return said
+                applied += self._apply_to_all(annotation, slots)
+        return applied
 
     def due(self, now: float) -> list[Applied]:
-        """Event time has come to ``now``: what the annotations that are due say of the hosts."""
-        said = []
+        """Apply the annotations that are due at ``now``, in event time."""
+        applied = []
         while self._waiting and self._waiting[-1].at <= now:
-            said += self._apply(self._waiting.pop(), self.meant)
-        self._look_ahead()
-        return said
+            applied += self._apply_to_all(self._waiting.pop(), self._index.hosts_of)
+        self._set_next_at()
+        return applied
 
-    def _look_ahead(self) -> None:
+    def _set_next_at(self) -> None:
         self.next_at = self._waiting[-1].at if self._waiting else np.inf
 
-    def new_to(self, slot: int, address: str, ts: float) -> list[Annotation]:
-        """A host has a session at ``ts`` from this address: the annotations, in the order of their
-        time, that say something new of it, if it is new, or has another name or address.
+    def newly_matching(self, slot: int, address: str, ts: float) -> list[Annotation]:
+        """The annotations to apply to a host that has a session at ``ts`` from this address, in the
+        order of their time: those that match it and were not applied to it yet.
 
-        It is told of them once; then :meth:`meet` brings them.
+        Each set of names and addresses of a host is looked up once; the caller passes the result to
+        :meth:`apply`.
         """
-        who = (*self._identity.macs(slot), address, self._identity.hostname(slot))
-        met = self._met[slot]
-        if who in met or not self._first_seen.announced[slot]:
+        names = (*self._identity.macs(slot), address, self._identity.hostname(slot))
+        looked_up = self._looked_up[slot]
+        if names in looked_up or not self._first_seen.announced[slot]:
             return []
-        if len(met) >= _ADDRESSES:
-            met.clear()
-        met.add(who)
-        meant = [annotation for annotation in self._meant(address, who) if annotation.at <= ts]
-        return [annotation for annotation in meant if self._is_new(annotation, slot, ts)]
+        if len(looked_up) >= _NAMES:
+            looked_up.clear()
+        looked_up.add(names)
+        found = [one for one in self._index.annotations_of(address, names) if one.at <= ts]
+        return [annotation for annotation in found if self._is_new(annotation, slot, ts)]
 
-    def meet(self, slot: int, ts: float, news: Sequence[Annotation]) -> list[Applied]:
-        """Apply annotations, which are new to a host at its session of ``ts``."""
-        return [one for annotation in news for one in self._bring(annotation, slot, ts)]
+    def apply(self, slot: int, ts: float, annotations: Sequence[Annotation]) -> list[Applied]:
+        """Apply annotations to a host at its session of ``ts``."""
+        return [one for annotation in annotations for one in self._apply(annotation, slot, ts)]
+
+    def hosts_of(self, annotation: Annotation) -> list[int]:
+        """The slots of the present hosts that match an annotation, ascending."""
+        return self._index.hosts_of(annotation)
 
     def forget(self, slots: np.ndarray) -> None:
         """These slots hold new hosts."""
         self.prototypes.forget(slots)
         for slot in slots.tolist():
-            self._met.pop(slot, None)
+            self._looked_up.pop(slot, None)
             self.labelled_by.pop(slot, None)
         self.ignored_destinations.forget(slots)
 
-    def teaches(self, windows: Windows) -> bool:
+    def ends_with_prototype(self, windows: Windows) -> bool:
         """Whether the last of these windows may make its host, which an analyst named, a
         prototype."""
         if not self.total or not len(windows):
             return False
         last = slice(-1, None)
-        grown = self._grown(windows.count[last], self._windows.schedule.stride)
-        return bool((grown & self._decider.is_labelled(windows.slot[last])).all())
+        reaches = self._reaches_prototype(windows.count[last], self._windows.schedule.stride)
+        return bool((reaches & self._decider.is_labelled(windows.slot[last])).all())
 
-    def may_teach(self, slot: np.ndarray, annotated: Collection[int]) -> np.ndarray:
-        """Places of the sessions, of these hosts [n], with which a host that an analyst named, or
-        to which an annotation is about to be applied, may become a prototype."""
+    def prototype_sessions(self, slot: np.ndarray, annotated: Collection[int]) -> np.ndarray:
+        """Places of the sessions, of these hosts int64 [n], that may make their host a prototype:
+        an analyst named the host, or it is in ``annotated``, the hosts to which an annotation is
+        about to be applied."""
         windows = self._windows
         named = self._decider.is_labelled(slot)
         if annotated:
@@ -223,62 +230,63 @@ class AppliedAnnotations:
         count = windows.numbers(slot[rows])
         due = np.flatnonzero(windows.schedule.due(count))
         stride = windows.schedule.stride
-        grown: np.ndarray = rows[due[self._grown(count[due], stride)]]
-        return grown
+        places: np.ndarray = rows[due[self._reaches_prototype(count[due], stride)]]
+        return places
 
-    def _grown(self, count: np.ndarray, stride: int) -> np.ndarray:
-        """Whether a window at so many sessions [B] is the first from which a host may be a
+    def _reaches_prototype(self, count: np.ndarray, stride: int) -> np.ndarray:
+        """Whether a window after ``count`` sessions int64 [B] is the first that may make a
         prototype, or the first full one, bool [B]."""
-        full = self._windows.length
-        grown: np.ndarray = (count >= full) & (count - stride < full)
-        grown |= (count >= TAUGHT) & (count - stride < TAUGHT) & (full > TAUGHT)
-        return grown
+        full, first = self._windows.length, PROTOTYPE_SESSIONS
+        reaches: np.ndarray = (count >= full) & (count - stride < full)
+        reaches |= (count >= first) & (count - stride < first) & (full > first)
+        return reaches
 
-    def teach(self, slot: int, ts: float, window: Windows) -> list[Applied]:
-        """A host that was named becomes a prototype: what that says of others. ``window`` is its
-        present one.
+    def add_prototype(self, slot: int, ts: float, window: Windows) -> list[Applied]:
+        """Make a labelled host a prototype, and give its name to similar hosts. ``window`` is the
+        host's present window.
 
-        Unless the model knows the device, and names it so by itself or says that it is another.
+        Nothing happens where the model knows the device and names the host so, or where the model
+        calls the host another device.
         """
         decider = self._decider
         device = decider.host(slot).label
         if not decider.is_example(slot):
             return []
-        if not self.prototypes.teach(slot, device, window, self._pools.table):
+        if not self.prototypes.learn(slot, device, window, self._pools.table):
             return []
-        said = []
+        applied = []
         slots = decider.recognisable(device)
         slots = slots[self._first_seen.announced[slots]]
         for start in range(0, len(slots), _CHUNK):
             some = slots[start : start + _CHUNK]
             found = self.prototypes.similarity(self._windows.latest(some), self._pools.table)
-            devices, how = similar_device(found, self.prototypes.devices)
+            devices, similarities = similar_device(found, self.prototypes.devices)
             for other in np.flatnonzero(devices == device).tolist():
                 number = int(some[other])
                 if not self._identity.address(number):
                     continue
-                similarity = float(how[other])
+                similarity = float(similarities[other])
                 decision = decider.recognise(number, self._last(number), device, similarity)
                 identity = self._identity
                 why = SimilarHost(identity.address(slot), identity.mac(slot), similarity)
-                said += self._said(number, decision, ts, (why,))
-        return said
+                applied += self._applied(number, decision, ts, (why,))
+        return applied
 
-    def _tell_misspelt(self) -> None:
-        """Warn, once each, of names that seem to mean a class of the model, and do not."""
+    def _warn_of_misspelt(self) -> None:
+        """Warn once of each device whose name nearly equals that of a class."""
         classes = [one.device for one in self.devices[: self._classes]]
         for name in sorted(
             {annotation.device for annotation in self._annotations if annotation.device}
         ):
             known = misspelt(name, classes)
-            if known and (name, known) not in self._told:
-                self._told.add((name, known))
+            if known and (name, known) not in self._warned:
+                self._warned.add((name, known))
                 LOG.warning(
                     "annotations name a device %s; the model's class is spelt %s", name, known
                 )
 
     def _withdraw_labels(self, slots: Callable[[Annotation], Sequence[int]]) -> list[Applied]:
-        """What it says of hosts that the rows which labelled them are gone."""
+        """Withdraw the labels whose rows are no longer in the file."""
         decider = self._decider
         rows: dict[tuple[float, str], dict[str, Annotation]] = defaultdict(dict)
         for annotation in self._annotations:
@@ -286,91 +294,51 @@ class AppliedAnnotations:
                 rows[annotation.at, annotation.device].setdefault(annotation.host, annotation)
 
         @cache
-        def means(label: tuple[float, str]) -> dict[int, str]:
-            """The hosts that a label's rows mean now, with the ``host`` of the first such row."""
+        def labelled_now(label: tuple[float, str]) -> dict[int, str]:
+            """The hosts that match a label's rows now, with the ``host`` of the first such row."""
             found = reversed(rows[label].values())
             return {slot: annotation.host for annotation in found for slot in slots(annotation)}
 
-        said = []
+        applied = []
         for slot in decider.labelled().tolist():
             host = decider.host(slot)
             label = host.label_at, self.devices[host.label].device
             if self.labelled_by[slot] in rows[label]:
                 continue
-            # A row that was corrected may now mean another host by the same name, or this one yet.
-            if slot in means(label):
-                self.labelled_by[slot] = means(label)[slot]
+            # After a correction, another row with the same label may match this host.
+            if slot in labelled_now(label):
+                self.labelled_by[slot] = labelled_now(label)[slot]
                 continue
             del self.labelled_by[slot]
             self.prototypes.forget(np.array([slot]))
-            said += self._said(slot, decider.unlabel(slot, self._last(slot)), 0.0, ())
-        return said
+            applied += self._applied(slot, decider.unlabel(slot, self._last(slot)), 0.0, ())
+        return applied
 
-    def _index(self, slots: Callable[[Annotation], Sequence[int]]) -> None:
-        self._by_name.clear()
-        self._by_network.clear()
-        self._met.clear()
+    def _set_ignored_destinations(self, slots: Callable[[Annotation], Sequence[int]]) -> None:
+        # Also before an annotation is due: a worker that starts again has passed that time.
         self.ignored_destinations.clear()
         for annotation in self._annotations:
-            network = annotation.hosts
-            if network is None or network.num_addresses == 1:
-                self._by_name[annotation.host].append(annotation)
-            else:
-                self._by_network.append((network, annotation))
             if annotation.pool:
-                # Not only when its time comes: a worker that starts again is beyond that.
                 self.ignored_destinations.set(
                     annotation, set(slots(annotation)) if annotation.host else set()
                 )
 
-    def _meant(self, address: str, names: Sequence[str]) -> list[Annotation]:
-        """The annotations that mean a host of these names, in the order of their time."""
-        found = [
-            annotation
-            for name in map(str.lower, names)
-            if name
-            for annotation in self._by_name.get(name, ())
-        ]
-        if self._by_network and address:
-            ip = ipaddress.ip_address(address)
-            found += [one for net, one in self._by_network if in_networks(ip, (net,))]
-        return sorted(found, key=lambda annotation: annotation.at)
-
-    def meant(self, annotation: Annotation) -> list[int]:
-        """The hosts that there are and that an annotation means, in order."""
-        identity = self._identity
-        addresses, macs, segments = [""], [annotation.mac], None
-        network = annotation.hosts
-        if annotation.hostname:
-            named = identity.hostnames().items()
-            macs = [mac for mac, name in named if name.lower() == annotation.hostname]
-            addresses = [""] * len(macs)
-        elif network is not None:
-            addresses = [annotation.host]
-            if network.num_addresses > 1:
-                known = dict.fromkeys(map(bare, identity.addresses()))
-                addresses = [a for a in known if in_networks(ipaddress.ip_address(a), (network,))]
-            pairs = [(a, segment) for a in addresses for segment in identity.everywhere(a)]
-            addresses, segments = [a for a, _ in pairs], [segment for _, segment in pairs]
-            macs = [""] * len(addresses)
-        found: list[int] = np.sort(identity.present(addresses, macs, segments)).tolist()
-        return found
-
-    def _apply(
+    def _apply_to_all(
         self, annotation: Annotation, slots: Callable[[Annotation], Sequence[int]]
     ) -> list[Applied]:
+        """Apply an annotation to all present hosts that match it, which ``slots`` finds."""
         if not annotation.host:
             return []
         announced = self._first_seen.announced
         return [
-            said
+            one
             for slot in slots(annotation)
             if announced[slot]
-            for said in self._bring(annotation, slot, self._last(slot))
+            for one in self._apply(annotation, slot, self._last(slot))
         ]
 
     def _is_new(self, annotation: Annotation, slot: int, now: float) -> bool:
-        """Whether neither this annotation nor a later one was applied to a host."""
+        """Whether neither this annotation nor a later one of its kind was applied to the host."""
         host = self._decider.host(slot)
         if annotation.action == "label":
             return host.label == NO_DEVICE or annotation.at > host.label_at
@@ -381,8 +349,8 @@ class AppliedAnnotations:
             return not self.ignored_destinations.applies(annotation, slot)
         return bool(annotation.expires > max(annotation.at, now, host.ignored_until))
 
-    def _bring(self, annotation: Annotation, slot: int, now: float) -> list[Applied]:
-        """Apply an annotation to a host, if it is new."""
+    def _apply(self, annotation: Annotation, slot: int, now: float) -> list[Applied]:
+        """Apply an annotation to a host, unless it, or a later one, was applied before."""
         if not self._is_new(annotation, slot, now):
             return []
         decider = self._decider
@@ -391,33 +359,33 @@ class AppliedAnnotations:
             AnnotationApplied(annotation.action, annotation.at, annotation.reason),
         )
         if annotation.action == "label":
-            given = decider.host(slot).label
+            label_before = decider.host(slot).label
             device = self.number(annotation.device, annotation.category)
             decision = decider.label(slot, ts, device, annotation.at)
             accepted = decider.host(slot).lookalike
             if accepted != NO_DEVICE:
                 evidence += (AcceptedDevice(self.devices[accepted].device),)
-            said = self._said(slot, decision, ts, evidence)
+            applied = self._applied(slot, decision, ts, evidence)
             self.labelled_by[slot] = annotation.host
-            if given not in (NO_DEVICE, device):
+            if label_before not in (NO_DEVICE, device):
                 self.prototypes.forget(np.array([slot]))
-            if self._windows.count[slot] >= min(TAUGHT, self._windows.length):
-                said += self.teach(slot, ts, self._windows.latest(np.array([slot])))
-            return said
+            if self._windows.count[slot] >= min(PROTOTYPE_SESSIONS, self._windows.length):
+                applied += self.add_prototype(slot, ts, self._windows.latest(np.array([slot])))
+            return applied
         if annotation.action == "confirm":
             self._baseline.accept(np.array([slot]))
-            return self._said(slot, decider.confirm(slot, ts, annotation.at), ts, evidence)
+            return self._applied(slot, decider.confirm(slot, ts, annotation.at), ts, evidence)
         if annotation.pool:
             self.ignored_destinations.add(annotation, slot)
         else:
             decider.ignore(slot, annotation.expires)
         return []
 
-    def _said(
+    def _applied(
         self, slot: int, decision: Decision | None, ts: float, evidence: tuple[Evidence, ...]
     ) -> list[Applied]:
         return [] if decision is None else [Applied(decision, max(ts, self._last(slot)), evidence)]
 
     def _last(self, slot: int) -> float:
-        """The host's latest session."""
+        """The time of the host's latest session."""
         return float(self._windows.last_ts[slot])

@@ -1,7 +1,6 @@
 """One step's scored windows and alarms, decided in event order.
 
-The only way from scores to decisions: of the live worker, ``score``, the evaluations, and the
-shadow.
+The live worker, ``score``, the evaluations and the shadow all decide here.
 """
 
 from __future__ import annotations
@@ -21,8 +20,11 @@ from nba_broker.verdicts.decision_rules import ScoredWindows
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """A alarms of hosts' baselines, in the order of their sessions: slot int64 [A], the deciding
-    sessions' places in the step, index int64 [A], and their times, ts float64 [A]."""
+    """A alarms of host baselines, in the order of their sessions.
+
+    slot: the host, int64 [A]. index: the place of the deciding session in the step, int64 [A]. ts:
+    that session's time, float64 [A].
+    """
 
     slot: np.ndarray
     index: np.ndarray
@@ -33,7 +35,7 @@ class Alarms:
 
     @classmethod
     def at(cls, index: Sequence[int], slot: np.ndarray, ts: np.ndarray) -> Alarms:
-        """The alarms at these of a step's sessions: slot int64 [n], ts float64 [n]."""
+        """The alarms at these places of a step's sessions: slot int64 [n], ts float64 [n]."""
         place = np.array(index, np.int64)
         return cls(slot[place], place, ts[place])
 
@@ -50,7 +52,7 @@ def decide(
     windows: ScoredWindows,
     alarms: Alarms | None = None,
     *,
-    teach: Callable[[], Sequence[Applied]] | None,
+    add_prototype: Callable[[], Sequence[Applied]] | None,
 ) -> list[Decision | Applied]: ...
 
 
@@ -59,24 +61,23 @@ def decide(
     windows: ScoredWindows,
     alarms: Alarms | None = None,
     *,
-    teach: Callable[[], Sequence[Applied]] | None = None,
+    add_prototype: Callable[[], Sequence[Applied]] | None = None,
 ) -> Sequence[Decision | Applied]:
-    """What the windows and alarms of one step lead to, in event order.
+    """The decisions that the windows and alarms of one step lead to, in event order.
 
-    An alarm comes after the window of its session, and neither is known to what was before it.
-    Where a step ends with the window that may make its host a prototype, ``teach`` does so: it is
-    called after that window and before the alarms of the same session, and what it returns is put
-    between them. The step must end there, because other hosts are compared with the prototype as
-    they are then.
+    An alarm follows the window of its session. If the step's last window may make its host a
+    prototype, ``add_prototype`` is called after that window and before the alarms of the same
+    session, and its results are placed there. The step must end with that session, because other
+    hosts are compared with the prototype in their state of that moment.
     """
     alarms = Alarms.at([], windows.slot, windows.ts) if alarms is None else alarms
     rows = np.arange(len(alarms))
-    if teach is None:
+    if add_prototype is None:
         return _in_order(decider, windows, alarms, rows)
     late = alarms.index >= windows.index[-1]
     return [
         *_in_order(decider, windows, alarms, rows[~late]),
-        *teach(),
+        *add_prototype(),
         *_in_order(decider, ScoredWindows.none(), alarms, rows[late]),
     ]
 
@@ -84,12 +85,12 @@ def decide(
 def _in_order(
     decider: Decider, windows: ScoredWindows, alarms: Alarms, rows: np.ndarray
 ) -> list[Decision]:
-    """What windows, and those alarms of ``rows`` int64 [n], lead to."""
+    """The decisions that windows, and the alarms in ``rows`` int64 [n], lead to."""
     if not len(rows):
         return decider.update(windows)
     of_window, of_alarm = _earlier_alarms(windows, alarms, rows)
     found: list[tuple[int, bool, Decision]] = []
-    # No host's state depends on another's: in round r each host has had r alarms.
+    # No host's state depends on another's. Before round r each host has had r alarms.
     for turn in range(int(of_alarm.max()) + 2):
         own = np.flatnonzero(of_window == turn)
         for one in decider.update(windows.part(own)):

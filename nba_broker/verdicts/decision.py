@@ -1,17 +1,17 @@
-"""The decision: the state of every host, and the lines that its changes give rise to.
+"""The decision: the state of every host, and the log lines of its changes.
 
-A host is ``learning`` until enough windows agree. It is the device that an analyst named and that
-its windows are similar to; else the class with the highest probability, if that is high enough and
-the windows are familiar to the model; else it is unknown. Scores are averaged over windows, and a
-state is left only after several windows in a row show another one, so that a device that does
-nothing new never flips::
+A host is ``learning`` until enough windows agree. Its name is the device of an analyst that its
+windows are similar to; else the class with the highest probability, if that is high enough and the
+windows are familiar to the model; else it is ``unknown``. Scores are averaged over windows, and a
+state changes only after several windows in a row show another one, so that a device that does
+nothing new keeps its state::
 
     learning -> identified | unknown            enough windows show a device, or none
     identified <-> unknown                      a name is lost, or found
     identified | unknown -> changed             it had another name for long
     identified | unknown -> impostor            its label names another device
     any of these <-> misbehaving                an alarm of its baseline; none for long
-    changed, impostor -> identified             it looks like its device again; an annotation
+    changed, impostor -> identified             it behaves as its device again; an annotation
 
 Event time drives everything. No host's state depends on another host's.
 """
@@ -45,21 +45,22 @@ from nba_broker.verdicts.states import (
 )
 
 NO_ROW = -1
-"""Where a decision has no window, or no alarm."""
+"""The row of a decision without a window, or without an alarm."""
 
 ANNOTATED = "annotation"
-"""The reason of a line that an annotation gives rise to, or that an annotation mutes."""
+"""The reason of a line that an annotation causes, or that an annotation mutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One line to be logged: the state of a host, and why it is logged now.
 
-    window, alarm: the rows of what decided, one of them; NO_ROW where it was none of the step's.
-    was_state, was_device: what the host was before ``since``. label: the device that an analyst
-    named it, or NO_DEVICE. confidence: in ``device``, or in the nearest class where that is
-    NO_DEVICE; 1 where an analyst named it. probability: smoothed, float32 [K]. reason: ``change``,
-    ``reminder``, or ANNOTATED, also for a change into one of ALARMING that an annotation mutes.
+    window, alarm: the row of the step's window or alarm that decided; NO_ROW for the other one, or
+    for both. was_state, was_device: the state and device before ``since``. label: the device that
+    an analyst gave the host, or NO_DEVICE. confidence: the probability of ``device``, or of the
+    nearest class if that is NO_DEVICE; 1 if an analyst named it. probability: smoothed, float32
+    [K]. reason: ``change``, ``reminder``, or ANNOTATED, which also marks a change into one of
+    ALARMING that an annotation mutes.
     """
 
     window: int
@@ -77,10 +78,10 @@ class Decision:
 
 
 class Decider(HostStates):
-    """Decides what becomes of every host; see :class:`HostStates` for what it may be asked."""
+    """Changes the states of hosts; :class:`HostStates` reads them."""
 
     def standing(self, slot: int) -> Decision:
-        """The state of the host now, as a reminder."""
+        """The present state of the host, as a reminder."""
         return self._decision(slot, "reminder")
 
     def begin(self, slots: np.ndarray, ts: np.ndarray) -> None:
@@ -89,14 +90,14 @@ class Decider(HostStates):
         self.columns["logged_at"][slots] = ts
 
     def update(self, scored: ScoredWindows) -> list[Decision]:
-        """Take B windows in time order; returns the lines they give rise to, in the same order."""
+        """Take B windows in time order; returns the decisions, in the same order."""
         if not len(scored):
             return []
         decisions: list[Decision] = []
         windows = smooth(self.columns, self.settings, scored)
         while len(windows):
-            # Few windows do anything: all are looked at as if none did, and again from behind the
-            # first of each host that does.
+            # Few windows change a state. All are judged as if none did; those after the first
+            # change of each host are judged again.
             start, stop = hosts(windows.slot)
             similar, similarity = self._similar(windows, scored)
             looks = appearance(self.columns, self.settings, windows, start, similar)
@@ -112,11 +113,11 @@ class Decider(HostStates):
         return sorted(decisions, key=lambda decision: decision.window)
 
     def alarm(self, slot: int, ts: float, row: int = NO_ROW) -> Decision | None:
-        """The host's baseline raised an alarm, number ``row`` of the step; returns the line, or
-        None where there is none.
+        """Take an alarm of the host's baseline, number ``row`` of the step; returns the decision,
+        or None if there is none.
 
-        A ``learning`` host cannot misbehave. What a host does that has just changed is new for it,
-        and its change has been logged.
+        A ``learning`` host cannot be ``misbehaving``. The sessions of a host that has just changed
+        are new for it, and its change is logged already.
         """
         self.columns["alarmed_at"][slot] = ts
         state = self.columns["state"][slot]
@@ -129,13 +130,13 @@ class Decider(HostStates):
         reason = self._reason(slot, ts, MISBEHAVING)
         return self._turn(slot, ts, MISBEHAVING, device, reason, alarm=row)
 
-    # What annotations say.
+    # Annotations.
 
     def label(self, slot: int, ts: float, device: int, at: float) -> Decision:
-        """An annotation of ``at`` names the host.
+        """Apply a label, an annotation of ``at`` that names the host.
 
-        Where the host had another name, the label corrects it: the host may look like that name.
-        Where the model does not know the device, the host may look like one class, see
+        If the host had another name, the label corrects it: the host may still resemble that
+        device. If the model does not know the label's device, the host may resemble one class, see
         :mod:`nba_broker.verdicts.decision_rules`.
         """
         columns = self.columns
@@ -150,19 +151,19 @@ class Decider(HostStates):
         return self._turn(slot, ts, IDENTIFIED, device, ANNOTATED)
 
     def recognise(self, slot: int, ts: float, device: int, similarity: float) -> Decision:
-        """The host has behaved all along like a host that an analyst has just named."""
+        """Name a host that is similar to one that an analyst has just named."""
         self.columns["similarity"][slot] = similarity
         self._rename(slot, ts, device)
         return self._turn(slot, ts, IDENTIFIED, device, ANNOTATED)
 
     def unlabel(self, slot: int, ts: float) -> Decision | None:
-        """The host's label is withdrawn. It is no ``impostor`` either, and keeps its name until it
-        looks like another device."""
+        """Withdraw the host's label. The host is no longer an ``impostor``; it keeps its name
+        until its windows show another device."""
         columns = self.columns
         columns["label"][slot] = columns["lookalike"][slot] = NO_DEVICE
         columns["label_at"][slot] = 0
         device = int(columns["device"][slot])
-        self._rename(slot, ts, device)  # it was established by the label alone
+        self._rename(slot, ts, device)  # only the label had established it
         if columns["underlying"][slot] == IMPOSTOR:
             columns["underlying"][slot] = IDENTIFIED
         if columns["state"][slot] != IMPOSTOR:
@@ -170,7 +171,7 @@ class Decider(HostStates):
         return self._turn(slot, ts, IDENTIFIED, device, ANNOTATED)
 
     def confirm(self, slot: int, ts: float, at: float) -> Decision:
-        """An annotation of ``at`` says that what the host does is right, whatever its state."""
+        """Apply a confirmation of ``at``: the host's behaviour is right, in any state."""
         columns = self.columns
         columns["confirmed_at"][slot] = at
         columns["alarmed_at"][slot] = 0
@@ -186,11 +187,11 @@ class Decider(HostStates):
         return self._turn(slot, ts, state, device, ANNOTATED)
 
     def ignore(self, slot: int, until: float) -> None:
-        """Suppress notices about the host until then; a state that is in ALARMING at its first
-        window after that is logged again."""
+        """Suppress notices about the host until ``until``, in seconds since the epoch. If its state
+        is in ALARMING at its first window after that, the state is logged again."""
         self.columns["ignored_until"][slot] = until
 
-    # How a host's state is written.
+    # Changes of a host's state.
 
     def _rename(self, slot: int, ts: float, device: int) -> None:
         self.columns["last_name"][slot] = device
@@ -209,7 +210,7 @@ class Decider(HostStates):
         return self._decision(slot, reason, alarm=alarm)
 
     def _reason(self, slot: int, ts: float, state: int, muted: bool = False) -> str:
-        """Why a change into ``state`` is logged."""
+        """The reason of the line of a change into ``state``."""
         muted = muted or ts < self.columns["ignored_until"][slot]
         return ANNOTATED if muted and state in ALARMING else "change"
 
@@ -244,7 +245,8 @@ class Decider(HostStates):
     def _similar(
         self, windows: SmoothedWindows, scored: ScoredWindows
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The device that analysts named and that each window is similar to, and how similar."""
+        """The device of an analyst that each window is similar to, int16 [n], or NO_DEVICE; and the
+        similarity, float32 [n]."""
         if scored.similarity is None or scored.devices is None:
             nothing = np.full(len(windows), NO_DEVICE, np.int16)
             return nothing, np.zeros(len(windows), np.float32)
@@ -252,7 +254,7 @@ class Decider(HostStates):
         return similar_device(scored.similarity[windows.row], scored.devices, own)
 
     def _remember(self, windows: SmoothedWindows, looks: Appearance, last: np.ndarray) -> None:
-        """Keep what each host is after its window ``last``, int64 [hosts]."""
+        """Store each host's state after its window ``last``, int64 [hosts]."""
         columns, slot = self.columns, windows.slot[last]
         columns["windows"][slot] = windows.count[last]
         columns["probability"][slot] = windows.probability[last]
@@ -269,8 +271,8 @@ class Decider(HostStates):
         start: np.ndarray,
         last: np.ndarray,
     ) -> None:
-        """Keep how similar each host was at the last of its windows, ``start`` to ``last``, that
-        was similar to any device."""
+        """Store each host's similarity at the last of its windows, ``start`` to ``last``, that was
+        similar to any device."""
         at = np.where(similar == NO_DEVICE, NO_ROW, np.arange(len(slot)))
         at = np.maximum.accumulate(at)[last]
         found = at >= start
@@ -279,7 +281,7 @@ class Decider(HostStates):
     def _act(
         self, windows: SmoothedWindows, found: Transitions, row: int, scored: ScoredWindows
     ) -> Decision | None:
-        """Do to a host what its window does, and return the line if there is one."""
+        """Apply the transition of one window to its host; returns the decision if a line is due."""
         columns = self.columns
         slot, ts, window = int(windows.slot[row]), float(windows.ts[row]), int(windows.row[row])
         muted = scored.muted is not None and bool(scored.muted[window])
@@ -296,16 +298,16 @@ class Decider(HostStates):
             return None
         columns["logged_at"][slot] = ts
         reason = "change" if again else "reminder"
-        # The state that a host recovers to was logged before: it is no second notice.
+        # The state to which a host recovers was logged before; there is no second notice.
         if turns and not (found.recovers[row] and now in ALARMING):
             reason = self._reason(slot, ts, now, muted)
         return self._decision(slot, reason, window=window)
 
     def _change(self, slot: int, ts: float, state: int, device: int) -> None:
-        """Give a host the state and the device that its windows show."""
+        """Set the state and the device that a host's windows show."""
         columns, name = self.columns, self.columns["last_name"][slot]
         columns["was_state"][slot] = columns["state"][slot]
-        # A changed host had its last name for long, even if it was unknown since.
+        # A changed host had its last name for long, even if it was unknown in between.
         columns["was_device"][slot] = name if state == CHANGED else columns["device"][slot]
         columns["state"][slot] = state
         columns["device"][slot] = device

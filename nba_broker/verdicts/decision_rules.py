@@ -1,7 +1,8 @@
-"""The rules of the decision: what scored windows say of their hosts, and which state follows.
+"""The rules of the decision: which device scored windows show, and which state follows.
 
-Plain functions of a host's columns (see :mod:`nba_broker.verdicts.decision`) and of windows; they
-write nothing. Devices are numbers: below K the model's classes, from K on what only analysts named.
+Plain functions of the hosts' columns (see :mod:`nba_broker.verdicts.host_states`) and of windows;
+they write nothing. Devices are numbers: below K the model's classes, from K on those that analysts
+added.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from nba_broker.verdicts.states import (
 
 @dataclass(frozen=True, slots=True)
 class ScoredWindows:
-    """B windows in time order with what is known of each.
+    """B windows in time order with their scores.
 
-    slot: its host, int64 [B]. index: its deciding session's place in the step, int64 [B]. ts: that
-    session's time, float64 [B]. probability float32 [B, K], known float32 [B]: the model's scores.
-    similarity: to D devices that analysts named, float32 [B, D], 0 where it is too low; devices:
-    their numbers, int16 [D]; both None where there are no prototypes. muted: whether an analyst
-    wants no alarm that rests on this window, bool [B], or None where none is muted.
+    slot: the host, int64 [B]. index: the place of the deciding session in the step, int64 [B]. ts:
+    that session's time, float64 [B]. probability float32 [B, K], known float32 [B]: the model's
+    scores. similarity: to D devices that analysts named, float32 [B, D], 0 where it is too low;
+    devices: their numbers, int16 [D]; both None if there are no prototypes. muted: whether an
+    annotation suppresses notices based on this window, bool [B], or None if none is muted.
     """
 
     slot: np.ndarray
@@ -54,7 +55,7 @@ class ScoredWindows:
         return cls(nothing, nothing, np.zeros(0), np.zeros((0, 0), np.float32), np.zeros(0))
 
     def part(self, rows: np.ndarray) -> ScoredWindows:
-        """Some of them: their rows int64 [n], or bool [B]."""
+        """The windows of these rows, int64 [n] or bool [B]."""
         return ScoredWindows(
             slot=self.slot[rows],
             index=self.index[rows],
@@ -69,10 +70,11 @@ class ScoredWindows:
 
 @dataclass(frozen=True, slots=True)
 class SmoothedWindows:
-    """n windows, those of a host together and in time order, averaged with the host's earlier ones.
+    """n windows, grouped by host and in time order, averaged with the host's earlier ones.
 
-    row: the window's row in its :class:`ScoredWindows`. count: how many windows its host has had,
-    this one included. probability float32 [n, K] and known float32 [n] are smoothed.
+    row: the window's row in its :class:`ScoredWindows`, int64 [n]. count: the number of the host's
+    windows until this one, int64 [n]. probability float32 [n, K] and known float32 [n] are
+    smoothed.
     """
 
     row: np.ndarray
@@ -86,7 +88,7 @@ class SmoothedWindows:
         return len(self.slot)
 
     def part(self, rows: np.ndarray) -> SmoothedWindows:
-        """Some of them: bool [n]."""
+        """The windows of these rows, bool [n]."""
         return SmoothedWindows(
             row=self.row[rows],
             slot=self.slot[rows],
@@ -99,8 +101,11 @@ class SmoothedWindows:
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """What hosts look like at n windows: the candidate for their name int16 [n], NO_DEVICE for
-    none; for how many windows in a row, int64 [n]; since when, float64 [n]."""
+    """The devices that n windows show.
+
+    candidate: the device, int16 [n], or NO_DEVICE. windows: for how many windows in a row, int64
+    [n]. since: from which time on, float64 [n].
+    """
 
     candidate: np.ndarray
     windows: np.ndarray
@@ -109,12 +114,12 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """What n windows do to their hosts.
+    """The changes that n windows cause in their hosts, each bool [n].
 
-    bool [n]: turns, the state becomes ``state`` and the device ``device``; recovers, it does so
-    because a ``misbehaving`` host had no alarm for long; unmutes, what an analyst ignores is over;
-    due, the host is logged as a reminder; settles, a labelled host's candidate becomes its
-    lookalike. state int8 [n], device int16 [n].
+    turns: the state becomes ``state`` int8 [n], and the device ``device`` int16 [n]. recovers: it
+    turns because a ``misbehaving`` host had no alarm for long. unmutes: the time for which an
+    analyst ignores the host is over. due: the host is logged as a reminder. settles: the candidate
+    of a labelled host becomes its lookalike.
     """
 
     turns: np.ndarray
@@ -127,19 +132,20 @@ class Transitions:
 
     @property
     def acts(self) -> np.ndarray:
-        """Which windows do anything, bool [n]."""
+        """Which windows change anything, bool [n]."""
         acts: np.ndarray = self.turns | self.unmutes | self.due | self.settles
         return acts
 
 
 def hosts(slot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each host's windows, which lie together, start and stop: int64 [hosts] each."""
+    """Where each host's windows start and stop, int64 [hosts] each; ``slot`` is grouped by host."""
     start = np.flatnonzero(changes(slot))
     return start, np.append(start[1:], len(slot))
 
 
 def smooth(columns: Columns, settings: DecisionSettings, windows: ScoredWindows) -> SmoothedWindows:
-    """Windows averaged with those before them, also with those of earlier steps."""
+    """Windows averaged with the same host's windows before them, also of earlier steps: an
+    exponential moving average, and the plain mean of a host's first windows."""
     row = by_slot(windows.slot)
     slot = windows.slot[row]
     start, stop = hosts(slot)
@@ -169,10 +175,10 @@ def appearance(
     start: np.ndarray,
     similar: np.ndarray,
 ) -> Appearance:
-    """What each window's host looks like, and for how long it has.
+    """The device that each window shows, and for how long.
 
-    start: each host's first window, int64 [hosts]. similar: the device that analysts named and that
-    each window is similar to, int16 [n], or NO_DEVICE. It overrules the model, which cannot know a
+    start: each host's first window, int64 [hosts]. similar: the device of an analyst that each
+    window is similar to, int16 [n], or NO_DEVICE. It overrules the model, which cannot know a
     device that it was not trained on.
     """
     slot, row = windows.slot, np.arange(len(windows))
@@ -201,7 +207,7 @@ def appearance(
 def transitions(
     columns: Columns, settings: DecisionSettings, windows: SmoothedWindows, looks: Appearance
 ) -> Transitions:
-    """What each window would do to its host, were it the first of the step to do anything."""
+    """The changes that each window would cause if no earlier window of the step caused any."""
     slot, ts = windows.slot, windows.ts
     state, device, label = (columns[name][slot] for name in ("state", "device", "label"))
     labelled, misbehaving = label != NO_DEVICE, state == MISBEHAVING
@@ -241,12 +247,11 @@ def transitions(
 def _claimed(
     columns: Columns, settings: DecisionSettings, windows: SmoothedWindows, looks: Appearance
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The device that each window claims its host to be, int16 [n], with labels taken into account;
-    and whether the candidate becomes the lookalike of a host's label, bool [n].
+    """The device that each window shows, int16 [n], with labels taken into account; and whether the
+    candidate becomes the host's lookalike, bool [n].
 
-    A host labelled as a device that the model does not know may look like one class all the same:
-    the class that it settles on in the first ``established`` seconds, or in its first
-    ``slow_windows`` windows.
+    A host whose label the model does not know may still resemble one class: the class that it
+    settles on in the first ``established`` seconds, or in its first ``slow_windows`` windows.
     """
     slot, candidate = windows.slot, looks.candidate
     classes = windows.probability.shape[1]
@@ -260,7 +265,7 @@ def _claimed(
     settles = may_settle & named & (candidate != lookalike) & ~misbehaving
     settles &= looks.windows >= settings.change_windows
     claimed = np.where(named & (may_settle | (candidate == lookalike)), label, candidate)
-    # To look like no device contradicts no label, and is no news of a misbehaving host.
+    # Windows that show no device contradict no label, and do not change a misbehaving host.
     holds = ((label != NO_DEVICE) | misbehaving) & (claimed == NO_DEVICE)
     return np.where(holds, device, claimed), settles
 
@@ -268,11 +273,11 @@ def _claimed(
 def _is_plausible(
     columns: Columns, settings: DecisionSettings, windows: SmoothedWindows
 ) -> np.ndarray:
-    """Whether each window's host may still be what its label says, bool [n]."""
+    """Whether each window's host may still be the device of its label, bool [n]."""
     classes = windows.probability.shape[1]
     label = columns["label"][windows.slot]
     plausible: np.ndarray = (label != NO_DEVICE) & (label == columns["device"][windows.slot])
-    rows = np.flatnonzero(plausible)  # of few hosts
+    rows = np.flatnonzero(plausible)  # only few hosts have a label
     kind = label[rows]
     kind = np.where(kind < classes, kind, columns["lookalike"][windows.slot[rows]])
     known = (kind >= 0) & (kind < classes)
@@ -284,11 +289,11 @@ def _is_plausible(
 def similar_device(
     similarity: np.ndarray, devices: np.ndarray, own: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The one of D devices (numbers int16 [D]) that each of B windows is similar to (float32
-    [B, D], 0 where it is too low): its number, int16 [B], and how similar, float32 [B].
+    """The device that each of B windows is similar to, int16 [B], and the similarity, float32 [B].
 
-    NO_DEVICE where it is similar to none, or to several, unless ``own`` int16 [B], what the host is
-    already, is among them.
+    similarity: of the windows to D devices, float32 [B, D], 0 where it is too low. devices: their
+    numbers, int16 [D]. own: the present device of each window's host, int16 [B]. The result is
+    NO_DEVICE for a window that is similar to no device, or to several without ``own`` among them.
     """
     if not len(devices):
         nothing = np.full(len(similarity), NO_DEVICE, np.int16)

@@ -11,7 +11,7 @@ from nba_broker.model.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class DecisionSettings:
-    """When a host has a name, loses it, and is logged.
+    """When a host gets a name, loses it, and is logged.
 
     A *probability* is a class's smoothed probability, 0 to 1. A *familiarity* is the model's
     smoothed ``known``, without a unit: 1 is the distance from the threshold to a usual window.
@@ -20,19 +20,19 @@ class DecisionSettings:
     """
 
     identified: float = 0.7
-    """Probability from which a class is believed. The model's manifest sets it; ``nba-train fit``
-    calibrates it."""
+    """Probability from which a class is a host's name. The model's manifest sets it;
+    ``nba-train fit`` calibrates it."""
 
     known: float = -np.inf
-    """Familiarity from which a window is of a known device. The model's manifest sets it;
-    ``nba-train fit`` calibrates it."""
+    """Familiarity from which a window counts as that of a known device. The model's manifest sets
+    it; ``nba-train fit`` calibrates it."""
 
     keep_name: float = 0.3
     """Probability down to which a host keeps its class while no other class reaches
     ``identified``. Confusable devices then flip less (LSIF)."""
 
     plausible: float = 0.1
-    """Probability from which a labelled host may still be what its label says, so that an
+    """Probability from which a labelled host may still be the device of its label, so that an
     ``impostor`` takes ``slow_windows``. Chosen so that right labels of confusable devices on LSIF
     raise no ``impostor``."""
 
@@ -75,8 +75,9 @@ class DecisionSettings:
     is a correction. One day shows a device's daily routine; not tuned."""
 
     persistence: float = 3600.0
-    """Seconds for which such a host must have looked like something else. A scan or a flood took a
-    known host's name within seconds without it; the host's baseline judges bursts, by the hour."""
+    """Seconds for which the windows of such a host must have shown another device. Without it, a
+    scan or a flood took a known host's name within seconds; the host's baseline judges bursts, by
+    the hour."""
 
     recovery: float = 86_400.0
     """Seconds without an alarm after which a host is no longer ``misbehaving``. One day; not
@@ -87,5 +88,5 @@ class DecisionSettings:
 
     @classmethod
     def of_model(cls, manifest: Manifest, reminder: float = 0.0) -> DecisionSettings:
-        """The settings that a worker has with this model."""
+        """A worker's settings with this model."""
         return cls(identified=manifest.identified, known=manifest.known, reminder=reminder)

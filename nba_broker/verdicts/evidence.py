@@ -1,4 +1,4 @@
-"""The evidence of verdicts: the sessions that a window or an alarm rests on."""
+"""The evidence of verdicts: the sessions that led to a window's or an alarm's decision."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from nba_broker.records.ports import port_name
 from nba_broker.records.uids import unpack
 from nba_broker.verdicts.decision_settings import DecisionSettings
 
-_NAMED = 3  # destinations in a verdict: what an analyst reads at a glance
+_NAMED = 3  # destinations in a verdict, so that an analyst can read it at a glance
 _DIGITS = 4  # of a weight: more would be noise, and would differ between machines
 
 
 def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple[Evidence, ...]:
-    """Where the model looked most in the window ``row``: destinations with the weight of all their
-    sessions, then the window's extent.
+    """The destinations with the most attention in the window ``row``, each with the weight of all
+    its sessions, then the window's extent.
 
-    Each destination has the uid of its weightiest session, the latest first where equal.
+    Each destination has the uid of the session with the largest weight; of equal ones, the latest.
     """
     columns, attention = windows.columns, scores.attention[row].tolist()
-    # Rounded before they are compared: digits beyond these are noise.
+    # Rounded before the comparison: further digits are noise.
     rounded = scores.attention[row].astype(float).round(_DIGITS).tolist()
     numbers = columns["pool"][row].tolist()
     destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
@@ -63,7 +63,7 @@ def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple
 
 
 def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) -> tuple[Evidence]:
-    """How far a host with so many sessions is from its first verdict."""
+    """How many sessions a host with ``sessions`` sessions lacks for its first verdict."""
     needed = manifest.min_sessions + (settings.first_windows - 1) * manifest.early_stride
     return (MissingSessions(max(needed - sessions, 0)),)
 

@@ -1,4 +1,4 @@
-"""What kinds of unknown hosts there are, in a few lines: at a new site nearly all are unknown."""
+"""Groups unknown hosts, of which a new site has many, by behaviour and maker."""
 
 from __future__ import annotations
 
@@ -19,56 +19,60 @@ from nba_broker.verdicts.similarity import Profiles
 
 COMPARED = 1000
 """Hosts that are compared at most, those with the latest sessions: time and memory grow with the
-square, and the pipeline waits meanwhile."""
+square of their number, and the pipeline waits."""
 
-_KINDS = 15  # as many as the manager takes, less a line for the rest
-_NAMED = 3  # addresses of a kind
+_GROUPS = 15  # as many as the Zeek manager takes, less a line for the others
+_NAMED = 3  # addresses of a group
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kinds:
-    """Hosts that were compared: slot int64 [h], ascending, and the kind of each, int64 [h]."""
+class Groups:
+    """h hosts that were compared, with their groups.
+
+    slot: int64 [h], ascending. group: the number of each host's group, int64 [h]. vendors: the
+    maker of each host's interface, "" where unknown. windows: the latest window of each.
+    """
 
     slot: np.ndarray
-    kind: np.ndarray
+    group: np.ndarray
     vendors: list[str]
     profiles: Profiles
     windows: Windows
 
 
-def kinds(slots: np.ndarray, identity: Identity, sequences: HostWindows, pools: Pools) -> Kinds:
-    """Compares these hosts, int64 [n], or the COMPARED of them with the latest sessions.
+def compare(slots: np.ndarray, identity: Identity, hosts: HostWindows, pools: Pools) -> Groups:
+    """Groups these hosts, int64 [n], or the COMPARED of them with the latest sessions.
 
-    Hosts are of a kind when they behave alike in their latest window and their interfaces have the
-    same maker; see :func:`nba_broker.verdicts.similarity.kinds`.
+    Hosts are in one group when their latest windows are similar and their interfaces have the same
+    maker; see :func:`nba_broker.verdicts.similarity.kinds`.
     """
-    latest = np.sort(slots[np.argsort(-sequences.last_ts[slots], kind="stable")[:COMPARED]])
-    windows = sequences.latest(latest)
+    latest = np.sort(slots[np.argsort(-hosts.last_ts[slots], kind="stable")[:COMPARED]])
+    windows = hosts.latest(latest)
     profiles = similarity.of_windows(windows, pools.table)
     vendors = [vendor(identity.mac(slot)) for slot in latest.tolist()]
-    return Kinds(latest, similarity.kinds(profiles, vendors), vendors, profiles, windows)
+    return Groups(latest, similarity.kinds(profiles, vendors), vendors, profiles, windows)
 
 
 def unknown_hosts(
     ts: float,
     slots: np.ndarray,
     identity: Identity,
-    sequences: HostWindows,
+    hosts: HostWindows,
     pools: Pools,
-    said: Mapping[str, str],
+    logged: Mapping[str, str],
 ) -> UnknownHosts:
-    """The kinds of these hosts, int64 [n], unknown at ``ts``.
+    """The groups of these hosts, int64 [n], which are unknown at ``ts``.
 
-    A host is named by its address in ``said``, that of its last line by its MAC or else address;
-    where it is not in there, by its latest.
+    logged: the address in a host's last line, by its MAC or else its address. A host that is not in
+    it is named by its latest address.
     """
-    found = kinds(slots, identity, sequences, pools)
+    found = compare(slots, identity, hosts, pools)
 
     def address(slot: int) -> str:
         latest = identity.address(slot)
         segment = identity.segment(slot)
-        named = identity.mac(slot) or zoned(latest, segment)
-        return described(said.get(named, latest), segment)
+        key = identity.mac(slot) or zoned(latest, segment)
+        return described(logged.get(key, latest), segment)
 
     def organisation(pool: int) -> str:
         if not of_database(pools.table[pool]):
@@ -77,11 +81,11 @@ def unknown_hosts(
         address = found.windows.columns["dst"].reshape(-1)[place].tobytes()
         return pools.place(printed(address)).organisation
 
-    size = np.bincount(found.kind)
+    size = np.bincount(found.group)
     order = np.argsort(-size, kind="stable")
     largest = []
-    for number in order[:_KINDS].tolist():
-        members = np.flatnonzero(found.kind == number)
+    for number in order[:_GROUPS].tolist():
+        members = np.flatnonzero(found.group == number)
         some = tuple(address(slot) for slot in found.slot[members[:_NAMED]].tolist())
         mostly = found.profiles.select(members).mostly(pools.table, organisation)
         largest.append(HostGroup(len(members), some, found.vendors[members[0]], mostly))
@@ -89,7 +93,7 @@ def unknown_hosts(
         ts,
         len(slots),
         tuple(largest),
-        other_hosts=int(size[order[_KINDS:]].sum()),
-        other_groups=max(len(order) - _KINDS, 0),
+        other_hosts=int(size[order[_GROUPS:]].sum()),
+        other_groups=max(len(order) - _GROUPS, 0),
         idle=len(slots) - len(found.slot),
     )

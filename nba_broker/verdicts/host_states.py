@@ -1,6 +1,6 @@
-"""What is kept of every host: its state, its name, its label, and what leads to the next.
+"""The state of every host: its name, its label, and what the next decision needs.
 
-:class:`HostStates` answers questions; :class:`nba_broker.verdicts.decision.Decider` writes.
+:class:`HostStates` reads it; :class:`nba_broker.verdicts.decision.Decider` changes it.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ _TIME = Column(np.float64)
 
 
 def _columns(classes: int) -> dict[str, Column]:
-    """What is kept of a host."""
+    """The columns of a host's state."""
     return {
         "state": _STATE,
         "device": _DEVICE,
         "was_state": _STATE,
         "was_device": _DEVICE,
         "underlying": _STATE,  # the state that a misbehaving host goes back to
-        "last_name": _DEVICE,  # the last device that it was called
+        "last_name": _DEVICE,  # the last device that it had as name
         "named_since": _TIME,
         "label": _DEVICE,  # what an analyst named it
         "label_at": _TIME,  # the ``at`` of that annotation
-        "lookalike": _DEVICE,  # what it may look like without contradicting its label
+        "lookalike": _DEVICE,  # the class that it may resemble without contradicting its label
         "confirmed_at": _TIME,  # the ``at`` of the latest confirmation
         "ignored_until": _TIME,  # 0 for a host that is not ignored
-        "candidate": _DEVICE,  # what its latest window looks like
+        "candidate": _DEVICE,  # the device that its latest window shows
         "candidate_windows": _NUMBER,  # for how many windows in a row
         "candidate_since": _TIME,
-        "windows": _NUMBER,  # how many it has had
+        "windows": _NUMBER,  # how many were scored
         "since": _TIME,  # when its state began
         "logged_at": _TIME,
         "alarmed_at": _TIME,  # its latest alarm
-        "probability": _probability(classes),  # smoothed, as is the next
+        "probability": _probability(classes),  # smoothed, as is "known"
         "known": Column(np.float32),
-        "similarity": Column(np.float32),  # to the device that analysts named, as last found
+        "similarity": Column(np.float32),  # to the device that an analyst named, when last found
     }
 
 
@@ -65,10 +65,10 @@ def _probability(classes: int) -> Column:
 
 
 class HostState(NamedTuple):
-    """What is kept of one host, as far as annotations need it; times are 0 where nothing was.
+    """The state of one host, as far as annotations need it; a time is 0 if there is none.
 
-    candidate: what its latest window looks like. lookalike: what it may look like without
-    contradicting its label.
+    candidate: the device that its latest window shows. lookalike: the class that it may resemble
+    without contradicting its label.
     """
 
     state: int
@@ -85,7 +85,7 @@ class HostStates:
     """The state of every host slot, in columns.
 
     classes: the number K of the model's classes. Devices are numbers: below K the classes, from K
-    on those that only analysts named.
+    on those that analysts added.
     """
 
     def __init__(
@@ -99,16 +99,16 @@ class HostStates:
     def use(
         self, classes: int, settings: DecisionSettings, number: np.ndarray, last: np.ndarray
     ) -> None:
-        """Go on with another model, of ``classes`` classes.
+        """Switch to another model, with ``classes`` classes.
 
         number: each device's new number, int16 [devices], NO_DEVICE for one that is gone; last:
-        each host's latest session, float64 [slots]. A host whose device is still one keeps its
-        name and state until the new model's windows show another for long enough; the others are
-        ``learning`` again, without a line. For ``established`` seconds another name is a
-        correction, not a change.
+        the time of each host's latest session, float64 [slots]. A host whose device is still known
+        keeps its name and state until the new model's windows show another device for long enough;
+        other hosts are ``learning`` again, without a line. For ``established`` seconds another name
+        is a correction, not a change.
         """
         columns = self.columns
-        number = np.append(number, NO_DEVICE).astype(np.int16)  # so that NO_DEVICE stays it
+        number = np.append(number, NO_DEVICE).astype(np.int16)  # so that NO_DEVICE stays NO_DEVICE
         had = columns["device"] != NO_DEVICE
         for name in DEVICES:
             columns[name][:] = number[columns[name]]
@@ -136,7 +136,7 @@ class HostStates:
 
     @staticmethod
     def check(records: np.ndarray) -> None:
-        """Raise ValueError unless these records of columns, [n], can be of hosts."""
+        """Raise ValueError unless the values of these records of columns, [n], are valid."""
         states = np.stack([records[name] for name in ("state", "was_state", "underlying")])
         devices = np.stack([records[name] for name in DEVICES])
         shares = (records["similarity"], records["probability"])
@@ -172,7 +172,7 @@ class HostStates:
         return label
 
     def is_named(self, slots: np.ndarray) -> np.ndarray:
-        """Whether each host was ever called a device, bool [n]."""
+        """Whether each host has ever had a device as name, bool [n]."""
         named: np.ndarray = self.columns["last_name"][slots] != NO_DEVICE
         return named
 
@@ -181,23 +181,23 @@ class HostStates:
         labelled: np.ndarray = self.label_of(slots) != NO_DEVICE
         return labelled
 
-    def kinds(self, slots: np.ndarray) -> np.ndarray:
-        """The class that each host is taken for, int16 [n], or NO_DEVICE: of a device that only
-        analysts named, the class that it may look like, or looks like."""
+    def class_of(self, slots: np.ndarray) -> np.ndarray:
+        """The class that each host counts as, int16 [n], or NO_DEVICE. For a device that analysts
+        added, it is the class that the host may resemble, or else the one that its windows show."""
         columns, settings = self.columns, self.settings
         kind = self.device_of(slots)
-        foreign = np.flatnonzero(kind >= self._classes)
-        if len(foreign):
-            some = slots[foreign]
+        added = np.flatnonzero(kind >= self._classes)
+        if len(added):
+            some = slots[added]
             probability, known = columns["probability"], columns["known"][some]
             best = probability[some].argmax(1)
-            looks = probability[some, best] >= settings.identified
-            looks &= known >= settings.known
+            shows = probability[some, best] >= settings.identified
+            shows &= known >= settings.known
             lookalike = columns["lookalike"][some]
-            excused = (lookalike >= 0) & (lookalike < self._classes)
-            still = probability[some, np.where(excused, lookalike, 0)] >= settings.keep_name
-            excused &= still & (known >= settings.known - settings.known_margin)
-            kind[foreign] = np.where(excused, lookalike, np.where(looks, best, NO_DEVICE))
+            may_resemble = (lookalike >= 0) & (lookalike < self._classes)
+            still = probability[some, np.where(may_resemble, lookalike, 0)] >= settings.keep_name
+            may_resemble &= still & (known >= settings.known - settings.known_margin)
+            kind[added] = np.where(may_resemble, lookalike, np.where(shows, best, NO_DEVICE))
         return kind
 
     def unknown(self, now: float) -> np.ndarray:
@@ -210,12 +210,12 @@ class HostStates:
         return np.flatnonzero(self.columns["label"] != NO_DEVICE)
 
     def ignored(self) -> np.ndarray:
-        """The hosts that are ignored, int64 [n], also those whose time is over since their latest
-        window."""
+        """The hosts that are ignored, int64 [n]. This includes hosts that had no window since their
+        time ended."""
         return np.flatnonzero(self.columns["ignored_until"] > 0)
 
     def recognisable(self, device: int) -> np.ndarray:
-        """The hosts that may be called ``device`` for behaving like it, int64 [n]: those without a
+        """The hosts that may get the name ``device`` by similarity, int64 [n]: those without a
         label that are ``identified`` as another device, or ``unknown``."""
         columns = self.columns
         state = columns["state"]
@@ -224,12 +224,12 @@ class HostStates:
         return np.flatnonzero(open_)
 
     def is_example(self, slot: int) -> bool:
-        """Whether a labelled host shows what its device does: it is ``identified``, and the model
-        neither names the device by itself nor says that the host is another."""
+        """Whether a labelled host is an example of its device: it is ``identified``, and the model
+        neither names the device by itself nor calls the host another device."""
         host = self.host(slot)
-        overlooked = host.candidate in (NO_DEVICE, host.lookalike)
-        return host.state == IDENTIFIED and (host.label >= self._classes or overlooked)
+        no_other = host.candidate in (NO_DEVICE, host.lookalike)
+        return host.state == IDENTIFIED and (host.label >= self._classes or no_other)
 
     def host(self, slot: int) -> HostState:
-        """What is kept of one host."""
+        """The state of one host."""
         return HostState._make(self.columns[name][slot].item() for name in HostState._fields)

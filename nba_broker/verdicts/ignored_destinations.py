@@ -13,22 +13,22 @@ from nba_broker.verdicts.annotation_file import Annotation
 
 
 class IgnoredDestinations:
-    """The annotations that ignore a pool or network, each with the hosts it applies to."""
+    """The annotations that ignore a pool or network, each with the slots of its hosts."""
 
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
         self._hosts: dict[Annotation, set[int]] = {}
 
     def set(self, annotation: Annotation, slots: set[int]) -> None:
-        """An annotation applies to these hosts; to every host where it names none."""
+        """Add an annotation that applies to these hosts, or to every host if it names none."""
         self._hosts[annotation] = slots
 
     def clear(self) -> None:
-        """No destination is ignored."""
+        """Remove all annotations."""
         self._hosts.clear()
 
     def add(self, annotation: Annotation, slot: int) -> None:
-        """An annotation applies to one more host."""
+        """Apply an annotation to one more host."""
         self._hosts[annotation].add(slot)
 
     def applies(self, annotation: Annotation, slot: int) -> bool:
@@ -36,13 +36,14 @@ class IgnoredDestinations:
         return slot in self._hosts[annotation]
 
     def forget(self, slots: np.ndarray) -> None:
-        """These slots, int64 [n], hold new hosts."""
+        """Forget the hosts of these slots, int64 [n]; the slots may get new hosts."""
         for hosts in self._hosts.values():
             hosts.difference_update(slots.tolist())
 
     def muted(self, windows: Windows, attention: np.ndarray, ts: np.ndarray) -> np.ndarray | None:
-        """Whether most of what the model looked at (attention [B, N]) in each of B windows, decided
-        at ts [B], is destinations that are ignored, bool [B]; None if there are none."""
+        """Whether more than half of the attention, float32 [B, N], in each of B windows is on
+        ignored destinations, bool [B]; None if none are ignored. ts float64 [B]: the times of the
+        windows' deciding sessions."""
         if not self._hosts:
             return None
         shape = windows.pool.shape
@@ -52,8 +53,8 @@ class IgnoredDestinations:
             windows.pool.reshape(-1),
             windows.columns["dst"].reshape(-1),
         ).reshape(shape)
-        # Sessions of a step share their attention equally, so that exactly half is common, and
-        # rounding must not decide it.
+        # Exactly half is common, because equal sessions have equal attention. Rounding must not
+        # decide then.
         muted: np.ndarray = (attention * quiet).sum(1) > 0.5 + 1e-3
         return muted
 
@@ -64,8 +65,11 @@ class IgnoredDestinations:
         pool: np.ndarray,
         dst: np.ndarray,
     ) -> np.ndarray:
-        """Whether each of n sessions is to a destination that its host may go to as it likes, bool
-        [n]; pool int [n] is an index into the table of pools, dst V16 [n] an address."""
+        """Whether an analyst ignores the destination of each of n sessions for its host, bool [n].
+
+        slot int64 [n]: the hosts. ts float64 [n]. pool int [n]: indices into the table of pools.
+        dst V16 [n]: addresses.
+        """
         ignored = np.zeros(len(slot), bool)
         within = cache(lambda: self._pools.translation.unpacked(dst))
         for annotation, slots in self._hosts.items():

@@ -1,7 +1,7 @@
-"""A candidate that is asked beside the running model: how often they agree, and on which hosts not.
+"""The shadow: compares a candidate model with the running model, on the same sessions.
 
-It never has a say. It is asked at the same moments about the same sessions (of its own window, if
-that differs), its policy starts with every host unknown to it, and what it costs is left out
+The candidate gives no verdicts. It scores the same sessions at the same moments, with its own
+window if that differs, and its decisions start without any state of the hosts. It is skipped
 whenever the worker is behind.
 """
 
@@ -31,23 +31,23 @@ from nba_broker.verdicts.host_states import HostStates
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 
 LONG = 3600.0
-"""Seconds of event time for which the two must differ about a host before that is told."""
+"""Seconds of event time for which the two models must differ on a host before it is reported."""
 
 SCORES = 6
-"""And scores in a row: as many as the policy wants before a host is called something else."""
+"""Scores in a row on which they must differ, too: as many as a change of name needs."""
 
-TOLD = 20
-"""Hosts told of in a day's log; the summary has them all."""
+REPORTED = 20
+"""Hosts that are logged a day at most; the summary has them all."""
 
 LISTED = 1000
-"""Hosts in the summary."""
+"""Hosts in the summary at most."""
 
 _DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The parts of a pipeline that a shadow compares with."""
+    """The parts of a pipeline that the shadow reads."""
 
     windows: HostWindows
     annotations: AppliedAnnotations
@@ -57,10 +57,12 @@ class Watched:
 
 
 class Shadow:
-    """Counts only grow until :meth:`restart`.
+    """Compares a candidate with the running model of a pipeline.
 
-    paused: while true, nothing is scored and ``skipped`` counts what is left out. lines: for the
-    log; whoever reads them removes them. failure: why it gave up, if it did.
+    scorer: of the candidate. paused: while true, the candidate scores nothing, and ``skipped``
+    counts the scores that are left out. lines: messages for the log; the reader removes them.
+    failure: the error after which the shadow turned itself off, or "". Counts only grow until
+    :meth:`restart`.
     """
 
     def __init__(self, scorer: Scorer) -> None:
@@ -68,7 +70,7 @@ class Shadow:
         self.scorer = scorer
         self.paused = False
         self.failure = ""
-        self.lines: deque[str] = deque(maxlen=4 * TOLD)
+        self.lines: deque[str] = deque(maxlen=4 * REPORTED)
         self._classes = [one.device for one in manifest.classes]
         self._slots = Slots()
         self._decider = Decider(
@@ -77,41 +79,41 @@ class Shadow:
         self._columns = self._slots.add(
             "shadow",
             {
-                "scores": Column(np.int32),  # in a row in which the two differ
-                "since": Column(np.float64),  # when they began to
-                "devices": Column(
-                    np.int16, NO_DEVICE, (2,)
-                ),  # of the running model, of the candidate
+                "scores": Column(np.int32),  # in a row on which the two models differ
+                "since": Column(np.float64),  # when they began to differ
+                # The device of the running model, and that of the candidate.
+                "devices": Column(np.int16, NO_DEVICE, (2,)),
                 "reported": Column(np.bool_),
             },
         )
         self._watched: Watched
-        self._own: HostWindows | None = None  # of another window than the running model's
+        self._own: HostWindows | None = None  # only if the candidate's schedule differs
         self.restart()
 
     def restart(self) -> None:
-        """Count anew: the running model is another one."""
+        """Start the comparison again, because the running model or a clock changed."""
         self.scores = self.agreeing = self.skipped = 0
         self._confusion: Counter[tuple[str, str]] = Counter()
         self._since, self._until = np.nan, np.nan
         self._day = -np.inf
-        self._told_today = 0
+        self._reported_today = 0
         self._columns.reset(np.arange(self._slots.capacity))
 
     @property
     def differing(self) -> np.ndarray:
-        """The slots of hosts on which the two have differed for long, int64."""
+        """The slots of hosts on which the two models have differed for long, int64."""
         return np.flatnonzero(self._columns["reported"])
 
     def watch(self, watched: Watched) -> None:
-        """Compare with this pipeline's running model."""
+        """Compare with the running model of this pipeline."""
         self._watched = watched
 
     def see(
         self, slot: np.ndarray, ts: np.ndarray, columns: dict[str, np.ndarray], windows: Windows
     ) -> None:
-        """Take a step after the running model decided: slot int64 [n], ts float64 [n], columns as
-        for :meth:`HostWindows.push`, and the windows that this returned. Never raises."""
+        """Take a step after the running model has decided: slot int64 [n], ts float64 [n], columns
+        as for :meth:`HostWindows.push`, and the windows that it returned. Never raises: after an
+        error the shadow is off."""
         if self.failure or not len(slot):
             return
         try:
@@ -121,20 +123,22 @@ class Shadow:
                 self._own = None
             if len(windows):
                 self._compare(windows, ts)
-            self._day_passes(float(ts[-1]))
-        except Exception as error:  # whatever it is, verdicts go on without the shadow
+            self._end_day(float(ts[-1]))
+        except Exception as error:  # no error of the shadow may stop the verdicts
             self.failure = repr(error)
-            self.lines.append(f"the shadow failed and is off ({self.failure}); verdicts go on")
+            self.lines.append(
+                f"the shadow failed and is off ({self.failure}); verdicts are not affected"
+            )
 
     def forget(self, slots: np.ndarray) -> None:
-        """These slots hold new hosts, or none."""
+        """Forget the hosts of these slots, int64 [n]; the slots may get new hosts."""
         if self._own is not None:
             self._own.slots.reserve(int(slots.max(initial=-1)) + 1)
             self._own.slots.reset(slots)
         self._slots.reset(slots[slots < self._slots.capacity])
 
     def summary(self, running: str) -> dict[str, Any]:
-        """What an operator needs before a switch; ``running``: the id of the running model."""
+        """The comparison for ``shadow.json``; ``running``: the id of the running model."""
         identity, annotations = self._watched.identity, self._watched.annotations
         devices = annotations.devices
         differ = self.differing
@@ -142,7 +146,7 @@ class Shadow:
         for (one, other), number in sorted(self._confusion.items()):
             confusion.setdefault(one, {})[other] = number
         return {
-            "shadow": self.scorer.manifest.id,
+            "candidate": self.scorer.manifest.id,
             "running": running,
             "since": print_time(round(self._since)) if self.scores else None,
             "until": print_time(round(self._until)) if self.scores else None,
@@ -155,7 +159,7 @@ class Shadow:
                     "host": identity.address(number),
                     "mac": identity.mac(number),
                     "running": self._name(int(self._columns["devices"][number, 0]), devices),
-                    "shadow": self._name(int(self._columns["devices"][number, 1]), devices),
+                    "candidate": self._name(int(self._columns["devices"][number, 1]), devices),
                     "since": print_time(round(self._columns["since"][number])),
                 }
                 for number in differ[:LISTED].tolist()
@@ -164,24 +168,24 @@ class Shadow:
             "failure": self.failure,
         }
 
-    def told(self) -> str:
-        """The same in a line."""
+    def summary_line(self) -> str:
+        """The comparison in one line, for the log."""
         share = f"{self.agreeing / self.scores:.1%}" if self.scores else "none"
-        left_out = f"; {self.skipped} scores left out, as the worker was behind" * bool(
-            self.skipped
+        skipped = (
+            f"; {self.skipped} scores skipped while the worker was behind" if self.skipped else ""
         )
         return (
             f"shadow {self.scorer.manifest.id} agrees in {share} of {self.scores} scores; "
-            f"{len(self.differing)} hosts differ{left_out}"
+            f"{len(self.differing)} hosts differ{skipped}"
         )
 
     def _windows(self, slot: np.ndarray, ts: np.ndarray, columns: dict[str, np.ndarray]) -> Windows:
         if self._own is None:
-            # With what the running model's rings hold, this step included.
+            # It begins with the sessions of the running model's rings, including this step.
             self._own = self._watched.windows.copy()
             self._own.use(self.scorer.manifest.schedule)
-            nothing = {"pool": columns["pool"][:0], "dport": columns["dport"][:0]}
-            return self._own.push(slot[:0], ts[:0], **nothing)
+            no_columns = {"pool": columns["pool"][:0], "dport": columns["dport"][:0]}
+            return self._own.push(slot[:0], ts[:0], **no_columns)
         return self._own.push(slot, ts, pool=columns["pool"], dport=columns["dport"])
 
     def _compare(self, windows: Windows, ts: np.ndarray) -> None:
@@ -192,7 +196,7 @@ class Shadow:
         scores = self.scorer(windows, self._watched.pools.table)
         self._slots.reserve(int(windows.slot.max()) + 1)
         when = ts[windows.index]
-        # What both say at a step's end counts for all of a host's windows in it, mostly one.
+        # A host's verdicts at the end of a step count for all its windows in the step, mostly one.
         decide(
             self._decider,
             ScoredWindows(windows.slot, windows.index, when, scores.probability, scores.known),
@@ -200,28 +204,29 @@ class Shadow:
         slot, first, number = np.unique(windows.slot, return_index=True, return_counts=True)
         last = len(when) - 1 - np.unique(windows.slot[::-1], return_index=True)[1]
         began, when = when[first], when[last]
-        settled = running.state_of(slot) != LEARNING
-        settled &= self._decider.state_of(slot) != LEARNING
-        numbers, strange = self._numbers(annotations)
-        main = running.device_of(slot).astype(np.int64)
-        # What an analyst named and the candidate never learned is no question to it.
-        settled &= ~np.isin(main, strange)
-        slot, number, main = slot[settled], number[settled], main[settled]
-        began, when = began[settled], when[settled]
-        shadow = numbers[self._decider.device_of(slot)]
-        same = main == shadow
+        compared = running.state_of(slot) != LEARNING
+        compared &= self._decider.state_of(slot) != LEARNING
+        numbers, not_known = self._numbers(annotations)
+        current = running.device_of(slot).astype(np.int64)
+        # The candidate cannot name a device that only an analyst added.
+        compared &= ~np.isin(current, not_known)
+        slot, number, current = slot[compared], number[compared], current[compared]
+        began, when = began[compared], when[compared]
+        candidate = numbers[self._decider.device_of(slot)]
+        same = current == candidate
         self.scores += int(number.sum())
         self.agreeing += int(number[same].sum())
         if len(slot):
             self._since = np.fmin(self._since, began.min())
             self._until = np.fmax(self._until, when.max())
-        for one, other, size in zip(main.tolist(), shadow.tolist(), number.tolist(), strict=True):
+        devices = np.stack([current, candidate], 1)
+        for (one, other), size in zip(devices.tolist(), number.tolist(), strict=True):
             names = self._name(one, annotations.devices), self._name(other, annotations.devices)
             self._confusion[names] += size
-        for one in self._compared(slot, np.stack([main, shadow], 1), number, began, when).tolist():
-            self._report(one)
+        for host in self._note(slot, devices, number, began, when).tolist():
+            self._report(host)
 
-    def _compared(
+    def _note(
         self,
         slot: np.ndarray,
         devices: np.ndarray,
@@ -229,18 +234,19 @@ class Shadow:
         began: np.ndarray,
         ended: np.ndarray,
     ) -> np.ndarray:
-        """Note what both models call n hosts, devices [n, 2], over so many scores between two
-        times; returns the hosts on which they have now differed for long, int64."""
+        """Note both models' devices int64 [n, 2] of n hosts, over ``scores`` scores each from
+        ``began`` to ``ended``. Returns the hosts, int64, on which the two have now differed for
+        long and that are not reported yet."""
         columns = self._columns
         same = devices[:, 0] == devices[:, 1]
-        goes_on = (
+        continues = (
             ~same & (columns["devices"][slot] == devices).all(1) & (columns["scores"][slot] > 0)
         )
-        before = np.where(goes_on, columns["scores"][slot], 0)
+        before = np.where(continues, columns["scores"][slot], 0)
         columns["scores"][slot] = np.where(same, 0, scores + before)
-        columns["since"][slot] = np.where(goes_on, columns["since"][slot], began)
+        columns["since"][slot] = np.where(continues, columns["since"][slot], began)
         columns["devices"][slot] = devices
-        known = columns["reported"][slot] & goes_on
+        known = columns["reported"][slot] & continues
         long = (columns["scores"][slot] >= SCORES) & (ended - columns["since"][slot] >= LONG)
         columns["reported"][slot] = known | long
         reported: np.ndarray = slot[long & ~known]
@@ -248,29 +254,32 @@ class Shadow:
 
     def _report(self, slot: int) -> None:
         identity, annotations = self._watched.identity, self._watched.annotations
-        self._told_today += 1
-        if self._told_today > TOLD:
+        self._reported_today += 1
+        if self._reported_today > REPORTED:
             return
-        main, shadow = self._columns["devices"][slot].tolist()
+        current, candidate = self._columns["devices"][slot].tolist()
         mac = identity.mac(slot)
         began = datetime.fromtimestamp(float(self._columns["since"][slot]), UTC)
         self.lines.append(
             f"shadow: {identity.address(slot)}{f' ({mac})' if mac else ''} is "
-            f"{self._name(main, annotations.devices)}, and to {self.scorer.manifest.id} "
-            f"{self._name(shadow, annotations.devices)}, since {began:%Y-%m-%dT%H:%M:%SZ}"
+            f"{self._name(current, annotations.devices)}; {self.scorer.manifest.id} says "
+            f"{self._name(candidate, annotations.devices)} since {began:%Y-%m-%dT%H:%M:%SZ}"
         )
 
     def _numbers(self, annotations: AppliedAnnotations) -> tuple[np.ndarray, list[int]]:
-        """By the candidate's classes the worker's number of the device, one beyond all where it has
-        none, and NO_DEVICE at the end; and what analysts named that the candidate does not know."""
+        """The worker's device number of each of the candidate's classes, then NO_DEVICE; and the
+        numbers of devices that analysts added and the candidate does not know.
+
+        A class that the worker does not know gets a number beyond the worker's devices.
+        """
         devices = annotations.devices
         place = {one.device: number for number, one in enumerate(devices)}
         numbers = [
             place.get(name, len(devices) + number) for number, name in enumerate(self._classes)
         ]
         known = set(self._classes)
-        taught = {one.device for one in annotations.taught} - known
-        return np.array([*numbers, NO_DEVICE]), [place[name] for name in taught]
+        not_known = {one.device for one in annotations.added_devices} - known
+        return np.array([*numbers, NO_DEVICE]), [place[name] for name in not_known]
 
     def _name(self, number: int, devices: Sequence[Any]) -> str:
         if number == NO_DEVICE:
@@ -279,18 +288,19 @@ class Shadow:
             return str(devices[number].device)
         return self._classes[min(number - len(devices), len(self._classes) - 1)]
 
-    def _day_passes(self, ts: float) -> None:
+    def _end_day(self, ts: float) -> None:
+        """Log the summary line when a session of a later day, in UTC, has come."""
         if ts // _DAY > self._day:
             if np.isfinite(self._day):
-                hidden = self._told_today - TOLD
-                more = f" ({hidden} of them not told of here)" if hidden > 0 else ""
-                self.lines.append(self.told() + more)
+                hidden = self._reported_today - REPORTED
+                more = f" ({hidden} of them not logged)" if hidden > 0 else ""
+                self.lines.append(self.summary_line() + more)
             self._day = ts // _DAY
-            self._told_today = 0
+            self._reported_today = 0
 
 
 def fits(scorer: Scorer, scheme: str) -> None:
-    """Raise ModelError where a worker with this pool scheme could not ask the model."""
+    """Raise ModelError unless a worker with this pool scheme can run the candidate."""
     manifest = scorer.manifest
     if manifest.pool_scheme != scheme:
         raise ModelError(

@@ -1,10 +1,10 @@
-"""How alike hosts behave: which share of their sessions goes to which pool by which service.
+"""How similarly hosts behave: which share of their sessions goes to which pool by which service.
 
-A host's profile is a distribution, of its sessions over pairs of pool and service and, for a
-smaller part, over services alone: time servers, say, are a service whose pool is another one each
-time. Two profiles are as alike as their Bhattacharyya coefficient says (Bhattacharyya, "On a
-measure of divergence between two statistical populations defined by their probability
-distributions", 1943), which is the inner product of their square roots.
+A host's profile is the distribution of its sessions over pairs of pool and service and, for a
+smaller part, over services alone: the pool of a time server, for example, differs each time. The
+similarity of two profiles is their Bhattacharyya coefficient (Bhattacharyya, "On a measure of
+divergence between two statistical populations defined by their probability distributions", 1943),
+the inner product of their square roots.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 from nba_broker.model.windows import Windows
 from nba_broker.records.ports import HIGH, port_name
 
-ALIKE = 0.85
-"""The similarity from which hosts are taken for the same kind. Chosen, like the two constants
-below, on half of the set-ups of the IoT Sentinel captures, as the most even balance of same models
-together and others apart; `nba-train labels --truth` measures it on any archive."""
+SAME_KIND = 0.85
+"""The similarity from which hosts count as the same kind. Chosen, like the two constants below, on
+half of the set-ups of the IoT Sentinel captures, as the most even balance between grouping the same
+models and separating others; `nba-train labels --truth` measures it on any archive."""
 
 _LOCAL_WEIGHT = 0.25  # of a session within the network: every host asks its gateway for names
-_SERVICE_SHARE = 0.25  # of a profile that counts services wherever they are
+_SERVICE_SHARE = 0.25  # of the profile for services without their pool
 
 _LOCAL = ("gw", "lan", "bcast", "mcast:", "private", "local", "none")
-_ANYWHERE = -1  # in place of a pool: the service alone
+_ANYWHERE = -1  # in place of a pool, for the service alone
 _SERVICES = 1 << 18  # more than there are ports and transports
-_MENTIONED = 3  # pairs that tell a person enough of what hosts do
+_MENTIONED = 3  # pairs in a text, enough for an analyst to recognise the hosts
 _COLUMNS = 1024  # features compared at a time, so that memory stays small
 
 
@@ -62,29 +62,29 @@ class Profiles:
         )
 
     def mostly(self, table: Sequence[str], organisation: Callable[[int], str]) -> str:
-        """What all these hosts do together, for people: the pairs that they share out most to,
-        each with its percentage if that is 1 or more. ``organisation`` is that of a pool's index,
-        or ""."""
+        """The pairs with the largest share of all these hosts' sessions, as text, each with its
+        percentage; the pairs after the first need at least 1 %. ``organisation`` returns that of a
+        pool's index, or ""."""
         pair, inverse = np.unique(self.feature[self.feature >= 0], return_inverse=True)
         share = np.bincount(inverse, self.root[self.feature >= 0] ** 2, len(pair))
         order = np.argsort(-share.round(9), kind="stable")[:_MENTIONED]
         pool, service = np.divmod(pair[order], _SERVICES)
         percent = 100 * share[order] / share.sum()
-        said: list[str] = []
+        texts: list[str] = []
         for number, code, part in zip(pool.tolist(), service.tolist(), percent, strict=True):
-            if said and part < 1:
+            if texts and part < 1:
                 break
             who = organisation(number)
             name = f"{table[number]} ({who})" if who else table[number]
-            said.append(f"{name} {_service(code)} {part:.0f} %")
-        return ", ".join(said)
+            texts.append(f"{name} {_service(code)} {part:.0f} %")
+        return ", ".join(texts)
 
 
 def profiles(
     slot: np.ndarray, pool: np.ndarray, dport: np.ndarray, table: Sequence[str]
 ) -> Profiles:
     """Profiles of the hosts of n sessions: slot int64 [n], pool int [n] into ``table``, dport
-    int32 [n] (see messages.port_code)."""
+    int32 [n] (see :func:`~nba_broker.records.ports.port_code`)."""
     hosts, host = np.unique(slot, return_inverse=True)
     number, place = np.unique(pool, return_inverse=True)
     local = np.array([table[one].startswith(_LOCAL) for one in number.tolist()], bool)
@@ -115,21 +115,21 @@ def of_windows(windows: Windows, table: Sequence[str]) -> Profiles:
 
 
 def similarity(a: Profiles, b: Profiles) -> np.ndarray:
-    """How alike each host of ``a`` is to each of ``b``: float64 [len(a), len(b)] in [0, 1]."""
+    """The similarity of each host of ``a`` to each of ``b``: float64 [len(a), len(b)], 0 to 1."""
     return _products(a, b, np.intersect1d(a.feature, b.feature))
 
 
-def groups(hosts: Profiles, threshold: float = ALIKE) -> np.ndarray:
+def groups(hosts: Profiles, threshold: float = SAME_KIND) -> np.ndarray:
     """A group number for each host, int64 [h], 0 for the group of the first host, and so on.
 
-    Hosts and groups are merged, the most alike first, as long as the mean similarity of their
+    Hosts and groups are merged, the most similar first, as long as the mean similarity of their
     members is at least ``threshold``: average linkage (Sokal and Michener, 1958), by the chain of
     nearest neighbours (Murtagh, "A survey of recent advances in hierarchical clustering
     algorithms", 1983), in time and memory that grow with the square of h.
     """
     feature, times = np.unique(hosts.feature, return_counts=True)
-    alike = _products(hosts, hosts, feature[times > 1])
-    np.fill_diagonal(alike, -np.inf)
+    pairwise = _products(hosts, hosts, feature[times > 1])
+    np.fill_diagonal(pairwise, -np.inf)
     size = np.ones(len(hosts))
     group = np.arange(len(hosts))
     merges: list[tuple[float, int, int]] = []
@@ -138,17 +138,19 @@ def groups(hosts: Profiles, threshold: float = ALIKE) -> np.ndarray:
     while len(merges) < len(hosts) - 1:
         if not chain:
             chain.append(int(left.argmax()))
-        near = alike[chain[-1]]
+        near = pairwise[chain[-1]]
         nearest = int(near.argmax())
-        # Among equals the one before: else a chain of equals would never close.
+        # Of equally similar ones the previous one: else a chain of equals would never close.
         if len(chain) < 2 or near[nearest] > near[chain[-2]]:
             chain.append(nearest)
             continue
         gone, kept = sorted((chain.pop(), chain.pop()), reverse=True)
-        merges.append((float(alike[kept, gone]), kept, gone))
-        mean = (size[kept] * alike[kept] + size[gone] * alike[gone]) / (size[kept] + size[gone])
-        alike[kept] = alike[:, kept] = mean
-        alike[gone] = alike[:, gone] = alike[kept, kept] = -np.inf
+        merges.append((float(pairwise[kept, gone]), kept, gone))
+        mean = (size[kept] * pairwise[kept] + size[gone] * pairwise[gone]) / (
+            size[kept] + size[gone]
+        )
+        pairwise[kept] = pairwise[:, kept] = mean
+        pairwise[gone] = pairwise[:, gone] = pairwise[kept, kept] = -np.inf
         size[kept] += size[gone]
         left[gone] = False
     for value, kept, gone in sorted(merges, reverse=True):
@@ -158,10 +160,11 @@ def groups(hosts: Profiles, threshold: float = ALIKE) -> np.ndarray:
     return _numbered(group)
 
 
-def kinds(hosts: Profiles, vendors: Sequence[str], threshold: float = ALIKE) -> np.ndarray:
-    """As :func:`groups`, but hosts whose interfaces have different makers are of different kinds.
+def kinds(hosts: Profiles, vendors: Sequence[str], threshold: float = SAME_KIND) -> np.ndarray:
+    """As :func:`groups`, but hosts whose interfaces have different makers are in different groups,
+    because many makers buy the same firmware.
 
-    vendors: of each host; "" is one of its own. Many makers buy the same firmware.
+    vendors: the maker of each host's interface; "" counts as one maker.
     """
     maker = np.array(vendors, dtype=object)
     number = np.zeros(len(hosts), np.int64)
@@ -184,9 +187,9 @@ def _products(a: Profiles, b: Profiles, features: np.ndarray) -> np.ndarray:
 
 def _dense(hosts: Profiles, features: np.ndarray) -> np.ndarray:
     place = np.searchsorted(features, hosts.feature).clip(max=len(features) - 1)
-    meant = features[place] == hosts.feature
+    shared = features[place] == hosts.feature
     dense = np.zeros((len(hosts), len(features)))
-    dense[hosts.rows()[meant], place[meant]] = hosts.root[meant]
+    dense[hosts.rows()[shared], place[shared]] = hosts.root[shared]
     return dense
 
 

@@ -1,4 +1,4 @@
-"""The stage that decides: what is known of hosts before a step, and what the step changes."""
+"""The stage that decides: the context of hosts before a step, and the decisions after it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nba_broker.verdicts.decision_rules import ScoredWindows
 
 
 class Context(NamedTuple):
-    """What is known of the hosts of n sessions before these.
+    """The context of n sessions' hosts before these sessions.
 
-    device_class: the class that the host is taken for, int16 [n], or NO_DEVICE. named: whether it
-    was ever called a device, bool [n]. counted: whether the baseline counts the session, bool [n]:
-    not where an analyst ignores its destination.
+    device_class: the class whose baseline applies to the host, int16 [n], or NO_DEVICE. named:
+    whether the host has ever had a device name, bool [n]. counted: whether the baseline counts the
+    session, bool [n]; it does not if an analyst ignores the destination.
     """
 
     device_class: np.ndarray
@@ -31,7 +31,7 @@ class Context(NamedTuple):
 
 
 class Verdicts:
-    """Decides with the hosts' states and the annotations that apply to them."""
+    """Decides from scores, alarms, the hosts' states and the applied annotations."""
 
     def __init__(self, decider: Decider, annotations: AppliedAnnotations, pools: Pools) -> None:
         self._decider = decider
@@ -41,10 +41,10 @@ class Verdicts:
     def context(
         self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, dst: np.ndarray
     ) -> Context:
-        """What is known before sessions: slot int64 [n], ts float64 [n], pool int32 [n] into the
+        """The context before sessions: slot int64 [n], ts float64 [n], pool int32 [n] into the
         table of pools, dst "V16" [n]."""
         return Context(
-            device_class=self._decider.kinds(slot),
+            device_class=self._decider.class_of(slot),
             named=self._decider.is_named(slot),
             counted=~self._annotations.ignored_destinations.ignored(slot, ts, pool, dst),
         )
@@ -57,24 +57,26 @@ class Verdicts:
         scores: Scores | None,
         alarms: Sequence[int],
     ) -> Sequence[Decision | Applied]:
-        """What the windows and alarms of a step change, in event order.
+        """The decisions that a step's windows and alarms lead to, in event order.
 
-        slot int64 [n], ts float64 [n]: its sessions. scores: of the windows, None where there are
-        none. alarms: the places of the sessions that raised one. Applied are labels that a new
-        prototype gave to similar hosts.
+        slot int64 [n], ts float64 [n]: the step's sessions. scores: of the windows, None if there
+        are none. alarms: the places of the sessions that raised an alarm. An Applied is a name that
+        a new prototype gives to a similar host.
         """
         if scores is None and not alarms:
             return ()
-        teaches = self._annotations.teaches(windows)
+        ends_with_prototype = self._annotations.ends_with_prototype(windows)
         return decide(
             self._decider,
             self._scored(windows, scores, ts),
             Alarms.at(alarms, slot, ts),
-            teach=partial(self._teach, windows, ts) if teaches else None,
+            add_prototype=(
+                partial(self._add_prototype, windows, ts) if ends_with_prototype else None
+            ),
         )
 
     def _scored(self, windows: Windows, scores: Scores | None, ts: np.ndarray) -> ScoredWindows:
-        """Windows with their scores, and with what annotations say of them."""
+        """Windows with their scores, their similarity to prototypes, and whether they are muted."""
         if scores is None:
             return ScoredWindows.none()
         when, prototypes = ts[windows.index], self._annotations.prototypes
@@ -91,8 +93,9 @@ class Verdicts:
             muted=self._annotations.ignored_destinations.muted(windows, scores.attention, when),
         )
 
-    def _teach(self, windows: Windows, ts: np.ndarray) -> list[Applied]:
-        """The host of the last window, which an analyst named, may become a prototype."""
+    def _add_prototype(self, windows: Windows, ts: np.ndarray) -> list[Applied]:
+        """Make the host of the last window, which an analyst named, a prototype."""
         last = len(windows) - 1
         when = float(ts[windows.index[last]])
-        return self._annotations.teach(int(windows.slot[last]), when, windows.part(last, last + 1))
+        window = windows.part(last, last + 1)
+        return self._annotations.add_prototype(int(windows.slot[last]), when, window)

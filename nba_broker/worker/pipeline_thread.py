@@ -106,8 +106,8 @@ class PipelineThread:
         aside because their time is doubted, and those after them."""
         acknowledgements = {}
         for node, entered in self._unacknowledged.items():
-            aside = self.pipeline.intake.door.aside_from(node)
-            while entered and entered[0].ticket < aside:
+            held = self.pipeline.intake.door.first_held(node)
+            while entered and entered[0].ticket < held:
                 acknowledgements[node] = entered.popleft().acknowledgement
         return acknowledgements
 

@@ -1,9 +1,9 @@
-"""The hosts' state in a file, so that a worker that starts again knows what the last one knew.
+"""Writes the hosts' state to a file and restores it, so that a restarted worker continues.
 
-A snapshot is written in parts between the pipeline's work, a few thousand hosts each: every host
-is consistent in itself, and no second copy of the state is ever held. The file is lines of JSON,
-each followed by the bytes of the arrays it announces, and ends in the SHA-256 of all before;
-nothing in it is code.
+A snapshot is written in parts between the steps of the pipeline. Each host's state is consistent,
+and memory never holds a second copy of all hosts. The file consists of lines of JSON, each followed
+by the bytes of the arrays that it announces, and ends with the SHA-256 of everything before. It
+contains no code.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from nba_broker.wire.accounting import Position
 FORMAT = 5
 FILE = "hosts.snapshot"
 
-# What reading anything but a snapshot may raise: SnapshotError is raised instead.
+# Errors that the content of a wrong file may raise; they become SnapshotErrors.
 _UNREADABLE = (
     AttributeError,
     LookupError,
@@ -58,12 +58,13 @@ _UNREADABLE = (
 )
 
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
-_LINE = 1 << 26  # bytes of the longest line that makes sense
+_LINE = 1 << 26  # bytes of a line at most
 _DIGEST = hashlib.sha256().digest_size
 
 
 def path_in(folder: Path) -> Path:
-    """Where the snapshot of a state folder is; makes the folder. Raises ConfigError."""
+    """The path of the snapshot in a state folder, which is created. Raises ConfigError if the
+    folder is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -78,9 +79,9 @@ def path_in(folder: Path) -> Path:
 def parts(
     pipeline: Pipeline, positions: dict[str, Position], partition: int = 0
 ) -> Iterator[bytes]:
-    """The state as it stands at each step; between steps the pipeline may go on.
+    """Yields the snapshot in parts; the pipeline may process sessions between two of them.
 
-    ``positions``: how far each node's sessions are accounted for. ``partition``: whose hosts.
+    positions: the last accounted session of each node. partition: the partition of the hosts.
     """
     identity, pools = pipeline.identity, pipeline.pools
     surprising = pipeline.baseline.evidence
@@ -117,12 +118,12 @@ def parts(
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
     leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.tracker.leases]
-    # Last, since the table of pools only grows: it names every index above.
-    yield _line({"pools": pools.table, "leases": leases} | _taught(pipeline))
+    # Last, because the table of pools only grows: it then has a name for every index above.
+    yield _line({"pools": pools.table, "leases": leases} | _devices(pipeline))
 
 
 def write(path: Path, content: Iterable[bytes]) -> None:
-    """Replace the file as a whole, or leave it as it was; raises OSError."""
+    """Replace the whole file, or leave it unchanged; raises OSError."""
     part = path.with_name(f"{path.name}.part")
     digest = hashlib.sha256()
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -135,13 +136,13 @@ def write(path: Path, content: Iterable[bytes]) -> None:
     os.replace(part, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name, too, has to outlive a power cut
+        os.fsync(folder)  # so that the new name survives a power cut
     finally:
         os.close(folder)
 
 
 def write_text(path: Path, name: str, text: str) -> None:
-    """Replace the file of this name beside the snapshot, readable as it is; raises OSError."""
+    """Replace the text file of this name beside the snapshot; raises OSError."""
     part = path.with_name(f"{name}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -152,12 +153,12 @@ def write_text(path: Path, name: str, text: str) -> None:
 def restore(
     path: Path, pipeline: Pipeline, partition: int | None = None, *, only_shown: bool = False
 ) -> dict[str, Position]:
-    """Fill a new pipeline and return the positions; slots are given anew, without gaps.
+    """Fill a new pipeline and return the positions; hosts get new slots, without gaps.
 
-    A snapshot of another model is taken up as a worker that runs takes another model over, unless
-    it is ``only_shown``: then hosts have the names that the worker gave them, whatever the
-    pipeline's own model, and no session may follow. Raises SnapshotError, after which the pipeline
-    is not to be used, OSError, and ConfigError when the hosts are of another ``partition``.
+    A snapshot of another model is converted as in a running worker that switches models. With
+    ``only_shown`` it is not: hosts keep the names that the worker gave them, and no session may
+    follow. Raises SnapshotError, after which the pipeline must not be used, OSError, and
+    ConfigError if the hosts are of another ``partition``.
     """
     with path.open("rb") as file:
         end = _verified(path, file)
@@ -168,8 +169,8 @@ def restore(
 
 
 def model_id(path: Path) -> str:
-    """The model of the worker that wrote a snapshot, as the log's ``model`` has it; empty of a
-    version that did not say it. Raises SnapshotError when it does not even begin as one."""
+    """The id of the model in a snapshot, as in the log's column ``model``; "" if the snapshot's
+    version has none. Raises SnapshotError if the file does not begin as a snapshot."""
     with path.open("rb") as file:
         try:
             return str(_read_line(file).get("model_id", ""))
@@ -178,7 +179,7 @@ def model_id(path: Path) -> str:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a snapshot that cannot be used; returns where it is now."""
+    """Rename a snapshot that cannot be used; returns its new path."""
     number = 1
     while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
         number += 1
@@ -206,11 +207,12 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _taught(pipeline: Pipeline) -> dict[str, Any]:
-    """What analysts named, and how it behaves; features as the pools' table numbers them."""
-    inventory, identity = pipeline.annotations, pipeline.identity
+def _devices(pipeline: Pipeline) -> dict[str, Any]:
+    """The devices that analysts added, and the prototypes; features are numbered by the table of
+    pools."""
+    annotations, identity = pipeline.annotations, pipeline.identity
     return {
-        "devices": [dataclasses.astuple(device) for device in inventory.taught],
+        "devices": [dataclasses.astuple(device) for device in annotations.added_devices],
         "prototypes": [
             {
                 "host": name,
@@ -219,14 +221,14 @@ def _taught(pipeline: Pipeline) -> dict[str, Any]:
                 "feature": one.profile.feature.tolist(),
                 "root": one.profile.root.tolist(),
             }
-            for one in inventory.prototypes
+            for one in annotations.prototypes
             for name, _ in identity.names(one.slot, one.slot + 1).values()
         ],
     }
 
 
 def _stages(pipeline: Pipeline) -> dict[str, Columns]:
-    """The columns of the stages whose layout must be this version's, in the order of the file."""
+    """The columns of the stages whose layout must equal this version's, in the file's order."""
     return {
         "windows": pipeline.windows.columns,
         "first_seen": pipeline.first_seen.columns,
@@ -235,7 +237,7 @@ def _stages(pipeline: Pipeline) -> dict[str, Columns]:
 
 
 def _verified(path: Path, file: BinaryIO) -> int:
-    """The number of bytes before the digest, which fits them."""
+    """The number of bytes before the digest. Raises SnapshotError unless the digest is right."""
     end = os.fstat(file.fileno()).st_size - _DIGEST
     digest = hashlib.sha256()
     left = end
@@ -279,13 +281,13 @@ def _restore(
     ours = _header(pipeline)
     for name in ("format", "feature_version", "layout"):
         if header[name] != ours[name]:
-            # A layout is a page of text, which tells an operator nothing.
+            # A layout is a page of text that does not help an operator.
             of = "" if name == "layout" else f" {header[name]}, not {ours[name]}"
             raise SnapshotError(f"{path}: another version of this worker wrote it ({name}{of})")
-    # Where the decision keeps other columns, hosts are learned anew.
-    understood = header["decision"] == ours["decision"]
+    # If the decision of that version has other columns, hosts start in ``learning`` again.
+    same_decision = header["decision"] == ours["decision"]
     decision_bytes = int(header["decision_bytes"])
-    reader = _Hosts(pipeline, len(header["classes"]), None if understood else decision_bytes)
+    reader = _Hosts(pipeline, len(header["classes"]), None if same_decision else decision_bytes)
     line: dict[str, Any] = {}
     while file.tell() < end:
         line = _read_line(file)
@@ -298,8 +300,8 @@ def _restore(
     if reader.highest_pool >= len(table):
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
-    if understood:
-        _restore_taught(line, reader, pipeline.annotations)
+    if same_decision:
+        _restore_devices(line, reader, pipeline.annotations)
     for ts, ip, *texts in line["leases"]:
         _check_address(ip)
         pipeline.lease(Lease(float(ts), ip, *map(str, texts)))
@@ -314,8 +316,9 @@ def _restore(
 
 
 class _Hosts:
-    """Reads the hosts into the stages of a pipeline. other_decision: bytes of a host's decision
-    where that has other columns; the host is learned anew then."""
+    """Reads the hosts into the stages of a pipeline. classes: the number of the snapshot's classes.
+    other_decision: the bytes of a host's decision if that has other columns, else None; such hosts
+    start in ``learning`` again."""
 
     def __init__(self, pipeline: Pipeline, classes: int, other_decision: int | None) -> None:
         self.highest_pool = self.highest_device = -1
@@ -335,7 +338,7 @@ class _Hosts:
         pipeline.windows.check(records["windows"])
         pipeline.first_seen.check(records["first_seen"])
         pipeline.baseline.check(records["baseline"], self._classes)
-        # Every surprise has its session here.
+        # Every surprise needs its session.
         if odd != np.flatnonzero(records["baseline"]["evidence_surprise"].any(1)).tolist():
             raise ValueError("surprises without their sessions")
         sessions = _read_records(file, end, len(odd) * SHOWN, EVIDENCE)
@@ -391,14 +394,14 @@ def _schedule(window: Any) -> Schedule:
 
 
 def _classes(header: dict[str, Any]) -> list[Class]:
-    """What the numbers of devices mean in it."""
+    """The classes of the snapshot's model, by number."""
     classes = [Class(str(device), str(category)) for device, category in header["classes"]]
     if not 1 <= len(classes) < 1 << 15:
         raise ValueError("no classes, or too many")
     return classes
 
 
-def _restore_taught(line: dict[str, Any], hosts: _Hosts, annotations: AppliedAnnotations) -> None:
+def _restore_devices(line: dict[str, Any], hosts: _Hosts, annotations: AppliedAnnotations) -> None:
     for device, category in line["devices"]:
         annotations.number(str(device), str(category))
     devices = len(annotations.devices)
@@ -435,7 +438,7 @@ def _read_records(file: BinaryIO, end: int, number: int, layout: np.dtype) -> np
 
 
 def _check_names(hosts: list[tuple[str, str]]) -> None:
-    """Refuse hosts whose MAC or address is none."""
+    """Raise an error unless the MACs and addresses of these hosts are valid."""
     for key, address in hosts:
         if not is_mac(key):
             _check_address(bare(key))

@@ -195,7 +195,7 @@ class Worker:
             LOG.warning("not all sessions are processed after %.0f s; stopping anyway", PATIENCE)
         self._log_reports()
         if self.pipeline.shadow is not None:
-            LOG.info("%s", self.pipeline.shadow.told())
+            LOG.info("%s", self.pipeline.shadow.summary_line())
         await self._saver.save()
 
     async def _receive(self) -> None:

@@ -163,7 +163,7 @@ def of_stream(stream: Stream, scorer: Scorer, settings: BaselineSettings) -> lis
         slot, ts = stream.slot[rows], stream.ts[rows]
         columns = {"pool": stream.pool[rows], "dport": stream.dport[rows]}
         windows = host_windows.push(slot, ts, **columns)
-        sessions = HostSessions(slot, ts, device_class=decider.kinds(slot), **columns)
+        sessions = HostSessions(slot, ts, device_class=decider.class_of(slot), **columns)
         _, anomalies = baseline.push(sessions, stream.table)
         alarms = [
             Alarm(start + one.index, int(slot[one.index]), float(ts[one.index]), one)

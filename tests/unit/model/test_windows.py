@@ -14,10 +14,10 @@ from nba_broker.records.uids import unpack
 LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE = 6, 2, 3, 2
 
 
-def push(sequences: HostWindows, rows: list[tuple[int, float, int]]) -> Windows:
+def push(windows: HostWindows, rows: list[tuple[int, float, int]]) -> Windows:
     slot = np.array([row[0] for row in rows], np.int64)
     number = np.array([row[2] for row in rows], np.int32)
-    return sequences.push(
+    return windows.push(
         slot,
         np.array([row[1] for row in rows], np.float64),
         pool=number,
@@ -81,34 +81,34 @@ def batches(draw: st.DrawFn) -> list[list[tuple[int, float, int]]]:
 def test_windows_do_not_depend_on_how_sessions_were_cut_into_batches(
     parts: list[list[tuple[int, float, int]]],
 ) -> None:
-    sequences = HostWindows(Schedule(LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE))
-    found = [row for part in parts if part for row in as_rows(push(sequences, part))]
+    windows = HostWindows(Schedule(LENGTH, MIN_SESSIONS, STRIDE, EARLY_STRIDE))
+    found = [row for part in parts if part for row in as_rows(push(windows, part))]
     assert found == expected([row for part in parts for row in part])
 
 
 def test_a_late_session_has_no_interval_and_moves_no_clock() -> None:
-    sequences = HostWindows(Schedule(LENGTH, 1))
-    push(sequences, [(0, 100.0, 0)])
-    late = push(sequences, [(0, 90.0, 1)])
-    after = push(sequences, [(0, 103.0, 2)])
+    windows = HostWindows(Schedule(LENGTH, 1))
+    push(windows, [(0, 100.0, 0)])
+    late = push(windows, [(0, 90.0, 1)])
+    after = push(windows, [(0, 103.0, 2)])
     assert late.interval[0, -1] == 0
     assert after.interval[0, -1] == 3
 
 
 def test_a_forgotten_slot_starts_empty() -> None:
-    sequences = HostWindows(Schedule(LENGTH, 2))
-    push(sequences, [(0, 1.0, 7), (0, 2.0, 8)])
-    sequences.slots.reset(np.array([0]))
-    assert len(push(sequences, [(0, 3.0, 9)])) == 0
-    (window,) = as_rows(push(sequences, [(0, 4.0, 10)]))
+    windows = HostWindows(Schedule(LENGTH, 2))
+    push(windows, [(0, 1.0, 7), (0, 2.0, 8)])
+    windows.slots.reset(np.array([0]))
+    assert len(push(windows, [(0, 3.0, 9)])) == 0
+    (window,) = as_rows(push(windows, [(0, 4.0, 10)]))
     assert window[1:3] == (2, [NO_POOL] * 4 + [9, 10])
 
 
 def test_only_long_uids_make_hosts_take_more_memory() -> None:
-    sequences = HostWindows(Schedule(LENGTH, 2))
-    size = sequences.columns["ring"]["uid"].dtype.itemsize
+    windows = HostWindows(Schedule(LENGTH, 2))
+    size = windows.columns["ring"]["uid"].dtype.itemsize
     for uid, larger in ((b"C" * 18, False), (b"C" * 23, True), (b"C" * 18, True)):
-        sequences.push(
+        windows.push(
             np.zeros(1, np.int64),
             np.ones(1),
             pool=np.zeros(1, np.int32),
@@ -116,6 +116,6 @@ def test_only_long_uids_make_hosts_take_more_memory() -> None:
             dst=np.zeros(1, "V16"),
             uid=np.array([uid], "S24"),
         )
-        assert (sequences.columns["ring"]["uid"].dtype.itemsize > size) == larger
-    kept = [unpack(one.tobytes()) for one in sequences.columns["ring"]["uid"][0][:3]]
+        assert (windows.columns["ring"]["uid"].dtype.itemsize > size) == larger
+    kept = [unpack(one.tobytes()) for one in windows.columns["ring"]["uid"][0][:3]]
     assert kept == ["C" * 18, "C" * 23, "C" * 18]

@@ -101,7 +101,7 @@ def test_names_that_analysts_gave_outlive_every_model(model_folder: ModelFolder)
     for changes in (WITHOUT_LENS, SWAPPED, {"classes": classes("Hall_Lamp", "Plug")}):
         made.use(Scorer(model_folder(**changes)))
         assert [(v.device, v.confidence) for v in made.standing()] == named
-    assert {one.device for one in made.annotations.taught} == {"Lens"}
+    assert {one.device for one in made.annotations.added_devices} == {"Lens"}
     assert [made.annotations.devices[one.device].device for one in made.annotations.prototypes] == [
         "Hall_Lamp"
     ]

@@ -72,6 +72,6 @@ def test_an_address_or_network_is_as_zeek_prints_it(text: str, host: str) -> Non
 
 
 @pytest.mark.parametrize("text", ["192.168.001.007", "192.168.1", "192.168.1.7/24", "02:4e:42:41"])
-def test_what_can_only_be_meant_as_an_address_is_no_hostname(text: str) -> None:
-    with pytest.raises(ValueError, match="not a MAC, address, network or hostname"):
+def test_a_misspelt_address_is_no_hostname(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a MAC, address, network or hostname"):
         canonical_host(text)

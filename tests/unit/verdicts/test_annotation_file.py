@@ -118,16 +118,14 @@ def test_a_name_that_differs_from_a_known_one_only_in_its_spelling_is_found() ->
         ("2026-01-01,h,confirm", "another number of fields"),
     ],
 )
-def test_a_row_that_is_no_use_is_named_by_file_and_line(
-    row: str, complaint: str, tmp_path: Path
-) -> None:
+def test_an_invalid_row_is_named_by_file_and_line(row: str, complaint: str, tmp_path: Path) -> None:
     path = written(tmp_path, "2026-01-01,good,confirm,,,,,", row)
     with pytest.raises(AnnotationError, match=complaint) as error:
         annotation_file.read(path)
     assert str(error.value).startswith(f"{path}:3: ")
 
 
-def test_a_file_of_something_else_is_one_clear_error(tmp_path: Path) -> None:
+def test_another_kind_of_file_is_one_clear_error(tmp_path: Path) -> None:
     for content in (b"", b"host,device\n", b"\xff\xfe\x00", b'at,host,action\n"'):
         path = tmp_path / "f"
         path.write_bytes(content)
@@ -182,9 +180,7 @@ def test_several_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
-def test_whatever_a_file_holds_it_is_read_or_one_clear_error(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_any_file_is_read_or_one_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "f"
     path.write_bytes(HEADER.encode() + b"\n" + content)
     with contextlib.suppress(AnnotationError):

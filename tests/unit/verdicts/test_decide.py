@@ -101,12 +101,12 @@ def test_a_prototype_is_made_after_its_window_and_before_the_alarm_of_that_sessi
     windows, alarms = step([(0, LAMP, False), (1, LAMP, False), (0, LAMP, True)])
     made = decider()
 
-    def teach() -> list[Applied]:
+    def add_prototype() -> list[Applied]:
         assert made.host(0).state == IDENTIFIED
         assert made.host(1).state == LEARNING
         return [Applied(made.recognise(1, 3.0, 7, 0.97), 3.0, ())]
 
-    found = decide(made, windows, alarms, teach=teach)
+    found = decide(made, windows, alarms, add_prototype=add_prototype)
     decisions = [one.decision if isinstance(one, Applied) else one for one in found]
     assert [(one.slot, one.state) for one in decisions] == [
         (0, IDENTIFIED),

@@ -135,7 +135,7 @@ def test_no_reminder_comes_when_it_is_switched_off() -> None:
     assert feed(made, [LAMP], start=1e9) == []
 
 
-def test_a_slot_that_was_reset_remembers_nothing() -> None:
+def test_a_reset_slot_is_empty() -> None:
     made = decider()
     feed(made, [LAMP] * 2)
     made.slots.reset(np.array([0]))

@@ -54,7 +54,7 @@ def test_the_class_that_a_foreign_device_settles_on_within_a_day_makes_it_no_imp
     assert lines(feed(made, [LENS] * 9, start=130.0)) == [("impostor", 1, "change", 133.0)]
 
 
-def test_a_foreign_device_that_looks_like_a_class_after_a_day_is_an_impostor() -> None:
+def test_a_foreign_device_that_resembles_a_class_after_a_day_is_an_impostor() -> None:
     made = decider(replace(SETTINGS, established=50))
     made.label(0, 9.0, device=7, at=9.0)
     assert feed(made, [NEITHER] * 60, start=10.0, known=UNFAMILIAR) == []
@@ -91,7 +91,7 @@ def test_a_foreign_device_is_held_to_one_class_when_a_day_has_passed() -> None:
     assert lines(feed(made, [LENS] * 9, start=100.0)) == [("impostor", 1, "change", 103.0)]
 
 
-def test_a_host_labelled_as_a_class_may_look_like_no_other_class() -> None:
+def test_a_host_labelled_as_a_class_may_resemble_no_other_class() -> None:
     made = decider()
     feed(made, [NEITHER] * 5, known=UNFAMILIAR)
     made.label(0, 9.0, device=0, at=9.0)
@@ -151,7 +151,7 @@ def test_a_repeated_label_gives_no_more_time_to_settle_on_a_class() -> None:
     assert [one[0] for one in lines(feed(made, [LENS] * 9, start=61.0))] == ["impostor"]
 
 
-def test_a_foreign_device_is_taken_for_the_class_that_it_looks_like() -> None:
+def test_a_foreign_device_counts_as_the_class_that_it_resembles() -> None:
     made = decider(replace(SETTINGS, keep_name=0.3))
     slots = np.arange(4)
     feed(made, [LAMP] * 9)  # was a lamp before it was named
@@ -162,9 +162,9 @@ def test_a_foreign_device_is_taken_for_the_class_that_it_looks_like() -> None:
     made.label(2, 0.5, device=7, at=0.5)
     feed(made, [NEITHER] * 9, slot=2)
     made.label(3, 0.5, device=1, at=0.5)
-    assert made.kinds(slots).tolist() == [0, 1, NO_DEVICE, 1]
+    assert made.class_of(slots).tolist() == [0, 1, NO_DEVICE, 1]
     feed(made, [NEITHER] * 9, start=30.0, known=UNFAMILIAR)  # no longer like any lamp
-    assert made.kinds(slots[:1]).tolist() == [NO_DEVICE]
+    assert made.class_of(slots[:1]).tolist() == [NO_DEVICE]
 
 
 def test_a_foreign_device_may_settle_on_another_class_of_a_new_model() -> None:
@@ -186,7 +186,7 @@ def test_a_corrected_host_that_behaves_as_before_is_no_impostor() -> None:
     assert feed(made, [LENS] * 20, start=6.0) == []
 
 
-def test_a_confirmed_impostor_is_what_its_label_says() -> None:
+def test_a_confirmed_impostor_is_the_device_of_its_label() -> None:
     made = decider()
     made.label(0, 0.5, device=0, at=0.5)
     feed(made, [LENS] * 9)
@@ -264,7 +264,7 @@ def like(made: Decider, similarity: list[float], number: int) -> list[Decision]:
     )
 
 
-def test_a_host_similar_to_a_labelled_one_has_its_name_whatever_the_model_says() -> None:
+def test_similarity_to_a_labelled_host_overrules_the_model() -> None:
     (decision,) = like(decider(), [0.0, 0.97], 5)
     assert lines([decision]) == [("identified", 8, "change", 2.0)]
     assert abs(decision.confidence - 0.97) < 1e-6

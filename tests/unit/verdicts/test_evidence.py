@@ -49,26 +49,26 @@ GATEWAY = ("fe80::1", 53, "udp", "gw", "", 1767594525.75, "")
         (NamedByAnalyst("Lamp"), "an analyst named it Lamp"),
         (
             SimilarHost("10.0.0.7", "02:00:00:00:00:07", 0.972),
-            "like 10.0.0.7 (02:00:00:00:00:07), which an analyst named: 0.97",
+            "similar to 10.0.0.7 (02:00:00:00:00:07), which an analyst named: 0.97",
         ),
-        (SimilarHost("10.0.0.7", "", 1.0), "like 10.0.0.7, which an analyst named: 1.00"),
+        (SimilarHost("10.0.0.7", "", 1.0), "similar to 10.0.0.7, which an analyst named: 1.00"),
         (
             AnnotationApplied("label", 4.5, "seen it"),
             "label of 1970-01-01T00:00:04.500000Z: seen it",
         ),
         (AnnotationApplied("confirm", 0.0, ""), "confirm"),
-        (AcceptedDevice("Lens"), "may go on looking like Lens"),
+        (AcceptedDevice("Lens"), "may still behave as Lens"),
         (
             SharedMac(tuple(f"10.0.0.{n}" for n in range(9)), 3600.0),
             "router: 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, "
-            "10.0.0.7 in turn behind this MAC within 60 minutes",
+            "10.0.0.7 alternate behind this MAC within 60 minutes",
         ),
-        (HostsApart(), "its hosts are told apart by lease or address from here on"),
+        (HostsApart(), "its hosts are distinguished by lease or address from now on"),
         (
             SharedAddress("02:00:00:00:00:01", "02:00:00:00:00:02", "10.0.0.7", 86_400.0),
-            "bond: 02:00:00:00:00:01 and 02:00:00:00:00:02 in turn with 10.0.0.7 within 24 hours",
+            "bond: 02:00:00:00:00:01 and 02:00:00:00:00:02 alternate with 10.0.0.7 within 24 hours",
         ),
-        (OneHost("02:00:00:00:00:02"), "both are one host, 02:00:00:00:00:02, from here on"),
+        (OneHost("02:00:00:00:00:02"), "both are one host, 02:00:00:00:00:02, from now on"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -21,7 +21,7 @@ def several() -> Decider:
     return made
 
 
-def test_states_devices_and_labels_are_asked_by_slot() -> None:
+def test_states_devices_and_labels_are_read_by_slot() -> None:
     made = several()
     assert made.state_of(SLOTS).tolist() == [IDENTIFIED, UNKNOWN, IDENTIFIED, LEARNING]
     assert made.device_of(SLOTS).tolist() == [0, NO_DEVICE, 7, NO_DEVICE]
@@ -31,7 +31,7 @@ def test_states_devices_and_labels_are_asked_by_slot() -> None:
     assert made.labelled().tolist() == [2]
 
 
-def test_an_answer_about_hosts_is_not_the_state_itself() -> None:
+def test_results_are_copies_of_the_state() -> None:
     made = several()
     made.device_of(SLOTS)[:] = 1
     assert made.device_of(SLOTS).tolist() == [0, NO_DEVICE, 7, NO_DEVICE]
@@ -62,7 +62,7 @@ def test_a_labelled_host_is_an_example_unless_the_model_names_its_class_or_anoth
     assert not made.is_example(2)
 
 
-def test_one_host_is_asked_for_all_that_annotations_need() -> None:
+def test_the_state_of_one_host_has_all_that_annotations_need() -> None:
     host = several().host(2)
     assert (host.state, host.device, host.label, host.label_at) == (IDENTIFIED, 7, 7, 4.0)
     assert (host.lookalike, host.confirmed_at, host.ignored_until) == (NO_DEVICE, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""A shadow has no say, and tells where it differs."""
+"""The shadow gives no verdict, and reports where the candidate differs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_verdicts_are_the_same_with_and_without_a_shadow(
     assert seen(made)["scores"] > 0
 
 
-def test_a_shadow_of_the_same_mind_agrees_in_everything(model_folder: ModelFolder) -> None:
+def test_an_equal_candidate_agrees_on_every_score(model_folder: ModelFolder) -> None:
     made = shadowed(model_folder)
     feed(made, two_hosts())
     found = seen(made)
@@ -78,7 +78,7 @@ def test_a_shadow_of_the_same_mind_agrees_in_everything(model_folder: ModelFolde
 
 
 @pytest.mark.parametrize("window", [8, 4, 16])
-def test_a_host_on_which_they_differ_for_long_is_told_once(
+def test_a_host_on_which_the_models_differ_for_long_is_reported_once(
     window: int, model_folder: ModelFolder
 ) -> None:
     made = shadowed(model_folder, **SWAPPED, window=window)
@@ -86,33 +86,34 @@ def test_a_host_on_which_they_differ_for_long_is_told_once(
     found = seen(made)
     assert found["agreeing"] == 0
     assert found["confusion"]["Lamp"] == {"Lens": sum(found["confusion"]["Lamp"].values())}
-    assert [(one["host"], one["running"], one["shadow"]) for one in found["differ"]] == [
+    assert [(one["host"], one["running"], one["candidate"]) for one in found["differ"]] == [
         ("192.168.1.7", "Lamp", "Lens"),
         ("192.168.1.8", "Lens", "Lamp"),
     ]
     assert made.shadow is not None
-    told = [line for line in made.shadow.lines if "192.168.1.7" in line]
-    assert len(told) == 1
-    assert f"({MAC.format(7)}) is Lamp, and to votes-" in told[0]
-    assert " Lens, since 1970-01-01T" in told[0]
+    (line,) = [line for line in made.shadow.lines if "192.168.1.7" in line]
+    assert f"({MAC.format(7)}) is Lamp; votes-" in line
+    assert " says Lens since 1970-01-01T" in line
 
 
-def test_what_differs_for_a_short_time_is_only_counted(model_folder: ModelFolder) -> None:
+def test_a_short_difference_is_only_counted(model_folder: ModelFolder) -> None:
     made = shadowed(model_folder, **SWAPPED)
     feed(made, two_hosts(120, step=10.0))
     assert seen(made)["scores"] > 0
     assert seen(made)["differ"] == []
 
 
-def test_a_class_that_the_shadow_does_not_know_differs_as_its_own_name(
+def test_a_class_that_the_candidate_does_not_know_is_a_difference(
     model_folder: ModelFolder,
 ) -> None:
     made = shadowed(model_folder, classes=classes("Lamp", "Plug"))
     feed(made, two_hosts())
-    assert [(one["running"], one["shadow"]) for one in seen(made)["differ"]] == [("Lens", "Plug")]
+    assert [(one["running"], one["candidate"]) for one in seen(made)["differ"]] == [
+        ("Lens", "Plug")
+    ]
 
 
-def test_a_name_of_an_analyst_that_the_shadow_never_learned_is_no_question(
+def test_a_device_that_only_an_analyst_added_is_not_compared(
     model_folder: ModelFolder,
 ) -> None:
     made = shadowed(model_folder)
@@ -121,7 +122,7 @@ def test_a_name_of_an_analyst_that_the_shadow_never_learned_is_no_question(
     assert set(seen(made)["confusion"]) == {"Lens"}
 
 
-def test_a_paused_shadow_is_not_asked_and_counts_what_it_left_out(
+def test_a_paused_shadow_counts_the_scores_that_it_skips(
     model_folder: ModelFolder,
 ) -> None:
     made = shadowed(model_folder)
@@ -131,7 +132,7 @@ def test_a_paused_shadow_is_not_asked_and_counts_what_it_left_out(
     assert (made.shadow.scores, made.shadow.skipped) == (0, made.counters.scored)
 
 
-def test_a_shadow_that_fails_is_off_and_the_verdicts_go_on(
+def test_a_shadow_that_fails_is_off_and_verdicts_are_not_affected(
     model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = two_hosts()
@@ -143,7 +144,7 @@ def test_a_shadow_that_fails_is_off_and_the_verdicts_go_on(
     assert [line for line in made.shadow.lines if "the shadow failed and is off" in line]
 
 
-def test_a_slot_that_goes_to_another_host_is_met_anew(model_folder: ModelFolder) -> None:
+def test_a_slot_that_gets_another_host_starts_again(model_folder: ModelFolder) -> None:
     made = shadowed(model_folder, **SWAPPED, window=4)
     feed(made, two_hosts())
     assert made.shadow is not None
@@ -152,7 +153,7 @@ def test_a_slot_that_goes_to_another_host_is_met_anew(model_folder: ModelFolder)
     assert made.shadow.differing.tolist() == [1]
 
 
-def test_another_running_model_begins_the_comparison_anew(model_folder: ModelFolder) -> None:
+def test_another_running_model_restarts_the_comparison(model_folder: ModelFolder) -> None:
     made = shadowed(model_folder, **SWAPPED)
     feed(made, two_hosts())
     made.use(Scorer(model_folder(name="newer")))
@@ -160,6 +161,6 @@ def test_another_running_model_begins_the_comparison_anew(model_folder: ModelFol
     assert (made.shadow.scores, len(made.shadow.differing)) == (0, 0)
 
 
-def test_a_shadow_that_names_pools_otherwise_is_refused(model_folder: ModelFolder) -> None:
+def test_a_candidate_with_another_pool_scheme_is_refused(model_folder: ModelFolder) -> None:
     with pytest.raises(ModelError, match="names pools by cc"):
         shadow.fits(Scorer(model_folder(pool_scheme="cc")), "asn")

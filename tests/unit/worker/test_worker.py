@@ -746,10 +746,10 @@ def test_what_a_shadow_says_is_in_the_log_in_a_file_and_in_the_metrics(
 
     worker = work(Paced(), made, state=tmp_path / "hosts.snapshot")
     found = json.loads((tmp_path / "shadow.json").read_text())
-    assert [(one["running"], one["shadow"]) for one in found["differ"]] == [("Lamp", "Lens")]
+    assert [(one["running"], one["candidate"]) for one in found["differ"]] == [("Lamp", "Lens")]
     assert found["scores"] == shadow.scores > 0
     assert "agrees in 0.0% of" in caplog.text
-    assert "192.168.1.7 (02:00:00:00:00:07) is Lamp, and to votes-" in caplog.text
+    assert "192.168.1.7 (02:00:00:00:00:07) is Lamp; votes-" in caplog.text
     port = free_port()
     metrics.serve(f"127.0.0.1:{port}", worker, scorer)
     scrape = scraped(port)

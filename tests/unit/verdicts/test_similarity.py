@@ -1,4 +1,4 @@
-"""Hosts are alike as far as they share out their sessions alike, and alike ones are one group."""
+"""Hosts are similar if they distribute their sessions similarly; similar hosts form groups."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def between(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> float:
     return float(similarity.similarity(both, both)[0, 1])
 
 
-def test_the_same_shares_are_the_same_whatever_the_number_of_sessions() -> None:
+def test_profiles_do_not_depend_on_the_number_of_sessions() -> None:
     assert between([(1, HTTPS), (2, HTTPS)], [(1, HTTPS), (2, HTTPS)] * 9) == pytest.approx(1)
 
 
-def test_hosts_without_a_service_in_common_are_not_alike() -> None:
+def test_hosts_without_a_common_service_are_not_similar() -> None:
     assert between([(1, HTTPS)], [(1, NTP)]) == 0
 
 
-def test_time_servers_elsewhere_leave_hosts_more_alike_than_other_services_do() -> None:
+def test_time_servers_in_other_pools_reduce_similarity_less_than_other_services() -> None:
     assert 0 < between([(1, NTP)], [(2, NTP)]) < between([(1, NTP)], [(1, NTP)])
 
 
-def test_sessions_within_the_network_say_less_than_those_to_a_cloud() -> None:
+def test_sessions_within_the_network_weigh_less_than_those_to_a_cloud() -> None:
     dns, cloud = [(0, DNS)], [(1, HTTPS)]
     assert between(dns * 3 + cloud, dns + cloud * 3) > between(cloud * 4, dns * 4 + cloud)
     assert between([*dns, (1, HTTPS)], [*dns, (2, NTP)]) < 0.5
@@ -57,13 +57,13 @@ def test_high_ports_are_one_service() -> None:
     )
 
 
-def test_profiles_made_apart_are_comparable_by_the_pool_table() -> None:
+def test_profiles_made_separately_with_one_pool_table_are_comparable() -> None:
     one, other = profiles([(7, 1, HTTPS), (7, 0, DNS)]), profiles([(3, 0, DNS), (3, 1, HTTPS)])
     assert similarity.similarity(one, other) == pytest.approx(np.ones((1, 1)))
 
 
 @given(sessions)
-def test_likeness_is_symmetric_within_bounds_and_full_with_oneself(
+def test_similarity_is_symmetric_within_bounds_and_1_with_itself(
     rows: list[tuple[int, int, int]],
 ) -> None:
     hosts = profiles(rows)
@@ -119,7 +119,7 @@ def test_hosts_of_two_makers_are_of_two_kinds() -> None:
     assert similarity.kinds(hosts, ["B", "", "A", "B", ""]).tolist() == [0, 1, 2, 0, 1]
 
 
-def test_what_hosts_mostly_do_is_said_with_its_share_and_the_pools_organisation() -> None:
+def test_the_main_pairs_are_listed_with_share_and_organisation() -> None:
     hosts = profiles([(0, 1, HTTPS)] * 3 + [(0, 0, DNS)] * 4 + [(1, 2, port_code(40_000, "udp"))])
     organisation = {0: "", 1: "Acme", 2: ""}.__getitem__
     assert hosts.select(np.array([0])).mostly(TABLE, organisation) == (

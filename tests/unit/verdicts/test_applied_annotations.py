@@ -1,4 +1,4 @@
-"""What analysts answered, brought to the hosts that there are."""
+"""Annotations are applied to the hosts that match them."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def test_a_name_of_ones_own_makes_no_impostor_of_the_shipped_samples_hosts(
     at: str, tmp_path: Path
 ) -> None:
     rows = [f"2026-01-05T{at}Z,02:4e:42:41:01:{k:02x},label,Mine_{k}" for k in range(9)]
-    (tmp_path / "answers.csv").write_text("at,host,action,device\n" + "\n".join(rows))
+    (tmp_path / "annotations.csv").write_text("at,host,action,device\n" + "\n".join(rows))
     sample = str(ROOT / "models/sample")
-    answers = ["--answers", str(tmp_path / "answers.csv")]
-    assert main(["score", sample, *answers, "--format", "json", "--out", str(tmp_path)]) == 0
+    annotations = ["--annotations", str(tmp_path / "annotations.csv")]
+    assert main(["score", sample, *annotations, "--format", "json", "--out", str(tmp_path)]) == 0
     lines = list(zeek_log.rows(tmp_path / "nba_device.log"))
     assert [line["state"] for line in lines].count("learning") == 9
     named = [line["device"] for line in lines if line["reason"] == "annotation"]
@@ -67,7 +67,7 @@ def test_a_name_of_ones_own_makes_no_impostor_of_the_shipped_samples_hosts(
     assert not [line for line in lines if line["state"] in ("impostor", "changed", "misbehaving")]
 
 
-def test_a_label_that_is_late_applies_to_what_is_open_at_once(model_folder: ModelFolder) -> None:
+def test_a_late_label_applies_to_present_hosts_at_once(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(30)), dst=NOWHERE))
     label = Annotation(4.5, MAC.format(7), "label", "Lens")
@@ -77,7 +77,7 @@ def test_a_label_that_is_late_applies_to_what_is_open_at_once(model_folder: Mode
     assert made.annotate([label]) == []
 
 
-def test_a_label_by_address_network_or_hostname_names_the_hosts_that_come(
+def test_a_label_by_address_network_or_hostname_names_hosts_that_appear_later(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -99,7 +99,7 @@ def test_a_label_by_address_network_or_hostname_names_the_hosts_that_come(
     ]
 
 
-def test_a_label_by_address_is_brought_to_a_host_that_leaves_the_address_in_the_same_batch(
+def test_a_label_by_address_applies_to_a_host_that_leaves_the_address_in_the_same_batch(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -111,7 +111,7 @@ def test_a_label_by_address_is_brought_to_a_host_that_leaves_the_address_in_the_
     ]
 
 
-def test_a_row_that_was_corrected_no_longer_names_the_host_that_it_meant(
+def test_a_corrected_row_no_longer_names_its_former_host(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -153,7 +153,7 @@ BY_ADDRESS = [Annotation(0.5, f"192.168.1.{n}", "label", "Hall_Camera") for n in
 
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("left", [[0], [0, 1]], ids=["row removed", "reason corrected"])
-def test_a_host_keeps_its_name_whatever_becomes_of_the_row_of_another(
+def test_a_host_keeps_its_name_when_another_hosts_row_changes(
     left: list[int], restart: bool, model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -169,7 +169,7 @@ def test_a_host_keeps_its_name_whatever_becomes_of_the_row_of_another(
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_host_loses_its_name_with_its_row_though_another_row_says_the_same(
+def test_a_host_loses_its_name_with_its_row_though_another_host_has_the_same_label(
     restart: bool, model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -181,7 +181,7 @@ def test_a_host_loses_its_name_with_its_row_though_another_row_says_the_same(
     assert named(made) == {MAC.format(9): "Hall_Camera"}
 
 
-def test_a_host_of_two_rows_that_say_the_same_keeps_its_name_until_both_are_gone(
+def test_a_host_with_two_equal_labels_keeps_its_name_until_both_rows_are_removed(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -195,7 +195,7 @@ def test_a_host_of_two_rows_that_say_the_same_keeps_its_name_until_both_are_gone
     assert named(made) == {}
 
 
-def test_what_a_row_means_is_looked_up_as_often_for_many_hosts_as_for_one(
+def test_a_row_is_looked_up_as_often_for_many_hosts_as_for_one(
     model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -231,7 +231,7 @@ def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
     assert [line[-1] for line in answered(verdicts)] == ["First", "Second"]
 
 
-def test_a_label_whose_row_is_gone_no_longer_holds(model_folder: ModelFolder) -> None:
+def test_a_label_whose_row_is_removed_no_longer_applies(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "label", "Lamp")])
     process(made, host(7, times=list(range(40)), dst=LENS_CLOUD))
@@ -239,7 +239,7 @@ def test_a_label_whose_row_is_gone_no_longer_holds(model_folder: ModelFolder) ->
     assert line == (39.0, "192.168.1.7", "identified", "impostor", "Lens")
 
 
-def test_a_confirmation_settles_what_was_said_before_it(model_folder: ModelFolder) -> None:
+def test_a_confirmation_accepts_the_states_before_it(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(30)), dst=LAMP_CLOUD))
     changed = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
@@ -251,7 +251,7 @@ def test_a_confirmation_settles_what_was_said_before_it(model_folder: ModelFolde
     ]
 
 
-def test_a_confirmed_misbehaviour_is_what_the_host_does_from_now_on(
+def test_a_confirmed_misbehaviour_becomes_part_of_the_baseline(
     model_folder: ModelFolder,
 ) -> None:
     times = [1e6 + 600.0 * n for n in range(7 * 144)]
@@ -269,7 +269,7 @@ def test_a_confirmed_misbehaviour_is_what_the_host_does_from_now_on(
     assert line.previous == "misbehaving"
 
 
-def test_a_confirmation_from_before_a_host_was_there_says_nothing_of_it(
+def test_a_confirmation_of_before_a_hosts_first_session_does_not_apply(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -277,7 +277,7 @@ def test_a_confirmation_from_before_a_host_was_there_says_nothing_of_it(
     assert answered(process(made, host(7, times=[6.0], dst=LAMP_CLOUD))) == []
 
 
-def test_no_line_of_an_ignored_host_has_the_reason_change_until_that_is_over(
+def test_no_line_of_a_host_has_the_reason_change_while_it_is_ignored(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -289,7 +289,7 @@ def test_no_line_of_an_ignored_host_has_the_reason_change_until_that_is_over(
     assert [(v.state, v.reason) for v in verdicts] == [("changed", "change")]
 
 
-def test_an_ignore_that_is_withdrawn_is_over(model_folder: ModelFolder) -> None:
+def test_a_withdrawn_ignore_ends(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "ignore")])
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
@@ -299,16 +299,18 @@ def test_an_ignore_that_is_withdrawn_is_over(model_folder: ModelFolder) -> None:
     assert [(v.state, v.reason) for v in verdicts] == [("unknown", "change")]
 
 
-def test_what_rests_on_an_ignored_destination_is_no_alarm(model_folder: ModelFolder) -> None:
-    for answer in (
+def test_sessions_to_an_ignored_destination_raise_no_alarm(model_folder: ModelFolder) -> None:
+    for annotation in (
         Annotation(0.0, "", "ignore", pool="none"),
         Annotation(0.0, MAC.format(7), "ignore", pool="9.9.9.0/24"),
         Annotation(0.0, "192.168.1.0/24", "ignore", pool=NOWHERE),
     ):
         made = pipeline(model_folder(), settings=STRICT)
-        made.annotate([answer])
+        made.annotate([annotation])
         verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
-        assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")], answer
+        assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")], (
+            annotation
+        )
 
 
 @pytest.mark.parametrize(
@@ -320,7 +322,7 @@ def test_what_rests_on_an_ignored_destination_is_no_alarm(model_folder: ModelFol
         ("ff02::1:ff00:7", "mcast:ff02::1:ff00:0/104"),
     ],
 )
-def test_an_ignored_destination_may_be_named_by_what_it_stands_for(
+def test_an_ignored_destination_may_be_named_by_translation_prefix_or_group(
     model_folder: ModelFolder, dst: str, pool: str
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -353,7 +355,7 @@ def test_no_batch_searches_the_table_of_pools(model_folder: ModelFolder) -> None
     assert [(v.state, v.device) for v in verdicts][-1] == ("identified", "Hall_Camera")
 
 
-def test_what_rests_on_an_ignored_destination_by_half_is_still_an_alarm(
+def test_an_alarm_with_half_its_weight_on_an_ignored_destination_is_raised(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -365,7 +367,7 @@ def test_what_rests_on_an_ignored_destination_by_half_is_still_an_alarm(
 def test_an_ignored_destination_of_another_host_or_time_changes_nothing(
     model_folder: ModelFolder,
 ) -> None:
-    for answer in (
+    for annotation in (
         Annotation(0.0, MAC.format(8), "ignore", pool="none"),
         Annotation(0.0, "", "ignore", pool="as:1"),
         Annotation(0.0, "", "ignore", pool="8.0.0.0/8"),
@@ -373,9 +375,9 @@ def test_an_ignored_destination_of_another_host_or_time_changes_nothing(
         Annotation(1e6, "", "ignore", pool="none"),
     ):
         made = pipeline(model_folder(), settings=STRICT)
-        made.annotate([answer])
+        made.annotate([annotation])
         verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
-        assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")], answer
+        assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")], annotation
 
 
 def like(number: int, start: float, count: int = 40) -> list[tuple[float, str, str, str]]:
@@ -407,7 +409,7 @@ def test_a_second_unit_of_a_named_device_is_recognised_and_nothing_else(
     assert "192.168.1.9" not in found
 
 
-def test_a_host_that_is_named_early_becomes_a_prototype_when_it_has_done_enough(
+def test_a_host_that_is_named_early_becomes_a_prototype_after_enough_sessions(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -445,7 +447,7 @@ def test_lines_do_not_depend_on_how_sessions_were_cut_into_batches(
     assert parts == whole
 
 
-def test_what_an_address_means_is_said_when_the_host_has_it_whatever_else_is_in_the_batch(
+def test_an_annotation_of_an_address_applies_when_the_host_gets_it_in_any_batch(
     model_folder: ModelFolder,
 ) -> None:
     rows = host(7, times=[20.0 * n for n in range(60)], dst=LAMP_CLOUD)
@@ -460,7 +462,7 @@ def test_what_an_address_means_is_said_when_the_host_has_it_whatever_else_is_in_
 
 
 ADDRESSES = ("192.168.1.{}", "fd00::{}", "fd00:1::{}")
-ANSWERS = st.builds(
+ANNOTATIONS = st.builds(
     lambda at, who, action, device: Annotation(
         at, who, action, device if action == "label" else "", expires=FOREVER[action]
     ),
@@ -482,12 +484,12 @@ FOREVER = {"label": np.inf, "confirm": np.inf, "ignore": 200.25}
         min_size=1,
         max_size=6,
     ),
-    st.lists(ANSWERS, min_size=1, max_size=5),
+    st.lists(ANNOTATIONS, min_size=1, max_size=5),
 )
 @example([(1, 0, 1)] * 2 + [(1, 1, 1)] * 3, [Annotation(0.0, "fd00::1", "label", "Lens")])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-def test_lines_do_not_depend_on_batches_when_hosts_come_to_addresses_that_are_answered(
-    model_folder: ModelFolder, spells: list[tuple[int, int, int]], answers: list[Annotation]
+def test_lines_do_not_depend_on_batches_when_hosts_come_to_annotated_addresses(
+    model_folder: ModelFolder, spells: list[tuple[int, int, int]], annotations: list[Annotation]
 ) -> None:
     rows: list[tuple[float, str, str, str]] = [
         (float(n), ADDRESSES[0].format(n), MAC.format(n), NOWHERE) for n in (1, 2, 3)
@@ -500,7 +502,7 @@ def test_lines_do_not_depend_on_batches_when_hosts_come_to_addresses_that_are_an
     for size in (len(rows), 1):
         made = pipeline(model_folder(), settings=STRICT, max_hosts=512)
         made.lease(Lease(100.5, "192.168.1.2", MAC.format(2), "two"))
-        made.annotate(sorted(answers, key=lambda one: one.at))
+        made.annotate(sorted(annotations, key=lambda one: one.at))
         lines.append(
             [
                 line
@@ -511,7 +513,7 @@ def test_lines_do_not_depend_on_batches_when_hosts_come_to_addresses_that_are_an
     assert lines[0] == lines[1]
 
 
-def test_sessions_are_worked_on_together_where_answers_say_nothing_new(
+def test_annotations_that_are_applied_already_cut_no_steps(
     model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -530,7 +532,7 @@ def test_sessions_are_worked_on_together_where_answers_say_nothing_new(
     assert pushed == [32, 32]
 
 
-def test_an_answer_becomes_due_in_a_silence(model_folder: ModelFolder) -> None:
+def test_an_annotation_becomes_due_without_sessions(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(50.0, MAC.format(7), "label", "Hall_Camera")])
     made.push("one", 20.0, sessions(host(7, times=[1.0], dst=NOWHERE)), now=0.0)
@@ -541,7 +543,7 @@ def test_an_answer_becomes_due_in_a_silence(model_folder: ModelFolder) -> None:
     ]
 
 
-def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_answer(
+def test_a_labelled_host_that_first_asks_for_a_lease_is_logged_as_new_before_its_label(
     model_folder: ModelFolder,
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
@@ -554,7 +556,7 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_announced_before_the_ans
     ]
 
 
-def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
+def test_an_earlier_expiry_applies(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(9)), dst=LAMP_CLOUD))
     made.annotate([Annotation(1.0, MAC.format(7), "ignore")])
@@ -563,17 +565,17 @@ def test_an_end_that_is_drawn_nearer_counts(model_folder: ModelFolder) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["192.168.1.7", "192.168.1.0/24"])
-def test_an_answer_by_address_means_the_hosts_of_every_vlan(
+def test_an_annotation_by_address_applies_to_the_hosts_of_every_vlan(
     model_folder: ModelFolder, wanted: str
 ) -> None:
     rows = [(float(n), "192.168.1.7", "", NOWHERE) for n in range(40)]
     table = replace(sessions(rows), segment=[("/10", "/20")[n % 2] for n in range(40)])
-    answer = Annotation(0.0, wanted, "label", "Hall_Camera")
+    annotation = Annotation(0.0, wanted, "label", "Hall_Camera")
     before, after = (pipeline(model_folder(), settings=STRICT) for _ in range(2))
-    before.annotate([answer])
+    before.annotate([annotation])
     said = before.process(table)
     after.process(table)
-    said_later = after.annotate([answer])
+    said_later = after.annotate([annotation])
     for verdicts in (said, said_later):
         lines = [v for v in verdicts if v.reason == "annotation"]
         assert {(v.host, v.vlan, v.device) for v in lines} == {
@@ -583,7 +585,9 @@ def test_an_answer_by_address_means_the_hosts_of_every_vlan(
 
 
 @pytest.mark.parametrize("which", [7, 8])
-def test_a_label_of_any_mac_of_a_bond_means_its_host(model_folder: ModelFolder, which: int) -> None:
+def test_a_label_of_any_mac_of_a_bond_applies_to_its_host(
+    model_folder: ModelFolder, which: int
+) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(0.0, MAC.format(which), "label", "Server")])
     rows = [(n * 60.0, "192.168.1.7", MAC.format(7 + n % 2), NOWHERE) for n in range(40)]

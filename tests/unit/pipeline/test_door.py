@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nba_broker.pipeline.event_time import Batch, Door
+from nba_broker.pipeline.clock import Batch
+from nba_broker.pipeline.door import Door
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.times import DAY, YEAR
@@ -99,7 +100,7 @@ def test_one_session_years_ahead_leaves_no_trace(model_folder: ModelFolder) -> N
 
 @pytest.mark.parametrize("place", [0, 1, 150, 399])
 @pytest.mark.parametrize("size", [7, 1000])
-def test_wherever_it_comes_no_line_is_from_the_future(
+def test_no_line_is_from_the_future_at_any_place_of_the_session(
     model_folder: ModelFolder, place: int, size: int
 ) -> None:
     rows = lamp(START, 400)
@@ -133,7 +134,7 @@ def test_a_beacon_is_found_though_one_session_was_years_ahead(model_folder: Mode
     assert alarms[0] == alarms[1] != []
 
 
-def test_a_gap_of_years_is_followed(model_folder: ModelFolder) -> None:
+def test_a_gap_of_years_is_accepted(model_folder: ModelFolder) -> None:
     one = pipeline(model_folder())
     rows = lamp(START, 100) + lamp(LATER, 100, unit=8)
     found = one.process(sessions(rows)) + one.finish()
@@ -141,7 +142,7 @@ def test_a_gap_of_years_is_followed(model_folder: ModelFolder) -> None:
     assert one.intake.door.restamped == 0
 
 
-def test_few_sessions_a_month_later_stay_where_they_are(model_folder: ModelFolder) -> None:
+def test_few_sessions_a_month_later_keep_their_times(model_folder: ModelFolder) -> None:
     one = pipeline(model_folder())
     late = host(8, times=[START + 40 * DAY], dst=LAMP_CLOUD)
     found = one.process(sessions([*lamp(START, 400), *late]))
@@ -172,7 +173,7 @@ def test_a_future_packet_after_which_zeeks_clock_stands_still(model_folder: Mode
     assert wrong.made.intake.reorder.late == 0
 
 
-def test_a_session_that_its_own_nodes_clock_contradicts_is_taken_as_of_now(
+def test_a_session_that_contradicts_its_nodes_clock_gets_the_time_of_arrival(
     model_folder: ModelFolder,
 ) -> None:
     live = Live(made(model_folder()), a=0.0)
@@ -201,7 +202,7 @@ def test_a_clock_that_jumps_and_comes_back_leaves_no_trace(model_folder: ModelFo
 
 
 @pytest.mark.parametrize("jump", [2 * 3600.0, 3 * YEAR, -3 * YEAR])
-def test_a_clock_that_is_set_for_good_is_followed(model_folder: ModelFolder, jump: float) -> None:
+def test_a_clock_that_is_set_for_good_is_accepted(model_folder: ModelFolder, jump: float) -> None:
     live = Live(made(model_folder()), a=0.0)
     rows = seconds(200, 7)
     live.run(30, a=rows)
@@ -230,13 +231,13 @@ def test_a_node_whose_clock_is_wrong_stalls_no_other_and_is_named(
     where = "behind" if behind < 0 else "ahead of"
     (line,) = wrong.made.intake.door.lines
     assert line == (
-        f"b's clock is {abs(behind):.0f} s {where} the others; its sessions are set by that. "
+        f"b's clock is {abs(behind):.0f} s {where} the others; its sessions are corrected by that. "
         "Set its clock (NTP)."
     )
     assert wrong.made.intake.reorder.late == 0
 
 
-def test_of_two_nodes_this_machines_clock_tells_which_is_wrong(model_folder: ModelFolder) -> None:
+def test_this_machines_clock_decides_between_two_nodes(model_folder: ModelFolder) -> None:
     live = Live(made(model_folder()), a=0.0, b=3600.0)
     live.made.intake.door.machine = START
     live.run(20, a=seconds(20, 7), b=seconds(20, 8))
@@ -260,7 +261,7 @@ def test_a_host_behind_two_nodes_is_seen_in_order_though_one_is_an_hour_behind(
         np.testing.assert_allclose(found, expected)
 
 
-def test_a_nodes_clock_that_was_set_right_is_told_once(model_folder: ModelFolder) -> None:
+def test_a_corrected_clock_is_reported_once(model_folder: ModelFolder) -> None:
     live = Live(made(model_folder()), a=0.0, b=-3600.0)
     live.made.intake.door.machine = START
     rows = {"a": seconds(300, 7), "b": seconds(300, 8)}
@@ -362,7 +363,7 @@ def test_a_lease_from_the_future_does_not_wait_for_years(model_folder: ModelFold
     assert [verdict.hostname for verdict in live.verdicts] == ["lamp"]
 
 
-def test_what_waits_at_the_door_is_not_claimed_to_be_worked_on() -> None:
+def test_held_batches_count_as_waiting() -> None:
     door = Door()
     for n in range(20):
         door.enter(Batch("a", START + n, Sessions(np.zeros(0), [], [], [], [], np.zeros(0)), n, n))
