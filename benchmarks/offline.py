@@ -27,7 +27,7 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions
 from nba_broker.wire.codec import decode
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from testing import traffic
 from testing.traffic import Traffic
 from tools import generate
@@ -127,7 +127,7 @@ def memory(hosts: int) -> Iterator[Figure]:
                 yield part
 
         path = Path(folder) / "s"
-        snapshot.write(path, parts())
+        snapshot_file.write(path, parts())
         highest = _status("VmHWM")
         yield f"snapshot.seconds.{hosts}_hosts", time.process_time() - began, "cpu-s"
         yield f"snapshot.longest_pause.{hosts}_hosts", longest * 1e3, "ms"

@@ -25,7 +25,7 @@ from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.cli.config import shipped
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot_file
 from testing import processes
 from testing.worker import ACCOUNTS, Measured, start_measured
 from testing.zeek import Cluster, wait_until, zeek_path
@@ -123,7 +123,7 @@ class Soak:
 
     def _positions(self) -> dict[Node, tuple[str, int]]:
         """The run, and how much of what it sent, that the last snapshot holds of each sensor."""
-        file = self.state / snapshot.FILE
+        file = self.state / snapshot_file.FILE
         if not file.exists():
             return {}
         with file.open("rb") as content:

@@ -8,7 +8,7 @@ from pathlib import Path
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import ConfigError
-from nba_broker.worker import lock, snapshot
+from nba_broker.worker import lock, snapshot, snapshot_file
 from nba_broker.worker.settings import Settings
 
 _LIMIT = 10.0  # seconds for a worker to write its snapshot; after that the last one is read
@@ -22,7 +22,7 @@ def read(settings: Settings) -> tuple[Pipeline, Path]:
     """
     if settings.state is None:
         raise ConfigError("state: give the worker's state folder (--state DIR)")
-    path = settings.state / snapshot.FILE
+    path = settings.state / snapshot_file.FILE
     before = _written(path)
     if lock.wake(settings.state):
         limit = time.monotonic() + _LIMIT

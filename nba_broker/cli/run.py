@@ -17,7 +17,7 @@ from nba_broker.records.errors import ModelError, SnapshotError
 from nba_broker.verdicts.shadow import Shadow
 from nba_broker.wire.accounting import Position
 from nba_broker.wire.connection import Link
-from nba_broker.worker import lock, metrics, snapshot
+from nba_broker.worker import lock, metrics, snapshot, snapshot_file
 from nba_broker.worker.settings import Settings
 from nba_broker.worker.worker import Worker, worker_name
 
@@ -41,7 +41,7 @@ def add_to(commands: options.Commands) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run the worker until it is terminated."""
     name = worker_name(settings.partition)
-    state = snapshot.path_in(settings.state) if settings.state else None
+    state = snapshot_file.path_in(settings.state) if settings.state else None
     scorer = metrics.TimedScorer(settings.model)
     pipeline = build_pipeline(settings, worker=name, scorer=scorer, shadow=_shadow(settings))
     LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 positions = snapshot.restore(state, pipeline, settings.partition)
                 LOG.info("restored %d hosts from %s", pipeline.hosts, state)
             except SnapshotError as error:
-                bad = snapshot.set_aside(state)
+                bad = snapshot_file.set_aside(state)
                 LOG.error("%s; moved to %s, starting without hosts", error, bad)
                 pipeline = build_pipeline(
                     settings, worker=name, scorer=scorer, shadow=_shadow(settings)

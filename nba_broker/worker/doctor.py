@@ -29,7 +29,7 @@ from nba_broker.records.errors import (
 from nba_broker.wire.codec import Hello, SessionBatch, decode
 from nba_broker.wire.connection import Link
 from nba_broker.wire.partitions import partition_of
-from nba_broker.worker import lock, snapshot
+from nba_broker.worker import lock, snapshot, snapshot_file
 from nba_broker.worker.settings import Settings
 
 LISTEN = 6.0  # seconds: a worker says hello every five, a sensor sends four batches a second
@@ -145,7 +145,7 @@ def state(settings: Settings) -> Iterator[Finding]:
         )
         return
     try:
-        path = snapshot.path_in(settings.state)
+        path = snapshot_file.path_in(settings.state)
     except ConfigError as error:
         yield Finding("no snapshot can be written", str(error))
         return
@@ -153,7 +153,7 @@ def state(settings: Settings) -> Iterator[Finding]:
     if path.exists():
         text += f", last written {time.time() - path.stat().st_mtime:.0f} s ago"
     yield Finding(text)
-    for bad in sorted(settings.state.glob(f"{snapshot.FILE}.bad-*")):
+    for bad in sorted(settings.state.glob(f"{snapshot_file.FILE}.bad-*")):
         yield Finding(f"a worker could not read {bad.name} when it started", "delete or report it")
     try:
         manifest = Manifest.load(settings.model)

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 
 from nba_broker.wire.accounting import Ledger
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from nba_broker.worker.invalid import InvalidMessages
 from nba_broker.worker.pipeline_thread import PipelineThread
 
@@ -76,10 +76,10 @@ class Saver:
         pipeline = self._thread.pipeline
         parts = snapshot.parts(pipeline, self._ledger.positions(), self._partition)
         pulled = iter(lambda: self._thread.submit(next, parts, b"").result(), b"")
-        await asyncio.to_thread(snapshot.write, path, pulled)
+        await asyncio.to_thread(snapshot_file.write, path, pulled)
         if pipeline.shadow is not None:
             text = await self._thread.call(self._shadow_summary)
-            await asyncio.to_thread(snapshot.write_text, path, SHADOW_FILE, text)
+            await asyncio.to_thread(snapshot_file.write_text, path, SHADOW_FILE, text)
 
     def _shadow_summary(self) -> str:
         pipeline = self._thread.pipeline

@@ -9,11 +9,9 @@ contains no code.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import socket
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,9 +40,9 @@ from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
 from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.accounting import Position
+from nba_broker.worker.snapshot_file import verified
 
 FORMAT = 5
-FILE = "hosts.snapshot"
 
 # Errors that the content of a wrong file may raise; they become SnapshotErrors.
 _UNREADABLE = (
@@ -59,21 +57,6 @@ _UNREADABLE = (
 
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
 _LINE = 1 << 26  # bytes of a line at most
-_DIGEST = hashlib.sha256().digest_size
-
-
-def path_in(folder: Path) -> Path:
-    """The path of the snapshot in a state folder, which is created. Raises ConfigError if the
-    folder is not writable."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f"state: cannot write to {folder} ({error.strerror}); give the worker's user a folder"
-        ) from error
-    return folder / FILE
 
 
 def parts(
@@ -122,34 +105,6 @@ def parts(
     yield _line({"pools": pools.table, "leases": leases} | _devices(pipeline))
 
 
-def write(path: Path, content: Iterable[bytes]) -> None:
-    """Replace the whole file, or leave it unchanged; raises OSError."""
-    part = path.with_name(f"{path.name}.part")
-    digest = hashlib.sha256()
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        for block in content:
-            digest.update(block)
-            file.write(block)
-        file.write(digest.digest())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # so that the new name survives a power cut
-    finally:
-        os.close(folder)
-
-
-def write_text(path: Path, name: str, text: str) -> None:
-    """Replace the text file of this name beside the snapshot; raises OSError."""
-    part = path.with_name(f"{name}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(part, path.with_name(name))
-
-
 def restore(
     path: Path, pipeline: Pipeline, partition: int | None = None, *, only_shown: bool = False
 ) -> dict[str, Position]:
@@ -161,7 +116,7 @@ def restore(
     ConfigError if the hosts are of another ``partition``.
     """
     with path.open("rb") as file:
-        end = _verified(path, file)
+        end = verified(path, file)
         try:
             return _restore(path, file, end, pipeline, partition, only_shown)
         except _UNREADABLE as error:
@@ -176,15 +131,6 @@ def model_id(path: Path) -> str:
             return str(_read_line(file).get("model_id", ""))
         except _UNREADABLE as error:
             raise SnapshotError(f"{path}: not a snapshot of this worker ({error!r})") from error
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a snapshot that cannot be used; returns its new path."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
-        number += 1
-    os.replace(path, aside)
-    return aside
 
 
 def _line(document: dict[str, Any]) -> bytes:
@@ -234,20 +180,6 @@ def _stages(pipeline: Pipeline) -> dict[str, Columns]:
         "first_seen": pipeline.first_seen.columns,
         "baseline": pipeline.baseline.columns,
     }
-
-
-def _verified(path: Path, file: BinaryIO) -> int:
-    """The number of bytes before the digest. Raises SnapshotError unless the digest is right."""
-    end = os.fstat(file.fileno()).st_size - _DIGEST
-    digest = hashlib.sha256()
-    left = end
-    while left > 0 and (block := file.read(min(left, 1 << 20))):
-        digest.update(block)
-        left -= len(block)
-    if end <= 0 or file.read() != digest.digest():
-        raise SnapshotError(f"{path}: damaged or cut short (its SHA-256 does not fit)")
-    file.seek(0)
-    return end
 
 
 def _restore(

@@ -14,7 +14,7 @@ import training.cli.main
 from nba_broker.cli import config
 from nba_broker.cli.build import build_pipeline
 from nba_broker.verdicts import annotation_file
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from tests.commands import (
     DOCUMENTS,
     NOT_RUN,
@@ -120,7 +120,7 @@ def state(tmp_path: Path) -> Path:
     """What a worker with the shipped model has left behind."""
     made = build_pipeline(config.load(None, {}, {}), worker="w")
     made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
-    snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
+    snapshot_file.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
     return tmp_path
 
 

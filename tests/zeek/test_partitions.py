@@ -15,7 +15,7 @@ import pytest
 from nba_broker.archive import zeek_log
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.wire.partitions import partition_of
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot_file
 from testing.client import Client, decode
 from testing.worker import ENVIRONMENT, broker, running_worker
 from testing.zeek import Cluster, Standalone, read, read_rows, replay, wait_until
@@ -70,7 +70,7 @@ def scraped(port: int) -> dict[str, int]:
 
 def known(state: Path) -> int:
     """How many of the sensors' sessions a snapshot knows."""
-    header = json.loads((state / snapshot.FILE).read_bytes().split(b"\n", 1)[0])
+    header = json.loads((state / snapshot_file.FILE).read_bytes().split(b"\n", 1)[0])
     return sum(sent for _, sent in header["positions"].values())
 
 

@@ -36,7 +36,7 @@ from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.accounting import Ledger
 from nba_broker.wire.codec import MAX_TEXT, SessionBatch, decode, encode_verdict
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from testing.traffic import Traffic, frame
 from tools.fuzz.mutations import bent, mangled
 from training.data import labels
@@ -116,7 +116,7 @@ class Bench:
                     refused += 1
             check([*pipeline.flush(len(lines)), *pipeline.finish()])
             path = self.folder / "frames.snapshot"
-            snapshot.write(path, snapshot.parts(pipeline, ledger.positions()))
+            snapshot_file.write(path, snapshot.parts(pipeline, ledger.positions()))
             must_restore(path, self.pipeline())
             if refused == len(lines):
                 raise MessageError("frames", "all of them are refused")
@@ -126,7 +126,7 @@ class Bench:
 
     def snapshot(self) -> Target:
         """A snapshot with a digest that fits: restored, worked with and written once more."""
-        path, made = self.folder / snapshot.FILE, self.pipeline()
+        path, made = self.folder / snapshot_file.FILE, self.pipeline()
         made.lease(Lease(1.7e9 + 60, "10.0.0.3", "02:00:00:00:00:05", "camera"))
         made.process(traffic())
         made.annotate([Annotation(0.0, "10.0.0.2", "label", "Hall_Camera", "camera")])
@@ -145,7 +145,7 @@ class Bench:
             pipeline = self.pipeline()
             positions = snapshot.restore(path, pipeline)
             self.work(pipeline, [more])
-            snapshot.write(path, snapshot.parts(pipeline, positions))
+            snapshot_file.write(path, snapshot.parts(pipeline, positions))
             must_restore(path, self.pipeline())
 
         return Target(one_line_bent() | mangled([good]), read)

@@ -14,7 +14,7 @@ from nba_broker.cli.main import main
 from nba_broker.model.manifest import Manifest
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -135,7 +135,7 @@ def site(model_folder: ModelFolder, tmp_path: Path) -> list[str]:
     made = pipeline(model_folder())
     made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
     made.process(sessions([(120.0, "192.168.1.9", "", LAMP_CLOUD)]))
-    snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
+    snapshot_file.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
     return ["--state", str(tmp_path), "--model", str(tmp_path / "model")]
 
 
@@ -225,7 +225,7 @@ def test_alternatives_have_the_names_of_the_workers_model_whatever_model_is_aske
     made = pipeline(model_folder())
     made.process(sessions(host(7, times=list(range(100, 120)), dst=LAMP_CLOUD)))
     made.annotate([Annotation(110.0, MAC.format(7), "label", "Hall_Light", "light")])
-    snapshot.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
+    snapshot_file.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
     assert main(["hosts", "--state", str(tmp_path), "--format", "json"]) == 0
     (light,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (light["device"], light["alternatives"]) == ("Hall_Light", ["Lamp=1.00"])

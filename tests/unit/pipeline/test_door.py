@@ -15,7 +15,7 @@ from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.times import DAY, YEAR
 from nba_broker.records.verdicts import Verdict
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -335,13 +335,13 @@ def test_a_snapshot_that_holds_a_future_time_is_healed(
     right = pipeline(folder)
     days = lamp(START, 21 * 24, 3600.0)
     right.process(sessions(days))
-    snapshot.write(tmp_path / "right", snapshot.parts(right, {}))
+    snapshot_file.write(tmp_path / "right", snapshot.parts(right, {}))
     wrong = pipeline(folder)
     snapshot.restore(tmp_path / "right", wrong)
     wrong.windows.last_ts[0] = wrong.decider.columns["since"][0] = LATER
     wrong.baseline.columns["first_hour"][0] += 5 * 8766
     wrong.baseline.columns["hour"][0] += 5 * 8766
-    snapshot.write(tmp_path / "wrong", snapshot.parts(wrong, {}))
+    snapshot_file.write(tmp_path / "wrong", snapshot.parts(wrong, {}))
     begins = days[-1][0] + 3600
     rest = beaconing([begins + n * 1800 for n in range(96)])
     alarms = []

@@ -10,7 +10,7 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 DAY = 86_400.0
@@ -106,8 +106,8 @@ def test_a_restart_keeps_the_baseline(lamp: Callable[[], Pipeline], tmp_path: Pa
     cut = int(np.searchsorted(everything.ts, ATTACK)) + 20
     before, after = lamp(), lamp()
     before.process(part_of(everything, 0, cut))
-    path = snapshot.path_in(tmp_path)
-    snapshot.write(path, snapshot.parts(before, {}))
+    path = snapshot_file.path_in(tmp_path)
+    snapshot_file.write(path, snapshot.parts(before, {}))
     snapshot.restore(path, after)
     rest = part_of(everything, cut, len(everything))
     assert misbehaving(after.process(rest)) == misbehaving(before.process(rest)) != []

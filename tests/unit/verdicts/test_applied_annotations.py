@@ -19,7 +19,7 @@ from nba_broker.records.sessions import Lease, part_of, take
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -135,7 +135,7 @@ def named(made: Pipeline) -> dict[str, str]:
 
 def again(made: Pipeline, folder: Path, file: Path) -> Pipeline:
     """The pipeline after a restart."""
-    snapshot.write(file, snapshot.parts(made, {}))
+    snapshot_file.write(file, snapshot.parts(made, {}))
     second = pipeline(folder, settings=STRICT)
     snapshot.restore(file, second)
     return second

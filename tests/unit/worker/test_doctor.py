@@ -18,7 +18,7 @@ from nba_broker.cli import main
 from nba_broker.model.scorer import Scorer
 from nba_broker.wire.codec import encode_hello
 from nba_broker.wire.connection import Link
-from nba_broker.worker import doctor, snapshot
+from nba_broker.worker import doctor, snapshot, snapshot_file
 from nba_broker.worker.doctor import Finding, Heard
 from nba_broker.worker.settings import Settings
 from tests.unit.helpers import LAMP_CLOUD, MAC, pipeline
@@ -209,7 +209,7 @@ def test_a_worker_that_uses_another_model_than_the_one_looked_at_is_named(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     made = pipeline(model_folder())
-    snapshot.write(tmp_path / snapshot.FILE, snapshot.parts(made, {}))
+    snapshot_file.write(tmp_path / snapshot_file.FILE, snapshot.parts(made, {}))
     settings = Settings(model=model_folder(), state=tmp_path, max_hosts=16)
     assert advised(list(doctor.state(settings))) == []
     ours = Scorer(model_folder(name="other")).manifest.id
@@ -219,7 +219,7 @@ def test_a_worker_that_uses_another_model_than_the_one_looked_at_is_named(
 
 
 def test_a_snapshot_that_is_none_is_named(model_folder: ModelFolder, tmp_path: Path) -> None:
-    (tmp_path / snapshot.FILE).write_text("none\n")
+    (tmp_path / snapshot_file.FILE).write_text("none\n")
     settings = Settings(model=model_folder(), state=tmp_path, max_hosts=16)
     assert advised(list(doctor.state(settings))) == ["the last snapshot cannot be read"]
 

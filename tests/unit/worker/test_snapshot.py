@@ -20,7 +20,7 @@ from nba_broker.records.slots import Column
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.wire.accounting import Position
-from nba_broker.worker import snapshot
+from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -39,7 +39,7 @@ def traffic(number: int = 600, hosts: int = 12, seed: int = 1) -> Sessions:
 
 
 def save(path: Path, made: Pipeline, positions: dict[str, Position] | None = None) -> None:
-    snapshot.write(path, snapshot.parts(made, positions or {}))
+    snapshot_file.write(path, snapshot.parts(made, positions or {}))
 
 
 def restored(path: Path, made: Pipeline) -> Pipeline:
@@ -176,7 +176,7 @@ def test_the_hosts_of_another_partition_are_refused(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
     made = pipeline(model_folder())
-    snapshot.write(tmp_path / "s", snapshot.parts(made, {"n": Position("R/2", 3)}, 2))
+    snapshot_file.write(tmp_path / "s", snapshot.parts(made, {"n": Position("R/2", 3)}, 2))
     with pytest.raises(ConfigError, match="of partition 2, and this worker is of partition 0"):
         snapshot.restore(tmp_path / "s", pipeline(model_folder()), 0)
     for partition in (2, None):
@@ -197,7 +197,7 @@ def test_hosts_that_come_go_and_move_while_a_snapshot_is_written_do_no_harm(
         content.append(part)
         made.process(take(table, np.arange(at, at + 40)))
         at += 40
-    snapshot.write(tmp_path / "s", content)
+    snapshot_file.write(tmp_path / "s", content)
     second = restored(tmp_path / "s", pipeline(model_folder(), max_hosts=40))
     second.process(take(table, np.arange(at, 2000)))
     assert second.hosts <= 40
@@ -327,7 +327,7 @@ def test_whatever_a_checksummed_file_holds_it_is_refused_or_the_worker_works(
         at = data.draw(st.integers(0, len(bad) - 1))
         change = data.draw(st.binary(max_size=8))
         bad[at : at + data.draw(st.integers(0, 8))] = change
-    snapshot.write(tmp_path / "s", [bytes(bad)])
+    snapshot_file.write(tmp_path / "s", [bytes(bad)])
     made = pipeline(folder)
     try:
         snapshot.restore(tmp_path / "s", made)
@@ -353,7 +353,7 @@ def test_what_cannot_be_used_is_set_aside_and_nothing_there_is_overwritten(tmp_p
     path = tmp_path / "hosts.snapshot"
     for number in (1, 2):
         path.write_bytes(b"bad")
-        assert snapshot.set_aside(path) == tmp_path / f"hosts.snapshot.bad-{number}"
+        assert snapshot_file.set_aside(path) == tmp_path / f"hosts.snapshot.bad-{number}"
     assert not path.exists()
 
 
@@ -362,22 +362,22 @@ def test_a_snapshot_that_cannot_be_completed_leaves_the_last_one(tmp_path: Path)
         yield b"something"
         raise OSError("disk full")
 
-    snapshot.write(tmp_path / "s", [b"good"])
+    snapshot_file.write(tmp_path / "s", [b"good"])
     before = (tmp_path / "s").read_bytes()
     with pytest.raises(OSError, match="disk full"):
-        snapshot.write(tmp_path / "s", broken())  # type: ignore[arg-type]
+        snapshot_file.write(tmp_path / "s", broken())  # type: ignore[arg-type]
     assert (tmp_path / "s").read_bytes() == before
 
 
 def test_nobody_else_may_read_a_snapshot(tmp_path: Path) -> None:
-    snapshot.write(tmp_path / "s", [b"good"])
+    snapshot_file.write(tmp_path / "s", [b"good"])
     assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write to"):
-        snapshot.path_in(tmp_path / "file" / "state")
+        snapshot_file.path_in(tmp_path / "file" / "state")
 
 
 def test_long_uids_are_kept_whole_over_a_restart(model_folder: ModelFolder, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from nba_broker.verdicts.shadow import Shadow
 from nba_broker.wire.accounting import Position
 from nba_broker.wire.codec import SessionBatch, decode, encode_hello
 from nba_broker.wire.reorder import Reorder
-from nba_broker.worker import lock, metrics, snapshot
+from nba_broker.worker import lock, metrics, snapshot, snapshot_file
 from nba_broker.worker import worker as worker_module
 from nba_broker.worker.worker import Worker, worker_name
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
@@ -267,8 +267,8 @@ def test_a_worker_whose_partition_no_sensor_has_says_so_once(
 def test_a_worker_does_not_start_with_the_hosts_of_another_partition(
     model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    state = tmp_path / snapshot.FILE
-    snapshot.write(state, snapshot.parts(pipeline(model_folder()), {}, 1))
+    state = tmp_path / snapshot_file.FILE
+    snapshot_file.write(state, snapshot.parts(pipeline(model_folder()), {}, 1))
     before = state.read_bytes()
     arguments = ["run", "--model", str(model_folder()), "--state", str(tmp_path)]
     assert main.main([*arguments, "--url", "ws://127.0.0.1:1/"]) == 1
