@@ -258,7 +258,7 @@ def version(text: str) -> Finding:
         return Finding(f"Zeek's version is unknown ({text!r})", "check that it is 8.0 or later")
     number = tuple(int(part or 0) for part in found.groups())
     if number < (8, 0, 0):
-        return Finding(f"Zeek {text} is too old", "install Zeek 8.1 or later")
+        return Finding(f"Zeek {text} is too old", "install Zeek 8.0.9, or 8.2.1 or later")
     if number < (8, 0, 9) or (8, 1, 0) <= number < (8, 2, 1):
         return Finding(
             f"Zeek {text} waits without limit for a WebSocket client that stops reading",
