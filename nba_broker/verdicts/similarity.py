@@ -123,41 +123,21 @@ def groups(hosts: Profiles, threshold: float = SAME_KIND) -> np.ndarray:
     """A group number for each host, int64 [h], 0 for the group of the first host, and so on.
 
     Hosts and groups are merged, the most similar first, as long as the mean similarity of their
-    members is at least ``threshold``: average linkage (Sokal and Michener, 1958), by the chain of
-    nearest neighbours (Murtagh, "A survey of recent advances in hierarchical clustering
-    algorithms", 1983), in time and memory that grow with the square of h.
+    members is at least ``threshold``: average linkage (Sokal and Michener, 1958), in time and
+    memory that grow with the square of h.
     """
+    if len(hosts) < 2:
+        return np.zeros(len(hosts), np.int64)
+    # Loaded only where unknown hosts are grouped: it takes longer than the rest of a start.
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     feature, times = np.unique(hosts.feature, return_counts=True)
-    pairwise = _products(hosts, hosts, feature[times > 1])
-    np.fill_diagonal(pairwise, -np.inf)
-    size = np.ones(len(hosts))
-    group = np.arange(len(hosts))
-    merges: list[tuple[float, int, int]] = []
-    chain: list[int] = []
-    left = np.ones(len(hosts), bool)
-    while len(merges) < len(hosts) - 1:
-        if not chain:
-            chain.append(int(left.argmax()))
-        near = pairwise[chain[-1]]
-        nearest = int(near.argmax())
-        # Of equally similar ones the previous one: else a chain of equals would never close.
-        if len(chain) < 2 or near[nearest] > near[chain[-2]]:
-            chain.append(nearest)
-            continue
-        gone, kept = sorted((chain.pop(), chain.pop()), reverse=True)
-        merges.append((float(pairwise[kept, gone]), kept, gone))
-        mean = (size[kept] * pairwise[kept] + size[gone] * pairwise[gone]) / (
-            size[kept] + size[gone]
-        )
-        pairwise[kept] = pairwise[:, kept] = mean
-        pairwise[gone] = pairwise[:, gone] = pairwise[kept, kept] = -np.inf
-        size[kept] += size[gone]
-        left[gone] = False
-    for value, kept, gone in sorted(merges, reverse=True):
-        if value < threshold:
-            break
-        group[group == group[gone]] = group[kept]
-    return _numbered(group)
+    distance = 1 - _products(hosts, hosts, feature[times > 1])
+    np.fill_diagonal(distance, 0)
+    merges = linkage(squareform(distance, checks=False), "average")
+    rounding = 1e-9
+    return _numbered(fcluster(merges, 1 - threshold + rounding, "distance"))
 
 
 def kinds(hosts: Profiles, vendors: Sequence[str], threshold: float = SAME_KIND) -> np.ndarray:
