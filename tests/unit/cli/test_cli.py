@@ -100,8 +100,8 @@ def test_a_class_that_is_spelt_another_way_is_told_where_it_is_written_and_where
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["label", "192.168.1", "Camera"], "label: host '192.168.1' is no MAC"),
-        (["ignore"], "ignore: no host"),
+        (["label", "192.168.1", "Camera"], "label: host '192.168.1' is not a MAC"),
+        (["ignore"], "ignore: host is empty"),
         (["confirm", "h", "--at", "soon"], "confirm: at 'soon' is neither a date nor an epoch"),
     ],
 )
