@@ -114,12 +114,12 @@ class HostStates:
             columns[name][:] = number[columns[name]]
         columns["candidate"][:] = NO_DEVICE
         before = columns.redefine("probability", _probability(classes))
-        judged = np.flatnonzero(before.any(1))
+        scored = np.flatnonzero(before.any(1))
         for old in range(self._classes):
             if 0 <= number[old] < classes:
-                columns["probability"][judged, number[old]] = before[judged, old]
+                columns["probability"][scored, number[old]] = before[scored, old]
         # The former model's scores have no weight beside the new one's first window.
-        columns["windows"][judged] = columns["candidate_windows"][judged] = 0
+        columns["windows"][scored] = columns["candidate_windows"][scored] = 0
         named = np.flatnonzero(columns["last_name"] != NO_DEVICE)
         columns["named_since"][named] = np.maximum(columns["named_since"][named], last[named])
 

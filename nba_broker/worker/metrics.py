@@ -155,7 +155,7 @@ def _drift(drift: Drift) -> Iterator[Metric]:
 
 def _shadow(shadow: Shadow) -> Iterator[Metric]:
     for name, text, number in (
-        ("nba_shadow_scores", "Scores compared with those of the shadow", shadow.scores),
+        ("nba_shadow_scores", "Scores compared with those of the candidate", shadow.scores),
         ("nba_shadow_agreeing_scores", "Compared scores that agree", shadow.agreeing),
         (
             "nba_shadow_skipped_scores",
@@ -169,7 +169,7 @@ def _shadow(shadow: Shadow) -> Iterator[Metric]:
         "Hosts about which the two models have differed for an hour or more",
         value=len(shadow.differing),
     )
-    model = GaugeMetricFamily("nba_shadow_info", "The shadow's model", labels=["model"])
+    model = GaugeMetricFamily("nba_shadow_info", "The candidate's model", labels=["model"])
     model.add_metric([shadow.scorer.manifest.id], 1)
     yield model
 

@@ -151,11 +151,11 @@ def replace_mac(row: tuple, mac: str) -> tuple:
 
 def test_a_host_is_named_as_in_its_last_line_where_that_is_given(model_folder: Model) -> None:
     pipe = stranger_to_all(model_folder())
-    said = {verdict.mac: verdict.host for verdict in pipe.process(in_order(strangers(5, 6)))}
+    logged = {verdict.mac: verdict.host for verdict in pipe.process(in_order(strangers(5, 6)))}
     moved = [(2000.0, "192.168.1.99", MAC.format(5), NOWHERE)]
     assert list(pipe.process(sessions(moved))) == []
     assert "(192.168.1.99, 192.168.1.6)" in pipe.unknown_hosts().kinds[0]
-    assert "(192.168.1.5, 192.168.1.6)" in pipe.unknown_hosts(logged=said).kinds[0]
+    assert "(192.168.1.5, 192.168.1.6)" in pipe.unknown_hosts(logged=logged).kinds[0]
     assert (
         "(192.168.1.99, 192.168.1.6)"
         in pipe.unknown_hosts(logged={MAC.format(6): "192.168.1.6"}).kinds[0]

@@ -43,9 +43,9 @@ def test_too_little_gives_no_figure() -> None:
 def test_drift_is_warned_of_once_a_day_with_what_to_do() -> None:
     drift = Drift(USUAL)
     day(drift, 0, never=20, known=70, sure=70)
-    said = drift.warnings()
-    assert [line[:10] for line in said] == ["drift: 20%", "drift: 70%", "drift: 70%"]
-    assert all("(usual " in line and "nba-train refresh" in line for line in said)
+    lines = drift.warnings()
+    assert [line[:10] for line in lines] == ["drift: 20%", "drift: 70%", "drift: 70%"]
+    assert all("(usual " in line and "nba-train refresh" in line for line in lines)
     assert drift.warnings() == []
     day(drift, 1, never=20)
     assert len(drift.warnings()) == 1

@@ -181,10 +181,10 @@ def test_the_commands_say_what_is_used_and_what_is_no_longer_known(
     second = candidate(model_folder, "second", classes=classes)
     assert main(["model", "install", str(first), "--model", into]) == 0
     assert main(["model", "install", str(second), "--model", into]) == 0
-    said = capsys.readouterr().out
-    assert "in-use: second-" in said
-    assert ", was first-" in said
-    assert "no longer known: Lens" in said
+    printed = capsys.readouterr().out
+    assert "in-use: second-" in printed
+    assert ", was first-" in printed
+    assert "no longer known: Lens" in printed
     assert main(["model", "rollback", "--model", into]) == 0
     assert main(["model", "show", "--model", into]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-2:]] == [

@@ -34,14 +34,14 @@ def beaconing(times: list[float]) -> list[Row]:
     return [(ts, "192.168.1.7", "02:00:00:00:00:07", "9.9.9.9") for ts in times]
 
 
-def told(verdicts: list[Verdict]) -> list[tuple[float, str, str, str]]:
+def facts(verdicts: list[Verdict]) -> list[tuple[float, str, str, str]]:
     return [(one.ts, one.host, one.state, one.device) for one in verdicts]
 
 
 class Live:
-    """Pushes sessions as sensors do, four batches a second, and collects what is said.
+    """Pushes sessions as sensors do, four batches a second, and collects the verdicts.
 
-    Every node has a clock that is off by so much; ``batch`` may be told another clock.
+    Every node has a clock that is off by so much; ``batch`` may have another clock.
     """
 
     def __init__(self, made: Pipeline, **off: float) -> None:
@@ -92,7 +92,7 @@ def test_one_session_years_ahead_leaves_no_trace(model_folder: ModelFolder) -> N
     expected = right.process(sessions(rows))
     found = wrong.process(sessions([*rows[:200], *FUTURE]))
     found += wrong.process(sessions(rows[200:]))
-    assert told(found) == told(expected)
+    assert facts(found) == facts(expected)
     assert wrong.intake.door.restamped == 1
     assert wrong.windows.last_ts.max() == right.windows.last_ts.max()
     assert "at 2030-" in wrong.intake.door.lines.popleft()
@@ -166,7 +166,7 @@ def test_a_future_packet_after_which_zeeks_clock_stands_still(model_folder: Mode
         wrong.batch("a", after[2 * n : 2 * n + 2], clock=LATER)
     for live in (right, wrong):
         live.finish()
-    assert told([v for v in wrong.verdicts if v.host.endswith(".7")]) == told(right.verdicts)
+    assert facts([v for v in wrong.verdicts if v.host.endswith(".7")]) == facts(right.verdicts)
     (line,) = [verdict for verdict in wrong.verdicts if verdict.host.endswith(".9")]
     assert START + 14 <= line.ts <= START + 20
     assert wrong.made.intake.door.restamped == 1
@@ -195,7 +195,7 @@ def test_a_clock_that_jumps_and_comes_back_leaves_no_trace(model_folder: ModelFo
     wrong.run(3, a=rows)
     wrong.off["a"] = 0.0
     wrong.run(37, a=rows)
-    assert told(wrong.verdicts) == told(right.verdicts)
+    assert facts(wrong.verdicts) == facts(right.verdicts)
     assert wrong.made.intake.reorder.late == 0
     assert wrong.made.counters.sessions == right.made.counters.sessions == 60
     assert wrong.made.windows.last_ts.max() == right.made.windows.last_ts.max()
@@ -254,7 +254,7 @@ def test_a_host_behind_two_nodes_is_seen_in_order_though_one_is_an_hour_behind(
     for live in (right, wrong):
         live.made.intake.door.machine = START
         live.run(60, a=rows[::2], b=rows[1::2])
-    assert told(wrong.verdicts) == told(right.verdicts)
+    assert facts(wrong.verdicts) == facts(right.verdicts)
     slots = slice(0, 1)
     for name in ("ts", "pool", "dport"):
         found, expected = (one.made.windows.columns["ring"][name][slots] for one in (wrong, right))
@@ -310,7 +310,7 @@ def test_a_capture_with_a_gap_of_days_is_read_as_it_is(model_folder: ModelFolder
 def test_a_capture_with_one_future_packet_is_read_as_without(model_folder: ModelFolder) -> None:
     folder = model_folder()
     rows = lamp(START, 300)
-    said = []
+    lines = []
     for strays in ([], [(LATER, "192.168.1.9", "", LENS_CLOUD)]):
         one = capture(folder)
         clock, found = 0.0, one.push("s", 0.0, sessions([]), 0.0)
@@ -319,10 +319,10 @@ def test_a_capture_with_one_future_packet_is_read_as_without(model_folder: Model
             clock = max(clock, *(row[0] for row in batch))
             found += one.push("s", clock, sessions(batch), at / 50)
         found += one.push("s", clock + 3600, sessions([]), 9.0)
-        said.append(told([verdict for verdict in found if verdict.host.endswith(".7")]))
+        lines.append(facts([verdict for verdict in found if verdict.host.endswith(".7")]))
         assert one.intake.reorder.late == 0
         assert max(verdict.ts for verdict in found) < START + DAY
-    assert said[0] == said[1]
+    assert lines[0] == lines[1]
 
 
 # What was written before.

@@ -69,8 +69,8 @@ def test_hosts_of_a_class_that_is_gone_are_learned_anew_without_an_alarm(
         ("Lamp", "identified"),
         ("", "learning"),
     ]
-    said = made.process(sessions(two_hosts(40)))
-    assert [(v.device, v.state, v.previous) for v in said] == [("Plug", "identified", "learning")]
+    lines = made.process(sessions(two_hosts(40)))
+    assert [(v.device, v.state, v.previous) for v in lines] == [("Plug", "identified", "learning")]
 
 
 def test_another_name_right_after_a_switch_is_a_correction_and_no_change(
@@ -83,8 +83,8 @@ def test_another_name_right_after_a_switch_is_a_correction_and_no_change(
     # What used to speak for Lamp speaks for Lens.
     made.use(Scorer(model_folder(classes=classes("Lens", "Lamp"))))
     later = [3 * day + n * 60 for n in range(60)]
-    said = made.process(sessions(host(7, times=later, dst=LAMP_CLOUD)))
-    assert [(v.state, v.device, v.previous) for v in said] == [("identified", "Lens", "Lamp")]
+    lines = made.process(sessions(host(7, times=later, dst=LAMP_CLOUD)))
+    assert [(v.state, v.device, v.previous) for v in lines] == [("identified", "Lens", "Lamp")]
 
 
 def test_names_that_analysts_gave_outlive_every_model(model_folder: ModelFolder) -> None:

@@ -284,8 +284,8 @@ def test_one_address_in_two_vlans_is_two_hosts_in_the_log(model_folder: ModelFol
     made = pipeline(model_folder())
     rows = [(float(n), "192.168.1.50", "", (LAMP_CLOUD, LENS_CLOUD)[n % 2]) for n in range(40)]
     table = replace(sessions(rows), segment=[("a/10", "b/20")[n % 2] for n in range(40)])
-    said = {(v.host, v.vlan, v.site): v.device for v in made.process(table)}
-    assert said == {
+    devices = {(v.host, v.vlan, v.site): v.device for v in made.process(table)}
+    assert devices == {
         ("192.168.1.50", "10", "a"): "Lamp",
         ("192.168.1.50", "20", "b"): "Lens",
     }

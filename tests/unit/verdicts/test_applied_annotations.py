@@ -33,7 +33,7 @@ def process(made: Pipeline, rows: list[tuple[float, str, str, str]]) -> list[Ver
     return made.process(sessions(sorted(rows)))
 
 
-def answered(verdicts: list[Verdict]) -> list[tuple[float, str, str, str, str]]:
+def annotated(verdicts: list[Verdict]) -> list[tuple[float, str, str, str, str]]:
     lines = (v for v in verdicts if v.reason == "annotation")
     return [(v.ts, v.host, v.state, v.previous, v.device) for v in lines]
 
@@ -71,7 +71,7 @@ def test_a_late_label_applies_to_present_hosts_at_once(model_folder: ModelFolder
     made = pipeline(model_folder(), settings=STRICT)
     process(made, host(7, times=list(range(30)), dst=NOWHERE))
     label = Annotation(4.5, MAC.format(7), "label", "Lens")
-    assert answered(made.annotate([label])) == [
+    assert annotated(made.annotate([label])) == [
         (29.0, "192.168.1.7", "identified", "unknown", "Lens")
     ]
     assert made.annotate([label]) == []
@@ -92,7 +92,7 @@ def test_a_label_by_address_network_or_hostname_names_hosts_that_appear_later(
     verdicts = process(
         made, [row for n in (1, 3, 200) for row in host(n, times=[1.0, 2.0, 3.0], dst=NOWHERE)]
     )
-    assert [(ts, device) for ts, _, _, _, device in answered(verdicts)] == [
+    assert [(ts, device) for ts, _, _, _, device in annotated(verdicts)] == [
         (1.0, "By_Address"),
         (1.0, "By_Network"),
         (3.0, "By_Name"),
@@ -106,7 +106,7 @@ def test_a_label_by_address_applies_to_a_host_that_leaves_the_address_in_the_sam
     made.annotate([Annotation(0.0, "192.168.1.7", "label", "Hall_Camera")])
     mac = MAC.format(7)
     rows = [(1.0, "192.168.1.7", mac, NOWHERE), (2.0, "192.168.1.9", mac, NOWHERE)]
-    assert [line[1:] for line in answered(process(made, rows))] == [
+    assert [line[1:] for line in annotated(process(made, rows))] == [
         ("192.168.1.7", "identified", "learning", "Hall_Camera")
     ]
 
@@ -228,14 +228,14 @@ def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
     process(made, host(7, times=[1.0], dst=NOWHERE))
     made.annotate([Annotation(2.0, mac, "label", "First"), Annotation(3.0, mac, "label", "Second")])
     verdicts = process(made, host(7, times=[2.5, 4.0], dst=NOWHERE))
-    assert [line[-1] for line in answered(verdicts)] == ["First", "Second"]
+    assert [line[-1] for line in annotated(verdicts)] == ["First", "Second"]
 
 
 def test_a_label_whose_row_is_removed_no_longer_applies(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "label", "Lamp")])
     process(made, host(7, times=list(range(40)), dst=LENS_CLOUD))
-    (line,) = answered(made.annotate([]))
+    (line,) = annotated(made.annotate([]))
     assert line == (39.0, "192.168.1.7", "identified", "impostor", "Lens")
 
 
@@ -245,8 +245,8 @@ def test_a_confirmation_accepts_the_states_before_it(model_folder: ModelFolder) 
     changed = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
     assert [v.state for v in changed] == ["changed"]
     confirm = Annotation(95.0, MAC.format(7), "confirm")
-    assert answered(made.annotate([confirm])) == []
-    assert answered(process(made, host(7, times=[96.0], dst=LENS_CLOUD))) == [
+    assert annotated(made.annotate([confirm])) == []
+    assert annotated(process(made, host(7, times=[96.0], dst=LENS_CLOUD))) == [
         (95.0, "192.168.1.7", "identified", "changed", "Lens")
     ]
 
@@ -274,7 +274,7 @@ def test_a_confirmation_of_before_a_hosts_first_session_does_not_apply(
 ) -> None:
     made = pipeline(model_folder(), settings=STRICT)
     made.annotate([Annotation(5.0, MAC.format(7), "confirm")])
-    assert answered(process(made, host(7, times=[6.0], dst=LAMP_CLOUD))) == []
+    assert annotated(process(made, host(7, times=[6.0], dst=LAMP_CLOUD))) == []
 
 
 def test_no_line_of_a_host_has_the_reason_change_while_it_is_ignored(
@@ -397,7 +397,7 @@ def test_a_second_unit_of_a_named_device_is_recognised_and_nothing_else(
     process(made, like(7, 0.25) + like(8, 0.5) + host(9, times=list(range(40)), dst=LENS_CLOUD))
     verdicts = process(made, like(30, 60.0) + host(31, times=list(range(60, 99)), dst=NOWHERE))
     # The one that was there, then, in its own time, the one that came.
-    (_, _, _, _, first), (ts, name, *_, second) = answered(verdicts)
+    (_, _, _, _, first), (ts, name, *_, second) = annotated(verdicts)
     assert (first, second, ts, name) == ("Hall_Camera", "Hall_Camera", 50.0, "192.168.1.8")
     found = {v.host: v for v in verdicts if v.state != "learning"}
     assert (found["192.168.1.30"].device, found["192.168.1.30"].category) == (
@@ -538,7 +538,7 @@ def test_an_annotation_becomes_due_without_sessions(model_folder: ModelFolder) -
     made.push("one", 20.0, sessions(host(7, times=[1.0], dst=NOWHERE)), now=0.0)
     assert [v.reason for v in made.flush(now=1.0)] == ["new"]
     made.push("one", 49.0, sessions([]), now=1.1)
-    assert answered(made.push("one", 51.0, sessions([]), now=1.2)) == [
+    assert annotated(made.push("one", 51.0, sessions([]), now=1.2)) == [
         (50.0, "192.168.1.7", "identified", "learning", "Hall_Camera")
     ]
 
@@ -573,10 +573,10 @@ def test_an_annotation_by_address_applies_to_the_hosts_of_every_vlan(
     annotation = Annotation(0.0, wanted, "label", "Hall_Camera")
     before, after = (pipeline(model_folder(), settings=STRICT) for _ in range(2))
     before.annotate([annotation])
-    said = before.process(table)
+    early = before.process(table)
     after.process(table)
-    said_later = after.annotate([annotation])
-    for verdicts in (said, said_later):
+    late = after.annotate([annotation])
+    for verdicts in (early, late):
         lines = [v for v in verdicts if v.reason == "annotation"]
         assert {(v.host, v.vlan, v.device) for v in lines} == {
             ("192.168.1.7", "10", "Hall_Camera"),
