@@ -108,7 +108,7 @@ def memory(hosts: int) -> Iterator[Figure]:
     before = _status("VmRSS")
     feed(made, Traffic(hosts).each_once())
     # A score writes the decision's columns, which are untouched, so not resident, until then.
-    made.decider.slots.reset(np.arange(hosts))
+    made.decider.columns.reset(np.arange(hosts))
     at_rest = _status("VmRSS")
     with tempfile.TemporaryDirectory() as folder:
         Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far
