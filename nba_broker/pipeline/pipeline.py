@@ -154,6 +154,7 @@ class Pipeline:
 
     def _release(self, now: float) -> list[Verdict]:
         """Take what may go on, and the annotations that became due in a silence."""
+        self._look_back()
         sessions = self.intake.release(now)
         if sessions is None:
             return []
@@ -161,8 +162,7 @@ class Pipeline:
 
     def _work(self, sessions: Sessions) -> list[Verdict]:
         """Take sessions in order, at times that can be."""
-        for now, limit in self.intake.went_back():
-            self._look_back(limit, now)
+        self._look_back()
         return self._take(self.timeline.events(sessions))
 
     def _take(self, events: Iterable[Event]) -> list[Verdict]:
@@ -403,9 +403,14 @@ class Pipeline:
             names.update(self.shadow.scorer.manifest.pools)
         self.pools.know(names)
 
-    def _look_back(self, limit: float, now: float) -> None:
-        """A clock began or was set back: times after ``limit``, of an earlier run or of before it
-        was set, become ``now``."""
+    def _look_back(self) -> None:
+        """Where a clock began or was set back, times that cannot be yet, of an earlier run or of
+        before it was set, become the present one."""
+        for now, limit in self.intake.went_back():
+            self._go_back(limit, now)
+
+    def _go_back(self, limit: float, now: float) -> None:
+        """Times after ``limit`` become ``now``."""
         self.timeline.look_back(limit, now)
         self.identity.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
