@@ -285,6 +285,8 @@ def _restore(
     # Where the decision keeps other columns, hosts are learned anew.
     understood = header["decision"] == ours["decision"]
     decision_bytes = int(header["decision_bytes"])
+    if decision_bytes < 0:
+        raise ValueError("a decision of less than no bytes")
     reader = _Hosts(pipeline, len(header["classes"]), None if understood else decision_bytes)
     line: dict[str, Any] = {}
     while file.tell() < end:
