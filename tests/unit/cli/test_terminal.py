@@ -37,8 +37,7 @@ def raising(error: BaseException) -> Callable[[], int]:
         (KeyboardInterrupt(), "interrupted"),
         (
             FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
-            "No usable temporary directory found in ['/tmp']; set TMPDIR to a writable "
-            "folder",
+            "No usable temporary directory found in ['/tmp']; set TMPDIR to a writable folder",
         ),
     ],
 )
