@@ -155,6 +155,7 @@ class Pipeline:
 
     def _release(self, now: float) -> list[Verdict]:
         """Process the sessions that may pass, and the annotations that are due without them."""
+        self._look_back()
         sessions = self.intake.release(now)
         if sessions is None:
             return []
@@ -162,8 +163,7 @@ class Pipeline:
 
     def _work(self, sessions: Sessions) -> list[Verdict]:
         """Process sessions in order, at plausible times."""
-        for now, limit in self.intake.restarts():
-            self._look_back(limit, now)
+        self._look_back()
         return self._take(self.timeline.events(sessions))
 
     def _take(self, events: Iterable[Event]) -> list[Verdict]:
@@ -410,9 +410,13 @@ class Pipeline:
             names.update(self.shadow.scorer.manifest.pools)
         self.pools.know(names)
 
-    def _look_back(self, limit: float, now: float) -> None:
-        """A clock began or was set back: times after ``limit``, of an earlier run or from before
-        the change, become ``now``."""
+    def _look_back(self) -> None:
+        """Correct what claims to be later than a clock that began or was set back allows."""
+        for now, limit in self.intake.restarts():
+            self._go_back(limit, now)
+
+    def _go_back(self, limit: float, now: float) -> None:
+        """Times after ``limit``, of an earlier run or from before the change, become ``now``."""
         self.timeline.look_back(limit, now)
         self.identity.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)

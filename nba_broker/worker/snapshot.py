@@ -219,6 +219,8 @@ def _restore(
     # If the decision of that version has other columns, hosts start in ``learning`` again.
     same_decision = header["decision"] == ours["decision"]
     decision_bytes = int(header["decision_bytes"])
+    if decision_bytes < 0:
+        raise ValueError("a decision of less than no bytes")
     reader = _Hosts(pipeline, len(header["classes"]), None if same_decision else decision_bytes)
     line: dict[str, Any] = {}
     while file.tell() < end:

@@ -14,6 +14,7 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.times import DAY, YEAR
 from nba_broker.records.verdicts import Verdict
+from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, host, pipeline, sessions
@@ -371,3 +372,18 @@ def test_held_batches_count_as_waiting() -> None:
     assert [batch.ticket for batch in door.waiting()] == [21]
     assert len(door.due(26.0)) == 1
     assert list(door.waiting()) == []
+
+
+def test_annotations_are_applied_by_the_right_time_while_clocks_are_compared(
+    model_folder: ModelFolder,
+) -> None:
+    one = made(model_folder())
+    one.process(sessions(lamp(START - DAY, 30)))
+    one.windows.last_ts[0] = LATER
+    now = START + 60
+    one.add("a", now, sessions(lamp(now - 1, 1, unit=8)), 0.0)
+    assert one.push("b", now + DAY, sessions(lamp(now - 1 + DAY, 1, unit=9)), 0.1) == []
+    assert one.intake.door.is_undecided(0.1)
+    label = Annotation(START + 3 * DAY, "02:00:00:00:00:07", "label", "Lens")
+    assert one.annotate([label]) == []
+    assert one.annotations.waiting == 1

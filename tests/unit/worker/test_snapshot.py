@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -264,6 +265,19 @@ def test_a_snapshot_of_another_version_is_refused(
     with pytest.raises(
         SnapshotError, match=rf"version .* \(format {written}, not {written + 1}\)$"
     ):
+        snapshot.restore(tmp_path / "s", pipeline(model_folder()))
+
+
+def test_a_snapshot_that_would_be_read_for_ever_is_refused(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    made = pipeline(model_folder())
+    made.process(sessions(host(7, times=list(range(20)), dst=LAMP_CLOUD)))
+    first, hosts, *rest = snapshot.parts(made, {})
+    hosts = hosts[: -made.decider.columns.layout.itemsize]
+    header = orjson.loads(first) | {"decision": "another", "decision_bytes": -len(hosts)}
+    snapshot.write(tmp_path / "s", [orjson.dumps(header) + b"\n", hosts, *rest])
+    with pytest.raises(SnapshotError):
         snapshot.restore(tmp_path / "s", pipeline(model_folder()))
 
 
