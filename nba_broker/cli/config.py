@@ -14,7 +14,6 @@ from nba_broker.records.errors import ConfigError
 from nba_broker.worker.settings import Settings
 
 _PREFIX = "NBA_"
-_FORMER = {"answers": "annotations"}  # names that files and environments may still have
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
@@ -29,11 +28,9 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
                 document = tomllib.load(stream)
         except (OSError, ValueError, RecursionError) as error:  # not TOML, or not even UTF-8
             raise ConfigError(f"{file}: {error}") from error
-        named = ((_FORMER.get(name, name), value) for name, value in document.items())
-        values |= {name: _parsed(name, value, str(file)) for name, value in named}
+        values |= {name: _parsed(name, value, str(file)) for name, value in document.items()}
     for variable, value in environment.items():
         name = variable.removeprefix(_PREFIX).lower()
-        name = _FORMER.get(name, name)
         if variable.startswith(_PREFIX) and name in _FIELDS:
             values[name] = _parsed(name, value, variable)
     for name, value in flags.items():

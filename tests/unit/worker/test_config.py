@@ -24,13 +24,6 @@ def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Pa
     assert (settings.url, settings.reminder, settings.max_hosts) == ("ws://file", 2.0, 300)
 
 
-def test_a_file_or_an_environment_of_before_still_names_the_annotations(tmp_path: Path) -> None:
-    file = tmp_path / "nba.toml"
-    file.write_text('answers = "file.csv"\n')
-    assert config.load(file, {}, {}).annotations == Path("file.csv")
-    assert config.load(file, {"NBA_ANSWERS": "env.csv"}, {}).annotations == Path("env.csv")
-
-
 def test_lists_come_from_toml_lists_commas_and_repeated_flags(tmp_path: Path) -> None:
     file = tmp_path / "nba.toml"
     file.write_text('local = ["1.2.0.0/16"]\n')
