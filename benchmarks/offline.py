@@ -172,7 +172,7 @@ def archive(rows: int) -> Iterator[Figure]:
         )
         pandas = _child("-c", read, str(log))
         sort = (
-            "import sys; from nba_broker import conn_log;"
+            "import sys; from nba_broker.archive import conn_log;"
             "sum(map(len, conn_log.read(sys.argv[1:]).batches()))"
         )
         reading = _child("-c", sort, str(log))

@@ -276,7 +276,7 @@ def test_a_snapshot_that_would_be_read_for_ever_is_refused(
     first, hosts, *rest = snapshot.parts(made, {})
     hosts = hosts[: -made.decider.columns.layout.itemsize]
     header = orjson.loads(first) | {"decision": "another", "decision_bytes": -len(hosts)}
-    snapshot.write(tmp_path / "s", [orjson.dumps(header) + b"\n", hosts, *rest])
+    snapshot_file.write(tmp_path / "s", [orjson.dumps(header) + b"\n", hosts, *rest])
     with pytest.raises(SnapshotError):
         snapshot.restore(tmp_path / "s", pipeline(model_folder()))
 
