@@ -21,6 +21,7 @@ from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.verdicts import Change, of_windows
 from training.metrics.classification import host_days, summary
+from training.metrics.outcomes import outcomes
 
 _DAY = 86_400.0
 
@@ -52,12 +53,23 @@ def evaluate(
     names = [*known, *(one.device for one in others)]
     ts = sessions.ts[windows.index]
     changes = of_windows(manifest, windows, ts, scores)
+    days = _by_day(sessions, windows, scores, changes, names)
+    found = outcomes(
+        ((row["device"], row["verdict"]) for row in days), names, {one.device for one in others}
+    )
+    mistaken = [[*pair, number] for pair, number in found.mistaken.items()]
     return {
         "model": manifest.id,
         "unknown_to_the_model": [one.device for one in others],
         **summary(names, scores.probability, truth, windows.slot, ts),
         "time_to_name": time_to_name(sessions, windows, changes, class_of_series, names),
-        "by_day": _by_day(sessions, windows, scores, changes, names),
+        "verdicts": {
+            "right": found.right,
+            "no_name": found.no_name,
+            "wrong": found.wrong,
+            "mistaken": mistaken,
+        },
+        "by_day": days,
     }
 
 

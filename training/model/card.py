@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,24 +110,21 @@ def table(metrics: dict[str, Any]) -> list[str]:
     ]
     if waits := metrics.get("time_to_name"):
         lines += ["", *_waits(waits, width)]
-    if days := metrics.get("by_day"):
-        lines += ["", _verdicts(days, metrics["unknown_to_the_model"])]
+    if counted := metrics.get("verdicts"):
+        lines += ["", _verdicts(counted)]
     return lines
 
 
-def _verdicts(days: Sequence[dict[str, str]], outside: Sequence[str]) -> str:
-    """The worker's verdicts: it may call a host of a known class unknown."""
-    wrong = Counter(
-        (row["device"], row["verdict"])
-        for row in days
-        if row["verdict"] != ("unknown" if row["device"] in outside else row["device"])
-    )
+def _verdicts(counted: dict[str, Any]) -> str:
+    """The worker's verdicts at the end of each day, by host."""
+    total = counted["right"] + counted["no_name"] + counted["wrong"]
     others = ", ".join(
-        f"{device} was {verdict} ({number})" for (device, verdict), number in wrong.most_common()
+        f"{one} was {other} ({number})" for one, other, number in counted["mistaken"]
     )
     return (
-        f"At the end of each day, the worker's verdicts were right for {len(days) - wrong.total()} "
-        f"of {len(days)} hosts{f'; {others}' if others else ''}."
+        f"At the end of each day, the worker's verdicts were right for {counted['right']} of "
+        f"{total} hosts, no name for {counted['no_name']}, and wrong for {counted['wrong']}"
+        f"{f': {others}' if others else ''}."
     )
 
 

@@ -72,8 +72,8 @@ def test_a_wrong_name_is_no_right_one_and_an_unknown_device_gets_none(model_fold
     assert [row["verdict"] for row in figures["by_day"]] == ["Lens", "unknown"]
     assert "-" in card.table(figures)[-3]
     assert card.table(figures)[-1] == (
-        "At the end of each day, the worker's verdicts were right for 1 of 2 hosts; "
-        "Lamp was Lens (1)."
+        "At the end of each day, the worker's verdicts were right for 1 of 2 hosts, "
+        "no name for 0, and wrong for 1: Lamp was Lens (1)."
     )
 
 
