@@ -147,6 +147,17 @@ def days(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """A share above 0, up to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share above 0, up to 1")
+    return number
+
+
 def share_or_time(text: str) -> float:
     """A share between 0 and 1, or a time."""
     try:

@@ -18,11 +18,12 @@ from training.cli import (
     labels,
     outputs,
     refresh,
+    stress,
     unknowns,
 )
 from training.data import cluster
 
-_COMMANDS = (labels, fit, refresh, evaluate, compare, ablate, unknowns, alarms)
+_COMMANDS = (labels, fit, refresh, evaluate, compare, ablate, unknowns, alarms, stress)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

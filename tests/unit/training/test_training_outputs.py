@@ -18,6 +18,7 @@ COMMANDS = {
     "ablate": ["--labels", "no.csv"],
     "unknowns": ["--labels", "no.csv"],
     "alarms": ["--labels", "no.csv", "--model", "no-model"],
+    "stress": ["--labels", "no.csv", "--model", "no-model"],
 }
 
 

@@ -1,0 +1,71 @@
+"""``nba-train stress``: measures a model on traffic that something disturbs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from nba_broker.model.scorer import Scorer
+from training.cli import archive, arguments, outputs
+from training.cli.arguments import Commands, extra, labelled, say
+from training.cli.arguments import command as add_command
+from training.data import dataset, labels
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    command = add_command(
+        commands,
+        "stress",
+        run,
+        "measure a model under outages, moved clouds, losses and other disturbances",
+        labelled(),
+    )
+    command.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="model folder, not trained on the judged time",
+    )
+    command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
+    command.add_argument(
+        "--last",
+        type=arguments.share,
+        default=0.5,
+        metavar="SHARE",
+        help="disturb and judge this last share of each host's time (0.5)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, help="same seed, same disturbances (default 0)"
+    )
+
+
+def run(given: argparse.Namespace) -> None:
+    """Write and print the figures."""
+    with extra("stress"):
+        from training.evaluation.followed import follow
+        from training.evaluation.stress import stress
+
+    scorer = Scorer(given.model, os.cpu_count() or 1)
+    pools = archive.pools(given, scorer.manifest.pool_scheme, scorer.manifest.pools)
+    rows = labels.read(given.labels)
+    began = time.monotonic()
+    sessions, origin, logs, kept = dataset.load_rows(
+        given.archive,
+        rows,
+        pools,
+        since=given.since,
+        until=given.until,
+        memory=given.memory,
+        each=given.each,
+    )
+    archive.report(given, sessions, origin, began)
+    followed = follow(sessions, logs, kept, pools, last=given.last)
+    result = stress(followed, scorer, seed=given.seed, say=say)
+    outputs.write_json(
+        given,
+        result | {"last": given.last, "command": given.line, "fingerprint": origin.fingerprint},
+    )
