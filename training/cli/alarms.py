@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from pathlib import Path
 
 from nba_broker.baseline.host_baseline import BaselineSettings
@@ -13,7 +12,6 @@ from nba_broker.model.scorer import Scorer
 from training.cli import archive, arguments, outputs
 from training.cli.arguments import Commands, extra, labelled, say
 from training.cli.arguments import command as add_command
-from training.data import dataset, labels
 
 
 def add(commands: Commands) -> None:
@@ -81,18 +79,7 @@ def run(given: argparse.Namespace) -> None:
         pools = archive.pools(given, scorer.manifest.pool_scheme, scorer.manifest.pools)
     else:
         pools = archive.pools(given, SCHEMES[0])
-    rows = labels.read(given.labels)
-    began = time.monotonic()
-    sessions, origin, logs, kept = dataset.load_rows(
-        given.archive,
-        rows,
-        pools,
-        since=given.since,
-        until=given.until,
-        memory=given.memory,
-        each=given.each,
-    )
-    archive.report(given, sessions, origin, began)
+    sessions, origin, logs, kept = archive.load_rows(given, pools)
     judged = given.judged if scorer else given.rolling
     followed = follow(sessions, logs, kept, pools, judged=judged, last=given.last)
     if scorer:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nba_broker.archive import conn_log
 from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
@@ -55,6 +56,27 @@ def load(
     )
     report(arguments, sessions, origin, began)
     return sessions, origin
+
+
+def load_rows(
+    arguments: argparse.Namespace, pools: Pools
+) -> tuple[LabelledSessions, Origin, conn_log.Archive, np.ndarray]:
+    """The same with the archive and each session's row of it; see
+    :func:`training.data.dataset.load_rows`."""
+    rows = labels.read(arguments.labels)
+    began = time.monotonic()
+    loaded = dataset.load_rows(
+        arguments.archive,
+        rows,
+        pools,
+        since=arguments.since,
+        until=arguments.until,
+        memory=arguments.memory,
+        each=arguments.each,
+    )
+    sessions, origin, *_ = loaded
+    report(arguments, sessions, origin, began)
+    return loaded
 
 
 def report(

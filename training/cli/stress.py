@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from pathlib import Path
 
 from nba_broker.model.scorer import Scorer
 from training.cli import archive, arguments, outputs
 from training.cli.arguments import Commands, extra, labelled, say
 from training.cli.arguments import command as add_command
-from training.data import dataset, labels
 
 
 def add(commands: Commands) -> None:
@@ -51,18 +49,7 @@ def run(given: argparse.Namespace) -> None:
 
     scorer = Scorer(given.model, os.cpu_count() or 1)
     pools = archive.pools(given, scorer.manifest.pool_scheme, scorer.manifest.pools)
-    rows = labels.read(given.labels)
-    began = time.monotonic()
-    sessions, origin, logs, kept = dataset.load_rows(
-        given.archive,
-        rows,
-        pools,
-        since=given.since,
-        until=given.until,
-        memory=given.memory,
-        each=given.each,
-    )
-    archive.report(given, sessions, origin, began)
+    sessions, origin, logs, kept = archive.load_rows(given, pools)
     followed = follow(sessions, logs, kept, pools, last=given.last)
     result = stress(followed, scorer, seed=given.seed, say=say)
     outputs.write_json(

@@ -16,10 +16,9 @@ from nba_broker.archive.conn_log import Each
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ModelError
-from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.states import LEARNING, NO_DEVICE
+from nba_broker.verdicts.states import NO_DEVICE
 from training.data.labelled_sessions import LabelledSessions
-from training.evaluation.verdicts import Change, of_windows
+from training.evaluation.verdicts import Change, at_the_end, of_windows
 from training.metrics.classification import host_days, summary
 from training.metrics.outcomes import outcomes
 
@@ -146,19 +145,13 @@ def _by_day(
     worker's verdict at its end, a class or a state without one."""
     ts = sessions.ts[windows.index]
     first, best = host_days(scores.probability, windows.slot, ts)
-    verdicts: dict[int, list[tuple[float, str]]] = {}
-    for one in changes:
-        device, state = one.decision.device, one.decision.state
-        name = names[device] if device != NO_DEVICE else STATES[state]
-        verdicts.setdefault(one.slot, []).append((one.ts, name))
+    slot, days = windows.slot[first], ts[first] // _DAY
+    verdicts = at_the_end(changes, names, slot, (days + 1) * _DAY)
     rows = []
-    for row, prediction in zip(first.tolist(), best.tolist(), strict=True):
-        number = int(windows.slot[row])
-        label, day = sessions.labels[number], ts[row] // _DAY
-        verdict = STATES[LEARNING]
-        for when, name in verdicts.get(number, ()):
-            if when < (day + 1) * _DAY:
-                verdict = name
+    for number, day, prediction, verdict in zip(
+        slot.tolist(), days.tolist(), best.tolist(), verdicts, strict=True
+    ):
+        label = sessions.labels[number]
         rows.append(
             {
                 "host": label.host,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +10,10 @@ import numpy as np
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.model.scorer import Scorer
-from nba_broker.records.verdicts import STATES
-from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 from training.evaluation.disturbances import DISTURBANCES, Traffic, disturbed
 from training.evaluation.followed import DAY, Followed
 from training.evaluation.notices import raised
-from training.evaluation.verdicts import Change, Stream, of_stream
+from training.evaluation.verdicts import Stream, at_the_end, of_stream
 from training.metrics.outcomes import outcomes
 
 UNDISTURBED = "undisturbed"
@@ -74,7 +72,7 @@ def _figures(
     found = of_stream(stream, scorer, BaselineSettings()) if len(stream.ts) else []
     known = [one.device for one in scorer.manifest.classes]
     devices = [followed.sessions.labels[number].device for number in series.tolist()]
-    verdicts = _at_the_end(found, known, series, day)
+    verdicts = at_the_end(found, known, series, (day + 1) * DAY)
     outside = set(devices) - set(known)
     counted = outcomes(zip(devices, verdicts, strict=True), known, outside)
     notices = [
@@ -87,24 +85,6 @@ def _figures(
         "mistaken": [[*pair, number] for pair, number in counted.mistaken.items()],
         "notices": len(notices),
     }
-
-
-def _at_the_end(
-    changes: Sequence[Change], names: Sequence[str], series: np.ndarray, day: np.ndarray
-) -> list[str]:
-    """The verdict about each host at the end of the day, a device or a state without one."""
-    of_host: dict[int, list[Change]] = {}
-    for one in changes:
-        of_host.setdefault(one.slot, []).append(one)
-    found = []
-    for host, end in zip(series.tolist(), ((day + 1) * DAY).tolist(), strict=True):
-        verdict = STATES[LEARNING]
-        for one in of_host.get(host, ()):
-            if one.ts < end:
-                device, state = one.decision.device, one.decision.state
-                verdict = names[device] if device != NO_DEVICE else STATES[state]
-        found.append(verdict)
-    return found
 
 
 def _line(name: str, row: dict[str, Any], host_days: int) -> str:

@@ -6,7 +6,7 @@ labelled sessions do not have. Everything that replays verdicts calls :func:`dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +22,12 @@ from nba_broker.baseline.host_baseline import (
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Windows
+from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts import decide as step
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
 from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 
 _CHUNK = 65_536  # sessions per step, so that windows take little memory
 
@@ -130,6 +132,25 @@ def of_windows(
         known=scores.known[due],
     )
     return decide(decider_of(manifest, int(windows.slot.max(initial=-1)) + 1), scored)
+
+
+def at_the_end(
+    changes: Iterable[Change], names: Sequence[str], slot: np.ndarray, end: np.ndarray
+) -> list[str]:
+    """The verdict about each host, slot int64 [n], just before ``end``, float64 [n] seconds: a
+    device of ``names``, or a state without one. The changes are in order."""
+    of_host: dict[int, list[Change]] = {}
+    for one in changes:
+        of_host.setdefault(one.slot, []).append(one)
+    found = []
+    for host, until in zip(slot.tolist(), end.tolist(), strict=True):
+        verdict = STATES[LEARNING]
+        for one in of_host.get(host, ()):
+            if one.ts < until:
+                device, state = one.decision.device, one.decision.state
+                verdict = names[device] if device != NO_DEVICE else STATES[state]
+        found.append(verdict)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
