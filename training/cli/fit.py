@@ -31,7 +31,14 @@ def run(arguments: argparse.Namespace) -> None:
     pools = archive.pools(arguments, SCHEMES[0])
     labelled, origin = archive.load(arguments, pools, arguments.annotations)
     sessions, left_out = enough(labelled, DEFAULT.min_sessions, say, strict=arguments.strict)
-    fitted = fit(sessions, seed=arguments.seed, say=say, each=arguments.each or map)
+    fitted = fit(
+        sessions,
+        public=archive.background(arguments, pools.scheme),
+        unlabelled=origin.unlabelled,
+        seed=arguments.seed,
+        say=say,
+        each=arguments.each or map,
+    )
     manifest = write(arguments.out, fitted, sessions, origin, pools, left_out=left_out)
     print()
     print(*card.table(manifest["metrics"]), sep="\n")

@@ -16,6 +16,7 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
 from training.data.dataset import Origin
 from training.data.enough import enough
+from training.data.public_counts import Pairs
 from training.evaluation.alarms import judged, printed, rated
 from training.evaluation.followed import DAY, Followed, between
 from training.model.export import write
@@ -29,13 +30,15 @@ def rolling(
     thresholds: Sequence[float],
     *,
     every: float = DAY,
+    public: Sequence[Pairs] = (),
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """False alarms and wrong changes in the judged parts, at each threshold of the host baseline.
 
     A new model is fitted at the beginning of the judged part and ``every`` so many seconds after
-    it. Raises ArchiveError when the sessions before are too few for a model.
+    it; ``public``: counts of devices of other networks. Raises ArchiveError when the sessions
+    before are too few for a model.
     """
     begin, end = float(np.nanmin(followed.since)), float(np.nanmax(followed.until))
     found: dict[float, list[dict[str, Any]]] = {threshold: [] for threshold in thresholds}
@@ -49,7 +52,7 @@ def rolling(
         training, _ = enough(training, DEFAULT.min_sessions, lambda line: None)
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "rolling"
-            fitted = fit(training, seed=seed, say=lambda line: None)
+            fitted = fit(training, public=public, seed=seed, say=lambda line: None)
             write(model, fitted, training, replace(origin, until=since), followed.pools)
             scorer = Scorer(model)
             models.append({"since": since, "model": scorer.manifest.id})
