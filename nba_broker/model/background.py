@@ -27,7 +27,9 @@ WEIGHT = 20.0
 """Sessions that the background weighs in a class's own shares, so that a class of few sessions does
 not contradict what it has not yet done; 5 and 100 gave the same verdicts on LSIF's later days."""
 
-_ONE_OF_A_KIND = ("gw", "lan", "private", "none")
+_KINDS = ("as", "bcast", "cc", "gw", "lan", "mcast", "none", "private")
+_SITE_KINDS = ("bcast", "gw", "mcast")
+_ONE_OF_A_KIND = ("gw", "lan", "none", "private")
 
 _SITE_SERVICES = frozenset({53, 67, 68, 137, 138, 546, 547, 853, 1900, 5353, 5355})
 """Name resolution, addresses and discovery."""
@@ -104,7 +106,7 @@ class LikelihoodRatios:
     """
 
     def __init__(self, shares: Background) -> None:
-        kinds = sorted({kind(pool) for pool in shares.pools} | {"as", "lan", "gw"})
+        kinds = sorted({kind(pool) for pool in shares.pools}.union(_KINDS))
         self._kinds = {name: number for number, name in enumerate(kinds)}
         self._pools = {name: number for number, name in enumerate(shares.pools)}
         self._kind = np.array([self._kinds[kind(pool)] for pool in shares.pools], np.int64)
@@ -292,7 +294,7 @@ def _telling_ports() -> np.ndarray:
 
 
 def _is_site(pool: str) -> bool:
-    return kind(pool) in ("gw", "bcast", "mcast")
+    return kind(pool) in _SITE_KINDS
 
 
 def _one_of_a_kind(name: str) -> bool:

@@ -230,7 +230,7 @@ class Decider(HostStates):
         device, label = int(columns["device"][slot]), int(columns["label"][slot])
         smoothed = columns["probability"][slot]
         probability = self.settings.calibrated(smoothed)
-        possible = smoothed >= self.settings.possible
+        possible = self.settings.are_possible(smoothed)
         name = int(columns["last_name"][slot])
         if columns["state"][slot] == AMBIGUOUS and 0 <= name < self._classes:
             possible[name] = True

@@ -67,6 +67,14 @@ class DecisionSettings:
         """The smoothed probability from which each class is possible, float32 [K]."""
         return np.array(self.thresholds.possible, np.float32)
 
+    def are_possible(self, probability: np.ndarray) -> np.ndarray:
+        """Which classes are possible by their smoothed probability, float32 [K], bool [K]; none if
+        the probabilities are of another model, as those of a snapshot that is only shown."""
+        if len(probability) != len(self.thresholds.possible):
+            return np.zeros(len(probability), bool)
+        found: np.ndarray = probability >= self.possible
+        return found
+
     def enough(self, classes: int) -> float:
         """The sum of log likelihood ratios, in nats, by which a window's sessions must differ from
         what hosts in general do to be for or against one of ``classes`` classes.

@@ -236,7 +236,7 @@ def test_a_worker_with_another_model_under_the_same_name_is_an_error(
     site: Path, model_folder: Callable[..., Path], each: conn_log.Each
 ) -> None:
     scorer = Scorer(model_folder())
-    model_folder(thresholds={"identified": 0.9, "known": 0.0})
+    model_folder(thresholds={"known": 0.9})
     sessions, _ = load(site)
     with pytest.raises(ModelError, match="is another one than here"):
         evaluate(scorer, sessions, each)

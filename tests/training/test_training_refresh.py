@@ -140,7 +140,7 @@ def test_a_class_that_loses_its_name_is_reported(model_folder: ModelFolder, tmp_
 
 def test_strangeness_of_known_devices_is_refused(model_folder: ModelFolder) -> None:
     running = Scorer(model_folder())
-    strict = Scorer(model_folder(thresholds={"identified": 0.7, "known": 2.0}))
+    strict = Scorer(model_folder(thresholds={"known": 2.0}))
     later = sessions([0, 1] * 40, [0, 1] * 40, lamps("Lamp", "Lens").labels)
     checks, figures = check_later_days(running, strict, later)
     assert not named(checks, "unknown").passed

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,6 +19,23 @@ POOLS = ["as:1", "as:2", "lan", "gw"]
 CLASSES = [("Lamp", "bulb"), ("Lens", "camera")]
 # Rows: padding, never seen, then POOLS. as:1 speaks for Lamp, as:2 for Lens, the rest for nobody.
 VOTES = np.array([[0, 0], [0, 0], [1, 0], [0, 1], [0, 0], [0, 0]], np.float32)
+
+THRESHOLDS = {
+    "known": 0.5,
+    "support": [0.5, 0.5],
+    "possible": [0.5, 0.5],
+    "exponent": 1.0,
+    "error_rate": 0.1,
+}
+# Lamp goes to as:1 alone, Lens to as:2 alone, and hosts in general go to both and to the LAN.
+BACKGROUND = {
+    "devices": 4,
+    "services": ["443/tcp"],
+    "pools": POOLS[:3],
+    "pairs": [0, 0, 0, 1, 0, 2],
+    "shares": [0.25, 0.25, 0.5],
+    "classes": [{"sessions": 1000, "shares": [0, 1.0]}, {"sessions": 1000, "shares": [1, 1.0]}],
+}
 
 
 def voting_model() -> bytes:
@@ -62,14 +80,15 @@ def voting_model() -> bytes:
 
 @pytest.fixture
 def model_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Writes the voting model with a manifest; keyword arguments change the manifest."""
+    """Writes the voting model with a manifest; keyword arguments change the manifest, and
+    ``thresholds`` some of its thresholds."""
 
-    def write(**changes: object) -> Path:
+    def write(**changes: Any) -> Path:
         folder = tmp_path / "model"
         folder.mkdir(exist_ok=True)
         content = voting_model()
         (folder / "model.onnx").write_bytes(content)
-        manifest = {
+        manifest: dict[str, Any] = {
             "format": 1,
             "feature_version": FEATURE_VERSION,
             "name": "votes",
@@ -81,27 +100,11 @@ def model_folder(tmp_path: Path) -> Callable[..., Path]:
             "services": ["443/tcp"],
             "interval": {"unit": 1e-3, "cap": 86400.0},
             "classes": [{"device": d, "category": c} for d, c in CLASSES],
-            "thresholds": {
-                "known": 0.5,
-                "support": [0.5, 0.5],
-                "possible": [0.5, 0.5],
-                "exponent": 1.0,
-                "error_rate": 0.1,
-            },
-            "background": {
-                "devices": 4,
-                "services": ["443/tcp"],
-                "pools": POOLS[:3],
-                "pairs": [0, 0, 0, 1, 0, 2],
-                "shares": [0.25, 0.25, 0.5],
-                "classes": [
-                    {"sessions": 1000, "shares": [0, 1.0]},
-                    {"sessions": 1000, "shares": [1, 1.0]},
-                ],
-            },
+            "background": BACKGROUND,
             "databases": [],
             "onnx": {"sha256": hashlib.sha256(content).hexdigest()},
         } | changes
+        manifest["thresholds"] = THRESHOLDS | changes.get("thresholds", {})
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return folder
 

@@ -155,11 +155,11 @@ def test_the_same_network_with_other_thresholds_is_another_version(
 ) -> None:
     into = tmp_path / "in-use"
     store.install(candidate(model_folder, "same"), into)
-    model_folder(name="same", thresholds={"identified": 0.9, "known": 0.0})
+    model_folder(name="same", thresholds={"known": 0.9})
     store.install(tmp_path / "model", into)
-    assert Scorer(into).manifest.identified == 0.9
+    assert Scorer(into).manifest.thresholds.known == 0.9
     store.rollback(into)
-    assert Scorer(into).manifest.identified == 0.7
+    assert Scorer(into).manifest.thresholds.known == 0.5
 
 
 def test_installing_what_is_used_keeps_the_one_before(

@@ -19,6 +19,7 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import HostWindows, Schedule
 from nba_broker.records.errors import ModelError
 from nba_broker.records.ports import HIGH, port_code
+from tests.unit.conftest import BACKGROUND
 
 ModelFolder = Callable[..., Path]
 
@@ -89,11 +90,26 @@ def test_scores_do_not_depend_on_the_number_of_threads(model_folder: ModelFolder
         ({"pool_scheme": "street"}, "pool scheme 'street'"),
         ({"databases": ["x"]}, "incomplete or malformed"),
         ({"window": float("inf")}, "incomplete or malformed"),
-        ({"classes": [{"device": "x", "category": "y"}]}, "do not have the shapes"),
+        ({"classes": [{"device": "x", "category": "y"}]}, "not as many thresholds as classes"),
+        (
+            {
+                "classes": [{"device": "x", "category": "y"}],
+                "thresholds": {"support": [1.0], "possible": [0.5]},
+                "background": BACKGROUND | {"classes": BACKGROUND["classes"][:1]},
+            },
+            "do not have the shapes",
+        ),
         ({"pools": [f"as:{n}" for n in range(99)]}, "does not take what the manifest says"),
-        ({"thresholds": {"identified": 2, "known": 0}}, "out of range"),
-        ({"thresholds": {"identified": 0.7, "known": float("nan")}}, "out of range"),
-        ({"thresholds": {"identified": 0.7}}, "incomplete or malformed"),
+        ({"thresholds": {"known": float("nan")}}, "out of range"),
+        ({"thresholds": {"support": [1.0, float("inf")]}}, "out of range"),
+        ({"thresholds": {"possible": [0.5, 2.0]}}, "out of range"),
+        ({"thresholds": {"exponent": 0.0}}, "out of range"),
+        ({"thresholds": {"error_rate": 1.0}}, "out of range"),
+        ({"thresholds": {"support": None}}, "incomplete or malformed"),
+        ({"background": BACKGROUND | {"pairs": [0, 9, 0, 1, 0, 2]}}, "incomplete or malformed"),
+        ({"background": BACKGROUND | {"shares": [0.5, 0.5]}}, "incomplete or malformed"),
+        ({"background": BACKGROUND | {"shares": [-1, 1, 1]}}, "incomplete or malformed"),
+        ({"background": BACKGROUND | {"services": ["443/tls"]}}, "incomplete or malformed"),
         ({"services": ["443/tls"]}, "not a service"),
         ({"services": ["65536/tcp"]}, "not a service"),
         ({"services": ["-1/tcp"]}, "not a service"),
@@ -104,6 +120,17 @@ def test_a_manifest_that_does_not_fit_stops_the_start(
 ) -> None:
     with pytest.raises(ModelError, match=complaint):
         Scorer(model_folder(**changes))
+
+
+def test_a_model_of_an_older_release_says_that_it_must_be_trained_again(
+    model_folder: ModelFolder,
+) -> None:
+    folder = model_folder()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["background"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="train the model again with this release"):
+        Manifest.load(folder)
 
 
 def test_a_missing_model_folder_is_one_clear_error(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from nba_broker.model.windows import NO_POOL, HostWindows, Schedule
 from nba_broker.records.errors import ModelError
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.states import NO_DEVICE
+from tests.unit.conftest import BACKGROUND
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -26,7 +27,11 @@ def classes(*names: str) -> list[dict[str, str]]:
 
 # The voting model's second class speaks for what goes to the second cloud, whatever it is called.
 SAME = {"classes": classes("Lamp", "Lens"), "name": "newer"}
-SWAPPED = {"classes": classes("Lens", "Lamp"), "pools": ["as:2", "as:1", "lan", "gw"]}
+SWAPPED = {
+    "classes": classes("Lens", "Lamp"),
+    "pools": ["as:2", "as:1", "lan", "gw"],
+    "background": BACKGROUND | {"classes": BACKGROUND["classes"][::-1]},
+}
 WITHOUT_LENS = {"classes": classes("Lamp", "Plug")}
 
 
@@ -120,7 +125,7 @@ def test_an_impostor_whose_other_device_is_gone_is_what_the_analyst_said(
 ) -> None:
     made = pipeline(model_folder())
     made.annotate([Annotation(5.0, MAC.format(8), "label", "Lamp")])
-    made.process(sessions(host(8, times=list(range(60)), dst=LENS_CLOUD)))
+    made.process(sessions(host(8, times=list(range(0, 6000, 100)), dst=LENS_CLOUD)))
     assert [v.state for v in made.standing()] == ["impostor"]
     made.use(Scorer(model_folder(**WITHOUT_LENS)))
     assert [(v.state, v.device) for v in made.standing()] == [("identified", "Lamp")]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nba_broker.verdicts.decision import Decider
-from nba_broker.verdicts.decision_rules import ScoredWindows
-from nba_broker.verdicts.decision_settings import DecisionSettings
+from tests.unit.verdicts.decisions import SETTINGS, scored
 from training.model.calibrate import (
-    CANDIDATES,
+    LEAST,
+    LIKELY,
+    NEAR,
+    HeldOut,
     blend,
     calibrate,
     changed,
     class_weights,
-    identified_threshold,
+    exponent,
     moments,
     probabilities,
     quantile,
@@ -51,29 +55,66 @@ def test_smoothing_is_the_decisions_and_keeps_hosts_apart() -> None:
     probability = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
     smoothed = smooth(probability, np.array([0, 1, 0, 0]), 0.4)
     assert smoothed == pytest.approx(np.array([[1, 0], [0, 1], [0.5, 0.5], [0.3, 0.7]]))
-    decider = Decider(2, DecisionSettings(weight=0.4))
+    decider = Decider(2, replace(SETTINGS, weight=0.4))
     decider.slots.reserve(2)
-    slot, place = np.array([0, 1, 0, 0]), np.arange(4)
-    decider.update(ScoredWindows(slot, place, place.astype(float), probability, np.zeros(4)))
+    given = scored([[1.0, 0.0]] * 4)
+    slot = np.array([0, 1, 0, 0])
+    decider.update(replace(given, slot=slot, probability=probability.astype(np.float32)))
     assert decider.columns["probability"][:2] == pytest.approx(smoothed[[3, 1]])
 
 
-def test_the_threshold_is_the_lowest_at_which_names_are_right() -> None:
-    confidence = np.array([0.52, 0.58, 0.72, 0.9])
-    probability = np.stack([confidence, 1 - confidence], 1)
-    truth = np.array([1, 1, 0, 0])
-    threshold, precision, named = identified_threshold(probability, truth, np.arange(4))
-    assert threshold == pytest.approx(0.6)
-    assert (precision, named) == (1.0, 0.5)
-
-
-def test_the_highest_threshold_is_taken_when_none_is_good_enough() -> None:
-    probability = np.tile([0.99, 0.01], (4, 1))
-    threshold, precision, _ = identified_threshold(
-        probability, np.array([0, 0, 1, 1]), np.arange(4)
+def held_out(logits: np.ndarray, truth: np.ndarray, known: np.ndarray) -> HeldOut:
+    """Windows whose sessions are 2 nats likelier for their class, each of a host of its own."""
+    number, classes = logits.shape
+    return HeldOut(
+        logits,
+        known,
+        4 * np.eye(classes)[truth] - 2,
+        np.full(number, 60.0),
+        truth,
+        np.arange(number),
     )
-    assert threshold == CANDIDATES[-1]
-    assert precision == pytest.approx(0.5)
+
+
+def test_support_is_a_share_of_the_classs_own_ratio_and_never_nothing() -> None:
+    truth = np.repeat([0, 1], 200)
+    held = held_out(4 * np.eye(2)[truth], truth, np.ones(400))
+    chosen = calibrate((1.0, 0.0), held, np.array([2.0, 0.01]), 0.99, np.zeros(0, int))
+    assert chosen.support == pytest.approx((NEAR * 2, LEAST))
+    assert chosen.supported == 1.0
+
+
+def test_all_but_the_error_rate_of_a_classs_own_windows_find_it_possible() -> None:
+    truth = np.repeat([0, 1], 200)
+    logits = np.zeros((400, 2))
+    logits[:200, 0] = np.linspace(-3, 3, 200)
+    logits[200:, 1] = 9
+    chosen = calibrate(
+        (1.0, 0.0), held_out(logits, truth, np.ones(400)), np.ones(2), 0.95, np.zeros(0, int)
+    )
+    own = probabilities(logits)[:200, 0]
+    assert (own >= chosen.possible[0]).mean() == pytest.approx(0.95, abs=0.006)
+    assert chosen.possible[1] == LIKELY  # its own windows have more
+
+
+def test_a_class_without_held_out_windows_is_possible_where_any_other_is() -> None:
+    truth = np.repeat([0, 1], 200)
+    logits = np.zeros((400, 3))
+    logits[:200, 0] = np.linspace(-3, 3, 200)
+    logits[200:, 1] = 9
+    held = held_out(logits, truth, np.ones(400))
+    chosen = calibrate((1.0, 0.0), held, np.array([1.0, 1.0, np.inf]), 0.95, np.zeros(0, int))
+    assert chosen.possible[2] == chosen.possible[0]
+    assert chosen.support[2] > 100  # no window can support it
+
+
+def test_probabilities_that_promise_too_much_are_calibrated() -> None:
+    rng = np.random.default_rng(0)
+    honest = probabilities(rng.normal(0, 2, (20_000, 3)))
+    truth = (honest.cumsum(1) > rng.random((20_000, 1))).argmax(1)
+    sharp = honest**2 / (honest**2).sum(1, keepdims=True)
+    assert exponent(sharp, truth) == pytest.approx(0.5, abs=0.05)
+    assert exponent(honest, truth) == pytest.approx(1, abs=0.07)
 
 
 def test_familiarity_is_smoothed_like_probabilities() -> None:
@@ -92,10 +133,10 @@ def test_a_class_that_has_changed_takes_no_part_in_the_calibration() -> None:
     logits = 4 * np.eye(3)[np.where(truth == 2, 0, truth)]  # 2 is taken for 0 now
     known = np.where(truth == 2, -9.0, 1.0)
     left_out = changed(logits, truth)
-    chosen = calibrate((1.0, 0.0), logits, known, truth, truth, 0.99, left_out)
+    chosen = calibrate((1.0, 0.0), held_out(logits, truth, known), np.ones(3), 0.99, left_out)
     assert chosen.left_out == (2,)
     assert chosen.known == 1.0
-    assert chosen.precision == 1.0
+    assert chosen.supported == 1.0
 
 
 def test_moments_are_each_classs_own_and_lean_on_all_where_windows_are_few() -> None:

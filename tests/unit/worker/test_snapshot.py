@@ -80,7 +80,7 @@ def test_answers_outlive_a_restart(model_folder: ModelFolder, tmp_path: Path) ->
     assert second.annotate(given) == []
     assert said + second.process(take(table, np.arange(1000, 2000))) == whole
     assert {v.device for v in whole if v.reason == "annotation"} >= {"Hall_Camera", "Lens"}
-    assert [one.device for one in second.annotations.prototypes] == [2]
+    assert [one.device for one in second.annotations.prototypes] == [2, 1]
 
 
 def test_names_leases_and_addresses_are_restored(model_folder: ModelFolder, tmp_path: Path) -> None:

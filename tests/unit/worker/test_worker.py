@@ -33,6 +33,7 @@ from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import lock, metrics, snapshot, snapshot_file
 from nba_broker.worker import worker as worker_module
 from nba_broker.worker.worker import Worker, worker_name
+from tests.unit.conftest import BACKGROUND
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -664,8 +665,15 @@ def test_models_are_switched_and_rolled_back_under_load_without_a_lost_session(
                 if number == 20:
                     classes = [{"device": d, "category": "c"} for d in ("Cam", "Lamp")]
                     pools = ["as:2", "as:1", "lan", "gw"]
+                    shares = {"classes": BACKGROUND["classes"][::-1]}
                     installed(
-                        model_folder, into, "second", classes=classes, pools=pools, window=window
+                        model_folder,
+                        into,
+                        "second",
+                        classes=classes,
+                        pools=pools,
+                        window=window,
+                        background=BACKGROUND | shares,
                     )
                 if number == 40:
                     store.rollback(into)
