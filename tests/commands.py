@@ -69,9 +69,8 @@ RUN_ELSEWHERE = {
     " --model /etc/nba/model --out candidate --json refresh.json --html refresh.html": (
         "tests/training/test_training_refresh.py"
     ),
-    "nba-train stress logs --labels labels.csv --model mymodel --last 0.3 --json stress.json": (
-        "tests/unit/training/test_disturbances.py"
-    ),
+    "nba-train stress logs --labels labels.csv --model mymodel --judged 2020-09-16"
+    " --json stress.json --html stress.html": "tests/unit/training/test_stress.py",
     "nba-train evaluate /lake/zeek --labels labels.csv --model mymodel --json report.json"
     " --scheduler tcp://10.0.0.1:8786": "tests/training/test_training_cluster.py",
 }
