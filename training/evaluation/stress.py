@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,8 +62,8 @@ class _Figures:
     notices: int
     changes: int
     wrong_changes: int
-    mistaken: Counter[tuple[str, str]] = field(default_factory=Counter)
-    ended: list[list[str]] = field(default_factory=list)
+    mistaken: Counter[tuple[str, str]]
+    ended: list[list[str]]
 
 
 def stress(

@@ -20,8 +20,8 @@ from training.data.labelled_sessions import LabelledSessions
 
 ANSWER = 5.0
 """Seconds within which a device uses the answer to a query. Unanswered, it asks again after as
-many, from another port: resolvers of embedded systems wait so long (RFC 1035, 4.2.1, says 2 to 5 s
-at least), and do so in FIT's and IoT-23's captures."""
+many, from another port: RFC 1035 (4.2.1) wants 2 to 5 s at least, and devices in the captures of
+IoT-23 wait for 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ often."""
 
 _TCP = _Manner((0.0, 7.0, 15.0), 30.0)
 """Linux sends SYNs after 0, 1, 3, 7 and 15 s. Zeek reports those of 7 and 15 s as new sessions, as
-the captures of a network behind a firewall show (De Keersmaeker et al., 2023)."""
+captures behind a firewall show (De Keersmaeker et al., IFIP Networking 2024)."""
 
 _UDP = _Manner((0.0,), 10.0)
 
