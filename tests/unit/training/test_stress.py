@@ -58,6 +58,15 @@ def _quiet(line: str) -> None:
     """Prints nothing."""
 
 
+def only(patch: pytest.MonkeyPatch, *names: str, **made: Disturbance) -> None:
+    """Leave these disturbances, and add others."""
+    kept = {name: DISTURBANCES[name] for name in names} | made
+    for name in list(DISTURBANCES):
+        patch.delitem(DISTURBANCES, name)
+    for name, one in kept.items():
+        patch.setitem(DISTURBANCES, name, one)
+
+
 def swapped(since: float) -> Callable[[Traffic, np.random.Generator], LabelledSessions]:
     """Makes the lamp call the lens's cloud from a time on."""
 
@@ -118,8 +127,8 @@ def test_disturbances_add_only_pools_that_the_model_has_not_and_change_no_others
 def test_a_host_that_does_as_another_device_is_wrong_at_the_end_of_the_day(
     followed: Followed, model_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DISTURBANCES, "twice", Disturbance(swapped(3 * DAY)))
-    row = stress(followed, Scorer(model_folder()), seeds=1, say=_quiet)["disturbances"]["twice"]
+    only(monkeypatch, swapped=Disturbance(swapped(3 * DAY)))
+    row = stress(followed, Scorer(model_folder()), say=_quiet)["disturbances"]["swapped"]
     assert (row["right"], row["no_name"], row["wrong"]) == (5, 0, 1)
     assert row["mistaken"] == [["Lamp", "Lens", 1]]
     assert row["notices"] >= 1
@@ -131,10 +140,11 @@ def test_a_host_that_does_as_another_device_is_wrong_at_the_end_of_the_day(
 
 
 def test_a_name_that_does_not_come_back_is_lost_for_good(
-    followed: Followed, model_folder: Callable[..., Path]
+    followed: Followed, model_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    only(monkeypatch, "cloud-moved-all", "internet-down-1h")
     model = model_folder(thresholds={"identified": 0.7, "known": 0.9})
-    result = stress(followed, Scorer(model), seeds=1, say=_quiet)
+    result = stress(followed, Scorer(model), say=_quiet)
     lost = result["disturbances"]["cloud-moved-all"]["lost"]
     assert sorted(lost) == [["Lamp", 1], ["Lens", 1]]  # the stranger never had a name
     assert result["disturbances"]["internet-down-1h"]["lost"] == []
@@ -149,8 +159,8 @@ def test_numbers_of_a_random_disturbance_are_means_over_its_seeds(
     def make(traffic: Traffic, draw: np.random.Generator) -> LabelledSessions:
         return swapped(next(turns))(traffic, draw)
 
-    monkeypatch.setitem(DISTURBANCES, "twice", Disturbance(make, random=True))
-    row = stress(followed, Scorer(model_folder()), seeds=4, say=_quiet)["disturbances"]["twice"]
+    only(monkeypatch, luck=Disturbance(make, random=True))
+    row = stress(followed, Scorer(model_folder()), seeds=4, say=_quiet)["disturbances"]["luck"]
     assert (row["right"], row["wrong"], row["seeds"]) == (5, 1, 4)
     assert row["mistaken"] == [["Lamp", "Lens", 1]]
 
@@ -176,13 +186,13 @@ def test_the_worst_disturbance_is_named_in_each_respect() -> None:
 def test_a_page_shows_every_disturbance_and_what_was_mistaken(
     followed: Followed, model_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DISTURBANCES, "twice", Disturbance(swapped(3 * DAY)))
-    result = stress(followed, Scorer(model_folder()), seeds=1, say=_quiet)
+    only(monkeypatch, "probed", swapped=Disturbance(swapped(3 * DAY)))
+    result = stress(followed, Scorer(model_folder()), say=_quiet)
     page = pages.render_stress(result | {"command": "nba-train stress <logs>"})
     assert "nba-train stress &lt;logs&gt;" in page
     for name in result["disturbances"]:
         assert f"<tr><td>{name}<td>" in page
-    assert "<tr><td>twice<td>Lamp<td>Lens<td>1" in page
+    assert "<tr><td>swapped<td>Lamp<td>Lens<td>1" in page
 
 
 @pytest.fixture
@@ -228,7 +238,10 @@ def test_the_command_that_the_documentation_shows(
 
 
 @pytest.mark.usefixtures("archive")
-def test_the_last_share_is_judged_where_no_time_is_given(model: str) -> None:
+def test_the_last_share_is_judged_where_no_time_is_given(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "twice")
     flags = ["--labels", "labels.csv", "--model", model, "--json", "half.json"]
     assert main(["stress", "logs", *flags, "--last", "0.25", "--seeds", "1"]) == 0
     result = json.loads(Path("half.json").read_text())
