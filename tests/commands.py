@@ -69,9 +69,8 @@ RUN_ELSEWHERE = {
     " --model /etc/nba/model --out candidate --json refresh.json --html refresh.html": (
         "tests/training/test_training_refresh.py"
     ),
-    "nba-train stress logs --labels labels.csv --model mymodel --last 0.3 --json stress.json": (
-        "tests/unit/training/test_disturbances.py"
-    ),
+    "nba-train stress logs --labels labels.csv --model mymodel --judged 2020-09-16"
+    " --json stress.json --html stress.html": "tests/unit/training/test_stress.py",
     "nba-train evaluate /lake/zeek --labels labels.csv --model mymodel --json report.json"
     " --scheduler tcp://10.0.0.1:8786": "tests/training/test_training_cluster.py",
 }
@@ -143,6 +142,9 @@ NOT_RUN = {
     "nba-train alarms lsif --labels lsif/labels.csv --rolling 2019-07-04 --every 2"
     " --json rolling.json": _LSIF,
     "nba-train alarms fit --labels fit/labels.csv --rolling 2021-03-11 --json rolling.json": _LSIF,
+    "nba-train stress lsif --labels lsif/labels.csv --model models/default --json lsif.json": _LSIF,
+    "nba-train stress fit --labels fit/labels.csv --model fit-first --judged 2021-03-13T15:00"
+    " --json fit.json": _LSIF,
     "nba-train compare lsif non_iot --labels lsif/labels.csv --labels non_iot/labels.csv"
     " --protocol unit --by iot --json iot.json": _LSIF,
     "nba-train compare fit --labels fit/labels.csv --protocol unit --json units.json": _LSIF,

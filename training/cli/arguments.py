@@ -159,6 +159,13 @@ def days(text: str) -> float:
     return number
 
 
+def number(text: str) -> int:
+    """How often something is done: once or more."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
+
+
 def share(text: str) -> float:
     """A share above 0, up to 1."""
     try:

@@ -37,13 +37,17 @@ class Followed:
     @property
     def stream(self) -> Stream:
         """The sessions with their series as hosts."""
-        one = self.sessions
-        return Stream(one.series, one.ts, one.pool, one.dport, one.table)
+        return stream_of(self.sessions)
 
     def weeks(self, since: np.ndarray) -> float:
         """Judged device-weeks from ``since`` [series] on."""
         span = np.maximum(self.until - np.fmax(since, self.since), 0)
         return float(np.nansum(span) / WEEK)
+
+
+def stream_of(sessions: LabelledSessions) -> Stream:
+    """Labelled sessions with their series as hosts."""
+    return Stream(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
 
 
 def follow(

@@ -27,9 +27,22 @@ def binomial_bounds(hits: int, trials: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def share_bounds(hits: np.ndarray, trials: np.ndarray, seed: int) -> tuple[float, float]:
+    """The interval of a share whose trials depend on each other within a cluster: ``hits`` of
+    ``trials``, both [clusters], at least one trial in all.
+
+    It is that of a bootstrap over clusters, but never narrower than the exact one of independent
+    trials: where no cluster has a hit, a bootstrap knows no doubt.
+    """
+    draws = drawn(np.stack([hits, trials], axis=1), seed)
+    low, high = percentiles(draws[:, 0] / np.maximum(draws[:, 1], 1))
+    exact = binomial_bounds(round(float(hits.sum())), int(trials.sum()))
+    return min(low, exact[0]), max(high, exact[1])
+
+
 def drawn(matrix_of_cluster: np.ndarray, seed: int) -> np.ndarray:
-    """Confusion matrices int64 [draws, K, K] of a bootstrap over clusters: each draws as many
-    clusters, with replacement, as there are in [clusters, K, K].
+    """Confusion matrices [draws, K, K], or other sums, of a bootstrap over clusters: each draws as
+    many clusters, with replacement, as there are in [clusters, K, K].
 
     The same seed draws the same clusters, so the differences of two classifiers can be paired.
     """

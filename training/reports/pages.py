@@ -45,6 +45,11 @@ def render_refresh(result: dict[str, Any]) -> str:
     return _page("refresh.html.j2", made_by="nba-train refresh", result=result)
 
 
+def render_stress(result: dict[str, Any]) -> str:
+    """The HTML page of a model under disturbances (training.evaluation.stress)."""
+    return _page("stress.html.j2", made_by="nba-train stress", result=result)
+
+
 def _page(template: str, **content: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

@@ -12,6 +12,7 @@ from training.metrics.classification import (
     precision_recall_f1,
     summary,
 )
+from training.metrics.intervals import binomial_bounds, share_bounds
 
 
 def test_precision_recall_and_f1_of_a_small_table() -> None:
@@ -53,3 +54,17 @@ def test_a_device_that_the_model_does_not_know_counts_as_wrong() -> None:
         "support": 1,
     }
     assert figures["confusion"] == {"Lamp": {"Lamp": 1}, "Stranger": {"Lamp": 1}}
+
+
+def test_a_share_of_clusters_that_differ_is_less_certain_than_its_trials_tell() -> None:
+    """One host of four is always wrong: a bootstrap may draw it thrice, or never."""
+    hits, trials = np.array([100, 0, 0, 0]), np.full(4, 100)
+    low, high = share_bounds(hits, trials, 0)
+    assert low == 0
+    assert high == 0.75
+    assert binomial_bounds(100, 400)[1] < 0.3
+
+
+def test_no_hit_in_any_cluster_leaves_the_doubt_of_independent_trials() -> None:
+    assert share_bounds(np.zeros(4), np.full(4, 5), 0) == binomial_bounds(0, 20)
+    assert share_bounds(np.full(4, 5), np.full(4, 5), 0) == binomial_bounds(20, 20)
