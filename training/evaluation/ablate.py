@@ -1,4 +1,4 @@
-"""Measures each part of the recipe on the last sessions of every host."""
+"""Measures each part of the recipe, and each number of the decision, on later sessions."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 
 from nba_broker.model.features import Services, Vocabulary
+from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
+from nba_broker.verdicts.decision_settings import DecisionSettings
 from training.data.enough import enough
 from training.data.labelled_sessions import LabelledSessions
+from training.evaluation.verdicts import Scored, at_the_end, decide, decider_with
 from training.metrics.classification import summary
+from training.metrics.outcomes import outcomes
 from training.model.calibrate import probabilities
 from training.model.examples import examples
 from training.model.fit import fit, split
 from training.model.predict import predict
 from training.model.settings import DEFAULT, Settings
+
+_DAY = 86_400.0
 
 LATER = 0.4
 """Share of each host's sessions, its last, that are predicted."""
@@ -70,6 +76,69 @@ def ablate(
             for key in ("macro_f1", "worst_f1", "host_day_accuracy")
         )
         say(f"| {name:21} | {f1:8.4f} | {worst:11.3f} | {days:9.4f} | {len(seeds):5} |")
+    return result
+
+
+def decisions(settings: DecisionSettings) -> dict[str, DecisionSettings]:
+    """The decision as it is, and with half and twice each of its numbers."""
+    found = {"as it is": settings}
+    for name in ("weight", "windows_for", "windows_against", "established", "persistence"):
+        value = getattr(settings, name)
+        for word, changed in (("half", value / 2), ("twice", value * 2)):
+            found[f"{word} {name}"] = replace(settings, **{name: type(value)(changed)})
+    support = np.array(settings.thresholds.support)
+    for factor in (0.5, 0.75, 1.25, 1.5):
+        thresholds = replace(settings.thresholds, support=tuple((factor * support).tolist()))
+        found[f"{factor:g} support"] = replace(settings, thresholds=thresholds)
+    return found
+
+
+def ablate_decision(
+    sessions: LabelledSessions, scorer: Scorer, *, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Host-days by their verdict with each variant of the decision, of a worker with this model
+    that sees these sessions; ``say`` gets a table's lines.
+
+    Raises ArchiveError when no host has enough sessions for a window.
+    """
+    manifest = scorer.manifest
+    windows = sessions.windows(manifest.schedule)
+    if not len(windows):
+        raise ArchiveError("no host has enough sessions for a window")
+    scores = scorer(windows, sessions.table)
+    ts = sessions.ts[windows.index]
+    row = np.arange(len(windows))
+    scored = Scored(
+        row,
+        windows.index,
+        windows.slot,
+        ts,
+        scores.probability,
+        scores.known,
+        scores.ratio,
+        scores.telling,
+    )
+    slot, day = np.unique(np.stack([windows.slot, (ts // _DAY).astype(np.int64)]), axis=1)
+    devices = [sessions.labels[number].device for number in slot.tolist()]
+    names = [one.device for one in manifest.classes]
+    outside = set(devices) - set(names)
+    result: dict[str, Any] = {}
+    say("| decision               | right | no name | wrong | lines |")
+    say("| ---------------------- | ----: | ------: | ----: | ----: |")
+    for name, settings in decisions(DecisionSettings.of_model(manifest)).items():
+        changes = decide(decider_with(settings, len(names), int(slot.max()) + 1), scored)
+        verdicts = at_the_end(changes, names, slot, (day + 1) * _DAY)
+        found = outcomes(zip(devices, verdicts, strict=True), names, outside)
+        result[name] = {
+            "right": found.right,
+            "no_name": found.no_name,
+            "wrong": found.wrong,
+            "lines": len(changes),
+        }
+        say(
+            f"| {name:22} | {found.right:5} | {found.no_name:7} | {found.wrong:5} "
+            f"| {len(changes):5} |"
+        )
     return result
 
 

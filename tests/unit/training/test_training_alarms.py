@@ -93,7 +93,7 @@ def test_a_device_that_changes_is_a_notice_and_a_wrong_change(
     pool = np.where(odd, sessions.pool[1], sessions.pool)
     changed = replace(two_devices, sessions=replace(sessions, pool=pool.astype(np.int32)))
     part = judged(changed, scorer, BaselineSettings())
-    assert [one["state"] for one in part["notices"]] == ["misbehaving", "changed"]
+    assert [one["state"] for one in part["notices"]] == ["changed"]
     first, second = part["notices"]
     assert (first["device"], first["name"]) == ("Lamp", "Lamp")
     assert "as:2 443/tcp" in first["why"]

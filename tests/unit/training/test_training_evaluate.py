@@ -52,21 +52,21 @@ def test_a_device_that_is_no_class_of_the_model_is_named_and_wrong(model_folder)
 
 
 def test_the_wait_for_a_name_is_that_of_the_workers_policy(model_folder) -> None:
-    # The model is asked at a host's 4th session and every 2 after it; two in a row must agree.
+    # The model is asked at a host's 4th session and every 2 after it; four in a row must agree.
     figures = evaluate(Scorer(model_folder()), sessions([0] * 12, [0] * 12, period=1800.0))
     assert figures["time_to_name"]["Lamp"] == {
         "hosts": 1,
-        "sessions to name": 6,
-        "hours to name": 2.5,
-        "sessions to right name": 6,
-        "hours to right name": 2.5,
+        "sessions to name": 10,
+        "hours to name": 4.5,
+        "sessions to right name": 10,
+        "hours to right name": 4.5,
     }
 
 
 def test_a_wrong_name_is_no_right_one_and_an_unknown_device_gets_none(model_folder) -> None:
     figures = evaluate(Scorer(model_folder()), sessions([1] * 12 + [2] * 60, [0] * 12 + [2] * 60))
     wait = figures["time_to_name"]
-    assert wait["Lamp"]["sessions to name"] == 6
+    assert wait["Lamp"]["sessions to name"] == 10
     assert wait["Lamp"]["sessions to right name"] is None
     assert wait["Stranger"]["sessions to name"] is None
     assert [row["verdict"] for row in figures["by_day"]] == ["Lens", "unknown"]

@@ -39,7 +39,8 @@ def test_changes_are_the_lines_of_the_pipeline(
     rows += host(8, times=np.arange(BEGIN + 2 * DAY, attack, 600).tolist(), dst=LAMP_CLOUD)
     batch = sessions(sorted(rows))
     baseline = [{"span": 100.0, "pairs": [["none", "443/tcp", 2.0, 1.0, 1.0]]}] * 2
-    whole = pipeline(model_folder(baseline=baseline))
+    as_shipped = {"windows_for": 4, "windows_against": 8}
+    whole = pipeline(model_folder(baseline=baseline), decision=as_shipped)
     lines = [one for one in whole.process(batch) if one.reason == "change"]
     slot = np.array([{"192.168.1.7": 0, "192.168.1.8": 1}[one] for one in batch.host])
     pool = whole.pools.ids(batch.host, batch.dst)
@@ -70,6 +71,7 @@ def change(ts: float, state: int, device: int = 0, slot: int = 0) -> Change:
         label=NO_DEVICE,
         confidence=0.9,
         probability=np.array([0.9, 0.1]),
+        possible=np.array([True, False]),
         since=ts,
         reason="change",
     )
