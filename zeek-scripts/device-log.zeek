@@ -27,7 +27,7 @@ export {
 		hostname: string &log &optional;
 		## The maker of the network interface, from the MAC address, if known.
 		vendor: string &log &optional;
-		## learning, identified, unknown, changed, misbehaving or impostor.
+		## learning, identified, unknown, changed, misbehaving, impostor or ambiguous.
 		state: string &log;
 		## What the host was before this state: a device or a state.
 		previous: string &log &optional;
@@ -106,7 +106,7 @@ export {
 }
 
 const states = set("learning", "identified", "unknown", "changed",
-    "misbehaving", "impostor");
+    "misbehaving", "impostor", "ambiguous");
 const reasons = set("new", "change", "reminder", "annotation");
 const end_of_time = 4102444800.0; # the year 2100
 const transports: table[string] of transport_proto = {
