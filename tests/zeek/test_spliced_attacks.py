@@ -74,6 +74,7 @@ def test_a_device_that_stands_in_for_another_is_noticed(
     attacked: Callable[..., tuple[list[dict[str, Any]], list[dict[str, Any]]]],
 ) -> None:
     _, notices = attacked("--attack", "device-swapped", "--other", DOORBELL)
-    (notice,) = [one for one in notices if one["src"] == ADDRESS and one["ts"] >= BEGIN]
-    assert notice["note"] == "NBA::Misbehaving_Device"
-    assert "15063/udp" in str(notice["msg"])  # which only a doorbell talks to
+    own = [one for one in notices if one["src"] == ADDRESS and one["ts"] >= BEGIN]
+    assert [one["note"] for one in own] == ["NBA::Misbehaving_Device", "NBA::Changed_Device"]
+    assert "15063/udp" in str(own[0]["msg"])  # which only a doorbell talks to
+    assert "has behaved like Ring_Doorbell" in str(own[1]["msg"])
