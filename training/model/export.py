@@ -87,8 +87,11 @@ def write(
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-    (folder / MANIFEST_FILE).write_text(text, "utf-8")
+    """Write the manifest for people to read, but the background, which is long, in one line."""
+    mark = "the background"
+    text = json.dumps(manifest | {"background": mark}, indent=1, ensure_ascii=False)
+    text = text.replace(f'"{mark}"', json.dumps(manifest["background"], ensure_ascii=False), 1)
+    (folder / MANIFEST_FILE).write_text(text + "\n", "utf-8")
 
 
 def to_onnx(model: NBA) -> bytes:
