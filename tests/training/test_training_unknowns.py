@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import training.evaluation.unknowns
 from tests.training.quick import QUICK, quiet, sessions
 from training.cli.main import main
-from training.evaluation.unknowns import FALSE_ALARMS, SESSIONS, table, unknowns
+from training.evaluation.unknowns import FALSE_ALARMS, table, unknowns
 from training.metrics.curves import auroc, roc
 
 
@@ -44,8 +44,6 @@ def figures() -> dict:
 def test_a_device_with_pools_of_its_own_is_caught_when_left_out(figures: dict) -> None:
     for device in ("Every_0", "Every_1"):
         assert figures["devices"][device]["scores"]["known"]["caught"] == 1.0
-        assert figures["devices"][device]["ever_named"] == 0.0
-        assert 8 <= figures["devices"][device]["sessions_to_unknown"] <= SESSIONS
         assert figures["devices"][device]["ever_named"] == 0.0
         assert figures["devices"][device]["scores"]["known"]["auroc"] > 0.99
 

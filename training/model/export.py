@@ -88,7 +88,7 @@ def write(
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest for people to read, but the background, which is long, in one line."""
-    mark = "the background"
+    mark = f"background of {manifest['onnx']['sha256']}"
     text = json.dumps(manifest | {"background": mark}, indent=1, ensure_ascii=False)
     text = text.replace(f'"{mark}"', json.dumps(manifest["background"], ensure_ascii=False), 1)
     (folder / MANIFEST_FILE).write_text(text + "\n", "utf-8")
