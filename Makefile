@@ -13,9 +13,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 demo: $(VENV)/runtime
 	@echo "A day of a made-up home (models/sample), scored from its conn.log:"
 	@$(BIN)/nba-broker score models/sample --out demo
-	@echo "The model does not know the thermostat. The two tp-link devices are confusable: the plug had"
-	@echo "the bulb's name for most of the day. The camera is not very similar to the model's cameras and"
-	@echo "was unknown for hours: demo/nba_device.log says when. See models/default/README.md."
+	@echo "The model does not know the thermostat: it is unknown. The two tp-link devices are confusable,"
+	@echo "and the made-up plug has the bulb's name. The plug and the camera were unknown for hours:"
+	@echo "demo/nba_device.log says when. See models/default/README.md."
 	@if [ -n "$$NBA_ZEEK" ] || PATH="$$PATH:/opt/zeek/bin:/usr/local/zeek/bin" command -v zeek >/dev/null; then \
 		echo; echo "Zeek found. The same day as a capture, through Zeek and a live worker. It has no"; \
 		echo "ICMP and no DHCP packets, so host names are missing and verdicts can differ, as the camera's:"; \

@@ -22,6 +22,7 @@ from nba_broker.verdicts.states import (
     LEARNING,
     MISBEHAVING,
     NO_DEVICE,
+    NOTHING_YET,
     SEVERAL,
     UNKNOWN,
 )
@@ -109,7 +110,7 @@ class SmoothedWindows:
 class Appearance:
     """The devices that n windows show.
 
-    candidate: the device, int16 [n], NO_DEVICE or SEVERAL. windows: for how many windows in a row,
+    candidate: the device, int16 [n], NO_DEVICE, SEVERAL or NOTHING_YET. windows: for how many windows in a row,
     int64 [n]. since: from which time on, float64 [n]. against, against_since: likewise for how many
     windows they have shown anything else than the host's present device.
     """
@@ -266,8 +267,10 @@ def _shown(
     ambiguous = state == AMBIGUOUS
     shown = np.where(not_against & ~ambiguous, np.where(labelled, label, device), shown)
     # An ambiguous host stays so until its windows show one device, or are against all.
-    stays = ambiguous & (shown == NO_DEVICE) & (windows.ratio[row, best] > limit)
-    shown = np.where(contested | stays, SEVERAL, shown)
+    silent = (shown == NO_DEVICE) & (windows.ratio[row, best] > limit)
+    shown = np.where(contested | (ambiguous & silent), SEVERAL, shown)
+    silent &= (state == LEARNING) & (windows.known >= settings.thresholds.known)
+    shown = np.where(silent, NOTHING_YET, shown)
     return np.where(similar == NO_DEVICE, shown, similar).astype(np.int16)
 
 
@@ -307,11 +310,12 @@ def transitions(
     candidate = np.where(loses & ~agree & (candidate != device), NO_DEVICE, candidate)
     run = np.where(loses, looks.against, looks.windows)
     quick = ~named & ~ambiguous & (candidate != SEVERAL)
-    turns = (state == LEARNING) | (candidate != _standing(state, device))
+    turns = (state == LEARNING) & (candidate != NOTHING_YET)
+    turns |= (state != LEARNING) & (candidate != _standing(state, device))
     turns &= ~waits & (run >= np.where(quick, settings.windows_for, settings.windows_against))
-    # A host whose windows do not agree is not learning for ever.
+    # A host whose windows do not agree, or say nothing, is not learning for ever.
     undecided = (state == LEARNING) & (windows.count >= 2 * settings.windows_against) & ~turns
-    candidate[undecided & (candidate >= 0)] = NO_DEVICE
+    candidate[undecided & (candidate != SEVERAL)] = NO_DEVICE
     turns |= undecided
     lasts = ts - np.where(loses, looks.against_since, looks.since)
     needed = np.where(named & (established | labelled), settings.persistence, 0)

@@ -18,12 +18,13 @@ from nba_broker.verdicts.states import (
     IMPOSTOR,
     LEARNING,
     NO_DEVICE,
-    SEVERAL,
+    NOTHING_YET,
     UNKNOWN,
 )
 
 DEVICES = ("device", "was_device", "last_name", "former_name", "candidate", "label", "lookalike")
-"""Columns that hold a device's number, or NO_DEVICE; ``candidate`` may also be SEVERAL."""
+"""Columns that hold a device's number, or NO_DEVICE; ``candidate`` may also be SEVERAL or
+NOTHING_YET."""
 
 _TIMES = (
     "named_since",
@@ -118,8 +119,8 @@ class HostStates:
         is a correction, not a change.
         """
         columns = self.columns
-        # NO_DEVICE stays what it is; SEVERAL becomes NO_DEVICE.
-        number = np.append(number, [NO_DEVICE, NO_DEVICE]).astype(np.int16)
+        # NO_DEVICE stays what it is; SEVERAL and NOTHING_YET become NO_DEVICE.
+        number = np.append(number, [NO_DEVICE] * 3).astype(np.int16)
         had = columns["device"] != NO_DEVICE
         for name in DEVICES:
             columns[name][:] = number[columns[name]]
@@ -154,7 +155,7 @@ class HostStates:
         shares = (records["similarity"], records["probability"])
         if not (
             ((states >= 0) & (states < len(STATES))).all()
-            and (devices >= SEVERAL).all()
+            and (devices >= NOTHING_YET).all()
             and all(np.isfinite(records[name]).all() for name in ("since", "logged_at"))
             and (records["ignored_until"] >= 0).all()
             and all(((share >= 0) & (share <= 1.001)).all() for share in shares)

@@ -12,5 +12,6 @@ ALARMING = (UNKNOWN, CHANGED, MISBEHAVING, IMPOSTOR)
 NO_DEVICE = -1
 """The number that stands for no device, where a device's number is stored."""
 
-SEVERAL = -2
-"""The number that stands for several devices, where what a window shows is stored."""
+SEVERAL, NOTHING_YET = -2, -3
+"""The numbers that stand for several devices, and for too little evidence to tell whether it is
+one, where what a window shows is stored."""
