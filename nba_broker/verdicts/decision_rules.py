@@ -110,9 +110,9 @@ class SmoothedWindows:
 class Appearance:
     """The devices that n windows show.
 
-    candidate: the device, int16 [n], NO_DEVICE, SEVERAL or NOTHING_YET. windows: for how many windows in a row,
-    int64 [n]. since: from which time on, float64 [n]. against, against_since: likewise for how many
-    windows they have shown anything else than the host's present device.
+    candidate: the device, int16 [n], NO_DEVICE, SEVERAL or NOTHING_YET. windows: for how many in a
+    row, int64 [n]. since: from which time on, float64 [n]. against, against_since: likewise for how
+    many windows they have shown anything else than the host's present device.
     """
 
     candidate: np.ndarray
