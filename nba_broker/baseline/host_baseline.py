@@ -147,8 +147,20 @@ class HostBaseline:
         """Treat what these hosts have recently begun to do as usual, and set their sums to 0: an
         analyst confirmed their behaviour."""
         self._table.accept(slots)
+        self.calm(slots)
+
+    def calm(self, slots: np.ndarray) -> None:
+        """Set the sums of these hosts, int64 [n], to 0: what surprised is explained."""
         self._cusum.clear(slots)
         self._evidence.clear(slots)
+
+    def adopt(self, slots: np.ndarray, pool: str, dport: int) -> None:
+        """Treat sessions to this pool and port code as usual for these hosts, int64 [n]: they are
+        from now on, and were not counted while an event of the site explained them."""
+        service = np.array([dport], np.int32)
+        pair = keys.pairs(np.array([keys.pool_hash(pool)], np.uint64), service)
+        self._table.adopt(slots, int(pair[0]))
+        self.calm(slots)
 
     def forget(self, slots: np.ndarray) -> None:
         """Drop what is not in columns: these slots hold new hosts, or none."""

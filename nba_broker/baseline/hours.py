@@ -167,6 +167,18 @@ class HourTable:
         table["age"] = np.where(recent, OLDEST_PAIR, table["age"])
         self._write(slot, table)
 
+    def adopt(self, slot: np.ndarray, key: int) -> None:
+        """Give a pair that these hosts do not have a lasting place, the last one, with as many
+        hours with a session as make it no surprise."""
+        columns, settings = self._columns, self._settings
+        slot = slot[(columns["key"][slot] != key).all(1)]
+        last = settings.lasting - 1
+        columns["key"][slot, last] = key
+        columns["count"][slot, last] = 0
+        hours = (columns["span"][slot] + 1) * np.exp(-settings.tolerance)
+        for name, value in (("hours", hours), ("mean", 0), ("variance", 0), ("age", OLDEST_PAIR)):
+            columns[name][slot, last] = value
+
     def _at(self, name: str, slot: np.ndarray, place: np.ndarray) -> np.ndarray:
         """A column at these places of tables, [n]; 0 for new pairs and ABSENT."""
         column = self._columns[name]

@@ -45,5 +45,5 @@ class SiteSettings:
     leases."""
 
     usual_after: float = 86_400.0
-    """Seconds after which a new resolver, or a host that probes others, is usual. A day, as for a
-    new pair of the host baseline."""
+    """Seconds after which a new resolver is usual. A day, as for a new pair of the host
+    baseline."""

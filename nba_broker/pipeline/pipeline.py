@@ -14,7 +14,7 @@ import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
-from nba_broker.destinations.lookup import Lookup
+from nba_broker.destinations.lookup import Destinations, Lookup
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.first_seen import FirstSeen
@@ -25,6 +25,7 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
 from nba_broker.pipeline.intake import Intake
 from nba_broker.pipeline.lines import At, Lines
+from nba_broker.pipeline.site import Site
 from nba_broker.pipeline.timeline import DayEnd, Due, Event, Eviction, Step, Timeline
 from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
@@ -92,6 +93,7 @@ class Pipeline:
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
+        self.site = Site(self.slots, self.identity, pools, self.baseline, worker)
         self.decider = Decider(len(manifest.classes), settings, self.slots)
         self.annotations = AppliedAnnotations(
             manifest.classes,
@@ -184,26 +186,35 @@ class Pipeline:
 
     def _step(self, step: Step) -> list[Verdict]:
         """Take a step through the stages; the first one, hosts, is part of the timeline."""
-        sessions, slot = step.sessions, step.slot
         lines = self._announce(step) + self._annotate(step)
-        pool, dst = self._destinations(sessions)
-        self.wider.see(sessions, slot, pool)
+        destinations = self._destinations(step.sessions)
+        self.wider.see(step.sessions, step.slot, destinations.pool)
+        for part, to in self.site.parts(step, destinations):
+            lines += self._part(part, to)
+        lines.sort(key=lambda line: line.ts)
+        self.counters.sessions += len(step.sessions)
+        self.counters.verdicts += len(lines)
+        if step.ended is not None:
+            lines.append(self._end(step, step.ended))
+        return lines
+
+    def _part(self, step: Step, to: Destinations) -> list[Verdict]:
+        """Take sessions of a step that no event of the site explains, and in which none begins or
+        ends."""
+        sessions, slot = step.sessions, step.slot
+        pool, dst = to
         columns = {"pool": pool, "dst": dst, "dport": sessions.dport, "uid": texts(sessions.uid)}
         windows = self.windows.push(slot, sessions.ts, **columns)
+        windows = self.site.decisive(step, windows)
         context = self._verdicts.context(slot, sessions.ts, pool, dst)
         scores = self._score(step, windows, context)
         anomalies = self._judge(step, columns, context)
         alarms = [anomaly.index for anomaly in anomalies]
         changes = self._verdicts.decide(slot, sessions.ts, windows, scores, alarms)
-        lines += self._explain(step, windows, scores, anomalies, changes)
+        lines = self._explain(step, windows, scores, anomalies, changes)
         if self.shadow is not None:
             self.shadow.see(slot, sessions.ts, columns, windows)
-        lines.sort(key=lambda line: line.ts)
-        self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
-        self.counters.verdicts += len(lines)
-        if step.ended is not None:
-            lines.append(self._end(step, step.ended))
         return lines
 
     def _announce(self, step: Step) -> list[Verdict]:
@@ -419,6 +430,7 @@ class Pipeline:
         """Times after ``limit``, of an earlier run or from before the change, become ``now``."""
         self.timeline.look_back(limit, now)
         self.identity.look_back(limit, now)
+        self.site.events.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
             for stage in (self.windows, self.first_seen, self.baseline, self.decider):

@@ -1,7 +1,7 @@
 """Finds events of the whole site: many hosts that lose or change the same thing at once.
 
-No host's state follows from such an event. While it lasts, the baselines do not count the sessions
-that it explains, and windows that have many of them decide nothing.
+No host's state follows from such an event. The sessions that it explains go no further: neither
+windows nor baselines get them. Windows that already have many of them decide nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from nba_broker.baseline import contacts, signs
 from nba_broker.baseline.contacts import PEER, RESOLVER, Contacts, contact_keys
+from nba_broker.baseline.host_baseline import HostBaseline
 from nba_broker.baseline.signs import Measure, Signs
 from nba_broker.baseline.site_settings import SiteSettings
 from nba_broker.baseline.uses import Use, Uses
@@ -103,6 +104,13 @@ class Change:
     state: str
     slots: np.ndarray
     usual: bool = False
+
+    def explain(self, baseline: HostBaseline, table: Sequence[str]) -> None:
+        """Tell the baselines of the affected hosts; ``table``: the table of pools."""
+        baseline.calm(self.slots)
+        about = self.event.about
+        if self.usual and about is not None:
+            baseline.adopt(self.slots, table[about.pool], about.dport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +281,8 @@ class SiteEvents:
                 ended = columns["used"][slots, Use.DNS] > seen
             else:
                 ended = seen <= tick - settings.together
-            usual = now - event.since >= settings.usual_after
+            # A router may go on probing for ever; what it causes is never the hosts' own.
+            usual = event.kind == "resolver" and now - event.since >= settings.usual_after
         else:
             group = _GROUP[event.kind]
             slots, usual = np.flatnonzero(columns["affected"][:, group]), False

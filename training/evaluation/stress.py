@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from nba_broker.model.scorer import Scorer
 from training.evaluation.disturbances import DISTURBANCES, Traffic, disturbed
 from training.evaluation.followed import DAY, Followed
 from training.evaluation.notices import raised
-from training.evaluation.verdicts import Stream, at_the_end, of_stream
+from training.evaluation.verdicts import Replay, Stream, at_the_end, replay
 from training.metrics.outcomes import outcomes
 
 UNDISTURBED = "undisturbed"
@@ -39,8 +40,8 @@ def stress(
     series, day = _host_days(traffic)
     weeks = followed.weeks(followed.since)
     rows: dict[str, dict[str, Any]] = {}
-    say("| disturbance | right | no name | wrong | notices a device-week |")
-    say("| --- | --: | --: | --: | --: |")
+    say("| disturbance | right | no name | wrong | notices a device-week | site events |")
+    say("| --- | --: | --: | --: | --: | --- |")
     for name in (UNDISTURBED, *DISTURBANCES):
         stream = traffic.stream if name == UNDISTURBED else disturbed(traffic, name, seed)
         row = _figures(followed, scorer, stream, series, day)
@@ -69,7 +70,9 @@ def _figures(
 ) -> dict[str, Any]:
     """Outcomes of the host-days and number of notices of a worker that sees these sessions."""
     # A disturbance may leave no session at all.
-    found = of_stream(stream, scorer, BaselineSettings()) if len(stream.ts) else []
+    nothing = Replay([], [])
+    seen = replay(stream, scorer, BaselineSettings()) if len(stream.ts) else nothing
+    found = seen.changes
     known = [one.device for one in scorer.manifest.classes]
     devices = [followed.sessions.labels[number].device for number in series.tolist()]
     verdicts = at_the_end(found, known, series, (day + 1) * DAY)
@@ -84,6 +87,17 @@ def _figures(
         "wrong": counted.wrong,
         "mistaken": [[*pair, number] for pair, number in counted.mistaken.items()],
         "notices": len(notices),
+        "site_events": [
+            {
+                "kind": change.event.kind,
+                "state": change.state,
+                "ts": ts,
+                "since": change.event.since,
+                "hosts": len(change.slots),
+                "watched": change.event.watched,
+            }
+            for ts, change in seen.site_events
+        ],
     }
 
 
@@ -92,4 +106,6 @@ def _line(name: str, row: dict[str, Any], host_days: int) -> str:
     counts = " | ".join(
         f"{row[what]} ({row[what] / host_days:.1%})" for what in ("right", "no_name", "wrong")
     )
-    return f"| {name} | {counts} | {row['rate']:.2f} |"
+    begun = Counter(one["kind"] for one in row["site_events"] if one["state"] == "begun")
+    events = ", ".join(f"{number} {kind}" for kind, number in begun.items())
+    return f"| {name} | {counts} | {row['rate']:.2f} | {events} |"
