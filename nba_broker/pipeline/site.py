@@ -18,7 +18,8 @@ from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import take
 from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.slots import Slots
-from nba_broker.verdicts.site_events import About, Change, SiteEvents, SiteSessions
+from nba_broker.verdicts.site_changes import About, Change, SiteSessions
+from nba_broker.verdicts.site_events import SiteEvents
 
 _EXAMPLES = 5  # addresses in a record, so that an operator can read it at a glance
 _RECORDS = 1024  # kept until they are read

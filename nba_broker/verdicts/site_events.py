@@ -7,20 +7,20 @@ windows nor baselines get them. Windows that already have many of them decide no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from nba_broker.baseline import contacts, signs
 from nba_broker.baseline.contacts import PEER, RESOLVER, Contacts, contact_keys
-from nba_broker.baseline.host_baseline import HostBaseline
 from nba_broker.baseline.signs import Measure, Signs
 from nba_broker.baseline.site_settings import SiteSettings
 from nba_broker.baseline.uses import Use, Uses
 from nba_broker.model.windows import Windows
 from nba_broker.records.slots import Column, Slots
 from nba_broker.verdicts import site_rules as rules
+from nba_broker.verdicts.site_changes import About, Change, Part, Running, SiteSessions
 from nba_broker.verdicts.site_rules import Together
 
 TICK = 600.0
@@ -46,81 +46,6 @@ _COLUMNS = {
     "from": Column(np.float64, shape=(len(_EXPLAINED),)),
     "until": Column(np.float64, shape=(len(_EXPLAINED),)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SiteSessions:
-    """Sessions in order: slot int64 [n], ts float64 [n] in seconds, pool int32 [n] into a table of
-    pools, dport int32 [n] port codes, dst "V16" [n] addresses, None where they are not known."""
-
-    slot: np.ndarray
-    ts: np.ndarray
-    pool: np.ndarray
-    dport: np.ndarray
-    dst: np.ndarray | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What an event is about: an index into the table of pools, a port code, and an address of 16
-    bytes, empty where it is not known."""
-
-    pool: int
-    dport: int
-    dst: bytes = b""
-
-
-@dataclass(slots=True)
-class Running:
-    """An event that lasts or ended not long ago.
-
-    since, until: seconds since the epoch; ``until`` is infinite while it lasts. tick: the number of
-    the tick after which it was found, over_at of that after which it was over. hosts: the number
-    affected then. key: the contact, 0 for none.
-    """
-
-    kind: str
-    since: float
-    tick: int
-    hosts: int
-    watched: int
-    key: int = 0
-    about: About | None = None
-    until: float = np.inf
-    over_at: int = 0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it is not over."""
-        return self.until == np.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An event began, or is over: its affected hosts, slots int64 [n]. usual: whether what began is
-    usual from now on."""
-
-    event: Running
-    state: str
-    slots: np.ndarray
-    usual: bool = False
-
-    def explain(self, baseline: HostBaseline, table: Sequence[str]) -> None:
-        """Tell the baselines of the affected hosts; ``table``: the table of pools."""
-        baseline.calm(self.slots)
-        about = self.event.about
-        if self.usual and about is not None:
-            baseline.adopt(self.slots, table[about.pool], about.dport)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Sessions from ``start`` up to ``stop`` during which no event begins or ends, and the changes
-    right before them."""
-
-    start: int
-    stop: int
-    changes: tuple[Change, ...]
 
 
 class SiteEvents:
@@ -367,6 +292,42 @@ class SiteEvents:
             return None
         share = np.bincount(row[explained], minlength=len(windows)) / there.sum(1)
         return np.asarray(share > _MUCH)
+
+    # State.
+
+    def state(self) -> dict[str, Any]:
+        """What is not in columns, for a snapshot."""
+        return {
+            "tick": self.tick,
+            "latest": self._latest,
+            "times": list(self.times),
+            "events": [one.packed() for one in self.events],
+            "about": {str(key): one.packed() for key, one in self._about.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any], pools: int) -> None:
+        """Take over the :meth:`state` of a snapshot with a table of so many pools. Raises
+        LookupError, TypeError or ValueError unless it is one."""
+        self.tick, self._latest = int(state["tick"]), int(state["latest"])
+        self.times = deque(map(float, state["times"]), maxlen=_KEPT)
+        self.events = [Running.unpacked(one, pools) for one in state["events"]]
+        about = state["about"].items()
+        self._about = {int(key): About.unpacked(one, pools) for key, one in about}
+        if self.tick < len(self.times) or not np.isfinite(list(self.times)).all():
+            raise ValueError("ticks that are none")
+
+    @staticmethod
+    def check(records: np.ndarray) -> None:
+        """Raise ValueError unless the values of these records of columns, [n], are valid."""
+        for name in ("first", "talked", "gets_on", "outside", "used", "count", "sign", "since"):
+            if (records[name] < 0).any():
+                raise ValueError(f"a host's {name} is negative")
+        if not (
+            (records["next"] < records["known"].shape[-1]).all()
+            and np.isfinite(records["level"]).all()
+            and (records["from"] <= records["until"]).all()
+        ):
+            raise ValueError("what a site knows of a host is out of range")
 
     def look_back(self, limit: float, now: float) -> None:
         """A clock was set back: times after ``limit`` become ``now``, both in seconds."""

@@ -28,8 +28,9 @@ from nba_broker.verdicts import decide as step
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
 from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.decision_settings import DecisionSettings
-from nba_broker.verdicts.site_events import Change as SiteChange
-from nba_broker.verdicts.site_events import SiteEvents, SiteSessions
+from nba_broker.verdicts.site_changes import Change as SiteChange
+from nba_broker.verdicts.site_changes import SiteSessions
+from nba_broker.verdicts.site_events import SiteEvents
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 
 _CHUNK = 65_536  # sessions per step, so that windows take little memory
