@@ -63,7 +63,7 @@ COLUMNS = {
     "gets_on": Column(np.int32),  # the last tick with varied sessions, and few others; 0 for none
     "outside": Column(np.int32),  # the last tick with a session to the Internet, or of NTP
     "used": Column(np.int32, shape=(len(Use),)),  # the last tick with a counted session of each use
-    "pair": Column(np.int64, shape=(2,)),  # its last two pairs of the Internet, the latest first
+    "pair": Column(np.int64, shape=(2,)),  # the last two of the Internet, the latest first; 0: none
     "count": Column(np.int32, shape=(len(Measure),)),  # in this tick
     "level": Column(np.float32, shape=(len(Measure),)),
     "sign": Column(np.int32, shape=(len(Measure),)),  # the last tick with a sign; 0 for none
@@ -78,35 +78,49 @@ class Signs:
     def __init__(self, columns: Columns, settings: SiteSettings) -> None:
         self._columns, self._settings = columns, settings
 
-    def add(self, slot: np.ndarray, use: np.ndarray, pair: np.ndarray) -> None:
-        """Count sessions of one tick, in order: slot int64 [n], use int8 [n], and pair int64 [n], a
-        number above 0 of the pool and service."""
+    def add(self, slot: np.ndarray, use: np.ndarray, pool: np.ndarray, dport: np.ndarray) -> None:
+        """Count sessions of one tick, in order: slot int64 [n], use int8 [n], pool int32 [n] and
+        port code int32 [n]."""
         columns = self._columns
-        columns["talks"][slot] = True
-        counted = np.flatnonzero(_MEASURE[use] >= 0)
-        measure = _MEASURE[use[counted]]
-        outside = np.flatnonzero(measure == Measure.REPEATS)
-        if len(outside):
-            rows = counted[outside]
-            measure[outside[self._varied(slot[rows], pair[rows])]] = _VARIED
-        np.add.at(columns["count"].reshape(-1), slot[counted] * len(Measure) + measure, 1)
+        rows = np.flatnonzero(use == Use.INTERNET)
+        if len(rows):
+            self._add_outside(slot[rows], pool[rows], dport[rows])
+        if len(rows) < len(slot):
+            rows = np.flatnonzero(use != Use.INTERNET)
+            columns["talks"][slot[rows]] = True
+            rows = rows[_MEASURE[use[rows]] >= 0]
+            place = slot[rows] * len(Measure) + _MEASURE[use[rows]]
+            np.add.at(columns["count"].reshape(-1), place, 1)
 
-    def _varied(self, slot: np.ndarray, pair: np.ndarray) -> np.ndarray:
-        """The places of the varied ones among sessions to the Internet, int64."""
+    def _add_outside(self, slot: np.ndarray, pool: np.ndarray, dport: np.ndarray) -> None:
+        """Count sessions to the Internet, varied ones and others."""
+        columns = self._columns
+        known = columns["pair"]
         order = by_slot(slot)
-        slot, pair = slot[order], pair[order]
-        known = self._columns["pair"]
-        first = changes(slot)
-        before = np.append(0, pair[:-1])
-        before[first] = known[slot[first], 0]
+        slot = slot[order]
+        pair = (pool[order].astype(np.int64) << 20 | dport[order]) + 1
+        first = np.flatnonzero(changes(slot))
+        hosts = slot[first]
+        before = np.empty_like(pair)
+        before[1:] = pair[:-1]
+        before[first] = known[hosts, 0]
         turn = np.flatnonzero(pair != before)  # the first of each run of equal pairs
-        slot, pair, before = slot[turn], pair[turn], before[turn]
-        first = changes(slot)
-        second = np.append(0, before)[: len(slot)]
-        second[first] = known[slot[first], 1]
-        last = np.append(first[1:], True)[: len(slot)]
-        known[slot[last]] = np.column_stack([pair[last], before[last]])
-        return np.asarray(order[turn[pair != second]])
+        varied = np.zeros(len(hosts), np.int64)
+        if len(turn):
+            pair, before = pair[turn], before[turn]
+            group = np.searchsorted(first, turn, side="right") - 1
+            begins = np.flatnonzero(changes(group))
+            second = np.empty_like(before)
+            second[1:] = before[:-1]
+            second[begins] = known[hosts[group[begins]], 1]
+            turned = group[begins]
+            varied[turned] = np.add.reduceat(pair != second, begins, dtype=np.int64)
+            last = np.append(begins[1:], len(turn)) - 1
+            known[hosts[turned]] = np.column_stack([pair[last], before[last]])
+        columns["talks"][hosts] = True
+        columns["count"][hosts, _VARIED] += varied
+        number = np.diff(np.append(first, len(slot)))
+        columns["count"][hosts, Measure.REPEATS] += number - varied
 
     def end_tick(self, tick: int, held: np.ndarray | None = None) -> bool:
         """End the tick of this number. held: the hosts whose levels stay, because an event of the

@@ -51,8 +51,7 @@ class Uses:
         if len(self._of_pool) < len(table):
             added = np.array(list(map(_of_pool, table[len(self._of_pool) :])), np.int8)
             self._of_pool = np.append(self._of_pool, added)
-        found: np.ndarray = _USE[self._of_service[dport], self._of_pool[pool]]
-        return found
+        return _USE.take(self._of_service.take(dport) * len(Use) + self._of_pool.take(pool))
 
 
 def _of_pool(name: str) -> Use:
@@ -62,13 +61,13 @@ def _of_pool(name: str) -> Use:
 
 
 def _table() -> np.ndarray:
-    """The use by the kind of service, 0 for any other, and by that of the pool."""
+    """The use by the kind of service, 0 for any other, times that of the pool; flat."""
     use = np.zeros((len(Use) + 1, len(Use)), np.int8)
     use[0] = np.arange(len(Use))
     for kind in _SERVICES:
         use[kind] = kind
     use[_ICMP, Use.LOCAL] = Use.LOCAL
-    return use
+    return use.reshape(-1)
 
 
 _USE = _table()

@@ -80,12 +80,10 @@ class SiteEvents:
             return
         self._slots.reserve(int(sessions.slot.max()) + 1)
         use = self._uses(sessions.pool, sessions.dport, table)
-        latest = self.times[-1] if self.times else -np.inf
-        begins = np.maximum.accumulate(np.maximum(np.floor(sessions.ts / TICK) * TICK, latest))
-        edges = np.flatnonzero(begins != np.append(latest, begins[:-1])).tolist()
+        begins = self._begins(sessions.ts)
         start = at = 0
         changes: tuple[Change, ...] = ()
-        for edge in edges:
+        for edge, begin in begins:
             self._add(sessions, use, at, edge)
             at, now = edge, float(sessions.ts[edge])
             found, better = self._end_tick(now)
@@ -98,25 +96,36 @@ class SiteEvents:
                 for change in changes:
                     self._apply(change, now)
             self.tick += 1
-            self.times.append(float(begins[edge]))
+            self.times.append(begin)
         self._add(sessions, use, at, number)
         yield Part(start, number, changes)
+
+    def _begins(self, ts: np.ndarray) -> list[tuple[int, float]]:
+        """The places of the sessions at ts, float64 [n], with which ticks begin, and their begins
+        in seconds. A late session is of the tick that has been reached."""
+        latest = self.times[-1] if self.times else -np.inf
+        if ts.max() < latest + TICK:
+            return []
+        begins = np.maximum.accumulate(np.maximum(np.floor(ts / TICK) * TICK, latest))
+        places = np.flatnonzero(begins != np.append(latest, begins[:-1]))
+        return list(zip(places.tolist(), begins[places].tolist(), strict=True))
 
     def _add(self, sessions: SiteSessions, use: np.ndarray, start: int, stop: int) -> None:
         """Count sessions of the current tick, besides late ones."""
         if start == stop:
             return
         # Late ones would make this tick look like a burst.
-        rows = start + np.flatnonzero(sessions.ts[start:stop] >= self.times[-1])
-        if not len(rows):
-            return
-        slot, use, dport = sessions.slot[rows], use[rows], sessions.dport[rows]
-        pair = (sessions.pool[rows].astype(np.int64) << 20 | dport) + 1
-        self._signs.add(slot, use, pair)
+        rows: slice | np.ndarray = slice(start, stop)
+        late = sessions.ts[rows] < self.times[-1]
+        if late.any():
+            rows = start + np.flatnonzero(~late)
+        slot, use, pool = sessions.slot[rows], use[rows], sessions.pool[rows]
+        dport = sessions.dport[rows]
+        self._signs.add(slot, use, pool, dport)
         within = np.flatnonzero((use == Use.DNS) | (use == Use.LOCAL))
         if not len(within):
             return
-        pool = sessions.pool[rows][within]
+        pool = pool[within]
         dst = None if sessions.dst is None else sessions.dst[rows][within]
         key = contact_keys(use[within], pool, dport[within], dst)
         new = self._contacts.add(slot[within], use[within], key, self.tick)
