@@ -107,7 +107,7 @@ class Change:
         baseline.calm(self.slots)
         about = self.event.about
         if self.usual and about is not None:
-            baseline.adopt(self.slots, table[about.pool], about.dport)
+            baseline.adopt(self.slots, about.pool, about.dport, table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,6 +338,14 @@ class SiteEvents:
         ):
             raise ValueError("what a site knows of a host is out of range")
 
+    def affects(self, slot: np.ndarray, ts: np.ndarray) -> np.ndarray | None:
+        """Which of these hosts, int64 [n], an event affects, or did within an hour before ts,
+        float64 [n]: bool [n], or None if there is none of late."""
+        if not self.events:
+            return None
+        settles = self.settings.together * TICK
+        return np.asarray((self.columns["until"][slot] > ts[:, None] - settles).any(1))
+
     def look_back(self, limit: float, now: float) -> None:
         """A clock was set back: times after ``limit`` become ``now``, both in seconds."""
         self.times = deque((now if one > limit else one for one in self.times), maxlen=_KEPT)

@@ -70,7 +70,7 @@ def _figures(
 ) -> dict[str, Any]:
     """Outcomes of the host-days and number of notices of a worker that sees these sessions."""
     # A disturbance may leave no session at all.
-    nothing = Replay([], [])
+    nothing = Replay([], [], [])
     seen = replay(stream, scorer, BaselineSettings()) if len(stream.ts) else nothing
     found = seen.changes
     known = [one.device for one in scorer.manifest.classes]

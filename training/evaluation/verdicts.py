@@ -19,6 +19,7 @@ from nba_broker.baseline.host_baseline import (
     HostBaseline,
     HostSessions,
 )
+from nba_broker.baseline.missing import Regular
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Windows
@@ -177,11 +178,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a worker makes of a stream: all changes of verdict in the order of the sessions, and the
-    events of the site that begin or are over, each with the time of the session that led to it."""
+    """What a worker makes of a stream, in the order of the sessions: all changes of verdict; the
+    events of the site that begin or are over; and the regular destinations that are missing or
+    back. The latter two have the time of the session that led to each."""
 
     changes: list[Change]
     site_events: list[tuple[float, SiteChange]]
+    regular: list[tuple[float, Regular]]
 
 
 def of_stream(stream: Stream, scorer: Scorer, settings: BaselineSettings) -> list[Change]:
@@ -199,7 +202,7 @@ def replay(
     baseline = HostBaseline(settings, ClassBaseline.of_model(manifest))
     site = SiteEvents(Slots())
     decider = decider_of(manifest, int(stream.slot.max(initial=-1)) + 1)
-    found = Replay([], [])
+    found = Replay([], [], [])
     for whole in _parts(stream.ts):
         for start, stop, changes in _site_parts(site if one_site else None, stream, *whole):
             for one in changes:
@@ -213,8 +216,16 @@ def replay(
             windows = host_windows.push(slot, ts, **columns)
             held = site.held(windows, ts[windows.index], table)
             windows = windows if held is None else windows.take(~held)
-            sessions = HostSessions(slot, ts, device_class=decider.class_of(slot), **columns)
+            sessions = HostSessions(
+                slot,
+                ts,
+                device_class=decider.class_of(slot),
+                paused=site.affects(slot, ts),
+                **columns,
+            )
             _, anomalies = baseline.push(sessions, table)
+            regular = baseline.take_regular()
+            found.regular.extend((float(ts[one.index]), one) for one in regular)
             alarms = [
                 Alarm(int(row[one.index]), int(slot[one.index]), float(ts[one.index]), one)
                 for one in anomalies
