@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
+from nba_broker.baseline.missing import Regular
 from nba_broker.destinations.lookup import Destinations, Lookup
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.bonds import Bond
@@ -23,6 +24,7 @@ from nba_broker.hosts.routers import Router
 from nba_broker.model.drift import Drift
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
+from nba_broker.pipeline.counters import Counters
 from nba_broker.pipeline.intake import Intake
 from nba_broker.pipeline.lines import At, Lines
 from nba_broker.pipeline.site import Site
@@ -47,16 +49,6 @@ from nba_broker.wire.reorder import Reorder
 
 _DAY = 86_400.0
 _SUMMARIES = 8  # kept until they are read; nothing reads an archive's
-
-
-@dataclass(slots=True)
-class Counters:
-    """Counts since the start; they only grow."""
-
-    sessions: int = 0
-    scored: int = 0
-    verdicts: int = 0
-    evicted: int = 0
 
 
 class Pipeline:
@@ -212,6 +204,7 @@ class Pipeline:
         alarms = [anomaly.index for anomaly in anomalies]
         changes = self._verdicts.decide(slot, sessions.ts, windows, scores, alarms)
         lines = self._explain(step, windows, scores, anomalies, changes)
+        lines += [self._regular(step, one) for one in self.baseline.take_regular()]
         if self.shadow is not None:
             self.shadow.see(slot, sessions.ts, columns, windows)
         self.counters.scored += len(windows)
@@ -264,6 +257,7 @@ class Pipeline:
                 ts,
                 device_class=context.device_class,
                 counted=context.counted,
+                paused=self.site.events.affects(slot, ts),
                 **columns,
             ),
             self.pools.table,
@@ -322,10 +316,19 @@ class Pipeline:
 
     def _alarm(self, step: Step, anomaly: Anomaly, decision: Decision) -> Verdict:
         """The line of an alarm."""
-        count = int(self.windows.count[decision.slot]) - step.after(anomaly.index)
         why = evidence.of_anomaly(anomaly, self.pools)
-        at = self._lines.at(step, anomaly.index, count)
-        return self._lines.decided(decision, at, why, uids(why))
+        return self._lines.decided(decision, self._at(step, anomaly.index), why, uids(why))
+
+    def _regular(self, step: Step, regular: Regular) -> Verdict:
+        """The line of a regular destination that is missing or back; the host's state stays."""
+        why = evidence.of_regular(regular, self._destinations.address(regular.pool), self.pools)
+        decision = replace(self.decider.standing(regular.slot), reason="missing")
+        return self._lines.decided(decision, self._at(step, regular.index), why)
+
+    def _at(self, step: Step, row: int) -> At:
+        """A host at a session of a step whose sessions are all counted."""
+        count = int(self.windows.count[step.slot[row]]) - step.after(row)
+        return self._lines.at(step, row, count)
 
     def _end(self, step: Step, ended: Router | Bond) -> Verdict:
         """The last line of a host that turned out to be a router, or part of a bond; its state is
