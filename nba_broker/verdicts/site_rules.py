@@ -92,7 +92,8 @@ def contact(
     span = _RECENT if kind == PEER else settings.roll_out
     met, key = columns["met"][:, kind], columns["new"][:, kind]
     learned = (columns["first"] > 0) & (tick - columns["first"] >= settings.learning)
-    recent = learned & (met > tick - span) & (met > 0)
+    recent = learned & (met > tick - span)
+    recent &= met - columns["first"] >= settings.learning  # its first contacts are all new
     if np.count_nonzero(recent) < settings.least_hosts:
         return None
     keys, number = np.unique(key[recent], return_counts=True)
