@@ -21,7 +21,7 @@ from training.evaluation import stress as stress_module
 from training.evaluation.disturbances import DISTURBANCES, Traffic, disturbed
 from training.evaluation.followed import Followed
 from training.evaluation.stress import UNDISTURBED, stress
-from training.evaluation.verdicts import Change, Stream, of_stream
+from training.evaluation.verdicts import Replay, Stream, replay
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -246,7 +246,7 @@ def test_the_same_host_days_are_counted_under_every_disturbance(
         assert row["rate"] == row["notices"] / result["device_weeks"]
     quiet = result["disturbances"][UNDISTURBED]
     assert (quiet["right"], quiet["no_name"], quiet["wrong"]) == (6, 0, 0)
-    assert lines[2] == "| undisturbed | 6 (100.0%) | 0 (0.0%) | 0 (0.0%) | 0.00 |"
+    assert lines[2] == "| undisturbed | 6 (100.0%) | 0 (0.0%) | 0 (0.0%) | 0.00 |  |"
 
 
 def test_disturbances_add_only_pools_that_the_model_has_not_and_change_no_others(
