@@ -86,6 +86,7 @@ class Pipeline:
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
         self.site = Site(self.slots, self.identity, pools, self.baseline, worker)
+        self.site_events = self.site.records
         self.decider = Decider(len(manifest.classes), settings, self.slots)
         self.annotations = AppliedAnnotations(
             manifest.classes,
@@ -191,8 +192,7 @@ class Pipeline:
         return lines
 
     def _part(self, step: Step, to: Destinations) -> list[Verdict]:
-        """Take sessions of a step that no event of the site explains, and in which none begins or
-        ends."""
+        """Take sessions that no event of the site explains, and in which none begins or ends."""
         sessions, slot = step.sessions, step.slot
         pool, dst = to
         columns = {"pool": pool, "dst": dst, "dport": sessions.dport, "uid": texts(sessions.uid)}
@@ -326,7 +326,6 @@ class Pipeline:
         return self._lines.decided(decision, self._at(step, regular.index), why)
 
     def _at(self, step: Step, row: int) -> At:
-        """A host at a session of a step whose sessions are all counted."""
         count = int(self.windows.count[step.slot[row]]) - step.after(row)
         return self._lines.at(step, row, count)
 
