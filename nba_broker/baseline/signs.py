@@ -122,11 +122,12 @@ class Signs:
         number = np.diff(np.append(first, len(slot)))
         columns["count"][hosts, Measure.REPEATS] += number - varied
 
-    def end_tick(self, tick: int, held: np.ndarray | None = None) -> bool:
-        """End the tick of this number. held: the hosts whose levels stay, because an event of the
-        site affects them, bool [slots]; None for none. Returns whether any host shows a sign."""
+    def end_tick(self, tick: int, hosts: int, held: np.ndarray | None = None) -> bool:
+        """End the tick of this number, for the slots below ``hosts``. held: the hosts whose levels
+        stay, because an event of the site affects them, bool [hosts]; None for none. Returns
+        whether any host shows a sign."""
         columns, settings = self._columns, self._settings
-        slot = np.flatnonzero(columns["talks"])
+        slot = np.flatnonzero(columns["talks"][:hosts])
         columns["talks"][slot] = False
         measured = columns["count"][slot]
         columns["count"][slot] = 0

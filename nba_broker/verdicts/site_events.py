@@ -65,6 +65,7 @@ class SiteEvents:
         """When the last ticks began, up to the current one; seconds since the epoch."""
         self._latest = -self.settings.roll_out  # tick of a sign or a new contact of any host
         self._slots = slots
+        self._hosts = 0  # slots below are in use; a store may have room for many more
         self._signs = Signs(self.columns, self.settings)
         self._contacts = Contacts(self.columns)
         self._uses = Uses()
@@ -78,7 +79,8 @@ class SiteEvents:
         number = len(sessions.ts)
         if not number:
             return
-        self._slots.reserve(int(sessions.slot.max()) + 1)
+        self._hosts = max(self._hosts, int(sessions.slot.max()) + 1)
+        self._slots.reserve(self._hosts)
         use = self._uses(sessions.pool, sessions.dport, table)
         begins = self._begins(sessions.ts)
         start = at = 0
@@ -147,8 +149,8 @@ class SiteEvents:
             return [], nobody
         held = None
         if running:
-            held = (self.columns["until"] == np.inf).any(1)
-        if self._signs.end_tick(self.tick, held):
+            held = (self._in_use()["until"] == np.inf).any(1)
+        if self._signs.end_tick(self.tick, self._hosts, held):
             self._latest = self.tick
         if not running and self._latest <= self.tick - self.settings.roll_out:
             return [], nobody
@@ -157,13 +159,13 @@ class SiteEvents:
         found += self._begun(running, now)
         better = nobody
         if _LOST in running:
-            explained = np.flatnonzero(self.columns["until"][:, _LOST] == np.inf)
+            explained = np.flatnonzero(self._in_use()["until"][:, _LOST] == np.inf)
             better = explained[self.columns["gets_on"][explained] == self.tick]
         return found, better
 
     def _begun(self, running: dict[object, Running], now: float) -> list[Change]:
         """The events that begin; at most one of each group lasts."""
-        columns, settings, tick = self.columns, self.settings, self.tick
+        columns, settings, tick = self._in_use(), self.settings, self.tick
         settling = {
             _group(one.kind)
             for one in self.events
@@ -206,7 +208,7 @@ class SiteEvents:
 
     def _over(self, event: Running, now: float) -> Change | None:
         """The end of an event, None while it lasts."""
-        columns, settings, tick = self.columns, self.settings, self.tick
+        columns, settings, tick = self._in_use(), self.settings, self.tick
         if event.kind in _CONTACT:
             kind = _CONTACT[event.kind]
             slots = np.flatnonzero(columns["new"][:, kind] == event.key)
@@ -233,7 +235,7 @@ class SiteEvents:
 
     def _apply(self, change: Change, now: float) -> None:
         """Begin or end an event."""
-        event, columns = change.event, self.columns
+        event, columns = change.event, self._in_use()
         group = _GROUP.get(event.kind)
         if change.state == "over":
             event.until, event.over_at = now, self.tick
@@ -255,6 +257,10 @@ class SiteEvents:
             columns["pair"][change.slots[only]] = 0
         columns["from"][explained, group] = event.since
         columns["until"][:, group] = np.where(explained, np.inf, 0)
+
+    def _in_use(self) -> dict[str, np.ndarray]:
+        """The columns of the slots that are in use."""
+        return {name: column[: self._hosts] for name, column in self.columns.items()}
 
     # What events explain.
 
@@ -320,6 +326,8 @@ class SiteEvents:
         self.tick, self._latest = int(state["tick"]), int(state["latest"])
         self.times = deque(map(float, state["times"]), maxlen=_KEPT)
         self.events = [Running.unpacked(one, pools) for one in state["events"]]
+        seen = self.columns["talks"] | (self.columns["first"] > 0)
+        self._hosts = int(np.flatnonzero(seen).max(initial=-1)) + 1
         about = state["about"].items()
         self._about = {int(key): About.unpacked(one, pools) for key, one in about}
         if self.tick < len(self.times) or not np.isfinite(list(self.times)).all():

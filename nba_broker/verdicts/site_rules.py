@@ -6,6 +6,7 @@ Plain functions of the hosts' columns (see :mod:`nba_broker.baseline.signs` and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,6 @@ from nba_broker.baseline.contacts import KINDS, PEER
 from nba_broker.baseline.signs import OUTAGE, SILENT, Measure
 from nba_broker.baseline.site_settings import SiteSettings
 from nba_broker.baseline.uses import Use
-from nba_broker.records.slots import Columns
 
 _RECENT = 2  # ticks: who got on in the last two shows that the Internet works
 
@@ -37,7 +37,9 @@ class Together:
         return len(self.slots) >= least
 
 
-def outage(columns: Columns, settings: SiteSettings, tick: int) -> tuple[str, Together] | None:
+def outage(
+    columns: Mapping[str, np.ndarray], settings: SiteSettings, tick: int
+) -> tuple[str, Together] | None:
     """The hosts that have lost the Internet or DNS at the end of this tick, with the kind of event;
     None if there are none.
 
@@ -69,7 +71,7 @@ def outage(columns: Columns, settings: SiteSettings, tick: int) -> tuple[str, To
 
 
 def repeats(
-    columns: Columns, settings: SiteSettings, tick: int, use: Use, measure: Measure
+    columns: Mapping[str, np.ndarray], settings: SiteSettings, tick: int, use: Use, measure: Measure
 ) -> Together:
     """The hosts that only repeat their requests of DHCP or NTP at the end of this tick. Requests of
     NTP count as lost only after the host has started another session to the Internet."""
@@ -85,7 +87,7 @@ def repeats(
 
 
 def contact(
-    columns: Columns, settings: SiteSettings, tick: int, kind: int
+    columns: Mapping[str, np.ndarray], settings: SiteSettings, tick: int, kind: int
 ) -> tuple[int, Together] | None:
     """The key of the new contact that most hosts have met of late, and these hosts; None if none
     has. A host counts only after it has been learned."""
@@ -109,7 +111,7 @@ def contact(
     return int(most), together
 
 
-def recovered(columns: Columns, slots: np.ndarray) -> np.ndarray:
+def recovered(columns: Mapping[str, np.ndarray], slots: np.ndarray) -> np.ndarray:
     """Which of these hosts, int64 [n], have got on with the Internet since their last sign, bool
     [n]."""
     sign = columns["sign"][slots][:, [*OUTAGE, Measure.NTP]].max(1, initial=0)
