@@ -45,7 +45,7 @@ export {
 		since: time &log;
 		## The start of the host's first session.
 		first_seen: time &log;
-		## Why the line is written: new, change, reminder or annotation.
+		## Why the line is written: new, change, reminder, annotation or missing.
 		reason: string &log;
 		## The evidence for the verdict, for an analyst to read.
 		evidence: vector of string &log;
@@ -107,7 +107,7 @@ export {
 
 const states = set("learning", "identified", "unknown", "changed",
     "misbehaving", "impostor", "ambiguous");
-const reasons = set("new", "change", "reminder", "annotation");
+const reasons = set("new", "change", "reminder", "annotation", "missing");
 const end_of_time = 4102444800.0; # the year 2100
 const transports: table[string] of transport_proto = {
 	["tcp"] = tcp,

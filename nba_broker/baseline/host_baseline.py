@@ -9,7 +9,7 @@ and the most surprising of them (:mod:`nba_broker.baseline.evidence`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,8 +18,9 @@ from nba_broker.baseline import cusum, evidence, hours, keys
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.cusum import PER_NAT, Cusum
 from nba_broker.baseline.evidence import Anomaly, Evidence
-from nba_broker.baseline.hours import HourTable
-from nba_broker.baseline.scoring import HourSessions, Scoring
+from nba_broker.baseline.hours import HOUR, HourTable
+from nba_broker.baseline.missing import Regular, pair_numbers
+from nba_broker.baseline.scoring import PAIR, HourSessions, Scoring
 from nba_broker.baseline.settings import BaselineSettings
 from nba_broker.destinations.pools import of_database
 from nba_broker.records.grouping import by_slot, changes
@@ -29,9 +30,6 @@ from nba_broker.records.times import END_OF_TIME
 
 __all__ = ["HOUR", "Anomaly", "BaselineSettings", "HostBaseline", "HostSessions"]
 
-HOUR = 3600.0
-"""Seconds."""
-
 
 @dataclass(frozen=True, slots=True)
 class HostSessions:
@@ -40,8 +38,9 @@ class HostSessions:
     slot: the host, int64 [n]. ts: seconds since the epoch, float64 [n]. pool: int32 [n], an index
     into the table of pools. dport: port codes, int32 [n]. device_class: the number of the class
     that the host is taken for, int [n], negative for none; None where that holds for all. counted:
-    which sessions are scored and learned, bool [n]; None for all. dst: addresses "V16" [n], and
-    uid: uids.TEXT [n], only for the evidence of an alarm.
+    which sessions are scored and learned, bool [n]; None for all. paused: of which sessions' hosts
+    nothing is missing now, bool [n], see :mod:`nba_broker.baseline.missing`; None for none. dst:
+    addresses "V16" [n], and uid: uids.TEXT [n], only for the evidence of an alarm.
     """
 
     slot: np.ndarray
@@ -50,6 +49,7 @@ class HostSessions:
     dport: np.ndarray
     device_class: np.ndarray | None = None
     counted: np.ndarray | None = None
+    paused: np.ndarray | None = None
     dst: np.ndarray | None = None
     uid: np.ndarray | None = None
 
@@ -94,6 +94,7 @@ class HostBaseline:
         self._evidence = Evidence(self.columns)
         self._scoring = Scoring(self._table, classes or ClassBaseline(), settings)
         self._pools = _Pools()
+        self._regular: list[Regular] = []
 
     @property
     def evidence(self) -> dict[int, np.ndarray]:
@@ -135,20 +136,44 @@ class HostBaseline:
         device_class = np.full(len(slot), -1)
         if sessions.device_class is not None:
             device_class = sessions.device_class[order]
+        paused = np.zeros(len(slot), bool)
+        if sessions.paused is not None:
+            paused = sessions.paused[order]
+        pair = pair_numbers(pool, dport)
         for rows in _each_in_turn(hour_number):
-            self._begin_hours(slot[rows], hour[rows], device_class[rows])
+            self._begin_hours(slot[rows], hour[rows], device_class[rows], paused[rows], order[rows])
             rows = rows[scored[rows]]
-            parts = self._score(slot[rows], pair_keys[rows])
+            parts = self._score(slot[rows], pair_keys[rows], pair[rows])
             surprise[order[rows]] = parts / PER_NAT
             anomalies += self._add_up(sessions, slot[rows], order[rows], parts)
         return surprise, sorted(anomalies, key=lambda anomaly: anomaly.index)
+
+    def take_regular(self) -> list[Regular]:
+        """The regular destinations that the last :meth:`push` found to be missing or back, in the
+        order of their sessions."""
+        found, self._regular = sorted(self._regular, key=lambda one: one.index), []
+        return found
 
     def accept(self, slots: np.ndarray) -> None:
         """Treat what these hosts have recently begun to do as usual, and set their sums to 0: an
         analyst confirmed their behaviour."""
         self._table.accept(slots)
+        self.calm(slots)
+
+    def calm(self, slots: np.ndarray) -> None:
+        """Set the sums of these hosts, int64 [n], to 0: what surprised is explained."""
         self._cusum.clear(slots)
         self._evidence.clear(slots)
+
+    def adopt(self, slots: np.ndarray, pool: int, dport: int, pools: Sequence[str]) -> None:
+        """Treat sessions to this pool, an index into ``pools``, and port code as usual for these
+        hosts, int64 [n]: they are from now on, and were not counted while an event of the site
+        explained them."""
+        self._pools.learn(pools)
+        to, service = np.array([pool], np.int32), np.array([dport], np.int32)
+        key = self._pools.keys(to, service)[0, PAIR]
+        self._table.adopt(slots, int(key), int(pair_numbers(to, service)[0]))
+        self.calm(slots)
 
     def forget(self, slots: np.ndarray) -> None:
         """Drop what is not in columns: these slots hold new hosts, or none."""
@@ -194,12 +219,20 @@ class HostBaseline:
         number = np.cumsum(new_host | changes(hour)) - 1
         return hour, number - number[np.flatnonzero(new_host)][group]
 
-    def _begin_hours(self, slot: np.ndarray, hour: np.ndarray, device_class: np.ndarray) -> None:
-        """End the hours that are over and begin these; sessions are grouped by host, with one hour
-        each."""
+    def _begin_hours(
+        self,
+        slot: np.ndarray,
+        hour: np.ndarray,
+        device_class: np.ndarray,
+        paused: np.ndarray,
+        index: np.ndarray,
+    ) -> None:
+        """End the hours that are over and begin these; sessions, at ``index`` in the batch, are
+        grouped by host, with one hour each."""
         columns = self.columns
         first = changes(slot)
         slot, hour, device_class = slot[first], hour[first], device_class[first]
+        paused, index = paused[first], index[first]
         current = columns["hour"][slot]
         new = current == 0
         over = (hour > current) & ~new
@@ -210,10 +243,13 @@ class HostBaseline:
         columns["first_hour"][hosts] = columns["hour"][hosts] = hour[new]
         self._table.begin(hosts)
         if over.any():
-            self._end_hours(slot[over], hour[over])
+            self._end_hours(slot[over], hour[over], paused[over], index[over])
 
-    def _end_hours(self, slot: np.ndarray, hour: np.ndarray) -> None:
-        """End the current hours of these hosts; ``hour``: the next ones."""
+    def _end_hours(
+        self, slot: np.ndarray, hour: np.ndarray, paused: np.ndarray, index: np.ndarray
+    ) -> None:
+        """End the current hours of these hosts; ``hour``: the next ones, which begin with the
+        sessions at ``index``."""
         columns, settings = self.columns, self.settings
         gap = hour - columns["hour"][slot]
         passed = np.minimum(gap, settings.longest_gap)
@@ -222,17 +258,19 @@ class HostBaseline:
         columns["first_hour"][slot] += (gap - passed).astype(np.int32)
         at_zero = self._cusum.end_hours(slot, passed)
         self._evidence.clear(slot[at_zero])
-        self._table.end_hours(slot, passed, learned)
+        current = columns["hour"][slot].astype(np.int64)
+        for row, one in self._table.end_hours(slot, current, passed, learned, paused):
+            self._regular.append(replace(one, index=int(index[row])))
         columns["hour"][slot] = hour
 
-    def _score(self, slot: np.ndarray, pair_keys: np.ndarray) -> np.ndarray:
+    def _score(self, slot: np.ndarray, pair_keys: np.ndarray, pair: np.ndarray) -> np.ndarray:
         """The surprise of sessions in parts of a nat, int64 [n]."""
         if not len(slot):
             return np.zeros(0, np.int64)
         columns = self.columns
         age = columns["hour"][slot] - columns["first_hour"][slot]
         device_class = columns["device_class"][slot] - 1
-        nats = self._scoring.score(HourSessions(slot, age, device_class, pair_keys))
+        nats = self._scoring.score(HourSessions(slot, age, device_class, pair_keys, pair))
         return np.round(nats * PER_NAT).astype(np.int64)
 
     def _add_up(

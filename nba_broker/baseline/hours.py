@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from nba_broker.baseline import missing
 from nba_broker.baseline.counts import Predicted, predict
 from nba_broker.baseline.keys import ANY, EMPTY
+from nba_broker.baseline.missing import Regular
 from nba_broker.baseline.settings import OLDEST_PAIR, BaselineSettings
 from nba_broker.records.grouping import changes
 from nba_broker.records.slots import Column, Columns
@@ -21,7 +23,14 @@ from nba_broker.records.slots import Column, Columns
 ABSENT = -1
 """The place of a pair that is not in its host's table."""
 
+HOUR = 3600.0
+"""Seconds."""
+
 _MOST = 60_000  # sessions of a pair that are counted in an hour
+_TABLE = (
+    *("key", "count", "hours", "mean", "variance", "age"),
+    *("pair", "seen", "unseen", "longest", "missing"),
+)
 _LATER = OLDEST_PAIR + 1  # the bit of an age: the pair was first met after learning
 _FORGOTTEN = 2.0**-24  # hours: less is none
 
@@ -40,6 +49,7 @@ def columns_of(settings: BaselineSettings) -> dict[str, Column]:
         "mean": Column(np.float32, shape=lasting),  # of log(sessions) in these
         "variance": Column(np.float32, shape=lasting),  # of log(sessions) in these
         "age": Column(np.uint8, shape=lasting),  # hours since the first session, and _LATER
+        **missing.columns_of(settings),
     }
 
 
@@ -87,15 +97,18 @@ class HourTable:
         """Whether these places were given in the current hour, bool [n]."""
         return np.asarray(place >= self._settings.lasting)
 
-    def admit(self, slot: np.ndarray, keys: np.ndarray, wanted: np.ndarray) -> bool:
+    def admit(
+        self, slot: np.ndarray, keys: np.ndarray, wanted: np.ndarray, pair: np.ndarray
+    ) -> bool:
         """Give keys uint16 [n, levels] a place where ``wanted``, bool of the same shape, in the
-        order of their sessions, until the hour's places for new pairs are taken. Returns whether
-        any was given."""
+        order of their sessions, until the hour's places for new pairs are taken. pair: the numbers
+        of the pairs, whose keys are of the first level, int64 [n]. Returns whether any was
+        given."""
         columns, settings = self._columns, self._settings
         wanted = wanted & (columns["new_pairs"][slot] < settings.new_pairs)[:, None]
         row, level = np.nonzero(wanted)
-        missing = self.places(slot[row], keys[row, level]) == ABSENT
-        row, level = row[missing], level[missing]
+        absent = self.places(slot[row], keys[row, level]) == ABSENT
+        row, level = row[absent], level[absent]
         if not len(row):
             return False
         _, once = np.unique(slot[row] * 65_536 + keys[row, level], return_index=True)
@@ -107,6 +120,7 @@ class HourTable:
         host, place = slot[row], settings.table_size - 1 - number
         columns["key"][host, place] = keys[row, level]
         columns["count"][host, place] = 0
+        columns["pair"][host, place] = np.where(level == 0, pair[row], missing.NO_PAIR)
         np.maximum.at(columns["new_pairs"], host, (number + 1).astype(np.uint8))
         return True
 
@@ -120,8 +134,17 @@ class HourTable:
         count[code[last]] = np.minimum(before[last] + 1, _MOST)
         return before
 
-    def end_hours(self, slot: np.ndarray, passed: np.ndarray, learned: np.ndarray) -> None:
-        """Fold the current hour of these hosts into their means.
+    def end_hours(
+        self,
+        slot: np.ndarray,
+        hour: np.ndarray,
+        passed: np.ndarray,
+        learned: np.ndarray,
+        paused: np.ndarray,
+    ) -> list[tuple[int, Regular]]:
+        """Fold the current hour of these hosts, int64 [n], into their means. Returns the regular
+        destinations that are missing from now on, or back, each with the row of its host; see
+        :mod:`nba_broker.baseline.missing`, which also says what ``paused`` is.
 
         passed: hours until their next, float64 [n], at least 1. learned: bool [n], which hosts'
         baselines are learned already: their new pairs begin on probation. Mean and variance follow
@@ -135,6 +158,7 @@ class HourTable:
         count, hours, mean, variance, age = (
             table[name] for name in ("count", "hours", "mean", "variance", "age")
         )
+        regular = self._regular(slot, hour, table, paused)
         expected, deviation = predict(hours, mean, variance)
         # A flood is one hour of many sessions, not what the host does from now on.
         log = np.minimum(np.log(np.maximum(count, 1)), expected + 3 * deviation)
@@ -153,6 +177,35 @@ class HourTable:
         table["count"] = np.zeros_like(count)
         self._write(slot, table)
         columns["new_pairs"][slot] = 0
+        return regular
+
+    def _regular(
+        self, slot: np.ndarray, hour: np.ndarray, table: dict[str, np.ndarray], paused: np.ndarray
+    ) -> list[tuple[int, Regular]]:
+        """Count the hour that ends for regular destinations; see :meth:`end_hours`."""
+        span = self._columns["span"][slot]
+        share = table["hours"] / (span + 1)[:, None]
+        seen, age = table["seen"], table["age"] & OLDEST_PAIR
+        asked = table | {"share": share, "span": span, "age": age}
+        gone, back = missing.end_hours(asked, hour, paused, self._settings)
+        for name in ("seen", "unseen", "longest", "missing"):
+            table[name] = asked[name]
+        row, place = np.nonzero(gone | back)
+        last = missing.last_seen(seen[row, place], hour[row])
+        daily = 24 * share[row, place] * np.exp(table["mean"][row, place])
+        number = table["pair"][row, place] - 1
+        return [
+            (one, Regular(-1, host, pair >> 20, pair & 0xFFFFF, float(at) * HOUR, usual, is_back))
+            for one, host, pair, at, usual, is_back in zip(
+                row.tolist(),
+                slot[row].tolist(),
+                number.tolist(),
+                last.tolist(),
+                daily.tolist(),
+                back[row, place].tolist(),
+                strict=True,
+            )
+        ]
 
     def accept(self, slot: np.ndarray) -> None:
         """Treat the pairs of this hour, and those on probation, as usual for these hosts: each gets
@@ -167,6 +220,21 @@ class HourTable:
         table["age"] = np.where(recent, OLDEST_PAIR, table["age"])
         self._write(slot, table)
 
+    def adopt(self, slot: np.ndarray, key: int, pair: int) -> None:
+        """Give the pair of this key and number a lasting place, the last one, for those of these
+        hosts that do not have it, with as many hours with a session as make it no surprise."""
+        columns, settings = self._columns, self._settings
+        slot = slot[(columns["key"][slot] != key).all(1)]
+        last = settings.lasting - 1
+        columns["key"][slot, last] = key
+        columns["count"][slot, last] = 0
+        hours = (columns["span"][slot] + 1) * np.exp(-settings.tolerance)
+        for name in _TABLE[3:]:
+            columns[name][slot, last] = 0
+        columns["hours"][slot, last] = hours
+        columns["age"][slot, last] = OLDEST_PAIR
+        columns["pair"][slot, last] = pair
+
     def _at(self, name: str, slot: np.ndarray, place: np.ndarray) -> np.ndarray:
         """A column at these places of tables, [n]; 0 for new pairs and ABSENT."""
         column = self._columns[name]
@@ -178,9 +246,9 @@ class HourTable:
         """Copies of these hosts' tables by column, [n, table_size]; 0 in the places of new pairs
         where a column has none for them."""
         table = {}
-        for name in ("key", "count", "hours", "mean", "variance", "age"):
+        for name in _TABLE:
             column = self._columns[name]
-            dtype = column.dtype if column.dtype.kind == "u" else np.float64
+            dtype = np.float64 if column.dtype.kind == "f" else column.dtype
             table[name] = np.zeros((len(slot), self._settings.table_size), dtype)
             table[name][:, : column.shape[1]] = column[slot]
         return table

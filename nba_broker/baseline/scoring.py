@@ -36,12 +36,13 @@ _DAY = 24.0  # hours
 class HourSessions:
     """Sessions to score, of one hour per host: slot int64 [n]; age int [n], hours since the host's
     first session; device_class int [n], below 0 for none; keys uint16 [n, 3] by PAIR, SERVICE and
-    EPHEMERAL, EMPTY where there is none."""
+    EPHEMERAL, EMPTY where there is none; pair int64 [n], see missing.pair_numbers."""
 
     slot: np.ndarray
     age: np.ndarray
     device_class: np.ndarray
     keys: np.ndarray
+    pair: np.ndarray
 
 
 class _NewPairs:
@@ -108,7 +109,7 @@ class Scoring:
         on_probation, rare = table.standing(slot, place)
         group = (on_probation | rare) & warm
         wanted = np.column_stack([place == ABSENT, group, group]) & (keys != EMPTY)
-        if table.admit(slot, keys, wanted):
+        if table.admit(slot, keys, wanted, sessions.pair):
             place = table.places(slot, keys[:, PAIR])
             on_probation, rare = table.standing(slot, place)
         return place, on_probation, on_probation | rare

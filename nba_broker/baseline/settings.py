@@ -50,7 +50,7 @@ class BaselineSettings:
     away neither forgets its baseline nor seems better known."""
 
     table_size: int = 44
-    """Pairs in a host's table, with those that are new in the current hour; 650 bytes per host
+    """Pairs in a host's table, with those that are new in the current hour; 1,160 bytes per host
     with everything."""
 
     new_pairs: int = 12
@@ -74,6 +74,15 @@ class BaselineSettings:
 
     hourly_cap: float = 3.0
     """Nats: what an hour adds at most to that mean, so that an attack does not raise it."""
+
+    regular_share: float = 1 / 12
+    """Share of a host's hours with a session from which a destination is regular: two hours a day.
+    One of fewer would be missing only after weeks."""
+
+    missing_memories: float = 100.0
+    """Spans of the table (two weeks at most) in which a host that uses a destination by chance, as
+    often as it does, is once as silent as one that is missing: the error rate of a line about it is
+    1 in so many for each regular destination. Not tuned."""
 
     def __post_init__(self) -> None:
         if not self.probation <= OLDEST_PAIR:

@@ -28,11 +28,22 @@ class Lookup:
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
         self._packed = Memo(_Packed().of, np.void(bytes(16)))
+        self._latest = np.zeros(0, "V16")  # by pool
 
     def __call__(self, sessions: Sessions) -> Destinations:
         """The destinations of these sessions, as their hosts see them."""
         pool = self._pools.ids(sessions.host, sessions.dst)
-        return Destinations(pool, self._packed(sessions.dst))
+        dst = self._packed(sessions.dst)
+        if len(self._latest) < len(self._pools.table):
+            more = len(self._pools.table) - len(self._latest)
+            self._latest = np.append(self._latest, np.zeros(more, "V16"))
+        self._latest[pool] = dst
+        return Destinations(pool, dst)
+
+    def address(self, pool: int) -> bytes:
+        """The latest destination in a pool, 16 bytes, since the start; empty if there is none."""
+        found = self._latest[pool].tobytes() if pool < len(self._latest) else b""
+        return found if any(found) else b""
 
 
 class _Packed(dict[str, bytes]):

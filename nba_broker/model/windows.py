@@ -42,7 +42,10 @@ class Windows:
 
     def part(self, start: int, stop: int) -> Windows:
         """The windows from ``start`` up to ``stop``."""
-        rows = slice(start, stop)
+        return self.take(slice(start, stop))
+
+    def take(self, rows: slice | np.ndarray) -> Windows:
+        """The windows of these rows, a slice, int64 [n] or bool [B]."""
         columns = {name: column[rows] for name, column in self.columns.items()}
         return Windows(self.slot[rows], self.index[rows], self.count[rows], columns)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
-from nba_broker.destinations.lookup import Lookup
+from nba_broker.baseline.missing import Regular
+from nba_broker.destinations.lookup import Destinations, Lookup
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.first_seen import FirstSeen
@@ -23,8 +24,10 @@ from nba_broker.hosts.routers import Router
 from nba_broker.model.drift import Drift
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
+from nba_broker.pipeline.counters import Counters
 from nba_broker.pipeline.intake import Intake
 from nba_broker.pipeline.lines import At, Lines
+from nba_broker.pipeline.site import Site
 from nba_broker.pipeline.timeline import DayEnd, Due, Event, Eviction, Step, Timeline
 from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
@@ -46,16 +49,6 @@ from nba_broker.wire.reorder import Reorder
 
 _DAY = 86_400.0
 _SUMMARIES = 8  # kept until they are read; nothing reads an archive's
-
-
-@dataclass(slots=True)
-class Counters:
-    """Counts since the start; they only grow."""
-
-    sessions: int = 0
-    scored: int = 0
-    verdicts: int = 0
-    evicted: int = 0
 
 
 class Pipeline:
@@ -92,6 +85,8 @@ class Pipeline:
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
+        self.site = Site(self.slots, self.identity, pools, self.baseline, worker)
+        self.site_events = self.site.records
         self.decider = Decider(len(manifest.classes), settings, self.slots)
         self.annotations = AppliedAnnotations(
             manifest.classes,
@@ -184,26 +179,35 @@ class Pipeline:
 
     def _step(self, step: Step) -> list[Verdict]:
         """Take a step through the stages; the first one, hosts, is part of the timeline."""
-        sessions, slot = step.sessions, step.slot
         lines = self._announce(step) + self._annotate(step)
-        pool, dst = self._destinations(sessions)
-        self.wider.see(sessions, slot, pool)
+        destinations = self._destinations(step.sessions)
+        self.wider.see(step.sessions, step.slot, destinations.pool)
+        for part, to in self.site.parts(step, destinations):
+            lines += self._part(part, to)
+        lines.sort(key=lambda line: line.ts)
+        self.counters.sessions += len(step.sessions)
+        self.counters.verdicts += len(lines)
+        if step.ended is not None:
+            lines.append(self._end(step, step.ended))
+        return lines
+
+    def _part(self, step: Step, to: Destinations) -> list[Verdict]:
+        """Take sessions that no event of the site explains, and in which none begins or ends."""
+        sessions, slot = step.sessions, step.slot
+        pool, dst = to
         columns = {"pool": pool, "dst": dst, "dport": sessions.dport, "uid": texts(sessions.uid)}
         windows = self.windows.push(slot, sessions.ts, **columns)
+        windows = self.site.decisive(step, windows)
         context = self._verdicts.context(slot, sessions.ts, pool, dst)
         scores = self._score(step, windows, context)
         anomalies = self._judge(step, columns, context)
         alarms = [anomaly.index for anomaly in anomalies]
         changes = self._verdicts.decide(slot, sessions.ts, windows, scores, alarms)
-        lines += self._explain(step, windows, scores, anomalies, changes)
+        lines = self._explain(step, windows, scores, anomalies, changes)
+        lines += [self._regular(step, one) for one in self.baseline.take_regular()]
         if self.shadow is not None:
             self.shadow.see(slot, sessions.ts, columns, windows)
-        lines.sort(key=lambda line: line.ts)
-        self.counters.sessions += len(sessions)
         self.counters.scored += len(windows)
-        self.counters.verdicts += len(lines)
-        if step.ended is not None:
-            lines.append(self._end(step, step.ended))
         return lines
 
     def _announce(self, step: Step) -> list[Verdict]:
@@ -253,6 +257,7 @@ class Pipeline:
                 ts,
                 device_class=context.device_class,
                 counted=context.counted,
+                paused=self.site.events.affects(slot, ts),
                 **columns,
             ),
             self.pools.table,
@@ -311,10 +316,18 @@ class Pipeline:
 
     def _alarm(self, step: Step, anomaly: Anomaly, decision: Decision) -> Verdict:
         """The line of an alarm."""
-        count = int(self.windows.count[decision.slot]) - step.after(anomaly.index)
         why = evidence.of_anomaly(anomaly, self.pools)
-        at = self._lines.at(step, anomaly.index, count)
-        return self._lines.decided(decision, at, why, uids(why))
+        return self._lines.decided(decision, self._at(step, anomaly.index), why, uids(why))
+
+    def _regular(self, step: Step, regular: Regular) -> Verdict:
+        """The line of a regular destination that is missing or back; the host's state stays."""
+        why = evidence.of_regular(regular, self._destinations.address(regular.pool), self.pools)
+        decision = replace(self.decider.standing(regular.slot), reason="missing")
+        return self._lines.decided(decision, self._at(step, regular.index), why)
+
+    def _at(self, step: Step, row: int) -> At:
+        count = int(self.windows.count[step.slot[row]]) - step.after(row)
+        return self._lines.at(step, row, count)
 
     def _end(self, step: Step, ended: Router | Bond) -> Verdict:
         """The last line of a host that turned out to be a router, or part of a bond; its state is
@@ -417,6 +430,7 @@ class Pipeline:
         """Times after ``limit``, of an earlier run or from before the change, become ``now``."""
         self.timeline.look_back(limit, now)
         self.identity.look_back(limit, now)
+        self.site.events.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
             for stage in (self.windows, self.first_seen, self.baseline, self.decider):

@@ -43,6 +43,13 @@ class Step:
     annotations: Mapping[int, Sequence[Annotation]] = field(default_factory=dict)
     ended: Router | Bond | None = None
 
+    def part(self, start: int, stop: int) -> Step:
+        """The sessions from ``start`` up to ``stop``, without new hosts, annotations and ends."""
+        if start == 0 and stop == len(self.slot):
+            return self
+        none = self.new[:0]
+        return Step(part_of(self.sessions, start, stop), self.slot[start:stop], none)
+
     def segment(self, row: int) -> str:
         """The network segment of a session, "" where it is not known."""
         return "" if self.sessions.segment is None else self.sessions.segment[row]

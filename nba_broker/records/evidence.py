@@ -78,6 +78,23 @@ class Surprising(Destination):
 
 
 @dataclass(frozen=True, slots=True)
+class RegularDestination(Destination):
+    """A destination of the host that is missing, or ``back``; ``daily``: its usual number of
+    sessions in 24 hours of the host. ``ts`` is the last hour with such a session before it was
+    missing. ``address`` is one of the pool, "" where none is known."""
+
+    daily: float
+    back: bool
+
+    @property
+    def text(self) -> str:
+        """For an analyst to read."""
+        what = "back" if self.back else "missing"
+        place = self.place.removeprefix(" ")
+        return f"{what}: {place} last={print_time(self.ts)} usual={self.daily:.1f} a day"
+
+
+@dataclass(frozen=True, slots=True)
 class WindowExtent:
     """The extent of the scored window: its number of sessions, the first one at ``since``."""
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from nba_broker.records.evidence import Attended, Destination, Evidence, SimilarHost, Surprising
+from nba_broker.records.evidence import (
+    Attended,
+    Destination,
+    Evidence,
+    RegularDestination,
+    SimilarHost,
+    Surprising,
+)
 
 STATES = (
     "learning",
@@ -17,7 +24,7 @@ STATES = (
     "ambiguous",
 )
 
-REASONS = ("new", "change", "reminder", "annotation")
+REASONS = ("new", "change", "reminder", "annotation", "missing")
 
 _DIGITS = 4  # of a share, a probability or a surprise: more would be noise
 
@@ -119,7 +126,10 @@ class Verdict:
         """This verdict as a row of the log."""
         attended = tuple(one for one in self.evidence if isinstance(one, Attended))
         surprising = tuple(one for one in self.evidence if isinstance(one, Surprising))
-        found: tuple[Destination, ...] = attended or surprising
+        regular = tuple(
+            one for one in self.evidence if isinstance(one, RegularDestination) and one.address
+        )
+        found: tuple[Destination, ...] = attended or surprising or regular
         similar = [one.address for one in self.evidence if isinstance(one, SimilarHost)]
         return Row(
             ts=self.ts,

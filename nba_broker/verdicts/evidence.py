@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nba_broker.baseline.host_baseline import Anomaly
+from nba_broker.baseline.missing import Regular
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scores
@@ -15,6 +16,7 @@ from nba_broker.records.evidence import (
     Attended,
     Evidence,
     MissingSessions,
+    RegularDestination,
     Surprising,
     WindowExtent,
 )
@@ -81,6 +83,27 @@ def of_anomaly(anomaly: Anomaly, pools: Pools) -> tuple[Evidence, ...]:
     ]
     total = AlarmSum(anomaly.sessions, anomaly.since, anomaly.surprise)
     return (total, *sessions)
+
+
+def of_regular(regular: Regular, address: bytes, pools: Pools) -> tuple[RegularDestination]:
+    """A regular destination that is missing or back; address: one of its pool in 16 bytes, empty
+    where none is known."""
+    number, _, transport = port_name(regular.dport).partition("/")
+    name, known = pools.table[regular.pool], printed(address) if address else ""
+    by_database = known and of_database(name)
+    return (
+        RegularDestination(
+            known,
+            int(number),
+            transport,
+            name,
+            pools.place(known).organisation if by_database else "",
+            ts=regular.last_seen,
+            uid="",
+            daily=regular.daily,
+            back=regular.back,
+        ),
+    )
 
 
 def _destination(

@@ -102,7 +102,8 @@ def parts(
             yield _line({kind: {key: state[key] for key in some if key in state}})
     leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.tracker.leases]
     # Last, because the table of pools only grows: it then has a name for every index above.
-    yield _line({"pools": pools.table, "leases": leases} | _devices(pipeline))
+    site = pipeline.site.events.state()
+    yield _line({"pools": pools.table, "leases": leases, "site": site} | _devices(pipeline))
 
 
 def restore(
@@ -179,6 +180,7 @@ def _stages(pipeline: Pipeline) -> dict[str, Columns]:
         "windows": pipeline.windows.columns,
         "first_seen": pipeline.first_seen.columns,
         "baseline": pipeline.baseline.columns,
+        "site": pipeline.site.events.columns,
     }
 
 
@@ -234,6 +236,7 @@ def _restore(
     if reader.highest_pool >= len(table):
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
+    pipeline.site.events.restore(line["site"], len(table))
     if same_decision:
         _restore_devices(line, reader, pipeline.annotations)
     for ts, ip, *texts in line["leases"]:
@@ -272,6 +275,7 @@ class _Hosts:
         pipeline.windows.check(records["windows"])
         pipeline.first_seen.check(records["first_seen"])
         pipeline.baseline.check(records["baseline"], self._classes)
+        pipeline.site.events.check(records["site"])
         # Every surprise needs its session.
         if odd != np.flatnonzero(records["baseline"]["evidence_surprise"].any(1)).tolist():
             raise ValueError("surprises without their sessions")

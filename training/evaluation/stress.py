@@ -16,7 +16,7 @@ from training.data.disturbances.traffic import POOLS, Traffic
 from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.followed import DAY, Followed, stream_of
 from training.evaluation.notices import raised, wrong
-from training.evaluation.verdicts import Change, at_the_end, of_stream
+from training.evaluation.verdicts import Change, Replay, at_the_end, replay
 from training.metrics.intervals import poisson_bounds, share_bounds
 from training.metrics.outcomes import outcomes
 
@@ -53,13 +53,16 @@ class _Judged:
 class _Figures:
     """Sums over the seeds with which the sessions were disturbed.
 
-    outcomes: host-days, int64 [hosts, 3], see OUTCOMES. ended: the verdict about each host at the
+    outcomes: host-days, int64 [hosts, 3], see OUTCOMES. site_events: that began. missing: lines
+    about regular destinations that a host no longer uses. ended: the verdict about each host at the
     end, one list per seed.
     """
 
     seeds: int
     outcomes: np.ndarray
     notices: int
+    site_events: int
+    missing: int
     changes: int
     wrong_changes: int
     mistaken: Counter[tuple[str, str]]
@@ -129,31 +132,41 @@ def _figures(judged: _Judged, each: Iterable[LabelledSessions]) -> _Figures:
     total = np.zeros((len(judged.hosts), len(OUTCOMES)), np.int64)
     mistaken: Counter[tuple[str, str]] = Counter()
     ended: list[list[str]] = []
-    notices = changes = wrong_changes = 0
+    notices = site_events = missing = changes = wrong_changes = 0
     for sessions in each:
-        found, alerts = _verdicts(judged, sessions)
+        seen = _seen(judged, sessions)
+        found, alerts = seen.changes, _alerts(judged, seen, sessions)
         verdicts = at_the_end(found, names, judged.series, (judged.day + 1) * DAY)
         for host, called in zip(place.tolist(), zip(device, verdicts, strict=True), strict=True):
             one = outcomes([called], names, {called[0]} - set(names))
             total[host] += one.right, one.no_name, one.wrong
             mistaken.update(one.mistaken)
         notices += len(alerts)
+        begin = float(np.nanmin(followed.since))
+        site_events += sum(ts >= begin and one.state == "begun" for ts, one in seen.site_events)
+        missing += sum(followed.since[one.slot] <= ts and not one.back for ts, one in seen.regular)
         moved = [one for one in found if followed.since[one.slot] <= one.ts]
         changes += len(moved)
         wrong_changes += sum(wrong(one, int(truth[one.slot])) for one in moved)
         ended.append(at_the_end(found, names, judged.hosts, np.full(len(judged.hosts), np.inf)))
-    return _Figures(len(ended), total, notices, changes, wrong_changes, mistaken, ended)
+    return _Figures(
+        len(ended), total, notices, site_events, missing, changes, wrong_changes, mistaken, ended
+    )
 
 
-def _verdicts(judged: _Judged, sessions: LabelledSessions) -> tuple[list[Change], list[Change]]:
-    """The changes of verdict of a worker that sees these sessions, and those with a notice in the
-    judged parts."""
-    if not len(sessions):  # a disturbance may leave none
-        return [], []
-    stream, since = stream_of(sessions), judged.followed.since
-    found = of_stream(stream, judged.scorer, BaselineSettings())
-    alerts = [one for one in raised(found, stream.first_seen()) if since[one.slot] <= one.ts]
-    return found, alerts
+def _seen(judged: _Judged, sessions: LabelledSessions) -> Replay:
+    """What a worker makes of these sessions; a disturbance may leave none."""
+    if not len(sessions):
+        return Replay([], [], [])
+    return replay(stream_of(sessions), judged.scorer, BaselineSettings())
+
+
+def _alerts(judged: _Judged, seen: Replay, sessions: LabelledSessions) -> list[Change]:
+    """The changes with a notice in the judged parts."""
+    if not len(sessions):
+        return []
+    first, since = stream_of(sessions).first_seen(), judged.followed.since
+    return [one for one in raised(seen.changes, first) if since[one.slot] <= one.ts]
 
 
 def _row(judged: _Judged, found: _Figures, quiet: _Figures, seed: int) -> dict[str, Any]:
@@ -184,6 +197,8 @@ def _row(judged: _Judged, found: _Figures, quiet: _Figures, seed: int) -> dict[s
         "mistaken": [[*pair, number / seeds] for pair, number in found.mistaken.most_common()],
         "notices": notices,
         "rate": notices / judged.weeks,
+        "site_events": found.site_events / seeds,
+        "missing": found.missing / seeds,
         "rate_bounds": [one / judged.weeks for one in poisson_bounds(round(notices))],
         "changes": found.changes / seeds,
         "wrong_changes": found.wrong_changes / seeds,
@@ -192,9 +207,9 @@ def _row(judged: _Judged, found: _Figures, quiet: _Figures, seed: int) -> dict[s
 
 
 _HEAD = (
-    "| disturbance | right | no name | wrong | notices a device-week | changes, wrong | "
-    "names lost |",
-    "| --- | --- | --- | --- | --- | --: | --: |",
+    "| disturbance | right | no name | wrong | notices a device-week | site events | "
+    "missing | changes, wrong | names lost |",
+    "| --- | --- | --- | --- | --- | --: | --: | --: | --: |",
 )
 
 
@@ -209,6 +224,8 @@ def _line(name: str, row: dict[str, Any]) -> str:
         name,
         *shares,
         f"{row['rate']:.2f} ({low:.2f} to {high:.2f})",
+        f"{row['site_events']:.3g}",
+        f"{row['missing']:.3g}",
         f"{row['changes']:.3g}, {row['wrong_changes']:.3g}",
         f"{sum(number for _, number in row['lost']):.3g}",
     ]

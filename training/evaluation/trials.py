@@ -17,7 +17,7 @@ from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.attacks import ATTACKS, HORIZON, Attack, NoVictimError, Victim
 from training.evaluation.followed import Followed
 from training.evaluation.notices import raised
-from training.evaluation.verdicts import Stream, of_stream
+from training.evaluation.verdicts import Stream, replay
 from training.metrics.intervals import binomial_bounds
 
 SWAPS = ("device-swapped", "addresses-swapped")
@@ -141,7 +141,8 @@ def detected(made: Trials, scorer: Scorer, settings: BaselineSettings) -> dict[s
     if not number:
         return {"trials": 0, "noticed": 0}
     stream = made.stream
-    changes = of_stream(stream, scorer, settings)
+    # The trials are not of one site: a host takes part in many of them.
+    changes = replay(stream, scorer, settings, one_site=False).changes
     before = {one.slot: one for one in changes if one.ts < made.begin[one.slot]}
     open_ = {
         int(made.trial[slot]) for slot, one in before.items() if one.decision.state in ALARMING

@@ -19,14 +19,19 @@ from nba_broker.baseline.host_baseline import (
     HostBaseline,
     HostSessions,
 )
+from nba_broker.baseline.missing import Regular
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Windows
+from nba_broker.records.slots import Slots
 from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts import decide as step
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
 from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.site_changes import Change as SiteChange
+from nba_broker.verdicts.site_changes import SiteSessions
+from nba_broker.verdicts.site_events import SiteEvents
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 
 _CHUNK = 65_536  # sessions per step, so that windows take little memory
@@ -184,39 +189,93 @@ class Stream:
         return first
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a worker makes of a stream, in the order of the sessions: all changes of verdict; the
+    events of the site that begin or are over; and the regular destinations that are missing or
+    back. The latter two have the time of the session that led to each."""
+
+    changes: list[Change]
+    site_events: list[tuple[float, SiteChange]]
+    regular: list[tuple[float, Regular]]
+
+
 def of_stream(stream: Stream, scorer: Scorer, settings: BaselineSettings) -> list[Change]:
-    """All changes of verdict of a worker with this model, by windows and by the hosts' baselines,
-    in the order of the sessions."""
-    manifest = scorer.manifest
+    """All changes of verdict of a worker with this model; see :func:`replay`."""
+    return replay(stream, scorer, settings).changes
+
+
+def replay(
+    stream: Stream, scorer: Scorer, settings: BaselineSettings, *, one_site: bool = True
+) -> Replay:
+    """What a worker with this model makes of these sessions: by windows, by the hosts' baselines,
+    and by events of the site, unless the hosts are not of ``one_site``."""
+    manifest, table = scorer.manifest, stream.table
     host_windows = HostWindows(manifest.schedule, evidence=False)
     baseline = HostBaseline(settings, ClassBaseline.of_model(manifest))
+    site = SiteEvents(Slots())
     decider = decider_of(manifest, int(stream.slot.max(initial=-1)) + 1)
-    found: list[Change] = []
-    for start, stop in _parts(stream.ts):
-        rows = slice(start, stop)
-        slot, ts = stream.slot[rows], stream.ts[rows]
-        columns = {"pool": stream.pool[rows], "dport": stream.dport[rows]}
-        windows = host_windows.push(slot, ts, **columns)
-        sessions = HostSessions(slot, ts, device_class=decider.class_of(slot), **columns)
-        _, anomalies = baseline.push(sessions, stream.table)
-        alarms = [
-            Alarm(start + one.index, int(slot[one.index]), float(ts[one.index]), one)
-            for one in anomalies
-        ]
-        found += decide(decider, _scored(windows, ts, start, scorer, stream.table), alarms)
+    found = Replay([], [], [])
+    for whole in _parts(stream.ts):
+        for start, stop, changes in _site_parts(site if one_site else None, stream, *whole):
+            for one in changes:
+                one.explain(baseline, table)
+                found.site_events.append((float(stream.ts[start]), one))
+            row = start + np.arange(stop - start)
+            explained = site.explains(_sessions(stream, start, stop), table)
+            row = row if explained is None else row[~explained]
+            slot, ts = stream.slot[row], stream.ts[row]
+            columns = {"pool": stream.pool[row], "dport": stream.dport[row]}
+            windows = host_windows.push(slot, ts, **columns)
+            held = site.held(windows, ts[windows.index], table)
+            windows = windows if held is None else windows.take(~held)
+            sessions = HostSessions(
+                slot,
+                ts,
+                device_class=decider.class_of(slot),
+                paused=site.affects(slot, ts),
+                **columns,
+            )
+            _, anomalies = baseline.push(sessions, table)
+            regular = baseline.take_regular()
+            found.regular.extend((float(ts[one.index]), one) for one in regular)
+            alarms = [
+                Alarm(int(row[one.index]), int(slot[one.index]), float(ts[one.index]), one)
+                for one in anomalies
+            ]
+            scored = _scored(windows, ts, row, scorer, table)
+            found.changes.extend(decide(decider, scored, alarms))
     return found
 
 
+def _sessions(stream: Stream, start: int, stop: int) -> SiteSessions:
+    """The sessions from ``start`` up to ``stop``."""
+    rows = slice(start, stop)
+    return SiteSessions(stream.slot[rows], stream.ts[rows], stream.pool[rows], stream.dport[rows])
+
+
+def _site_parts(
+    site: SiteEvents | None, stream: Stream, start: int, stop: int
+) -> Iterator[tuple[int, int, tuple[SiteChange, ...]]]:
+    """Begin and end of the parts in which no event of the site begins or ends, and what changes
+    right before each."""
+    if site is None:
+        yield start, stop, ()
+        return
+    for part in site.parts(_sessions(stream, start, stop), stream.table):
+        yield start + part.start, start + part.stop, part.changes
+
+
 def _scored(
-    windows: Windows, ts: np.ndarray, start: int, scorer: Scorer, table: list[str]
+    windows: Windows, ts: np.ndarray, row: np.ndarray, scorer: Scorer, table: list[str]
 ) -> Scored:
-    """The windows of a part that begins at the session ``start``, with their scores."""
+    """The windows of a part, with their scores; row: its sessions' places in the stream."""
     if not len(windows):
         none, classes = np.zeros(0, np.int64), len(scorer.manifest.classes)
         scores, each = np.zeros((0, classes), np.float32), np.zeros(0, np.float32)
         return Scored(none, none, none, np.zeros(0), scores, each, scores, each)
     scores_of_part = scorer(windows, table)
-    index = start + windows.index
+    index = row[windows.index]
     return Scored(
         row=index,
         index=index,
