@@ -76,7 +76,8 @@ def ratios(
 ) -> tuple[Windows, np.ndarray, np.ndarray]:
     """The windows due, without their columns, their ratio for each class, float32 [B, K], and the
     number of their sessions that tell, float32 [B]; see LikelihoodRatios."""
-    windows, ratio, telling = sessions.apart(partial(_ratios, given=given, schedule=schedule), each)
+    windows, *found = sessions.apart(partial(_ratios, given=given, schedule=schedule), each)
+    ratio, telling = found
     return windows, ratio, telling
 
 
