@@ -16,7 +16,7 @@ from nba_broker.archive.zeek_log import Header
 from nba_broker.records.segments import Hosts, bare
 from nba_broker.records.sessions import segment_name
 from nba_broker.records.verdicts import STATES, Row
-from nba_broker.triage.files import File, Follower
+from nba_broker.triage.files import File, Follower, described
 from nba_broker.verdicts.annotation_file import canonical_host
 from nba_broker.verdicts.states import ALARMING
 
@@ -33,7 +33,6 @@ _SEARCHED = [
     for name, kind in COLUMNS.items()
     if "string" in kind and not name.startswith(("evidence_", "alternative_"))
 ]
-_UNKNOWN_FILES = 20  # errors that are listed one by one
 
 
 class Line(NamedTuple):
@@ -139,12 +138,11 @@ class Store:
     @property
     def errors(self) -> list[str]:
         """Why files could not be read, one text each."""
-        errors = [f"{path}: {why}" for path, why in sorted(self._follower.errors.items())]
+        errors = described(self._follower.errors)
         if self.hosts and not self._follower.found:
             gone = "there is no nba_device log any more; the page shows what was read before"
             errors.insert(0, f"{self._folder}: {gone}")
-        more = len(errors) - _UNKNOWN_FILES
-        return errors[:_UNKNOWN_FILES] + ([f"{more} more files"] if more > 0 else [])
+        return errors
 
     def find(self, text: str) -> Host | None:
         """The host with this key, this MAC in any notation, or this address; if several hosts had

@@ -37,7 +37,8 @@ def test_a_log_in_tsv_is_zeeks(tmp_path: Path) -> None:
     assert lines[4] == "#path\tnba_site"
     assert lines[6] == "#fields\tts\tkind\tstate\tsince\thosts\twatched\twhere\texamples\tworker"
     assert lines[8:10] == [
-        "1767614490.500000\tdns\tbegun\t1767614400.000000\t7\t9\t10.0.0.1 53/udp\t10.0.0.7,fe80::7\t-",
+        "1767614490.500000\tdns\tbegun\t1767614400.000000\t7\t9\t10.0.0.1 53/udp\t"
+        "10.0.0.7,fe80::7\t-",
         "1767614490.500000\tinternet\tbegun\t1767614400.000000\t7\t9\t-\t(empty)\tw/1",
     ]
     assert lines[-1].startswith("#close\t")
