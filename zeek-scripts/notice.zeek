@@ -253,12 +253,11 @@ function describe_site(rec: SiteInfo): string
 	if ( rec?$worker )
 		said += in_partition(partition_of(rec$worker));
 
-	said += fmt(" since %s: %d of %d hosts", describe_time(rec$since), rec$hosts,
-	    rec$watched);
+	said += fmt(": %d of %d hosts since %s", rec$hosts, rec$watched, describe_time(
+	    rec$since));
 
 	if ( |addresses| > 0 )
-		said += fmt(" (%s%s)", join_string_vec(addresses, ", "), |addresses| <
-		    rec$hosts ? ", ..." : "");
+		said += ", such as " + join_string_vec(addresses, ", ");
 
 	return said;
 	}

@@ -31,8 +31,8 @@ class SiteSpan:
 
     @property
     def text(self) -> str:
-        """For an operator to read: ``Internet down from 2026-01-05 12:00:00 to 18:00:00: 7 of 9
-        hosts``. Times are UTC."""
+        """For an operator to read: ``Internet down: 7 of 9 hosts from 2026-01-05 12:00:00 to
+        18:00:00``. Times are UTC."""
         event = self.event
         where = f" ({event.where})" if event.where else ""
         begin = _utc(event.since)
@@ -42,7 +42,7 @@ class SiteSpan:
             end = _utc(self.until)
             day, _, time = end.partition(" ")
             when = f"from {begin} to {time if begin.startswith(day) else end}"
-        return f"{WORDS[event.kind]}{where} {when}: {event.hosts} of {event.watched} hosts"
+        return f"{WORDS[event.kind]}{where}: {event.hosts} of {event.watched} hosts {when}"
 
 
 def spans(events: Iterable[SiteEvent]) -> list[SiteSpan]:

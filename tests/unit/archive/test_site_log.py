@@ -112,5 +112,5 @@ def test_events_are_shown_from_their_beginning_to_their_end() -> None:
     assert site_log.table([DOWN, over]) == [
         "",
         "Events of the whole site:",
-        "  DNS down (10.0.0.1 53/udp) from 2026-01-05 12:00:00 to 13:00:00: 7 of 9 hosts",
+        "  DNS down (10.0.0.1 53/udp): 7 of 9 hosts from 2026-01-05 12:00:00 to 13:00:00",
     ]

@@ -44,7 +44,7 @@ def test_events_of_the_site_are_a_log_and_lines_under_the_table(
 ) -> None:
     assert main(["score", SAMPLE, "--out", str(tmp_path)]) == 0
     assert site_log.read(tmp_path / "nba_site.log") == [BEGUN, OVER]
-    said = "  NTP down (gw) from 2026-01-05 12:00:00 to 13:00:00: 7 of 9 hosts\n"
+    said = "  NTP down (gw): 7 of 9 hosts from 2026-01-05 12:00:00 to 13:00:00\n"
     assert f"\n\nEvents of the whole site:\n{said}" in capsys.readouterr().out
 
 

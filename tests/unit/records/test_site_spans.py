@@ -35,18 +35,18 @@ def over(event: SiteEvent, after: float = 6 * HOUR, **changes: object) -> SiteEv
 def test_an_event_lasts_from_its_beginning_to_its_end() -> None:
     (found,) = spans([DOWN, over(DOWN, hosts=8)])
     assert (found.event.since, found.until) == (NOON, NOON + 6 * HOUR)
-    assert found.text == "Internet down from 2026-01-05 12:00:00 to 18:00:00: 8 of 9 hosts"
+    assert found.text == "Internet down: 8 of 9 hosts from 2026-01-05 12:00:00 to 18:00:00"
 
 
 def test_an_event_that_is_over_on_another_day_names_that_day() -> None:
     (found,) = spans([DOWN, over(DOWN, 24 * HOUR)])
-    assert "from 2026-01-05 12:00:00 to 2026-01-06 12:00:00:" in found.text
+    assert found.text.endswith(" from 2026-01-05 12:00:00 to 2026-01-06 12:00:00")
 
 
 def test_an_event_without_an_end_lasts() -> None:
     (found,) = spans([dataclasses.replace(DOWN, kind="dns", where="10.0.0.1 53/udp")])
     assert found.until is None
-    assert found.text == "DNS down (10.0.0.1 53/udp) since 2026-01-05 12:00:00: 7 of 9 hosts"
+    assert found.text == "DNS down (10.0.0.1 53/udp): 7 of 9 hosts since 2026-01-05 12:00:00"
 
 
 def test_an_end_whose_beginning_is_in_no_log_is_an_event() -> None:

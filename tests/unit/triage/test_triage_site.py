@@ -24,8 +24,8 @@ from tests.unit.triage.test_triage_store import forbid, verdict, written
 
 BEGUN = SiteEvent(1290.0, "internet", "begun", 1200.0, 7, 9, "", ("10.0.0.1", "10.0.0.2"))
 OVER = dataclasses.replace(BEGUN, ts=1800.0, state="over")
-TEXT = "Internet down from 1970-01-01 00:20:00 to 00:30:00: 7 of 9 hosts"
-LASTS = "Internet down since 1970-01-01 00:20:00: 7 of 9 hosts"
+TEXT = "Internet down: 7 of 9 hosts from 1970-01-01 00:20:00 to 00:30:00"
+LASTS = "Internet down: 7 of 9 hosts since 1970-01-01 00:20:00"
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_events_of_more_than_a_week_ago_are_not_at_the_top_unless_they_last(logs
     written(logs / "nba_device.2.log", verdict(1, ts=later, reason="reminder"))
     page = client(logs).get("/").text
     assert "Internet down" not in page
-    assert "NTP down since" in page
+    assert "NTP down: 7 of 9 hosts since" in page
 
 
 def test_of_many_events_the_latest_are_at_the_top_and_the_others_are_counted(logs: Path) -> None:

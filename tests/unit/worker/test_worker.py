@@ -532,8 +532,8 @@ def test_an_event_of_the_site_is_published_logged_and_counted_once(
         [3690.0, "internet", "over", *columns],
     ]
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
-        ("WARNING", "Internet down since 1970-01-01 00:01:00: 7 of 9 hosts"),
-        ("INFO", "Internet down from 1970-01-01 00:01:00 to 01:01:30: 7 of 9 hosts"),
+        ("WARNING", "Internet down: 7 of 9 hosts since 1970-01-01 00:01:00"),
+        ("INFO", "Internet down: 7 of 9 hosts from 1970-01-01 00:01:00 to 01:01:30"),
     ]
     port = free_port()
     metrics.serve(f"127.0.0.1:{port}", worker, metrics.TimedScorer(model_folder()))
