@@ -1,0 +1,127 @@
+"""A bad day of the whole site is one event, one notice, and the same lines from Zeek and offline."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nba_broker.archive import conn_log, site_log, zeek_log
+from nba_broker.cli import main
+from nba_broker.records.sessions import Sessions, take
+from nba_broker.records.site_events import SiteEvent
+from nba_broker.records.times import DAY, HOUR, parse_time
+from nba_broker.wire.codec import encode_site_event
+from testing.client import Client
+from testing.zeek import Standalone, read_rows, wait_until
+from tests.zeek.helpers import zeek_logs
+from tools import capture, generate
+
+pytestmark = pytest.mark.usefixtures("zeek")
+
+HOMES = {"lsif": parse_time("2019-07-12T12:00"), "made-up": parse_time("2026-01-07T12:00")}
+"""The homes that have an outage, and the noon at which it begins."""
+
+DEVICES = (
+    "Chime_Doorbell",
+    "Goumia_Coffemaker",
+    "Ring_Doorbell",
+    "Tenvis_Cam",
+    "Wemo_SmartPlug",
+    "tp-link_LightBulb",
+    "tp-link_SmartPlug",
+)
+
+BEGUN = SiteEvent(
+    ts=1_700_000_090.5,
+    kind="dns",
+    state="begun",
+    since=1_700_000_000.123456,
+    hosts=7,
+    watched=9,
+    where="10.0.0.53 53/udp",
+    examples=("10.0.0.1", "2001:db8::7"),
+    worker="test",
+)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [BEGUN, dataclasses.replace(BEGUN, kind="internet", where="", examples=(), worker="")],
+)
+def test_zeek_writes_the_line_that_score_writes(event: SiteEvent, tmp_path: Path) -> None:
+    site_log.write(tmp_path / "ours.log", [event])
+    with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, ()) as client:
+        client.send_text(encode_site_event(event))
+        wait_until(lambda: zeek.rows("nba_site"), 30)
+        assert zeek.rows("nba_site") == read_rows(tmp_path / "ours.log")
+
+
+@cache
+def on_the_internet(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return parsed.is_global and not parsed.is_multicast
+
+
+def outage(sessions: Sessions, since: float, hours: float) -> Sessions:
+    """The sessions without those that start to the Internet in the hours from ``since`` on."""
+    out = [
+        since <= ts < since + hours * HOUR and on_the_internet(dst)
+        for ts, dst in zip(sessions.ts.tolist(), sessions.dst, strict=True)
+    ]
+    return take(sessions, np.flatnonzero(np.logical_not(out)))
+
+
+def three_days(home: str, request: pytest.FixtureRequest, folder: Path) -> Sessions:
+    """The sessions of seven devices, to the day after the outage begins."""
+    if home == "lsif":
+        paths = sorted((request.getfixturevalue("data") / "lsif").glob("2019-07-1[0-2]"))
+    else:
+        devices = [word for name in DEVICES for word in ("--device", name)]
+        generate.main(["--seed", "3", "--days", "3", "--out", str(folder), *devices])
+        paths = [folder]
+    archive = conn_log.read(paths)
+    (sessions,) = archive.batches(len(archive))
+    return sessions
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    """The lines of nba_site.log without the worker's name."""
+    path = folder / "nba_site.log"
+    rows = zeek_log.read(path) if path.exists() else []
+    return [{name: value for name, value in row.items() if name != "worker"} for row in rows]
+
+
+@pytest.mark.parametrize("hours", [6, 24])
+@pytest.mark.parametrize("home", HOMES)
+def test_an_outage_over_all_hosts_is_one_event_and_one_notice_and_no_other(
+    home: str, hours: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    noon = HOMES[home]
+    sessions = outage(three_days(home, request, tmp_path / "home"), noon, hours)
+    capture.write(tmp_path / "outage.pcap", sessions)
+    assert main.main(["pcap", str(tmp_path / "outage.pcap"), "--out", str(tmp_path / "live")]) == 0
+
+    lines = events(tmp_path / "live")
+    ends = noon + hours * HOUR < float(sessions.ts[-1])
+    assert [(one["kind"], one["state"]) for one in lines] == [
+        ("internet", "begun"),
+        *([("internet", "over")] if ends else []),
+    ]
+    assert all(abs(one["since"] - noon) <= HOUR for one in lines)
+    assert all(4 <= one["hosts"] <= len(DEVICES) for one in lines)
+    assert all(noon + hours * HOUR <= one["ts"] < noon + DAY for one in lines[1:])
+    path = tmp_path / "live" / "notice.log"
+    notices = [one for one in zeek_log.read(path) if str(one["note"]).startswith("NBA::")]
+    since_noon = [one for one in notices if one["ts"] >= noon]
+    assert [one["note"] for one in since_noon] == ["NBA::Site_Event"]
+    assert str(since_noon[0]["msg"]).startswith(f"Internet down: {lines[0]['hosts']} of ")
+
+    logs = zeek_logs(tmp_path / "outage.pcap", tmp_path / "zeek")
+    assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
+    assert events(tmp_path / "offline") == lines
