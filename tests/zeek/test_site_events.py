@@ -1,4 +1,4 @@
-"""A bad day of the whole site is one event, one notice, and the same lines from Zeek and offline."""
+"""A bad day of the site is one event and one notice, with the same lines from Zeek and offline."""
 
 from __future__ import annotations
 
