@@ -18,7 +18,8 @@ from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.times import DAY, HOUR, parse_time
 from nba_broker.wire.codec import encode_site_event
 from testing.client import Client
-from testing.zeek import Standalone, read_rows, wait_until
+from testing.worker import running_worker
+from testing.zeek import Standalone, read_rows, replay, wait_until
 from tests.zeek.helpers import zeek_logs
 from tools import capture, generate
 
@@ -125,3 +126,18 @@ def test_an_outage_over_all_hosts_is_one_event_and_one_notice_and_no_other(
     logs = zeek_logs(tmp_path / "outage.pcap", tmp_path / "zeek")
     assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
     assert events(tmp_path / "offline") == lines
+
+
+def test_an_outage_replayed_live_is_one_notice_and_no_other(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    sessions = outage(three_days("made-up", request, tmp_path / "home"), HOMES["made-up"], 6)
+    capture.write(tmp_path / "outage.pcap", sessions)
+    speed = float(sessions.ts[-1] - sessions.ts[0]) / 60
+    hold = Path(__file__).parent / "hold.zeek"
+    zeek = Standalone(tmp_path / "zeek", (*replay(tmp_path / "outage.pcap", speed), hold))
+    with zeek, running_worker(zeek.url):
+        wait_until(lambda: len(zeek.rows("nba_site")) == 2, 180, "the outage to be over")
+    assert [row["state"] for row in zeek.rows("nba_site")] == ["begun", "over"]
+    notices = [row["note"] for row in zeek.rows("notice") if row["note"].startswith("NBA::")]
+    assert notices == ["NBA::Site_Event"]
