@@ -28,8 +28,8 @@ export {
 		hosts: count &log;
 		## The number of hosts that it could affect.
 		watched: count &log;
-		## What the event is about: a server with its port, or a pool; unset if it is about
-		## neither.
+		## What the event is about: an address or a pool, with the service; unset if it is
+		## about neither.
 		where: string &log &optional;
 		## The addresses of some of these hosts.
 		examples: vector of addr &log;
