@@ -13,9 +13,10 @@ import pytest
 
 from nba_broker.archive import conn_log, site_log, zeek_log
 from nba_broker.cli import main
-from nba_broker.records.sessions import Sessions, take
+from nba_broker.records.sessions import Sessions, concatenate, order, take
 from nba_broker.records.site_events import SiteEvent
-from nba_broker.records.times import DAY, HOUR, parse_time
+from nba_broker.records.site_spans import WORDS
+from nba_broker.records.times import HOUR, parse_time
 from nba_broker.wire.codec import encode_site_event
 from testing.client import Client
 from testing.worker import running_worker
@@ -25,7 +26,7 @@ from tools import capture, generate
 
 pytestmark = pytest.mark.usefixtures("zeek")
 
-HOMES = {"lsif": parse_time("2019-07-12T12:00"), "made-up": parse_time("2026-01-07T12:00")}
+HOMES = {"lsif": parse_time("2019-07-12T12:00"), "made-up": parse_time("2026-01-09T12:00")}
 """The homes that have an outage, and the noon at which it begins."""
 
 DEVICES = (
@@ -34,9 +35,9 @@ DEVICES = (
     "Ring_Doorbell",
     "Tenvis_Cam",
     "Wemo_SmartPlug",
-    "tp-link_LightBulb",
     "tp-link_SmartPlug",
 )
+"""Those of the made-up home."""
 
 BEGUN = SiteEvent(
     ts=1_700_000_090.5,
@@ -69,22 +70,35 @@ def on_the_internet(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast
 
 
-def outage(sessions: Sessions, since: float, hours: float) -> Sessions:
-    """The sessions without those that start to the Internet in the hours from ``since`` on."""
-    out = [
-        since <= ts < since + hours * HOUR and on_the_internet(dst)
-        for ts, dst in zip(sessions.ts.tolist(), sessions.dst, strict=True)
-    ]
-    return take(sessions, np.flatnonzero(np.logical_not(out)))
+def outage(sessions: Sessions, since: float, hours: float, *, retried: bool) -> Sessions:
+    """The sessions without those that start to the Internet in the hours from ``since`` on. If
+    ``retried``, each host repeats the first of them every 30 s for 5 minutes, then every 5 minutes.
+    """
+    end = since + hours * HOUR
+    lost = np.array([since <= ts < end for ts in sessions.ts.tolist()])
+    lost &= [on_the_internet(address) for address in sessions.dst]
+    left = take(sessions, np.flatnonzero(~lost))
+    if not retried:
+        return left
+    firsts = {sessions.host[row]: row for row in np.flatnonzero(lost)[::-1].tolist()}
+    again = []
+    for row in firsts.values():
+        begin = float(sessions.ts[row])
+        times = np.append(np.arange(begin, begin + 300, 30), np.arange(begin + 300, end, 300))
+        one = take(sessions, np.full(len(times), row))
+        uid = [f"{one.uid[0]}r{number}" for number in range(len(times))]
+        again.append(dataclasses.replace(one, ts=times, uid=uid))
+    every = concatenate([left, *again])
+    return take(every, order(every))
 
 
-def three_days(home: str, request: pytest.FixtureRequest, folder: Path) -> Sessions:
-    """The sessions of seven devices, to the day after the outage begins."""
+def six_days(home: str, request: pytest.FixtureRequest, folder: Path) -> Sessions:
+    """The sessions of six or seven devices; four days are before the outage."""
     if home == "lsif":
-        paths = sorted((request.getfixturevalue("data") / "lsif").glob("2019-07-1[0-2]"))
+        paths = sorted((request.getfixturevalue("data") / "lsif").glob("2019-07-*"))[-6:]
     else:
         devices = [word for name in DEVICES for word in ("--device", name)]
-        generate.main(["--seed", "3", "--days", "3", "--out", str(folder), *devices])
+        generate.main(["--seed", "3", "--days", "6", "--out", str(folder), *devices])
         paths = [folder]
     archive = conn_log.read(paths)
     (sessions,) = archive.batches(len(archive))
@@ -98,30 +112,41 @@ def events(folder: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != "worker"} for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("home", "retried", "kinds"),
+    [
+        ("lsif", True, {"internet"}),
+        ("lsif", False, {"internet", "dns"}),  # only queries are left: DNS may be what is down
+        ("made-up", True, {"internet"}),
+    ],
+)
 @pytest.mark.parametrize("hours", [6, 24])
-@pytest.mark.parametrize("home", HOMES)
 def test_an_outage_over_all_hosts_is_one_event_and_one_notice_and_no_other(
-    home: str, hours: int, request: pytest.FixtureRequest, tmp_path: Path
+    home: str,
+    hours: int,
+    retried: bool,
+    kinds: set[str],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
 ) -> None:
     noon = HOMES[home]
-    sessions = outage(three_days(home, request, tmp_path / "home"), noon, hours)
+    sessions = outage(six_days(home, request, tmp_path / "home"), noon, hours, retried=retried)
     capture.write(tmp_path / "outage.pcap", sessions)
     assert main.main(["pcap", str(tmp_path / "outage.pcap"), "--out", str(tmp_path / "live")]) == 0
 
     lines = events(tmp_path / "live")
-    ends = noon + hours * HOUR < float(sessions.ts[-1])
-    assert [(one["kind"], one["state"]) for one in lines] == [
-        ("internet", "begun"),
-        *([("internet", "over")] if ends else []),
-    ]
+    assert [one["state"] for one in lines] == ["begun", "over"]
+    assert lines[0]["kind"] == lines[1]["kind"] in kinds
     assert all(abs(one["since"] - noon) <= HOUR for one in lines)
-    assert all(4 <= one["hosts"] <= len(DEVICES) for one in lines)
-    assert all(noon + hours * HOUR <= one["ts"] < noon + DAY for one in lines[1:])
+    assert all(3 <= one["hosts"] <= 7 for one in lines)
+    end = noon + hours * HOUR
+    assert end <= lines[1]["ts"] <= end + 6 * HOUR
     path = tmp_path / "live" / "notice.log"
     notices = [one for one in zeek_log.read(path) if str(one["note"]).startswith("NBA::")]
     since_noon = [one for one in notices if one["ts"] >= noon]
     assert [one["note"] for one in since_noon] == ["NBA::Site_Event"]
-    assert str(since_noon[0]["msg"]).startswith(f"Internet down: {lines[0]['hosts']} of ")
+    what = WORDS[lines[0]["kind"]]
+    assert str(since_noon[0]["msg"]).startswith(f"{what}: {lines[0]['hosts']} of ")
 
     logs = zeek_logs(tmp_path / "outage.pcap", tmp_path / "zeek")
     assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
@@ -131,7 +156,9 @@ def test_an_outage_over_all_hosts_is_one_event_and_one_notice_and_no_other(
 def test_an_outage_replayed_live_is_one_notice_and_no_other(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    sessions = outage(three_days("made-up", request, tmp_path / "home"), HOMES["made-up"], 6)
+    sessions = outage(
+        six_days("made-up", request, tmp_path / "home"), HOMES["made-up"], 6, retried=True
+    )
     capture.write(tmp_path / "outage.pcap", sessions)
     speed = float(sessions.ts[-1] - sessions.ts[0]) / 60
     hold = Path(__file__).parent / "hold.zeek"
