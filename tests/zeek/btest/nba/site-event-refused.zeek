@@ -1,7 +1,7 @@
 # @TEST-DOC: An event of the site with an impossible value is refused and counted, and raises no notice.
 #
 # @TEST-EXEC: zeek $PACKAGE/standalone.zeek NBA::listen_port=0/tcp $SCRIPTS/verdict.zeek $SCRIPTS/site.zeek %INPUT
-# @TEST-EXEC: zeek-cut ts kind where <nba_site.log >lines
+# @TEST-EXEC: zeek-cut ts since kind state <nba_site.log >lines
 # @TEST-EXEC: btest-diff lines
 # @TEST-EXEC: zeek-cut note src <notice.log >notices
 # @TEST-EXEC: btest-diff notices
