@@ -164,6 +164,22 @@ class Client:
             strings("2 (10.0.0.1, 10.0.0.2) by Acme, mostly as:64500 443/tcp 90 %"),
         )
 
+    def site_event(self) -> None:
+        """Send a plausible event of the whole site."""
+        self.send(
+            "zeek/nba/status/",
+            "NBA::site_event",
+            ("real", 1700006400.5),
+            ("string", "dns"),
+            ("string", "begun"),
+            ("real", 1700006300.25),
+            ("count", 7),
+            ("count", 9),
+            ("string", "10.0.0.53 53/udp"),
+            vector("address", "10.0.0.1", "10.0.0.2"),
+            ("string", "test"),
+        )
+
     def work(self, seconds: float, until: int | None = None) -> list[Event]:
         """Acknowledge every batch and say hello each second, for ``seconds`` or until Zeek closes.
 

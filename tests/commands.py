@@ -116,7 +116,7 @@ NOT_RUN = {
     "zeek-cut -d ts host state device confidence < nba_device.log": "needs Zeek's zeek-cut",
     "cd packaging/opensearch": _CLUSTER,
     "SEARCH=https://search.example:9200": _CLUSTER,
-    "for log in nba_device nba_stats; do": _CLUSTER,
+    "for log in nba_device nba_site nba_stats; do": _CLUSTER,
     "curl -X PUT \"$SEARCH/_ingest/pipeline/$log\" -H 'Content-Type: application/json'"
     ' -d "@$log.pipeline.json"': _CLUSTER,
     "curl -X PUT \"$SEARCH/_index_template/$log\" -H 'Content-Type: application/json'"
@@ -127,6 +127,8 @@ NOT_RUN = {
     "sudo cp -r zeek-scripts /opt/so/saltstack/local/salt/zeek/policy/custom/zeek-nba": _SOC,
     "sudo cp packaging/opensearch/nba_device.pipeline.json"
     " /opt/so/saltstack/local/salt/elasticsearch/files/ingest/zeek.nba_device": _SOC,
+    "sudo cp packaging/opensearch/nba_site.pipeline.json"
+    " /opt/so/saltstack/local/salt/elasticsearch/files/ingest/zeek.nba_site": _SOC,
     "sudo cp packaging/opensearch/nba_stats.pipeline.json"
     " /opt/so/saltstack/local/salt/elasticsearch/files/ingest/zeek.nba_stats": _SOC,
     "python -m tools.day_one ARCHIVE... --model DIR --truth labels.csv": _LSIF,

@@ -4,6 +4,7 @@
 @load ./sessions
 @load ./lease
 @load ./device-log
+@load ./site-log
 @load ./stats-log
 @load ./notice
 @load ./pcap

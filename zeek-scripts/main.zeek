@@ -107,6 +107,12 @@ export {
 	global unknown_hosts: event(ts: double, worker: string, hosts: count,
 	    kinds: vector of string);
 
+	## Worker to manager: many hosts changed at once, or the event that changed them is over.
+	## :zeek:see:`NBA::SiteInfo` explains the arguments.
+	global site_event: event(ts: double, kind: string, state: string,
+	    since: double, hosts: count, watched: count, where: string,
+	    examples: vector of addr, worker: string);
+
 	## Where :zeek:see:`NBA::sessions` goes, followed by the partition and a slash.
 	const sessions_topic_prefix = "zeek/nba/sessions/";
 
@@ -125,7 +131,8 @@ export {
 	## Where :zeek:see:`NBA::lease` goes.
 	const lease_topic = "zeek/nba/lease/";
 
-	## Where :zeek:see:`NBA::worker_status` and :zeek:see:`NBA::unknown_hosts` come from.
+	## Where :zeek:see:`NBA::worker_status`, :zeek:see:`NBA::unknown_hosts` and
+	## :zeek:see:`NBA::site_event` come from.
 	const status_topic = "zeek/nba/status/";
 
 	## How many workers share the hosts. Each worker has a partition, counted from 0, and each

@@ -5,6 +5,7 @@
 @load ./main
 @load ./sessions
 @load ./device-log
+@load ./site-log
 
 module NBA;
 
@@ -24,6 +25,10 @@ export {
 		Misbehaving_Device,
 		## A host behaves like another device than the one that an analyst named.
 		Impostor_Device,
+		## Many hosts changed at once: the Internet or a server that all of them use is down,
+		## they use another resolver, or one host probes them. Raised when it begins; its end
+		## is in nba_site.log.
+		Site_Event,
 		## There is no worker, so no host of its partition is identified.
 		No_Worker,
 	};
@@ -37,7 +42,8 @@ export {
 	## such time. Not applied while reading a capture.
 	option baseline = 7days;
 
-	## How long the same notice about the same host and device is not raised again.
+	## How long the same notice about the same host and device, or about the same kind of site
+	## event, is not raised again.
 	option notice_suppression = 1day;
 
 	## How long there may be no worker before :zeek:see:`NBA::No_Worker` is raised.
@@ -231,6 +237,41 @@ event NBA::unknown_hosts(ts: double, worker: string, hosts: count, kinds: vector
 		delete held_back[host];
 
 	NOTICE(n);
+	}
+
+# As nba-broker score says it, and with the hosts.
+function describe_site(rec: SiteInfo): string
+	{
+	local said = site_words[rec$kind];
+	local addresses: vector of string;
+
+	for ( i in rec$examples )
+		addresses += cat(rec$examples[i]);
+
+	if ( rec?$where )
+		said += fmt(" (%s)", rec$where);
+	if ( rec?$worker )
+		said += in_partition(partition_of(rec$worker));
+
+	said += fmt(": %d of %d hosts since %s", rec$hosts, rec$watched, describe_time(
+	    rec$since));
+
+	if ( |addresses| > 0 )
+		said += ", such as " + join_string_vec(addresses, ", ");
+
+	return said;
+	}
+
+# Not NBA::log_site, which is not raised if the stream is disabled.
+hook site_changed(rec: SiteInfo)
+	{
+	if ( rec$state != "begun" )
+		return;
+
+	NOTICE(Notice::Info($note=Site_Event, $msg=describe_site(rec),
+	    $sub="its end is in nba_site.log", $n=rec$hosts,
+	    $identifier=cat_sep("|", "", rec$kind, rec?$where ? rec$where : ""),
+	    $suppress_for=notice_suppression));
 	}
 
 function check_partition(partition: count)

@@ -1,1 +1,1 @@
-"""Files: logs and captures to sessions and leases, and nba_device.log."""
+"""Files: logs and captures to sessions and leases, and the logs of ours."""

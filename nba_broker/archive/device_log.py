@@ -7,16 +7,13 @@ import ipaddress
 import json
 import re
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
-import numpy as np
-
+from nba_broker.archive.log_writer import Form, Log, LogWriter, json_line
 from nba_broker.records.segments import Hosts
 from nba_broker.records.sessions import segment_name
 from nba_broker.records.verdicts import Row, Verdict
@@ -36,9 +33,7 @@ _TYPES = (
 COLUMNS = {f.name: _TYPES.get(f.name, "string") for f in fields(Row)}
 """The log's columns in order, each with its Zeek type."""
 
-# What stands alone in Zeek's escaping: a backslash and the separators around the value.
-_SPECIAL = re.compile(r"([\\\t])")
-_SPECIAL_IN_VECTOR = re.compile(r"([\\\t,])")
+LOG = Log("nba_device", COLUMNS, frozenset(_TEXTS))
 
 _TABLE = (
     "host",
@@ -55,25 +50,11 @@ _TABLE = (
 )
 
 
-class Writer:
-    """Writes verdicts to a log file; a context manager, because the last line is ``#close``.
+class Writer(LogWriter):
+    """Writes verdicts to a log file. Raises OSError."""
 
-    Unset columns, "-" in TSV and left out in JSON, are the empty strings, and the empty vectors
-    but for alternatives, evidence and uids. Raises OSError.
-    """
-
-    def __init__(self, path: str | Path, form: Literal["tsv", "json"] = "tsv") -> None:
-        self._json = form == "json"
-        self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-        if not self._json:
-            self._file.write(
-                "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n"
-                f"#path\tnba_device\n#open\t{_now()}\n"
-                + "\t".join(["#fields", *COLUMNS])
-                + "\n"
-                + "\t".join(["#types", *COLUMNS.values()])
-                + "\n"
-            )
+    def __init__(self, path: str | Path, form: Form = "tsv") -> None:
+        super().__init__(path, LOG, form)
 
     def write(self, verdict: Verdict) -> None:
         """Append one verdict."""
@@ -81,102 +62,7 @@ class Writer:
 
     def write_row(self, row: Row) -> None:
         """Append one verdict that is a row already."""
-        self._file.write((_json_line if self._json else _tsv_line)(row) + "\n")
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not self._json and kind is None:
-            self._file.write(f"#close\t{_now()}\n")
-        self._file.close()
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%d-%H-%M-%S")
-
-
-def _is_unset(name: str, value: object) -> bool:
-    return value == "" or (value == () and name not in _TEXTS)
-
-
-def _tsv_line(row: Row) -> str:
-    return "\t".join(
-        "-" if _is_unset(name, value) else _tsv_value(COLUMNS[name], value, _SPECIAL)
-        for name, value in row.items()
-    )
-
-
-def _tsv_value(kind: str, value: Any, special: re.Pattern[str]) -> str:
-    if kind.startswith("vector["):
-        inner = kind[7:-1]
-        return ",".join(_tsv_value(inner, item, _SPECIAL_IN_VECTOR) for item in value) or "(empty)"
-    if kind == "time":
-        return f"{value:.6f}"
-    if kind == "double":
-        return _tsv_double(value)
-    if kind in ("count", "port"):
-        return str(value)
-    return _tsv_text(value, special)
-
-
-def _tsv_double(value: float) -> str:
-    """A double as Zeek prints it: six decimals without trailing zeros, ``1.0`` for an integer."""
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    return text + ".0" if abs(value - round(value)) < 1e-9 else text
-
-
-def _tsv_text(text: str, special: re.Pattern[str]) -> str:
-    if not text:
-        return "(empty)"
-    if text in ("-", "(empty)"):
-        return f"\\x{ord(text[0]):02x}{text[1:]}"
-    parts = special.split(text)
-    # Every second part is a special character; Zeek escapes the stretches between on their own.
-    parts[::2] = [_printable(part, "") for part in parts[::2]]
-    parts[1::2] = ["\\\\" if part == "\\" else f"\\x{ord(part):02x}" for part in parts[1::2]]
-    return "".join(parts)
-
-
-def _printable(text: str, controls: str) -> str:
-    """UTF-8 stays as it is unless there is a control character: then all but ASCII is escaped.
-
-    ``controls`` are the control characters that do no harm.
-    """
-    if all(char in controls or (char >= " " and char != "\x7f") for char in text):
-        return text.encode("utf-8", "replace").decode()
-    return "".join(char if " " <= char <= "~" or char in controls else _hex(char) for char in text)
-
-
-def _hex(char: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "replace"))
-
-
-def _json_line(row: Row) -> str:
-    return (
-        "{"
-        + ",".join(
-            f'"{name}":{_json_value(COLUMNS[name], value)}'
-            for name, value in row.items()
-            if not _is_unset(name, value)
-        )
-        + "}"
-    )
-
-
-def _json_value(kind: str, value: Any) -> str:
-    if kind.startswith("vector["):
-        return "[" + ",".join(_json_value(kind[7:-1], item) for item in value) + "]"
-    if kind in ("time", "double"):
-        return str(np.format_float_positional(value, trim="0"))
-    if kind in ("count", "port"):
-        return str(value)
-    return json.dumps(_printable(value, "\b\f\n\r\t"), ensure_ascii=False)
+        self.write_cells(row.items())
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -213,7 +99,7 @@ def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> 
         print(table([dict(row.items()) for row in rows]))
     elif form == "json":
         for row in rows:
-            print(_in_charset(_json_line(row), sys.stdout.encoding))
+            print(_in_charset(json_line(LOG, row.items()), sys.stdout.encoding))
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(COLUMNS)

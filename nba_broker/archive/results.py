@@ -26,10 +26,10 @@ _HEAD = 4096  # bytes of a file within which it says which command wrote it
 def folder(out: Path, names: Collection[str] = ()) -> Iterator[Path]:
     """A temporary folder for logs, which are moved to ``out`` when the block ends without error.
 
-    names: the logs that will be written; without names, any ``*.log`` may be. They replace those of
-    an earlier run; without names, all of the earlier run's logs go, because logs of two runs side
-    by side would look like one result. Raises ConfigError at the start if ``out`` has such a log
-    that no earlier run wrote, or that has changed since.
+    names: the logs that may be written; without names, any ``*.log`` may be. They replace those of
+    an earlier run, which go also where this run writes none; without names, all of its logs go.
+    Logs of two runs side by side would look like one result. Raises ConfigError at the start if
+    ``out`` has such a log that no earlier run wrote, or that has changed since.
     """
     with _refused(out):
         is_new = not out.exists()
@@ -106,10 +106,11 @@ def _mark(path: Path) -> list[int] | None:
 def _take_over(out: Path, folder: Path, names: Collection[str]) -> None:
     kept = _written(out)
     fresh = sorted(folder.glob("*.log"))
-    if not names:
-        for name in kept.keys() - {path.name for path in fresh}:
-            (out / name).unlink()
-        kept = {}
+    replaced = kept.keys() & set(names) if names else set(kept)
+    for name in replaced:
+        del kept[name]
+    for name in replaced - {path.name for path in fresh}:
+        (out / name).unlink()
     for path in fresh:
         path.replace(out / path.name)
         kept[path.name] = _mark(out / path.name) or []

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from nba_broker.worker.settings import Settings
 
-DEVICE_LOG = "nba_device.log"
-"""What commands with :func:`output` write."""
+DEVICE_LOG, SITE_LOG = "nba_device.log", "nba_site.log"
+"""What commands with :func:`output` write; the second only if there is an event of the site."""
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a command's module adds its parser."""

@@ -9,7 +9,15 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from nba_broker.archive import captures, device_log, packets, results, zeek_log, zeek_process
+from nba_broker.archive import (
+    captures,
+    device_log,
+    packets,
+    results,
+    site_log,
+    zeek_log,
+    zeek_process,
+)
 from nba_broker.cli import options, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
@@ -41,13 +49,13 @@ def add_to(commands: options.Commands) -> None:
 def pcap(arguments: argparse.Namespace, settings: Settings) -> int:
     """Exit status 1 if the capture is damaged; what lies before the damage is read."""
     with results.folder(arguments.out) as folder:
-        status, line = _pcap(arguments.file, settings, folder)
-    terminal.say(line)
+        status, lines = _pcap(arguments.file, settings, folder)
+    terminal.say(*lines)
     return status
 
 
-def _pcap(file: Path, settings: Settings, folder: Path) -> tuple[int, str]:
-    """Write Zeek's logs into the folder; the exit status, and the text for standard output."""
+def _pcap(file: Path, settings: Settings, folder: Path) -> tuple[int, list[str]]:
+    """Write Zeek's logs into the folder; the exit status, and the lines for standard output."""
     capture = captures.whole(file, folder)
     if capture.damage:
         why = capture.damage
@@ -58,7 +66,8 @@ def _pcap(file: Path, settings: Settings, folder: Path) -> tuple[int, str]:
         text = device_log.table(zeek_log.read(log))
     else:
         text = f"no host in this capture: {_contents(capture, folder / 'conn.log')}"
-    return 1 if capture.damage else 0, text
+    lines = [text, *site_log.table(site_log.read(folder / options.SITE_LOG))]
+    return 1 if capture.damage else 0, lines
 
 
 def _contents(capture: captures.Capture, log: Path) -> str:

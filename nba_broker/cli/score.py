@@ -1,4 +1,4 @@
-"""``nba-broker score``: conn.log archives to nba_device.log."""
+"""``nba-broker score``: conn.log archives to nba_device.log, and nba_site.log."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nba_broker.archive import device_log, results, zeek_log
+from nba_broker.archive import device_log, results, site_log, zeek_log
 from nba_broker.cli import options, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts import annotation_file
 from nba_broker.worker.settings import Settings
@@ -37,16 +38,19 @@ def add_to(commands: options.Commands) -> None:
 
 def score(arguments: argparse.Namespace, settings: Settings) -> int:
     """Exit status 1 if parts of the archive could not be read."""
-    with results.folder(arguments.out, [options.DEVICE_LOG]) as folder:
-        status, lines = _score(arguments, settings, folder / options.DEVICE_LOG)
+    with results.folder(arguments.out, [options.DEVICE_LOG, options.SITE_LOG]) as folder:
+        status, lines = _score(arguments, settings, folder)
     terminal.say(*lines)
     return status
 
 
-def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tuple[int, list[str]]:
-    """Write the log; the exit status, and the lines for standard output."""
+def _score(
+    arguments: argparse.Namespace, settings: Settings, folder: Path
+) -> tuple[int, list[str]]:
+    """Write the logs; the exit status, and the lines for standard output."""
     from nba_broker.archive import conn_log  # needs pyarrow, which the worker does without
 
+    log = folder / options.DEVICE_LOG
     archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
     for line in archive.errors:
         LOG.error("%s", line)
@@ -58,13 +62,15 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
     if settings.annotations:
         pipeline.annotate(annotation_file.read(settings.annotations))
     named: dict[str, str] = {}  # the last address of each host with a verdict
+    events: list[SiteEvent] = []
     with device_log.Writer(log, arguments.format) as writer:
-        for verdict in _verdicts(archive, pipeline):
+        for verdict in _verdicts(archive, pipeline, events):
             writer.write(verdict)
             named[verdict.mac or verdict.host] = verdict.host
+    site_log.write(folder / options.SITE_LOG, events, arguments.format)
     report = archive.report  # complete once all sessions were read
     _warn(pipeline, report.sessions)
-    lines = [device_log.table(zeek_log.rows(log))]
+    lines = [device_log.table(zeek_log.rows(log)), *site_log.table(events)]
     unknown = pipeline.unknown_hosts(logged=named)
     if unknown.kinds:
         hosts = "host" if unknown.hosts == 1 else "hosts"
@@ -79,10 +85,14 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
     return 1 if report.errors else 0, lines
 
 
-def _verdicts(archive: Archive, pipeline: Pipeline) -> Iterator[Verdict]:
+def _verdicts(archive: Archive, pipeline: Pipeline, events: list[SiteEvent]) -> Iterator[Verdict]:
+    """The verdicts; the events of the site are added to ``events``."""
     for batch in archive.batches():
         yield from pipeline.process(batch)
+        events += pipeline.site_events
+        pipeline.site_events.clear()
     yield from pipeline.finish()
+    events += pipeline.site_events
 
 
 def _warn(pipeline: Pipeline, sessions: int) -> None:

@@ -54,9 +54,9 @@ def triage(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.html:
         shown = app.write(views, arguments.html, arguments.filter)
         print(f"{shown} of {len(views.store.hosts)} hosts in {arguments.logs} -> {arguments.html}")
-        for line in views.store.errors:
+        for line in views.errors:
             print(f"nba-broker: {line}", file=sys.stderr)
-        return 1 if views.store.errors else 0
+        return 1 if views.errors else 0
     with contextlib.suppress(KeyboardInterrupt):
         app.serve(views, arguments.listen)
     return 0

@@ -183,9 +183,9 @@ def serve(views: Views, listen: str = LISTEN) -> None:
     views.poll()
     LOG.info("%d verdicts of %d hosts in %s", views.store.lines, len(views.store.hosts),
              views.folder)  # fmt: skip
-    for line in views.store.errors:
+    for line in views.errors:
         LOG.warning("%s", line)
-    if not (views.store.hosts or views.store.errors):
+    if not (views.store.hosts or views.errors):
         LOG.warning("there are no verdicts yet; check that this is the folder with nba_device.log")
     settings = uvicorn.Config(
         make(views, name),
@@ -213,7 +213,7 @@ def write(views: Views, path: Path, query: str) -> int:
     except ValueError as error:
         raise ConfigError(f"--filter: {error}") from None
     views.poll()
-    if not (views.store.hosts or views.store.errors):
+    if not (views.store.hosts or views.errors):
         raise ConfigError(f"{views.folder}: there are no verdicts; give the folder "
                           "with nba_device.log, current or rotated")  # fmt: skip
     results.write(path, views.static(wanted))

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from nba_broker.archive import results, zeek_log
 from nba_broker.archive.zeek_log import Header
 from nba_broker.records.errors import ArchiveError
 
+_LISTED = 20  # errors that are listed one by one
 _BLOCK = 16 << 20
 _TAIL = 512 << 10
 _TAIL_ROWS = 5000
@@ -131,6 +132,13 @@ def why(error: ArchiveError | OSError) -> str:
     if isinstance(error, PermissionError):
         return "permission denied; run nba-broker triage as a user who may read it"
     return str(getattr(error, "strerror", None) or error)
+
+
+def described(errors: Mapping[Path, str]) -> list[str]:
+    """Errors by path as texts; of many, some and their number."""
+    texts = [f"{path}: {text}" for path, text in sorted(errors.items())]
+    more = len(texts) - _LISTED
+    return texts[:_LISTED] + ([f"{more} more files"] if more > 0 else [])
 
 
 class Follower:

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from nba_broker.archive.log_types import seconds
 from nba_broker.records.errors import ArchiveError
 from nba_broker.triage.files import File, Finder, tail, why
-from nba_broker.triage.store import seconds
 
 SILENT = 30.0
 """Seconds without a row after which a worker or sensor counts as gone: three intervals."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nba_broker.archive import json_lines, zeek_log
 from nba_broker.archive.device_log import COLUMNS
+from nba_broker.archive.log_types import seconds, typed
 from nba_broker.archive.zeek_log import Header
 from nba_broker.records.segments import Hosts, bare
 from nba_broker.records.sessions import segment_name
-from nba_broker.records.times import END_OF_TIME, parse_time
 from nba_broker.records.verdicts import STATES, Row
-from nba_broker.triage.files import File, Follower
+from nba_broker.triage.files import File, Follower, described
 from nba_broker.verdicts.annotation_file import canonical_host
 from nba_broker.verdicts.states import ALARMING
 
@@ -27,7 +26,6 @@ LINES = 500_000
 ALARMS = tuple(STATES[state] for state in ALARMING)
 _STATES = {state.encode(): state for state in STATES}
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
-_FINER = 1e11  # a time from this on is in milliseconds (JSON::TS_MILLIS), or finer
 _SEGMENT = ("vlan", "site")
 # The texts of alternatives and evidence have what the columns behind them have.
 _SEARCHED = [
@@ -35,7 +33,6 @@ _SEARCHED = [
     for name, kind in COLUMNS.items()
     if "string" in kind and not name.startswith(("evidence_", "alternative_"))
 ]
-_UNKNOWN_FILES = 20  # errors that are listed one by one
 
 
 class Line(NamedTuple):
@@ -54,7 +51,7 @@ class Line(NamedTuple):
     def verdict(self) -> Row:
         """The line as a row; values that are missing or of another type are empty."""
         row = next(zeek_log.parse(self.header, self.raw), {})
-        return Row(**{name: _value(kind, row.get(name)) for name, kind in COLUMNS.items()})
+        return Row(**{name: typed(kind, row.get(name)) for name, kind in COLUMNS.items()})
 
 
 @dataclass(slots=True, eq=False)
@@ -141,12 +138,11 @@ class Store:
     @property
     def errors(self) -> list[str]:
         """Why files could not be read, one text each."""
-        errors = [f"{path}: {why}" for path, why in sorted(self._follower.errors.items())]
+        errors = described(self._follower.errors)
         if self.hosts and not self._follower.found:
             gone = "there is no nba_device log any more; the page shows what was read before"
             errors.insert(0, f"{self._folder}: {gone}")
-        more = len(errors) - _UNKNOWN_FILES
-        return errors[:_UNKNOWN_FILES] + ([f"{more} more files"] if more > 0 else [])
+        return errors
 
     def find(self, text: str) -> Host | None:
         """The host with this key, this MAC in any notation, or this address; if several hosts had
@@ -308,33 +304,3 @@ class _Texts(dict[bytes, str]):
     def __missing__(self, value: bytes) -> str:
         text = self[value] = zeek_log.unescape(value).decode("utf-8", "replace")
         return text
-
-
-def seconds(value: Any) -> float:
-    """A time of a log, also in milliseconds, finer, or as ISO 8601, in seconds since the epoch;
-    raises ValueError or TypeError."""
-    try:
-        found = float(value)
-    except ValueError:
-        found = parse_time(value if isinstance(value, str) else value.decode())
-    while math.isfinite(found) and found >= _FINER:
-        found /= 1e3
-    if not 0 <= found < END_OF_TIME:
-        raise ValueError(f"no time: {value!r}")
-    return found
-
-
-def _value(kind: str, value: Any) -> Any:
-    """A value of a row with the type of its column."""
-    if kind.startswith("vector["):
-        items = value if isinstance(value, list) else [] if value is None else [value]
-        return tuple(_value(kind[7:-1], item) for item in items)
-    if kind in ("string", "addr"):
-        return "" if value is None else str(value)
-    try:
-        number = seconds(value) if kind == "time" else float(value)
-    except (ValueError, TypeError, OverflowError):
-        number = 0.0
-    if not math.isfinite(number):
-        number = 0.0
-    return int(number) if kind in ("count", "port") else number

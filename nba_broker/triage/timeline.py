@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from nba_broker.records.evidence import Attended, Destination, Surprising
+from nba_broker.records.site_spans import SiteSpan
 from nba_broker.records.verdicts import Row
 
 WIDTH = 1000
@@ -20,6 +21,7 @@ _TOP = 44
 _LANE = 26
 _LANES = 12
 _MARKS = 400
+_SHADES = 50
 _STEPS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 2 * 86400, 4 * 86400, 7 * 86400,
           14 * 86400, 30 * 86400, 90 * 86400, 365 * 86400)  # fmt: skip
 _TICKS = 8
@@ -46,6 +48,15 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class Shade:
+    """The time of an event of the whole site."""
+
+    x: float
+    width: float
+    span: SiteSpan
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """The picture; all lengths are in its own pixels, WIDTH wide."""
 
@@ -54,11 +65,17 @@ class Timeline:
     ticks: list[tuple[float, str]] = field(default_factory=list)
     bands: list[Band] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    shades: list[Shade] = field(default_factory=list)
 
 
-def lay_out(verdicts: Sequence[Row], found: Sequence[Destination], until: float) -> Timeline:
+def lay_out(
+    verdicts: Sequence[Row],
+    found: Sequence[Destination],
+    until: float,
+    events: Sequence[SiteSpan] = (),
+) -> Timeline:
     """The picture of a host's verdicts and destinations, each in the order of time; ``until`` is
-    when the log ends."""
+    when the log ends. Events of the site are drawn as far as they are in that time."""
     if not verdicts:
         return Timeline()
     # A replay may end before the times in its evidence do.
@@ -89,6 +106,7 @@ def lay_out(verdicts: Sequence[Row], found: Sequence[Destination], until: float)
             Mark(x(one.ts), _y(lane.get(one.pool, len(shown))), _size(one), one)
             for one in found[-_MARKS:]
         ],
+        shades=_shades(events, begin, end, x),
     )
 
 
@@ -108,8 +126,7 @@ def _size(one: Destination) -> float:
     return round(2.5 + 8 * math.sqrt(min(max(_share(one), 0.0), 1.0)), 1)
 
 
-def _bands(verdicts: Sequence[Row], end: float, x: object) -> list[Band]:
-    assert callable(x)
+def _bands(verdicts: Sequence[Row], end: float, x: Callable[[float], float]) -> list[Band]:
     begun = [verdicts[0]]
     for verdict in verdicts[1:]:
         last = begun[-1]
@@ -120,6 +137,18 @@ def _bands(verdicts: Sequence[Row], end: float, x: object) -> list[Band]:
         Band(x(one.ts), round(max(x(stop) - x(one.ts), 1.5), 1), one)
         for one, stop in zip(begun, ends, strict=True)
     ]
+
+
+def _shades(
+    events: Sequence[SiteSpan], begin: float, end: float, x: Callable[[float], float]
+) -> list[Shade]:
+    found = []
+    for one in events:
+        stop = end if one.until is None else one.until
+        if one.event.since <= end and stop >= begin:
+            left, right = x(one.event.since), x(stop)
+            found.append(Shade(left, round(max(right - left, 1.5), 1), one))
+    return found[-_SHADES:]
 
 
 def _ticks(begin: float, end: float) -> list[tuple[float, str]]:

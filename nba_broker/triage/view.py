@@ -27,6 +27,7 @@ from nba_broker.triage import evidence, filters, health, timeline
 from nba_broker.triage.filters import Filters
 from nba_broker.triage.health import Health
 from nba_broker.triage.judge import Annotations, Judged, judge
+from nba_broker.triage.site import Site
 from nba_broker.triage.store import Host, Store
 
 HISTORY = 200
@@ -115,6 +116,7 @@ class Views:
             raise ConfigError(f"{annotations}: there is no folder {annotations.parent}")
         self.folder = folder
         self.store = Store(folder)
+        self.site = Site(folder)
         self.annotations = Annotations(annotations)
         self._health = Health(folder)
         self._templates = _environment()
@@ -122,7 +124,13 @@ class Views:
     def poll(self) -> None:
         """Read what is new in the logs and the annotations."""
         self.store.poll()
+        self.site.poll()
         self.annotations.poll()
+
+    @property
+    def errors(self) -> list[str]:
+        """Why logs could not be read, one text each."""
+        return list(dict.fromkeys([*self.store.errors, *self.site.errors]))
 
     def first(self, wanted: Filters) -> str:
         """The first page: hosts that need attention, then the inventory."""
@@ -257,7 +265,7 @@ class Views:
             "pivot": self._pivot(uids) if uids else "",
             # An annotation at the verdict's own time would apply before it.
             "begin": print_time(math.floor(latest.ts) + 1),
-            "picture": timeline.lay_out(verdicts, found, self.store.newest),
+            "picture": timeline.lay_out(verdicts, found, self.store.newest, self.site.spans),
             # The destinations are only in the text, which no code reads.
             "undrawn": not found and any(verdict.evidence for verdict in verdicts),
             "annotations": self.annotations.about(latest)[::-1],
@@ -279,6 +287,7 @@ class Views:
     def _render(self, template: str, **content: Any) -> str:
         store, now = self.store, time.time()
         strip = self._health.figures(now)
+        events, more_events = self.site.recent(store.newest)
         return self._templates.get_template(template).render(
             folder=self.folder,
             total=len(store.hosts),
@@ -286,7 +295,9 @@ class Views:
             lines=store.lines,
             unread=store.unread,
             damaged=store.damaged,
-            errors=store.errors,
+            errors=self.errors,
+            events=events,
+            more_events=more_events,
             annotations_file=self.annotations.path,
             annotations_error=self.annotations.error,
             strip=strip,

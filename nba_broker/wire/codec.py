@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from nba_broker.records.addresses import canonical
 from nba_broker.records.errors import MessageError
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Lease, Sessions, segment_name, site_of
+from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import UnknownHosts, Verdict
 
@@ -115,7 +116,7 @@ def _brief(value: Any) -> str:
     return value[:MAX_TEXT] if isinstance(value, str) else f"({type(value).__name__})"
 
 
-_ADDRESSES = ("host", "evidence_dst")  # columns of a verdict
+_ADDRESSES = ("host", "evidence_dst", "examples")  # columns of the logs
 
 Argument = tuple[str, Any]
 
@@ -315,11 +316,16 @@ def encode(topic: str, event: str, arguments: Sequence[Any]) -> str:
 
 def encode_verdict(verdict: Verdict) -> str:
     """``NBA::verdict``: the columns of a verdict's row, in their order."""
+    return encode(VERDICT_TOPIC, "NBA::verdict", _columns(verdict.row().items()))
+
+
+def _columns(row: Iterable[tuple[str, Any]]) -> list[Any]:
+    """The columns of a log's row as arguments of an event."""
     values: list[Any] = []
-    for name, value in verdict.row().items():
+    for name, value in row:
         kind: Callable[[Any], Any] = ipaddress.ip_address if name in _ADDRESSES else _argument
         values.append([kind(item) for item in value] if isinstance(value, tuple) else kind(value))
-    return encode(VERDICT_TOPIC, "NBA::verdict", values)
+    return values
 
 
 def _argument(value: Any) -> Any:
@@ -376,6 +382,12 @@ def encode_unknown_hosts(summary: UnknownHosts, worker: str) -> str:
     kinds = [_short(text) for text in summary.kinds]
     arguments = [summary.ts, worker, zeekpy.count(summary.hosts), kinds]
     return encode(STATUS_TOPIC, "NBA::unknown_hosts", arguments)
+
+
+def encode_site_event(event: SiteEvent) -> str:
+    """``NBA::site_event``: the columns of nba_site.log, in their order."""
+    row = ((name, getattr(event, name)) for name in SiteEvent.__slots__)
+    return encode(STATUS_TOPIC, "NBA::site_event", _columns(row))
 
 
 def _short(text: str) -> str:

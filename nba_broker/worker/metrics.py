@@ -70,6 +70,12 @@ class WorkerCollector(Collector):
         for kind, number in list(worker.invalid.items()):
             invalid.add_metric([kind], number)
         yield invalid
+        events = CounterMetricFamily(
+            "nba_site_events", "Events of the whole site that have begun", labels=["kind"]
+        )
+        for kind, number in worker.site_events.items():
+            events.add_metric([kind], number)
+        yield events
         counters = pipeline.counters
         for name, text, number in (
             (

@@ -1,4 +1,5 @@
-"""Publishes verdicts, summaries and acknowledgements, no faster than the manager takes them."""
+"""Publishes verdicts, events of the site, summaries and acknowledgements, no faster than the
+manager takes them."""
 
 from __future__ import annotations
 
@@ -12,8 +13,15 @@ from functools import partial
 from itertools import islice
 
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.site_events import KINDS, SiteEvent
+from nba_broker.records.site_spans import spans
 from nba_broker.records.verdicts import Verdict
-from nba_broker.wire.codec import encode_ack, encode_unknown_hosts, encode_verdict
+from nba_broker.wire.codec import (
+    encode_ack,
+    encode_site_event,
+    encode_unknown_hosts,
+    encode_verdict,
+)
 from nba_broker.wire.connection import Link
 from nba_broker.worker.invalid import InvalidMessages
 
@@ -46,6 +54,8 @@ class Publisher:
         self._outbox: deque[tuple[float, str]] = deque(maxlen=OUTBOX)
         self._acknowledgements: dict[str, tuple[str, int]] = {}
         self._publishing = asyncio.Lock()
+        self.site_events = dict.fromkeys(KINDS, 0)
+        """How many events of the site have begun, by kind."""
 
     @property
     def waiting(self) -> int:
@@ -59,7 +69,7 @@ class Publisher:
         return self._outbox[0][0] if self._outbox else math.inf
 
     async def publish(self, verdicts: Sequence[Verdict], since: float = math.inf) -> None:
-        """Publish verdicts, the pipeline's summaries, and what has waited before.
+        """Publish verdicts, the pipeline's events and summaries, and what has waited before.
 
         since: arrival of the oldest session that the verdicts may be from, in monotonic seconds.
         """
@@ -87,9 +97,17 @@ class Publisher:
             LOG.warning("Zeek is away or behind: dropped the oldest %d verdicts", excess)
         for verdict in verdicts:
             self._add(since, "verdict", partial(encode_verdict, verdict))
+        while self._pipeline.site_events:
+            self._add_event(since, self._pipeline.site_events.popleft())
         while self._pipeline.summaries:
             summary = self._pipeline.summaries.popleft()
             self._add(since, "summary", partial(encode_unknown_hosts, summary, self._name))
+
+    def _add_event(self, since: float, event: SiteEvent) -> None:
+        begun = event.state == "begun"
+        self.site_events[event.kind] += begun
+        LOG.log(logging.WARNING if begun else logging.INFO, "%s", spans([event])[0].text)
+        self._add(since, "site event", partial(encode_site_event, event))
 
     def _add(self, since: float, what: str, encode: Callable[[], str]) -> None:
         with self._invalid.encoding(what):

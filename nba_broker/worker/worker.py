@@ -135,6 +135,11 @@ class Worker:
         return self._inbox.qsize()
 
     @property
+    def site_events(self) -> Mapping[str, int]:
+        """How many events of the site have begun, by kind."""
+        return self._publisher.site_events
+
+    @property
     def joined(self) -> bool:
         """Whether there has been a connection to Zeek."""
         return self.presence.joined > 0

@@ -82,11 +82,13 @@ def record_conversation() -> None:
         worker.verdict("10.0.0.1", "acme-camera")
         worker.status()
         worker.unknown_hosts()
+        worker.site_event()
         worker.ack("worker-1", "Rrun-1-1700000000.000000", 7)
         wanted = {
             "NBA::verdict": "verdict",
             "NBA::worker_status": "status",
             "NBA::unknown_hosts": "unknown_hosts",
+            "NBA::site_event": "site_event",
             "NBA::ack": "ack",
         }
         while wanted:

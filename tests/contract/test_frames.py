@@ -13,6 +13,7 @@ from nba_broker.records.errors import MessageError
 from nba_broker.records.evidence import Attended, WindowExtent
 from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import Lease
+from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.verdicts import Alternative, HostGroup, UnknownHosts, Verdict
 from nba_broker.wire import codec
 from nba_broker.wire.codec import ErrorReply, Hello, SessionBatch, Status
@@ -84,7 +85,7 @@ def test_an_error_reply_is_no_surprise(name: str, recorded: Recorded) -> None:
     assert reply.code == "deserialization_failed"
 
 
-@pytest.mark.parametrize("name", ["verdict", "status", "unknown_hosts", "ack"])
+@pytest.mark.parametrize("name", ["verdict", "status", "unknown_hosts", "site_event", "ack"])
 def test_an_event_that_is_for_zeek_is_refused_by_name(name: str, recorded: Recorded) -> None:
     with pytest.raises(MessageError, match="unexpected event"):
         codec.decode(recorded(name))
@@ -117,6 +118,13 @@ def test_our_verdict_is_one_that_zeek_took(recorded: Recorded) -> None:
         )
     )
     assert json.loads(ours) == json.loads(recorded("verdict"))
+
+
+def test_our_site_event_is_one_that_zeek_took(recorded: Recorded) -> None:
+    examples = ("10.0.0.1", "10.0.0.2")
+    begun = (1700006400.5, "dns", "begun", 1700006300.25)
+    ours = codec.encode_site_event(SiteEvent(*begun, 7, 9, "10.0.0.53 53/udp", examples, "test"))
+    assert json.loads(ours) == json.loads(recorded("site_event"))
 
 
 def test_our_status_summary_hello_and_ack_are_those_that_zeek_took(recorded: Recorded) -> None:

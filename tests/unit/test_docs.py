@@ -6,6 +6,8 @@ import dataclasses
 import re
 from pathlib import Path
 
+from nba_broker.records.site_events import KINDS, SiteEvent
+from nba_broker.records.site_spans import WORDS
 from nba_broker.records.verdicts import Row
 from nba_broker.worker.settings import Settings
 from tests.unit.helpers import ROOT, columns, scripts
@@ -54,6 +56,25 @@ def test_every_column_of_the_device_log_is_documented_in_its_order() -> None:
     names = [field.name for field in dataclasses.fields(Row)]
     assert list(table("docs/logs.md", after="## nba_device.log")) == names
     assert list(columns("DeviceInfo")) == names
+
+
+def test_every_column_and_kind_of_the_site_log_is_documented_in_its_order() -> None:
+    names = [field.name for field in dataclasses.fields(SiteEvent)]
+    documented = table("docs/logs.md", after="## nba_site.log")
+    assert list(documented) == [*names, *KINDS]
+    assert {kind: documented[kind] for kind in KINDS} == WORDS
+    assert list(columns("SiteInfo")) == names
+
+
+def test_every_notice_is_documented() -> None:
+    types = "".join(
+        re.findall(r"redef enum Notice::Type \+= \{(.*?)^\t\};", scripts(), re.M | re.S)
+    )
+    notices = {f"NBA::{name}" for name in re.findall(r"^\t\t(\w+),$", types, re.M)}
+    assert len(notices) > 5
+    for document in ("README.md", "docs/logs.md"):
+        text = (ROOT / document).read_text()
+        assert set(re.findall(r"^\| `(NBA::\w+)` \|", text, re.M)) == notices
 
 
 def test_every_column_of_the_stats_log_is_documented() -> None:

@@ -30,6 +30,8 @@ from nba_broker.archive import zeek_log
 from nba_broker.cli.main import main, parser
 from nba_broker.model.drift import LEAST
 from nba_broker.model.scorer import Scorer
+from nba_broker.records.site_events import KINDS
+from nba_broker.records.site_events import STATES as SITE_STATES
 from nba_broker.records.verdicts import REASONS, STATES
 from nba_broker.verdicts.shadow import Shadow
 from nba_broker.wire.connection import Link
@@ -40,7 +42,7 @@ from tests.unit.helpers import ROOT, columns, pipeline
 from tests.unit.ingest import Document
 
 PACKAGING = ROOT / "packaging"
-LOGS = {"nba_device": "DeviceInfo", "nba_stats": "StatsInfo"}
+LOGS = {"nba_device": "DeviceInfo", "nba_site": "SiteInfo", "nba_stats": "StatsInfo"}
 ZEEK_TYPES = {
     "time": "date",
     "addr": "ip",
@@ -236,6 +238,25 @@ def stats_line() -> Document:
     return {name: samples[kind] for name, kind in columns("StatsInfo").items()}
 
 
+def site_line(**changes: Any) -> Document:
+    """A line with every column set."""
+    return {
+        "ts": 1767571434.258788,
+        "kind": "dns",
+        "state": "begun",
+        "since": 1767571380.0,
+        "hosts": 7,
+        "watched": 9,
+        "where": "192.168.77.1 53/udp",
+        "examples": ["192.168.77.20", "192.168.77.21"],
+        "worker": "sensor-1",
+    } | changes
+
+
+# A line of each log, with every column set.
+LINES = {"nba_device": device_line, "nba_site": site_line, "nba_stats": stats_line}
+
+
 def fits(kind: str, value: Any) -> bool:
     """Whether OpenSearch would take the value for a field of that type."""
     if isinstance(value, list):
@@ -379,6 +400,47 @@ def test_a_row_of_the_stats_log_in_the_common_schema() -> None:
     assert (document["observer"]["name"], document["observer"]["type"]) == ("worker-1", "sensor")
 
 
+def test_a_line_of_the_site_log_in_the_common_schema() -> None:
+    document = ingested("nba_site", site_line())
+    assert misfits(document, mapping("nba_site")) == set()
+    expected = {
+        "@timestamp": "2026-01-05T00:03:54.258Z",
+        "event.start": "2026-01-05T00:03:00.000Z",
+        "event.end": None,
+        "event.kind": "alert",
+        "event.action": "site-dns-begun",
+        "event.category": ["network"],
+        "event.type": ["start"],
+        "rule.name": "NBA::Site_Event",
+        "observer.name": "sensor-1",
+        "related.ip": ["192.168.77.20", "192.168.77.21"],
+        "message": "dns 192.168.77.1 53/udp begun: 7 of 9 hosts",
+    }
+    found = ingest.leaves(document)
+    assert {name: found.get(name) for name in expected} == expected
+
+
+def test_the_end_of_an_event_is_no_alert_and_has_its_beginning() -> None:
+    line = site_line(state="over", examples=[])
+    for column in ("where", "worker"):
+        del line[column]
+    document = ingested("nba_site", line)
+    assert misfits(document, mapping("nba_site")) == set()
+    event = document["event"]
+    assert (event["kind"], event["type"]) == ("event", ["end"])
+    assert (event["start"], event["end"]) == ("2026-01-05T00:03:00.000Z", document["@timestamp"])
+    assert "rule" not in document
+    assert set(event["type"]) <= ECS_TYPES["network"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("state", SITE_STATES)
+def test_every_event_of_the_site_is_a_document_that_fits(kind: str, state: str) -> None:
+    document = ingested("nba_site", site_line(kind=kind, state=state))
+    assert misfits(document, mapping("nba_site")) == set()
+    assert document["event"]["action"] == f"site-{kind}-{state}"
+
+
 @pytest.mark.parametrize("log", LOGS)
 def test_a_line_that_is_none_is_kept_and_says_why(log: str) -> None:
     document = ingest.run(
@@ -394,7 +456,8 @@ def test_a_line_that_is_none_is_kept_and_says_why(log: str) -> None:
 
 @pytest.mark.parametrize("log", LOGS)
 def test_times_may_be_text_as_iso_8601(log: str) -> None:
-    line = device_line(since="2026-01-05T00:00:00Z") if log == "nba_device" else stats_line()
+    since = {} if log == "nba_stats" else {"since": "2026-01-05T00:00:00Z"}
+    line = LINES[log]() | since
     document = ingested(log, line | {"ts": "2026-01-05T00:03:54.258788Z"})
     assert document["@timestamp"] == "2026-01-05T00:03:54.258Z"
 
@@ -427,8 +490,11 @@ def test_a_dashboard_asks_only_for_fields_that_documents_have(lines: list[Docume
     device = set(ingest.leaves(ingested("nba_device", device_line(state="impostor"))))
     for line in lines:
         device |= set(ingest.leaves(ingested("nba_device", line)))
-    stats = set(ingest.leaves(ingested("nba_stats", stats_line())))
-    fields = {"logs-zeek.nba_device-*": device, "logs-zeek.nba_stats-*": stats}
+    fields = {
+        f"logs-zeek.{log}-*": set(ingest.leaves(ingested(log, line())))
+        for log, line in LINES.items()
+    }
+    fields["logs-zeek.nba_device-*"] |= device
     objects = saved_objects()
     assert unknown_fields(objects, fields) == set()
 
@@ -445,7 +511,7 @@ def test_a_dashboard_is_complete_and_counts_only_what_can_be_counted() -> None:
     assert patterns == {
         load(f"opensearch/{log}.index-template.json")["index_patterns"][0] for log in LOGS
     }
-    types = mapping("nba_device") | mapping("nba_stats")
+    types = {name: kind for log in LOGS for name, kind in mapping(log).items()}
     for one in objects:
         for aggregation in json.loads(one["attributes"].get("visState", '{"aggs": []}'))["aggs"]:
             # A text has no doc values to count by.
@@ -582,10 +648,7 @@ def test_salt_would_not_take_the_scripts_for_templates_of_its_own() -> None:
 
 def test_the_field_reference_names_every_field_where_a_column_goes(lines: list[Document]) -> None:
     text = (ROOT / "docs/logs.md").read_text()
-    made = {
-        "nba_device": ingested("nba_device", device_line()),
-        "nba_stats": ingested("nba_stats", stats_line()),
-    }
+    made = {log: ingested(log, line()) for log, line in LINES.items()}
     for log, document in made.items():
         section = text.split(f"## {log}.log", 1)[1].split("\n## ", 1)[0]
         cells = [

@@ -67,6 +67,21 @@ def test_a_log_of_another_name_does_not_hinder_a_command_that_writes_one(tmp_pat
     assert logs(tmp_path) == {"conn.log": "live", LOG: "made\n"}
 
 
+def test_a_log_that_a_run_need_not_write_does_not_stay_from_the_run_before(tmp_path: Path) -> None:
+    def run(*written: str) -> None:
+        with results.folder(tmp_path, [LOG, "nba_site.log"]) as folder:
+            for name in written:
+                (folder / name).write_text("made\n")
+
+    put(tmp_path, "conn.log")
+    run(LOG, "nba_site.log")
+    run(LOG)
+    assert logs(tmp_path) == {"conn.log": "made\n", LOG: "made\n"}
+    (tmp_path / "nba_site.log").write_text("live")
+    with pytest.raises(ConfigError, match=r"nba_site\.log: exists"):
+        run(LOG)
+
+
 def test_a_log_that_has_changed_since_is_not_replaced(tmp_path: Path) -> None:
     put(tmp_path, "conn.log")
     with (tmp_path / "conn.log").open("a") as stream:

@@ -15,6 +15,7 @@ from nba_broker.records.errors import MessageError
 from nba_broker.records.evidence import Attended
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Lease
+from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.verdicts import Alternative, Verdict
 from nba_broker.wire import codec
 from nba_broker.wire.codec import ErrorReply, Hello, SessionBatch, decode
@@ -277,6 +278,21 @@ def test_a_verdict_event_carries_the_logs_columns_in_their_order_and_types() -> 
     assert sent["similar_host"] == value("string", "")
     # Zeek refuses a real that looks like an integer.
     assert '"data":1.0}' in codec.encode_verdict(VERDICT)
+
+
+def test_a_site_event_carries_the_logs_columns_in_their_order_and_types() -> None:
+    begun = SiteEvent(2.5, "dns", "begun", 1.0, 7, 9, "10.0.0.1 53/udp", ("10.0.0.7", "fe80::7"))
+    document = json.loads(codec.encode_site_event(begun))
+    assert document["topic"] == "zeek/nba/status/"
+    name, arguments = (part["data"] for part in document["data"][2]["data"])
+    assert name == "NBA::site_event"
+    assert [argument["@data-type"] for argument in arguments] == [
+        *("real", "string", "string", "real", "count", "count", "string", "vector", "string")
+    ]
+    assert [one["data"] for one in arguments[:7]] == [
+        *(2.5, "dns", "begun", 1.0, 7, 9, "10.0.0.1 53/udp")
+    ]
+    assert arguments[7]["data"] == [value("address", "10.0.0.7"), value("address", "fe80::7")]
 
 
 def test_a_text_longer_than_the_manager_takes_is_cut_between_characters() -> None:

@@ -23,6 +23,7 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import AnnotationError, ConfigError, LinkError
 from nba_broker.records.ports import port_name
+from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
@@ -514,6 +515,43 @@ def test_what_is_unknown_at_the_end_of_a_day_is_said_once(model_folder: ModelFol
     said = "1 (192.168.1.9), mostly none 443/tcp 100 %"
     assert [arguments[:3] for arguments in zeek.events("NBA::unknown_hosts")] == [[86400.0, "w", 1]]
     assert any(said in one for one in zeek.said)
+
+
+def test_an_event_of_the_site_is_published_logged_and_counted_once(
+    model_folder: ModelFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = pipeline(model_folder())
+    down = SiteEvent(90.0, "internet", "begun", 60.0, 7, 9, "", ("192.168.1.7",), "w")
+    made.site_events += [down, replace(down, ts=3690.0, state="over")]
+    zeek = Zeek(frame(1, LAMP, 20), then=terminate)
+    with caplog.at_level("INFO", "nba_broker.worker.publisher"):
+        worker = work(zeek, made)
+    columns = [60.0, 7, 9, "", [{"@data-type": "address", "data": "192.168.1.7"}], "w"]
+    assert zeek.events("NBA::site_event") == [
+        [90.0, "internet", "begun", *columns],
+        [3690.0, "internet", "over", *columns],
+    ]
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("WARNING", "Internet down: 7 of 9 hosts since 1970-01-01 00:01:00"),
+        ("INFO", "Internet down: 7 of 9 hosts from 1970-01-01 00:01:00 to 01:01:30"),
+    ]
+    port = free_port()
+    metrics.serve(f"127.0.0.1:{port}", worker, metrics.TimedScorer(model_folder()))
+    found = scraped(port)
+    assert found['nba_site_events_total{kind="internet"}'] == 1
+    assert found['nba_site_events_total{kind="dns"}'] == 0
+
+
+def test_an_event_of_the_site_that_cannot_be_encoded_stops_no_other(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder())
+    down = SiteEvent(90.0, "internet", "begun", 60.0, 7, 9, "", ("no address",), "w")
+    made.site_events += [down, replace(down, examples=())]
+    zeek = Zeek(frame(1, LAMP, 20), then=terminate)
+    worker = work(zeek, made)
+    assert worker.invalid == {"cannot be encoded (site event)": 1}
+    assert len(zeek.events("NBA::site_event")) == 1
 
 
 def test_a_worker_that_heard_many_names_still_answers_another(model_folder: ModelFolder) -> None:

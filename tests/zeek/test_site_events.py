@@ -1,0 +1,169 @@
+"""A bad day of the site is one event and one notice, with the same lines from Zeek and offline."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nba_broker.archive import conn_log, site_log, zeek_log
+from nba_broker.cli import main
+from nba_broker.records.sessions import Sessions, concatenate, order, take
+from nba_broker.records.site_events import SiteEvent
+from nba_broker.records.site_spans import WORDS
+from nba_broker.records.times import HOUR, parse_time
+from nba_broker.wire.codec import encode_site_event
+from testing.client import Client
+from testing.worker import running_worker
+from testing.zeek import Standalone, read_rows, replay, wait_until
+from tests.zeek.helpers import zeek_logs
+from tools import capture, generate
+
+pytestmark = pytest.mark.usefixtures("zeek")
+
+HOMES = {"lsif": parse_time("2019-07-12T12:00"), "made-up": parse_time("2026-01-09T12:00")}
+"""The homes that have an outage, and the noon at which it begins."""
+
+DEVICES = (
+    "Chime_Doorbell",
+    "Goumia_Coffemaker",
+    "Ring_Doorbell",
+    "Tenvis_Cam",
+    "Wemo_SmartPlug",
+    "tp-link_SmartPlug",
+)
+"""Those of the made-up home."""
+
+BEGUN = SiteEvent(
+    ts=1_700_000_090.5,
+    kind="dns",
+    state="begun",
+    since=1_700_000_000.123456,
+    hosts=7,
+    watched=9,
+    where="10.0.0.53 53/udp",
+    examples=("10.0.0.1", "2001:db8::7"),
+    worker="test",
+)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [BEGUN, dataclasses.replace(BEGUN, kind="internet", where="", examples=(), worker="")],
+)
+def test_zeek_writes_the_line_that_score_writes(event: SiteEvent, tmp_path: Path) -> None:
+    site_log.write(tmp_path / "ours.log", [event])
+    with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, ()) as client:
+        client.send_text(encode_site_event(event))
+        wait_until(lambda: zeek.rows("nba_site"), 30)
+        assert zeek.rows("nba_site") == read_rows(tmp_path / "ours.log")
+
+
+@cache
+def on_the_internet(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return parsed.is_global and not parsed.is_multicast
+
+
+def outage(sessions: Sessions, since: float, hours: float, *, retried: bool) -> Sessions:
+    """The sessions without those that start to the Internet in the hours from ``since`` on. If
+    ``retried``, each host repeats the first of them every 30 s for 5 minutes, then every 5 minutes.
+    """
+    end = since + hours * HOUR
+    lost = np.array([since <= ts < end for ts in sessions.ts.tolist()])
+    lost &= [on_the_internet(address) for address in sessions.dst]
+    left = take(sessions, np.flatnonzero(~lost))
+    if not retried:
+        return left
+    firsts = {sessions.host[row]: row for row in np.flatnonzero(lost)[::-1].tolist()}
+    again = []
+    for row in firsts.values():
+        begin = float(sessions.ts[row])
+        times = np.append(np.arange(begin, begin + 300, 30), np.arange(begin + 300, end, 300))
+        one = take(sessions, np.full(len(times), row))
+        uid = [f"{one.uid[0]}r{number}" for number in range(len(times))]
+        again.append(dataclasses.replace(one, ts=times, uid=uid))
+    every = concatenate([left, *again])
+    return take(every, order(every))
+
+
+def six_days(home: str, request: pytest.FixtureRequest, folder: Path) -> Sessions:
+    """The sessions of six or seven devices; four days are before the outage."""
+    if home == "lsif":
+        paths = sorted((request.getfixturevalue("data") / "lsif").glob("2019-07-*"))[-6:]
+    else:
+        devices = [word for name in DEVICES for word in ("--device", name)]
+        generate.main(["--seed", "3", "--days", "6", "--out", str(folder), *devices])
+        paths = [folder]
+    archive = conn_log.read(paths)
+    (sessions,) = archive.batches(len(archive))
+    return sessions
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    """The lines of nba_site.log without the worker's name."""
+    path = folder / "nba_site.log"
+    rows = zeek_log.read(path) if path.exists() else []
+    return [{name: value for name, value in row.items() if name != "worker"} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("home", "hours", "retried", "kinds"),
+    [
+        ("lsif", 6, True, {"internet"}),
+        ("lsif", 24, False, {"internet", "dns"}),  # only queries are left: it may be DNS
+        ("made-up", 6, True, {"internet"}),
+    ],
+)
+def test_an_outage_over_all_hosts_is_one_event_and_one_notice_and_no_other(
+    home: str,
+    hours: int,
+    retried: bool,
+    kinds: set[str],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    noon = HOMES[home]
+    sessions = outage(six_days(home, request, tmp_path / "home"), noon, hours, retried=retried)
+    capture.write(tmp_path / "outage.pcap", sessions)
+    assert main.main(["pcap", str(tmp_path / "outage.pcap"), "--out", str(tmp_path / "live")]) == 0
+
+    lines = events(tmp_path / "live")
+    assert [one["state"] for one in lines] == ["begun", "over"]
+    assert lines[0]["kind"] == lines[1]["kind"] in kinds
+    assert all(abs(one["since"] - noon) <= HOUR for one in lines)
+    assert all(3 <= one["hosts"] <= 7 for one in lines)
+    end = noon + hours * HOUR
+    assert end <= lines[1]["ts"] <= end + 6 * HOUR
+    path = tmp_path / "live" / "notice.log"
+    notices = [one for one in zeek_log.read(path) if str(one["note"]).startswith("NBA::")]
+    since_noon = [one for one in notices if one["ts"] >= noon]
+    assert [one["note"] for one in since_noon] == ["NBA::Site_Event"]
+    what = WORDS[lines[0]["kind"]]
+    assert str(since_noon[0]["msg"]).startswith(f"{what}: {lines[0]['hosts']} of ")
+
+    logs = zeek_logs(tmp_path / "outage.pcap", tmp_path / "zeek")
+    assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
+    assert events(tmp_path / "offline") == lines
+
+
+def test_an_outage_replayed_live_is_one_notice_and_no_other(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    sessions = outage(
+        six_days("made-up", request, tmp_path / "home"), HOMES["made-up"], 6, retried=True
+    )
+    capture.write(tmp_path / "outage.pcap", sessions)
+    speed = float(sessions.ts[-1] - sessions.ts[0]) / 60
+    hold = Path(__file__).parent / "hold.zeek"
+    zeek = Standalone(tmp_path / "zeek", (*replay(tmp_path / "outage.pcap", speed), hold))
+    with zeek, running_worker(zeek.url):
+        wait_until(lambda: len(zeek.rows("nba_site")) == 2, 180, "the outage to be over")
+    assert [row["state"] for row in zeek.rows("nba_site")] == ["begun", "over"]
+    notices = [row["note"] for row in zeek.rows("notice") if row["note"].startswith("NBA::")]
+    assert notices == ["NBA::Site_Event"]
