@@ -14,6 +14,7 @@ from nba_broker.archive import conn_log
 from nba_broker.cli import config
 from nba_broker.destinations.databases import SCHEMES, Database
 from nba_broker.destinations.pools import Pools
+from nba_broker.records.errors import ConfigError
 from nba_broker.verdicts import annotation_file
 from training.cli.arguments import say
 from training.data import dataset, labels, public_counts
@@ -39,13 +40,14 @@ def pools(arguments: argparse.Namespace, scheme: str, known: Sequence[str] = ())
 def background(arguments: argparse.Namespace, scheme: str) -> list[Pairs]:
     """The counts of other networks' devices; none if the shipped ones are of other pools."""
     given: Path | None = arguments.background
-    if given is not None:
-        found = [] if given == Path("none") else public_counts.read(given, scheme)
-        return [one.pairs for one in found]
-    if scheme != SCHEMES[0]:
+    if given == Path("none") or (given is None and scheme != SCHEMES[0]):
         return []
-    shipped = config.shipped("background") / public_counts.COUNTS_FILE
-    return [one.pairs for one in public_counts.read(shipped, scheme)]
+    path = given or config.shipped("background") / public_counts.COUNTS_FILE
+    devices = public_counts.read(path, scheme)
+    left_out = set(arguments.background_without)
+    if wrong := left_out - {one.source for one in devices}:
+        raise ConfigError(f"--background-without: {path} has no source {', '.join(sorted(wrong))}")
+    return [one.pairs for one in devices if one.source not in left_out]
 
 
 def load(

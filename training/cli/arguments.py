@@ -138,6 +138,14 @@ def background(parser: argparse.ArgumentParser) -> None:
         help="counts of devices of other networks that classes are compared with, from nba-train "
         "background, or the word none (default: the shipped ones)",
     )
+    parser.add_argument(
+        "--background-without",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="leave the devices of a data set out of these counts, to evaluate on it; may be given "
+        "several times",
+    )
 
 
 def time(text: str) -> float:

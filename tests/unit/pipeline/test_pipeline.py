@@ -178,10 +178,9 @@ def behind_a_router(number: int, *, start: float = 0.0) -> list[tuple[float, str
 def test_a_router_ends_as_one_line_and_its_hosts_begin_anew(model_folder: ModelFolder) -> None:
     made = pipeline(model_folder())
     verdicts = process(made, behind_a_router(40))
-    first, mistaken, line, *rest = verdicts
+    first, line, *rest = verdicts
     assert (first.reason, first.mac, first.vendor) == ("new", ROUTER, "Espressif Inc.")
-    assert (mistaken.state, mistaken.device) == ("unknown", "")
-    assert (line.state, line.reason, line.previous) == ("learning", "change", "unknown")
+    assert (line.state, line.reason, line.previous) == ("learning", "change", "learning")
     assert (line.ts, line.since, line.mac, line.sessions) == (60.0, 60.0, ROUTER, 7)
     assert line.evidence[0].text.startswith("router: 192.168.1.")
     hosts = [v for v in rest if v.reason == "new"]

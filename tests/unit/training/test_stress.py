@@ -23,7 +23,7 @@ from training.data.labels import Label
 from training.evaluation import stress as stress_module
 from training.evaluation.followed import Followed
 from training.evaluation.stress import UNDISTURBED, stress, worst
-from training.evaluation.verdicts import Change, Stream, of_stream
+from training.evaluation.verdicts import Replay, Stream, replay
 from training.reports import pages
 
 DAY = 86_400.0
@@ -108,11 +108,11 @@ def test_disturbances_add_only_pools_that_the_model_has_not_and_change_no_others
     """The scorer remembers which number of a pool is which."""
     tables: list[list[str]] = []
 
-    def recorded(stream: Stream, scorer: Scorer, settings: BaselineSettings) -> list[Change]:
+    def recorded(stream: Stream, scorer: Scorer, settings: BaselineSettings) -> Replay:
         tables.append(stream.table)
-        return of_stream(stream, scorer, settings)
+        return replay(stream, scorer, settings)
 
-    monkeypatch.setattr(stress_module, "of_stream", recorded)
+    monkeypatch.setattr(stress_module, "replay", recorded)
     model = model_folder(pools=["as:1", "as:2", "lan", "as:64512"])
     stress(followed, Scorer(model), seeds=1, say=_quiet)
     assert len(tables) == 1 + len(DISTURBANCES)
