@@ -351,8 +351,13 @@ class SiteEvents:
         float64 [n]: bool [n], or None if there is none of late."""
         if not self.events:
             return None
-        settles = self.settings.together * TICK
-        return np.asarray((self.columns["until"][slot] > ts[:, None] - settles).any(1))
+        before = ts - self.settings.together * TICK
+        found: np.ndarray = (self.columns["until"][slot] > before[:, None]).any(1)
+        for one in self.events:
+            if one.kind in _CONTACT:
+                met = self.columns["new"][slot, _CONTACT[one.kind]] == one.key
+                found |= met & (one.until > before)
+        return found
 
     def look_back(self, limit: float, now: float) -> None:
         """A clock was set back: times after ``limit`` become ``now``, both in seconds."""

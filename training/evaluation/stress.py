@@ -87,6 +87,7 @@ def _figures(
         "wrong": counted.wrong,
         "mistaken": [[*pair, number] for pair, number in counted.mistaken.items()],
         "notices": len(notices),
+        "missing": sum(not one.back and followed.since[one.slot] <= ts for ts, one in seen.regular),
         "site_events": [
             {
                 "kind": change.event.kind,
@@ -94,7 +95,7 @@ def _figures(
                 "ts": ts,
                 "since": change.event.since,
                 "hosts": len(change.slots),
-                "watched": change.event.watched,
+                "watched": change.watched,
             }
             for ts, change in seen.site_events
         ],
