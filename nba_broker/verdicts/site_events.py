@@ -150,7 +150,7 @@ class SiteEvents:
         held = None
         if running:
             held = (self._in_use()["until"] == np.inf).any(1)
-        if self._signs.end_tick(self.tick, self._hosts, held):
+        if self._signs.end_tick(self.tick, self._hosts, self._learned_by(), held):
             self._latest = self.tick
         if not running and self._latest <= self.tick - self.settings.roll_out:
             return [], nobody
@@ -185,7 +185,11 @@ class SiteEvents:
                 ("dhcp", rules.repeats(columns, settings, tick, Use.DHCP, Measure.DHCP), 0)
             )
         for kind, number in _CONTACT.items():
-            met = rules.contact(columns, settings, tick, number) if kind not in settling else None
+            met = (
+                rules.contact(columns, settings, tick, self._learned_by(), number)
+                if kind not in settling
+                else None
+            )
             if met is not None:
                 found.append((kind, met[1], met[0]))
         return [
@@ -368,6 +372,12 @@ class SiteEvents:
         for name in ("from", "until"):
             column = self.columns[name]
             column[(column > limit) & (column < np.inf)] = now
+
+    def _learned_by(self) -> int:
+        """The tick by which a host must have begun if it is learned now; 0 for none."""
+        settings, since = self.settings, self.times[-1] - self.settings.learning
+        by = self._number(since) if self.times[0] <= since else 0
+        return min(by, self.tick - settings.least_ticks)
 
     def _time(self, tick: int) -> float:
         """When a tick began, in seconds since the epoch; the earliest remembered for older ones."""

@@ -23,7 +23,7 @@ GW, _, _, _, RESOLVER, LAN, BROADCAST = range(len(TABLE))
 START = 1_750_000_200.0 // TICK * TICK
 HOUR = 3600.0
 BEGIN = START + 6 * HOUR
-LEARNED = SiteSettings(learning=24)
+LEARNED = SiteSettings(learning=4 * HOUR, least_ticks=24)
 HTTPS, DNS = port_code(443, "tcp"), port_code(53, "udp")
 DHCP, NTP = port_code(67, "udp"), port_code(123, "udp")
 
@@ -294,7 +294,7 @@ def test_however_sessions_are_cut_into_steps_events_and_what_they_explain_are_th
     )
 )
 def test_any_sessions_are_taken(rows: Rows) -> None:
-    stage = SiteEvents(Slots(), SiteSettings(learning=1))
+    stage = SiteEvents(Slots(), SiteSettings(learning=TICK, least_ticks=1))
     changes, _ = run(sessions(rows), stage=stage)
     for _, one in changes:
         assert len(one.slots) <= 6
