@@ -334,7 +334,7 @@ class SiteEvents:
         self._hosts = int(np.flatnonzero(seen).max(initial=-1)) + 1
         about = state["about"].items()
         self._about = {int(key): About.unpacked(one, pools) for key, one in about}
-        if self.tick < len(self.times) or not np.isfinite(list(self.times)).all():
+        if not len(self.times) <= self.tick < 1 << 31 or not np.isfinite(list(self.times)).all():
             raise ValueError("ticks that are none")
 
     @staticmethod

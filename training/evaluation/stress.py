@@ -87,7 +87,9 @@ def _figures(
         "wrong": counted.wrong,
         "mistaken": [[*pair, number] for pair, number in counted.mistaken.items()],
         "notices": len(notices),
-        "missing": sum(not one.back and followed.since[one.slot] <= ts for ts, one in seen.regular),
+        "missing": sum(
+            not one.back and bool(followed.since[one.slot] <= ts) for ts, one in seen.regular
+        ),
         "site_events": [
             {
                 "kind": change.event.kind,

@@ -240,6 +240,7 @@ def test_the_same_host_days_are_counted_under_every_disturbance(
     lines: list[str] = []
     result = stress(followed, Scorer(model_folder()), say=lines.append)
     assert list(result["disturbances"]) == [UNDISTURBED, *DISTURBANCES]
+    assert json.loads(json.dumps(result)) == result
     assert (result["hosts"], result["host_days"]) == (3, 6)
     for row in result["disturbances"].values():
         assert row["right"] + row["no_name"] + row["wrong"] == 6
