@@ -185,7 +185,7 @@ class HostBaseline:
         so many classes."""
         not_negative = (
             *("span", "mean_square", "hours", "mean", "variance", "since", "first_hour", "cusum"),
-            *("hour_surprise", "surprising_sessions", "evidence_surprise", "device_class"),
+            *("hour_surprise", "surprising_sessions", "evidence_surprise", "device_class", "pair"),
         )
         if not (
             all(

@@ -222,8 +222,14 @@ class HourTable:
 
     def adopt(self, slot: np.ndarray, key: int, pair: int) -> None:
         """Give the pair of this key and number a lasting place, the last one, for those of these
-        hosts that do not have it, with as many hours with a session as make it no surprise."""
+        hosts that do not have it, with as many hours with a session as make it no surprise. It
+        replaces other pairs of its service without a session in this hour: they are not missing.
+        """
         columns, settings = self._columns, self._settings
+        pairs = columns["pair"][slot, : settings.lasting]
+        replaced = (pairs - 1 & 0xFFFFF) == (pair - 1 & 0xFFFFF)
+        replaced &= (pairs != pair) & (columns["count"][slot, : settings.lasting] == 0)
+        columns["missing"][slot] |= replaced
         slot = slot[(columns["key"][slot] != key).all(1)]
         last = settings.lasting - 1
         columns["key"][slot, last] = key

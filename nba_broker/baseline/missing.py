@@ -58,6 +58,12 @@ def pair_numbers(pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
     return np.asarray((pool.astype(np.int64) << 20 | dport) + 1)
 
 
+def pools_of(pair: np.ndarray) -> np.ndarray:
+    """The indices of the pools of pairs, int64 of the same shape as their numbers; below 0 for
+    NO_PAIR."""
+    return np.asarray(pair - 1 >> 20)
+
+
 def end_hours(
     table: dict[str, np.ndarray], hour: np.ndarray, paused: np.ndarray, settings: BaselineSettings
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -122,8 +122,11 @@ class Signs:
         number = np.diff(np.append(first, len(slot)))
         columns["count"][hosts, Measure.REPEATS] += number - varied
 
-    def end_tick(self, tick: int, hosts: int, held: np.ndarray | None = None) -> bool:
-        """End the tick of this number, for the slots below ``hosts``. held: the hosts whose levels
+    def end_tick(
+        self, tick: int, hosts: int, learned_by: int, held: np.ndarray | None = None
+    ) -> bool:
+        """End the tick of this number, for the slots below ``hosts``. learned_by: hosts that have
+        not begun by this tick are not learned yet. held: the hosts whose levels
         stay, because an event of the site affects them, bool [hosts]; None for none. Returns
         whether any host shows a sign."""
         columns, settings = self._columns, self._settings
@@ -133,7 +136,7 @@ class Signs:
         columns["count"][slot] = 0
         first = columns["first"][slot]
         columns["first"][slot] = np.where(first == 0, tick, first)
-        learned = (first > 0) & (tick - first >= settings.learning)
+        learned = (first > 0) & (first <= learned_by)
 
         level = np.maximum(columns["level"][slot], _LEAST)
         most = settings.beyond * level

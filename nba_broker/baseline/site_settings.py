@@ -10,14 +10,19 @@ from dataclasses import dataclass
 class SiteSettings:
     """When many hosts that change at once are one event of the site.
 
-    Times are counted in ticks of ten minutes in which any host has a session. The values were
+    Ticks of ten minutes count if any host has a session in them. The values were
     chosen on the LSIF traffic before 2019-07-06, as it is and under the disturbances of
     ``nba-train stress``, and on made-up traffic.
     """
 
-    learning: int = 432
-    """Ticks after a host's first session in which it shows no sign: three days, as for the host
+    learning: float = 259_200.0
+    """Seconds after a host's first session in which it shows no sign: three days, as for the host
     baseline. A capture or a new site has no site events before."""
+
+    least_ticks: int = 144
+    """Ticks after a host's first session in which it shows no sign either: a day of them, so that
+    levels are of many ticks even if the sensor was away. With half of them, Sentinel's recordings
+    of different weeks looked like an outage."""
 
     rate: float = 1 / 1008
     """Share of ticks in which a measure of a host exceeds its level: once a week of the ticks in

@@ -34,7 +34,6 @@ from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
 from nba_broker.records.evidence import NamedByAnalyst, uids
 from nba_broker.records.sessions import Lease, Sessions
-from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.slots import Slots
 from nba_broker.records.uids import texts
 from nba_broker.records.verdicts import STATES, UnknownHosts, Verdict
@@ -78,8 +77,6 @@ class Pipeline:
         self.counters = Counters()
         self.summaries: deque[UnknownHosts] = deque(maxlen=_SUMMARIES)
         """The unknown hosts at the end of each day, in UTC; the reader removes them."""
-        self.site_events: deque[SiteEvent] = deque()
-        """Events of the whole site, in order of time; the reader removes them."""
         self.slots = Slots()
         self.intake = Intake(reorder)
         self.identity = Identity()

@@ -72,7 +72,7 @@ class Site:
                 state=change.state,
                 since=event.since,
                 hosts=len(change.slots),
-                watched=event.watched,
+                watched=change.watched,
                 where=self._where(event.about),
                 examples=tuple(filter(None, addresses)),
                 worker=self._worker,

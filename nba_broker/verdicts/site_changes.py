@@ -102,6 +102,11 @@ class Change:
     slots: np.ndarray
     usual: bool = False
 
+    @property
+    def watched(self) -> int:
+        """The number of hosts that could have been affected."""
+        return max(self.event.watched, len(self.slots))
+
     def explain(self, baseline: HostBaseline, table: Sequence[str]) -> None:
         """Tell the baselines of the affected hosts; ``table``: the table of pools."""
         baseline.calm(self.slots)

@@ -150,7 +150,7 @@ class SiteEvents:
         held = None
         if running:
             held = (self._in_use()["until"] == np.inf).any(1)
-        if self._signs.end_tick(self.tick, self._hosts, held):
+        if self._signs.end_tick(self.tick, self._hosts, self._learned_by(), held):
             self._latest = self.tick
         if not running and self._latest <= self.tick - self.settings.roll_out:
             return [], nobody
@@ -185,7 +185,11 @@ class SiteEvents:
                 ("dhcp", rules.repeats(columns, settings, tick, Use.DHCP, Measure.DHCP), 0)
             )
         for kind, number in _CONTACT.items():
-            met = rules.contact(columns, settings, tick, number) if kind not in settling else None
+            met = (
+                rules.contact(columns, settings, tick, self._learned_by(), number)
+                if kind not in settling
+                else None
+            )
             if met is not None:
                 found.append((kind, met[1], met[0]))
         return [
@@ -330,7 +334,7 @@ class SiteEvents:
         self._hosts = int(np.flatnonzero(seen).max(initial=-1)) + 1
         about = state["about"].items()
         self._about = {int(key): About.unpacked(one, pools) for key, one in about}
-        if self.tick < len(self.times) or not np.isfinite(list(self.times)).all():
+        if not len(self.times) <= self.tick < 1 << 31 or not np.isfinite(list(self.times)).all():
             raise ValueError("ticks that are none")
 
     @staticmethod
@@ -351,8 +355,13 @@ class SiteEvents:
         float64 [n]: bool [n], or None if there is none of late."""
         if not self.events:
             return None
-        settles = self.settings.together * TICK
-        return np.asarray((self.columns["until"][slot] > ts[:, None] - settles).any(1))
+        before = ts - self.settings.together * TICK
+        found: np.ndarray = (self.columns["until"][slot] > before[:, None]).any(1)
+        for one in self.events:
+            if one.kind in _CONTACT:
+                met = self.columns["new"][slot, _CONTACT[one.kind]] == one.key
+                found |= met & (one.until > before)
+        return found
 
     def look_back(self, limit: float, now: float) -> None:
         """A clock was set back: times after ``limit`` become ``now``, both in seconds."""
@@ -363,6 +372,12 @@ class SiteEvents:
         for name in ("from", "until"):
             column = self.columns[name]
             column[(column > limit) & (column < np.inf)] = now
+
+    def _learned_by(self) -> int:
+        """The tick by which a host must have begun if it is learned now; 0 for none."""
+        settings, since = self.settings, self.times[-1] - self.settings.learning
+        by = self._number(since) if self.times[0] <= since else 0
+        return min(by, self.tick - settings.least_ticks)
 
     def _time(self, tick: int) -> float:
         """When a tick began, in seconds since the epoch; the earliest remembered for older ones."""

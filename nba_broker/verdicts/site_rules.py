@@ -87,15 +87,16 @@ def repeats(
 
 
 def contact(
-    columns: Mapping[str, np.ndarray], settings: SiteSettings, tick: int, kind: int
+    columns: Mapping[str, np.ndarray], settings: SiteSettings, tick: int, learned_by: int, kind: int
 ) -> tuple[int, Together] | None:
     """The key of the new contact that most hosts have met of late, and these hosts; None if none
-    has. A host counts only after it has been learned."""
+    has. learned_by: as for Signs.end_tick; a host counts only after it has been learned."""
     span = _RECENT if kind == PEER else settings.roll_out
     met, key = columns["met"][:, kind], columns["new"][:, kind]
-    learned = (columns["first"] > 0) & (tick - columns["first"] >= settings.learning)
+    learned = (columns["first"] > 0) & (columns["first"] <= learned_by)
     recent = learned & (met > tick - span)
-    recent &= met - columns["first"] >= settings.learning  # its first contacts are all new
+    # The first contacts of a host are all new.
+    recent &= met - columns["first"] >= settings.least_ticks
     if np.count_nonzero(recent) < settings.least_hosts:
         return None
     keys, number = np.unique(key[recent], return_counts=True)

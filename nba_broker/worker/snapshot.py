@@ -22,6 +22,7 @@ import orjson
 from nba_broker.baseline import evidence
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.evidence import EVIDENCE, SHOWN
+from nba_broker.baseline.missing import pools_of
 from nba_broker.hosts.address_table import Binding
 from nba_broker.hosts.identity import Identity
 from nba_broker.model.features import FEATURE_VERSION
@@ -281,7 +282,8 @@ class _Hosts:
             raise ValueError("surprises without their sessions")
         sessions = _read_records(file, end, len(odd) * SHOWN, EVIDENCE)
         evidence.check(sessions)
-        for pool in (records["windows"]["ring"]["pool"], sessions["pool"]):
+        regular = pools_of(records["baseline"]["pair"])
+        for pool in (records["windows"]["ring"]["pool"], sessions["pool"], regular):
             self.highest_pool = max(self.highest_pool, int(pool.max(initial=-1)))
         slots = np.array([pipeline.identity.admit(*host) for host in hosts], np.int64)
         pipeline.slots.reserve(pipeline.identity.capacity)

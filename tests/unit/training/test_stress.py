@@ -23,7 +23,7 @@ from training.data.labels import Label
 from training.evaluation import stress as stress_module
 from training.evaluation.followed import Followed
 from training.evaluation.stress import UNDISTURBED, stress, worst
-from training.evaluation.verdicts import Replay, Stream, replay
+from training.evaluation.verdicts import Change, Replay, Stream, replay
 from training.reports import pages
 
 DAY = 86_400.0

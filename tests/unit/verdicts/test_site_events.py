@@ -23,7 +23,7 @@ GW, _, _, _, RESOLVER, LAN, BROADCAST = range(len(TABLE))
 START = 1_750_000_200.0 // TICK * TICK
 HOUR = 3600.0
 BEGIN = START + 6 * HOUR
-LEARNED = SiteSettings(learning=24)
+LEARNED = SiteSettings(learning=4 * HOUR, least_ticks=24)
 HTTPS, DNS = port_code(443, "tcp"), port_code(53, "udp")
 DHCP, NTP = port_code(67, "udp"), port_code(123, "udp")
 
@@ -172,6 +172,17 @@ def test_a_new_resolver_of_most_hosts_is_one_event_until_it_is_usual() -> None:
     assert (some.pool[explained] == RESOLVER).all()
 
 
+def test_an_event_affects_its_hosts_until_an_hour_after_it_is_over() -> None:
+    stage = SiteEvents(Slots(), LEARNED)
+    some = sessions(another_resolver(Home(hours=36).rows(), [0, 1, 2, 3]))
+    changes, _ = run(some, stage=stage)
+    over, every = changes[-1][0], np.arange(5)
+    for later, expected in ((HOUR - 1, [True] * 4 + [False]), (HOUR + 1, [False] * 5)):
+        found = stage.affects(every, np.full(5, over + later))
+        assert found is not None
+        assert found.tolist() == expected
+
+
 def test_a_new_resolver_of_a_few_hosts_among_many_is_no_event() -> None:
     assert not run(sessions(another_resolver(Home(hosts=8).rows(), [0, 1, 2])))[0]
 
@@ -283,7 +294,7 @@ def test_however_sessions_are_cut_into_steps_events_and_what_they_explain_are_th
     )
 )
 def test_any_sessions_are_taken(rows: Rows) -> None:
-    stage = SiteEvents(Slots(), SiteSettings(learning=1))
+    stage = SiteEvents(Slots(), SiteSettings(learning=TICK, least_ticks=1))
     changes, _ = run(sessions(rows), stage=stage)
     for _, one in changes:
         assert len(one.slots) <= 6
