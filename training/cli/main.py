@@ -13,6 +13,7 @@ from training.cli import (
     alarms,
     arguments,
     compare,
+    elsewhere,
     evaluate,
     fit,
     labels,
@@ -23,7 +24,7 @@ from training.cli import (
 )
 from training.data import cluster
 
-_COMMANDS = (labels, fit, refresh, evaluate, compare, ablate, unknowns, alarms, stress)
+_COMMANDS = (labels, fit, refresh, evaluate, elsewhere, compare, ablate, unknowns, alarms, stress)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
