@@ -22,6 +22,7 @@ from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 from training.evaluation.origins import regular, spread
 from training.evaluation.rolling_days import for_manifest, rolling_days
+from training.model import card
 
 DAY = 86_400.0
 BEGIN = 1794960000.0  # 2026-11-18
@@ -110,6 +111,15 @@ def test_origins_divide_an_archive_at_midnight() -> None:
 def test_devices_that_were_never_recorded_together_are_divided_each_in_its_own_time() -> None:
     [found] = spread(sessions(10, late=100.0), 1)
     assert ((found - BEGIN) / DAY).tolist() == [6.0, 106.0]
+
+
+def test_a_device_that_is_not_followed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
+    whole = sessions(4)
+    ends = whole.select((whole.series == 0) | (whole.ts < BEGIN + 2 * DAY))
+    found = rolling_days(ends, ORIGIN, pools(), [np.full(2, BEGIN + 2 * DAY)], say=quiet)
+    assert found["not_followed"] == ["Lens"]
+    assert "Too short a time to measure on later days: Lens." in card.later_days(found)
 
 
 def test_too_short_a_recording_is_not_divided() -> None:

@@ -73,7 +73,9 @@ def rolling_days(
             f"{number} of {len(origins)}, from {when} on: {counted['host_days']} host-days, "
             f"{counted['right']} right, {counted['no_name']} no name, {counted['wrong']} wrong"
         )
-    return {"models": models, **_together(found)}
+    devices = {one.device for one in sessions.classes()}
+    judged = {one.label.device for _, one in found}
+    return {"models": models, "not_followed": sorted(devices - judged), **_together(found)}
 
 
 def _together(found: Sequence[tuple[int, HostDay]]) -> dict[str, Any]:

@@ -120,7 +120,15 @@ def later_days(rolling: dict[str, Any] | None) -> list[str]:
         *outcome_tables.sentences(rolling["all"]),
         "",
         *outcome_tables.table(rolling["devices"], "device"),
+        *_not_followed(rolling["not_followed"]),
     ]
+
+
+def _not_followed(devices: list[str]) -> list[str]:
+    """A line about devices without figures of later days."""
+    if not devices:
+        return []
+    return ["", f"Too short a time to measure on later days: {', '.join(devices)}."]
 
 
 def table(metrics: dict[str, Any]) -> list[str]:
