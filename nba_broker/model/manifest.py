@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nba_broker.destinations.databases import SCHEMES
+from nba_broker.model.background import Background
 from nba_broker.model.features import FEATURE_VERSION, IntervalScale
 from nba_broker.model.windows import Schedule
 from nba_broker.records.classes import Class
@@ -25,6 +28,22 @@ _LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that ma
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What the windows of a known device reach but for a share ``error_rate`` of them; K classes.
+
+    known: the familiarity. support: the mean log likelihood ratio of each class, nats, [K].
+    possible: the smoothed probability of each class, [K]. exponent: of the smoothed probability,
+    which makes it a calibrated one.
+    """
+
+    known: float
+    support: tuple[float, ...]
+    possible: tuple[float, ...]
+    exponent: float
+    error_rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The content of ``manifest.json``, see docs/model.md."""
 
@@ -38,8 +57,8 @@ class Manifest:
     services: tuple[str, ...]
     interval: IntervalScale
     classes: tuple[Class, ...]
-    identified: float
-    known: float
+    thresholds: Thresholds
+    background: Background
     sha256: str
     databases: tuple[dict[str, str], ...]
     class_baseline: tuple[dict[str, Any], ...]
@@ -80,6 +99,11 @@ class Manifest:
                 f"{path}: made for feature version {version}, this nba-broker computes version "
                 f"{FEATURE_VERSION}; train the model again with this release"
             )
+        if "background" not in raw:
+            raise ModelError(
+                f"{path}: made by an older nba-train, without a background to compare with; train "
+                "the model again with this release"
+            )
         try:
             manifest = cls(
                 name=str(raw["name"]),
@@ -96,32 +120,52 @@ class Manifest:
                 classes=tuple(
                     Class(str(one["device"]), str(one["category"])) for one in raw["classes"]
                 ),
-                identified=float(raw["thresholds"]["identified"]),
-                known=float(raw["thresholds"]["known"]),
+                thresholds=_thresholds(raw["thresholds"]),
+                background=Background.of_dict(raw["background"]),
                 sha256=str(raw["onnx"]["sha256"]),
                 databases=tuple(dict(one) for one in raw["databases"]),
                 class_baseline=tuple(dict(one) for one in raw.get("baseline") or ()),
                 raw=raw,
             )
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{path}: incomplete or malformed ({error!r})") from error
+        classes, thresholds = len(manifest.classes), manifest.thresholds
         if not (
             1 <= manifest.min_sessions <= manifest.window <= WINDOW_LIMIT
             and 1 <= manifest.early_stride <= manifest.stride <= manifest.window
             and manifest.classes
-            and 0 < manifest.identified <= 1
-            and abs(manifest.known) < float("inf")
+            and np.isfinite((thresholds.known, *thresholds.support)).all()
+            and all(0 < one <= 1 for one in thresholds.possible)
+            and 0 < thresholds.exponent < float("inf")
+            and 0 < thresholds.error_rate < 1
             and 0 < manifest.interval.unit < manifest.interval.cap < float("inf")
         ):
             raise ModelError(f"{path}: window, stride, classes, threshold or interval out of range")
-        if len(manifest.class_baseline) not in (0, len(manifest.classes)):
+        if len(manifest.class_baseline) not in (0, classes):
             raise ModelError(f"{path}: not as many baselines as classes")
+        if not (
+            classes
+            == len(thresholds.support)
+            == len(thresholds.possible)
+            == len(manifest.background.sessions)
+        ):
+            raise ModelError(f"{path}: not as many thresholds as classes")
         if manifest.pool_scheme not in SCHEMES:
             raise ModelError(
                 f"{path}: pool scheme {manifest.pool_scheme!r}, this nba-broker knows "
                 f"{', '.join(SCHEMES)}"
             )
         return manifest
+
+
+def _thresholds(raw: dict[str, Any]) -> Thresholds:
+    return Thresholds(
+        known=float(raw["known"]),
+        support=tuple(map(float, raw["support"])),
+        possible=tuple(map(float, raw["possible"])),
+        exponent=float(raw["exponent"]),
+        error_rate=float(raw["error_rate"]),
+    )
 
 
 def read_file(folder: Path, name: str) -> bytes:

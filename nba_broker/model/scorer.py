@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from nba_broker.model import features, onnx_check
+from nba_broker.model.background import LikelihoodRatios
 from nba_broker.model.features import INPUTS, Services, Vocabulary
 from nba_broker.model.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest, read_file
 from nba_broker.model.windows import Windows
@@ -25,13 +26,17 @@ class Scores:
 
     probability: of each class, float32 [B, K]. attention: float32 [B, N]; each row sums to 1, and
     is exactly 0 on padding. context: float32 [B, M]. known: the familiarity, float32 [B]; the
-    higher, the more similar a window is to the training data.
+    higher, the more similar a window is to the training data. ratio: for each class the mean log
+    likelihood ratio to the background of the sessions that tell, nats, float32 [B, K]. telling:
+    the number of these sessions, float32 [B].
     """
 
     probability: np.ndarray
     attention: np.ndarray
     context: np.ndarray
     known: np.ndarray
+    ratio: np.ndarray
+    telling: np.ndarray
 
 
 class Scorer:
@@ -50,6 +55,7 @@ class Scorer:
             self._services = Services(self.manifest.services)
         except ValueError as error:
             raise ModelError(f"{folder / MANIFEST_FILE}: {error}") from error
+        self._ratios = LikelihoodRatios(self.manifest.background)
         path = folder / MODEL_FILE
         content = read_file(folder, MODEL_FILE)
         if hashlib.sha256(content).hexdigest() != self.manifest.sha256:
@@ -131,11 +137,14 @@ class Scorer:
         length = length[order]
         inputs = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
         arrays = {name: inputs[name][order] for name in self._inputs}
+        ratio, telling = self._ratios(windows.pool, windows.dport, table)
         scores = Scores(
             probability=np.empty((len(windows), len(self.manifest.classes)), np.float32),
             attention=np.zeros((len(windows), window), np.float32),
             context=np.empty((len(windows), self._context_size), np.float32),
             known=np.empty(len(windows), np.float32),
+            ratio=ratio,
+            telling=telling,
         )
 
         def score(at: int) -> None:

@@ -125,9 +125,13 @@ class Lines:
             category=devices[decision.device].category if named else "",
             confidence=round(float(decision.confidence), _DIGITS),
             alternatives=tuple(
-                Alternative(devices[k].device, float(decision.probability[k]))
+                Alternative(
+                    devices[k].device,
+                    float(decision.probability[k]),
+                    bool(decision.possible[k]),
+                )
                 for k in others
-                if decision.probability[k] >= _MENTIONED
+                if decision.probability[k] >= _MENTIONED or decision.possible[k]
             ),
             since=decision.since,
             reason=decision.reason,

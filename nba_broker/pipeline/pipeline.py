@@ -275,7 +275,7 @@ class Pipeline:
             self.drift.scores(
                 float(step.sessions.ts[windows.index[-1]]),
                 int(named.sum()),
-                int((scores.known[named] >= self.scorer.manifest.known).sum()),
+                int((scores.known[named] >= self.scorer.manifest.thresholds.known).sum()),
                 float(scores.probability[named].max(1).sum()),
             )
         return scores
@@ -379,9 +379,7 @@ class Pipeline:
                 f"model {manifest.id} names pools by {manifest.pool_scheme}, this worker by "
                 f"{self.pools.scheme}: restart it to change that"
             )
-        settings = replace(
-            self.decider.settings, identified=manifest.identified, known=manifest.known
-        )
+        settings = replace(self.decider.settings, thresholds=manifest.thresholds)
         baseline = ClassBaseline.of_model(manifest)
         self.reshape(manifest.schedule, manifest.classes, settings, baseline)
         self.scorer, self._lines.model = scorer, manifest.id

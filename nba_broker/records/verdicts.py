@@ -7,7 +7,15 @@ from dataclasses import dataclass, fields
 
 from nba_broker.records.evidence import Attended, Destination, Evidence, SimilarHost, Surprising
 
-STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
+STATES = (
+    "learning",
+    "identified",
+    "unknown",
+    "changed",
+    "misbehaving",
+    "impostor",
+    "ambiguous",
+)
 
 REASONS = ("new", "change", "reminder", "annotation")
 
@@ -62,15 +70,16 @@ class UnknownHosts:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another device that the host may be, with its probability."""
+    """Another device, with its probability; possible: whether the evidence does not rule it out."""
 
     device: str
     probability: float
+    possible: bool = False
 
     @property
     def text(self) -> str:
-        """For an analyst to read."""
-        return f"{self.device}={self.probability:.2f}"
+        """For an analyst to read; a star marks a possible device."""
+        return f"{self.device}={self.probability:.2f}{'*' if self.possible else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """The decision: the state of every host, and the log lines of its changes.
 
 A host is ``learning`` until enough windows agree. Its name is the device of an analyst that its
-windows are similar to; else the class with the highest probability, if that is high enough and the
-windows are familiar to the model; else it is ``unknown``. Scores are averaged over windows, and a
-state changes only after several windows in a row show another one, so that a device that does
-nothing new keeps its state::
+windows are similar to; else the class that they support, if no other class is possible: the network
+chooses the class, and a likelihood ratio against hosts in general decides whether it may be said.
+Absence of evidence keeps a name; only windows against it, several in a row, take it::
 
-    learning -> identified | unknown            enough windows show a device, or none
+    learning -> identified | unknown            enough windows support a device, or none
+    any of these -> ambiguous                   enough windows support one of several devices
+    ambiguous -> identified | unknown           one of them remains, or none
     identified <-> unknown                      a name is lost, or found
     identified | unknown -> changed             it had another name for long
     identified | unknown -> impostor            its label names another device
@@ -36,6 +37,7 @@ from nba_broker.verdicts.decision_rules import (
 from nba_broker.verdicts.host_states import HostStates
 from nba_broker.verdicts.states import (
     ALARMING,
+    AMBIGUOUS,
     CHANGED,
     IDENTIFIED,
     IMPOSTOR,
@@ -58,8 +60,9 @@ class Decision:
     window, alarm: the row of the step's window or alarm that decided; NO_ROW for the other one, or
     for both. was_state, was_device: the state and device before ``since``. label: the device that
     an analyst gave the host, or NO_DEVICE. confidence: the probability of ``device``, or of the
-    nearest class if that is NO_DEVICE; 1 if an analyst named it. probability: smoothed, float32
-    [K]. reason: ``change``, ``reminder``, or ANNOTATED, which also marks a change into one of
+    nearest class if that is NO_DEVICE; 1 if an analyst named it. probability: smoothed and
+    calibrated, float32 [K]. possible: which classes the evidence does not rule out, bool [K].
+    reason: ``change``, ``reminder``, or ANNOTATED, which also marks a change into one of
     ALARMING that an annotation mutes.
     """
 
@@ -72,6 +75,7 @@ class Decision:
     label: int
     confidence: float
     probability: np.ndarray
+    possible: np.ndarray
     since: float
     reason: str
     alarm: int = NO_ROW
@@ -147,7 +151,7 @@ class Decider(HostStates):
         columns["label_at"][slot] = at
         if not before == label == device:
             self._rename(slot, ts, device)
-        columns["candidate_windows"][slot] = 0
+        self._restart(slot)
         return self._turn(slot, ts, IDENTIFIED, device, ANNOTATED)
 
     def recognise(self, slot: int, ts: float, device: int, similarity: float) -> Decision:
@@ -195,8 +199,13 @@ class Decider(HostStates):
 
     def _rename(self, slot: int, ts: float, device: int) -> None:
         self.columns["last_name"][slot] = device
+        self.columns["former_name"][slot] = NO_DEVICE
         self.columns["named_since"][slot] = ts
-        self.columns["candidate_windows"][slot] = 0
+        self._restart(slot)
+
+    def _restart(self, slot: int) -> None:
+        """Count the host's windows anew."""
+        self.columns["candidate_windows"][slot] = self.columns["against_windows"][slot] = 0
 
     def _turn(
         self, slot: int, ts: float, state: int, device: int, reason: str, alarm: int = NO_ROW
@@ -219,7 +228,12 @@ class Decider(HostStates):
     ) -> Decision:
         columns = self.columns
         device, label = int(columns["device"][slot]), int(columns["label"][slot])
-        probability = columns["probability"][slot].copy()
+        smoothed = columns["probability"][slot]
+        probability = self.settings.calibrated(smoothed)
+        possible = smoothed >= self.settings.possible
+        name = int(columns["last_name"][slot])
+        if columns["state"][slot] == AMBIGUOUS and 0 <= name < self._classes:
+            possible[name] = True
         if device == NO_DEVICE:
             confidence = probability.max()
         elif device == label:
@@ -237,6 +251,7 @@ class Decider(HostStates):
             label=label,
             confidence=float(confidence),
             probability=probability,
+            possible=possible,
             since=float(columns["since"][slot]),
             reason=reason,
             alarm=alarm,
@@ -258,10 +273,11 @@ class Decider(HostStates):
         columns, slot = self.columns, windows.slot[last]
         columns["windows"][slot] = windows.count[last]
         columns["probability"][slot] = windows.probability[last]
-        columns["known"][slot] = windows.known[last]
         columns["candidate"][slot] = looks.candidate[last]
         columns["candidate_windows"][slot] = looks.windows[last]
         columns["candidate_since"][slot] = looks.since[last]
+        columns["against_windows"][slot] = looks.against[last]
+        columns["against_since"][slot] = looks.against_since[last]
 
     def _remember_similarity(
         self,
@@ -311,7 +327,9 @@ class Decider(HostStates):
         columns["was_device"][slot] = name if state == CHANGED else columns["device"][slot]
         columns["state"][slot] = state
         columns["device"][slot] = device
+        columns["against_windows"][slot] = 0
         if device not in (NO_DEVICE, name) and columns["label"][slot] == NO_DEVICE:
+            columns["former_name"][slot] = name
             columns["last_name"][slot] = device
             columns["named_since"][slot] = ts
         columns["since"][slot] = ts

@@ -7,7 +7,7 @@ added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -15,14 +15,20 @@ from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.slots import Columns
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import (
+    AMBIGUOUS,
     CHANGED,
     IDENTIFIED,
     IMPOSTOR,
     LEARNING,
     MISBEHAVING,
     NO_DEVICE,
+    SEVERAL,
     UNKNOWN,
 )
+
+AGAINST = float(np.log(2))
+"""A window is against a class when its sessions are on average twice as likely for hosts in general
+as for the class, in nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +36,11 @@ class ScoredWindows:
     """B windows in time order with their scores.
 
     slot: the host, int64 [B]. index: the place of the deciding session in the step, int64 [B]. ts:
-    that session's time, float64 [B]. probability float32 [B, K], known float32 [B]: the model's
-    scores. similarity: to D devices that analysts named, float32 [B, D], 0 where it is too low;
-    devices: their numbers, int16 [D]; both None if there are no prototypes. muted: whether an
-    annotation suppresses notices based on this window, bool [B], or None if none is muted.
+    that session's time, float64 [B]. probability float32 [B, K], known float32 [B], ratio float32
+    [B, K], telling float32 [B]: the model's scores. similarity: to D devices that analysts named,
+    float32 [B, D], 0 where it is too low; devices: their numbers, int16 [D]; both None if there are
+    no prototypes. muted: whether an annotation suppresses notices based on this window, bool [B],
+    or None if none is muted.
     """
 
     slot: np.ndarray
@@ -41,6 +48,8 @@ class ScoredWindows:
     ts: np.ndarray
     probability: np.ndarray
     known: np.ndarray
+    ratio: np.ndarray
+    telling: np.ndarray
     similarity: np.ndarray | None = None
     devices: np.ndarray | None = None
     muted: np.ndarray | None = None
@@ -51,8 +60,8 @@ class ScoredWindows:
     @classmethod
     def none(cls) -> ScoredWindows:
         """No windows."""
-        nothing = np.zeros(0, np.int64)
-        return cls(nothing, nothing, np.zeros(0), np.zeros((0, 0), np.float32), np.zeros(0))
+        nothing, scores = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+        return cls(nothing, nothing, np.zeros(0), scores, np.zeros(0), scores, np.zeros(0))
 
     def part(self, rows: np.ndarray) -> ScoredWindows:
         """The windows of these rows, int64 [n] or bool [B]."""
@@ -62,6 +71,8 @@ class ScoredWindows:
             ts=self.ts[rows],
             probability=self.probability[rows],
             known=self.known[rows],
+            ratio=self.ratio[rows],
+            telling=self.telling[rows],
             similarity=None if self.similarity is None else self.similarity[rows],
             devices=self.devices,
             muted=None if self.muted is None else self.muted[rows],
@@ -73,8 +84,8 @@ class SmoothedWindows:
     """n windows, grouped by host and in time order, averaged with the host's earlier ones.
 
     row: the window's row in its :class:`ScoredWindows`, int64 [n]. count: the number of the host's
-    windows until this one, int64 [n]. probability float32 [n, K] and known float32 [n] are
-    smoothed.
+    windows until this one, int64 [n]. probability: smoothed, float32 [n, K]. known float32 [n],
+    ratio float32 [n, K] and telling float32 [n] are the window's own.
     """
 
     row: np.ndarray
@@ -83,33 +94,31 @@ class SmoothedWindows:
     count: np.ndarray
     probability: np.ndarray
     known: np.ndarray
+    ratio: np.ndarray
+    telling: np.ndarray
 
     def __len__(self) -> int:
         return len(self.slot)
 
     def part(self, rows: np.ndarray) -> SmoothedWindows:
         """The windows of these rows, bool [n]."""
-        return SmoothedWindows(
-            row=self.row[rows],
-            slot=self.slot[rows],
-            ts=self.ts[rows],
-            count=self.count[rows],
-            probability=self.probability[rows],
-            known=self.known[rows],
-        )
+        return SmoothedWindows(*(getattr(self, one.name)[rows] for one in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
     """The devices that n windows show.
 
-    candidate: the device, int16 [n], or NO_DEVICE. windows: for how many windows in a row, int64
-    [n]. since: from which time on, float64 [n].
+    candidate: the device, int16 [n], NO_DEVICE or SEVERAL. windows: for how many windows in a row,
+    int64 [n]. since: from which time on, float64 [n]. against, against_since: likewise for how many
+    windows they have shown anything else than the host's present device.
     """
 
     candidate: np.ndarray
     windows: np.ndarray
     since: np.ndarray
+    against: np.ndarray
+    against_since: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +160,27 @@ def smooth(columns: Columns, settings: DecisionSettings, windows: ScoredWindows)
     start, stop = hosts(slot)
     size = stop - start
     count = columns["windows"][slot] + np.arange(len(slot)) - np.repeat(start, size) + 1
-    classes = windows.probability.shape[1]
-    least = np.full(classes + 1, settings.weight, np.float32)
-    least[-1] = settings.known_weight
-    weight = np.maximum((1 / count).astype(np.float32)[:, None], least)
-    share = weight * np.column_stack([windows.probability[row], windows.known[row]])
+    weight = np.maximum((1 / count).astype(np.float32), np.float32(settings.weight))[:, None]
+    share = weight * windows.probability[row]
     kept = 1 - weight
     smoothed = np.empty_like(share)
     # Round r takes each host's r-th window, the hosts with the most windows first.
     start = start[np.argsort(-size, kind="stable")]
     number = len(size) - np.searchsorted(np.sort(size), np.arange(size.max()), side="right")
-    before = np.column_stack([columns["probability"][slot[start]], columns["known"][slot[start]]])
+    before = columns["probability"][slot[start]]
     for turn, some in enumerate(number.tolist()):
         at = start[:some] + turn
         smoothed[at] = before = kept[at] * before[:some] + share[at]
-    return SmoothedWindows(row, slot, windows.ts[row], count, smoothed[:, :-1], smoothed[:, -1])
+    return SmoothedWindows(
+        row,
+        slot,
+        windows.ts[row],
+        count,
+        smoothed,
+        windows.known[row],
+        windows.ratio[row],
+        windows.telling[row],
+    )
 
 
 def appearance(
@@ -181,27 +196,93 @@ def appearance(
     window is similar to, int16 [n], or NO_DEVICE. It overrules the model, which cannot know a
     device that it was not trained on.
     """
-    slot, row = windows.slot, np.arange(len(windows))
-    classes = windows.probability.shape[1]
-    device, best = columns["device"][slot], windows.probability.argmax(1)
-    keeps = (device >= 0) & (device < classes)
-    keeps &= windows.probability[row, np.where(keeps, device, 0)] >= settings.keep_name
-    candidate = np.where(keeps, device, NO_DEVICE)
-    candidate = np.where(windows.probability[row, best] >= settings.identified, best, candidate)
-    has_name = (candidate != NO_DEVICE) & (candidate == device)
-    least = settings.known - np.where(has_name, settings.known_margin, 0)
-    candidate = np.where(windows.known >= least, candidate, NO_DEVICE)
-    candidate = np.where(similar == NO_DEVICE, candidate, similar).astype(np.int16)
-
+    slot = windows.slot
+    candidate = _shown(columns, settings, windows, similar)
     before = np.append(NO_DEVICE, candidate[:-1])
     before[start] = columns["candidate"][slot[start]]
     same = (windows.count > 1) & (candidate == before)
-    began = ~same
-    began[start] = True
-    began = np.maximum.accumulate(np.where(began, row, 0))
-    earlier = np.where(same, columns["candidate_windows"][slot], 0)[began]
-    since = np.where(same, columns["candidate_since"][slot], windows.ts)[began]
-    return Appearance(candidate, earlier + row - began + 1, since)
+    run = _runs(same, start, columns["candidate_windows"][slot])
+    since = np.where(same, columns["candidate_since"][slot], windows.ts)[_first(same, start)]
+
+    other = candidate != _standing(columns["state"][slot], columns["device"][slot])
+    earlier = np.append(False, other[:-1])
+    earlier[start] = columns["against_windows"][slot[start]] > 0
+    still = other & earlier
+    against = np.where(other, _runs(still, start, columns["against_windows"][slot]), 0)
+    against_since = np.where(still, columns["against_since"][slot], windows.ts)
+    return Appearance(candidate, run, since, against, against_since[_first(still, start)])
+
+
+def _first(goes_on: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The first window, of these, of the run that each window is in, int64 [n]; ``goes_on``:
+    whether it goes on with the run of the window before it, bool [n]."""
+    begins = ~goes_on
+    begins[start] = True
+    first: np.ndarray = np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
+    return first
+
+
+def _runs(goes_on: np.ndarray, start: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    """The number of windows of each window's run until it, int64 [n]; ``earlier``: of the run
+    before the host's first one of these, int32 [n]."""
+    first = _first(goes_on, start)
+    number: np.ndarray = np.where(goes_on, earlier, 0)[first] + np.arange(len(first)) - first + 1
+    return number
+
+
+def _standing(state: np.ndarray, device: np.ndarray) -> np.ndarray:
+    """What windows show that change nothing, int16 [n]."""
+    return np.where(state == AMBIGUOUS, SEVERAL, device).astype(np.int16)
+
+
+def _shown(
+    columns: Columns, settings: DecisionSettings, windows: SmoothedWindows, similar: np.ndarray
+) -> np.ndarray:
+    """What each window shows, int16 [n], of a host that has or had a certain device.
+
+    A window supports the most probable class if its sessions are as typical of the class as nearly
+    all of that class's own, and if they are enough to tell. It shows SEVERAL if other classes are
+    possible. Absence of evidence keeps a name; a window is against it only if its sessions are
+    likelier for hosts in general, see AGAINST. A named host whose windows support another class
+    without being against its name may be either.
+    """
+    slot, row = windows.slot, np.arange(len(windows))
+    state, device = columns["state"][slot], columns["device"][slot]
+    classes = windows.probability.shape[1]
+    best = windows.probability.argmax(1)
+    enough = settings.enough(classes) / np.maximum(windows.telling, 1)
+    supported = windows.known >= settings.thresholds.known
+    supported &= windows.ratio[row, best] >= np.maximum(settings.support[best], enough)
+    possible = windows.probability >= settings.possible
+    supported &= possible[row, best]
+    shown = np.where(possible.sum(1) == 1, best, SEVERAL)
+    shown = np.where(supported, shown, NO_DEVICE)
+
+    reference, label = _reference(columns, slot, classes), columns["label"][slot]
+    has_one, labelled = reference != NO_DEVICE, label != NO_DEVICE
+    limit = -np.maximum(AGAINST, enough)
+    not_against = has_one & (windows.ratio[row, np.where(has_one, reference, 0)] > limit)
+    contested = not_against & ~labelled & (shown >= 0) & (shown != reference)
+    ambiguous = state == AMBIGUOUS
+    shown = np.where(not_against & ~ambiguous, np.where(labelled, label, device), shown)
+    # An ambiguous host stays so until its windows show one device, or are against all.
+    stays = ambiguous & (shown == NO_DEVICE) & (windows.ratio[row, best] > limit)
+    shown = np.where(contested | stays, SEVERAL, shown)
+    return np.where(similar == NO_DEVICE, shown, similar).astype(np.int16)
+
+
+def _reference(columns: Columns, slot: np.ndarray, classes: int) -> np.ndarray:
+    """The class that windows of these hosts may be against, int16 [n], or NO_DEVICE: that of the
+    label, or the class that the labelled host resembles; else the host's name, or the one that an
+    ambiguous host had."""
+    label = columns["label"][slot]
+    claimed = np.where(label < classes, label, columns["lookalike"][slot])
+    name = np.where(
+        columns["state"][slot] == AMBIGUOUS, columns["last_name"][slot], columns["device"][slot]
+    )
+    reference = np.where(label == NO_DEVICE, name, claimed)
+    found: np.ndarray = np.where(reference < classes, reference, NO_DEVICE)
+    return found
 
 
 def transitions(
@@ -214,22 +295,35 @@ def transitions(
     candidate, settles = _claimed(columns, settings, windows, looks)
 
     name = columns["last_name"][slot]
-    renames = (name != NO_DEVICE) & (name != candidate)
-    renames &= ts - columns["named_since"][slot] >= settings.established
-    familiar = windows.known >= settings.known
-    first = np.where(familiar, settings.slow_windows, settings.unfamiliar_windows)
-    first[candidate != NO_DEVICE] = settings.first_windows
-    slow = np.where(labelled, _is_plausible(columns, settings, windows), renames)
-    later = np.where(slow, settings.slow_windows, settings.change_windows)
-    needed = np.where(state == LEARNING, first, later)
-    turns = (state == LEARNING) | (candidate != device)
-    turns &= looks.windows >= needed
-    turns &= ~(renames | slow) | (ts - looks.since >= settings.persistence)
-    turns &= ~labelled | (candidate == label) | (windows.count >= settings.windows_before_impostor)
+    established = (name != NO_DEVICE) & (ts - columns["named_since"][slot] >= settings.established)
+    ambiguous = state == AMBIGUOUS
+    # A name that no analyst gave is lost after enough windows against it, whatever they show.
+    named = (device != NO_DEVICE) & (state != LEARNING)
+    loses = named & ~labelled
+    # Smoothed windows show a new device later than they are against the old one, so they have
+    # twice the time to agree on one.
+    agree = (candidate == SEVERAL) | (candidate >= 0) & (looks.windows >= settings.windows_for)
+    waits = loses & ~agree & (looks.against < 2 * settings.windows_against)
+    candidate = np.where(loses & ~agree & (candidate != device), NO_DEVICE, candidate)
+    run = np.where(loses, looks.against, looks.windows)
+    quick = ~named & ~ambiguous & (candidate != SEVERAL)
+    turns = (state == LEARNING) | (candidate != _standing(state, device))
+    turns &= ~waits & (run >= np.where(quick, settings.windows_for, settings.windows_against))
+    # A host whose windows do not agree is not learning for ever.
+    undecided = (state == LEARNING) & (windows.count >= 2 * settings.windows_against) & ~turns
+    candidate[undecided & (candidate >= 0)] = NO_DEVICE
+    turns |= undecided
+    lasts = ts - np.where(loses, looks.against_since, looks.since)
+    needed = np.where(named & (established | labelled), settings.persistence, 0)
+    needed[ambiguous & (name != NO_DEVICE)] = settings.established
+    turns &= lasts >= needed
 
+    renames = ~ambiguous & established & (candidate != name)
+    renames &= candidate != columns["former_name"][slot]
     new_state = np.where(renames, CHANGED, IDENTIFIED)
     new_state[labelled] = np.where(candidate == label, IDENTIFIED, IMPOSTOR)[labelled]
     new_state[candidate == NO_DEVICE] = UNKNOWN
+    new_state[candidate == SEVERAL] = AMBIGUOUS
 
     recovers = misbehaving & (ts - columns["alarmed_at"][slot] >= settings.recovery)
     turns &= ~misbehaving | (new_state == CHANGED) | (new_state == IMPOSTOR)
@@ -241,6 +335,7 @@ def transitions(
     ignored_until = columns["ignored_until"][slot]
     unmutes = (ignored_until > 0) & (ts >= ignored_until)
     due = (settings.reminder > 0) & (ts - columns["logged_at"][slot] >= settings.reminder)
+    candidate = np.maximum(candidate, NO_DEVICE)
     return Transitions(turns, recovers, unmutes, due, settles, new_state, candidate)
 
 
@@ -251,39 +346,23 @@ def _claimed(
     candidate becomes the host's lookalike, bool [n].
 
     A host whose label the model does not know may still resemble one class: the class that it
-    settles on in the first ``established`` seconds, or in its first ``slow_windows`` windows.
+    settles on in the first ``established`` seconds, or in its first ``windows_against`` windows.
     """
     slot, candidate = windows.slot, looks.candidate
     classes = windows.probability.shape[1]
     state, device, label = (columns[name][slot] for name in ("state", "device", "label"))
     misbehaving, lookalike = state == MISBEHAVING, columns["lookalike"][slot]
     may_settle = (label >= classes) & (device == label)
-    new = (windows.count < settings.slow_windows) & (lookalike == NO_DEVICE)
+    new = (windows.count < settings.windows_against) & (lookalike == NO_DEVICE)
     may_settle &= new | (windows.ts - columns["named_since"][slot] < settings.established)
     may_settle &= candidate < classes
-    named = candidate != NO_DEVICE
+    named = candidate >= 0
     settles = may_settle & named & (candidate != lookalike) & ~misbehaving
-    settles &= looks.windows >= settings.change_windows
+    settles &= looks.windows >= settings.windows_for
     claimed = np.where(named & (may_settle | (candidate == lookalike)), label, candidate)
     # Windows that show no device contradict no label, and do not change a misbehaving host.
-    holds = ((label != NO_DEVICE) | misbehaving) & (claimed == NO_DEVICE)
+    holds = ((label != NO_DEVICE) | misbehaving) & (claimed < 0)
     return np.where(holds, device, claimed), settles
-
-
-def _is_plausible(
-    columns: Columns, settings: DecisionSettings, windows: SmoothedWindows
-) -> np.ndarray:
-    """Whether each window's host may still be the device of its label, bool [n]."""
-    classes = windows.probability.shape[1]
-    label = columns["label"][windows.slot]
-    plausible: np.ndarray = (label != NO_DEVICE) & (label == columns["device"][windows.slot])
-    rows = np.flatnonzero(plausible)  # only few hosts have a label
-    kind = label[rows]
-    kind = np.where(kind < classes, kind, columns["lookalike"][windows.slot[rows]])
-    known = (kind >= 0) & (kind < classes)
-    probability = windows.probability[rows, np.where(known, kind, 0)]
-    plausible[rows] = known & (probability >= settings.plausible)
-    return plausible
 
 
 def similar_device(

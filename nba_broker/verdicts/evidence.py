@@ -64,7 +64,7 @@ def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple
 
 def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) -> tuple[Evidence]:
     """How many sessions a host with ``sessions`` sessions lacks for its first verdict."""
-    needed = manifest.min_sessions + (settings.first_windows - 1) * manifest.early_stride
+    needed = manifest.min_sessions + (settings.windows_for - 1) * manifest.early_stride
     return (MissingSessions(max(needed - sessions, 0)),)
 
 

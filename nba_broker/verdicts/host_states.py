@@ -18,13 +18,21 @@ from nba_broker.verdicts.states import (
     IMPOSTOR,
     LEARNING,
     NO_DEVICE,
+    SEVERAL,
     UNKNOWN,
 )
 
-DEVICES = ("device", "was_device", "last_name", "candidate", "label", "lookalike")
-"""Columns that hold a device's number, or NO_DEVICE."""
+DEVICES = ("device", "was_device", "last_name", "former_name", "candidate", "label", "lookalike")
+"""Columns that hold a device's number, or NO_DEVICE; ``candidate`` may also be SEVERAL."""
 
-_TIMES = ("named_since", "candidate_since", "since", "logged_at", "alarmed_at")
+_TIMES = (
+    "named_since",
+    "candidate_since",
+    "against_since",
+    "since",
+    "logged_at",
+    "alarmed_at",
+)
 
 _STATE = Column(np.int8)
 _DEVICE = Column(np.int16, NO_DEVICE)
@@ -41,6 +49,7 @@ def _columns(classes: int) -> dict[str, Column]:
         "was_device": _DEVICE,
         "underlying": _STATE,  # the state that a misbehaving host goes back to
         "last_name": _DEVICE,  # the last device that it had as name
+        "former_name": _DEVICE,  # the one before that
         "named_since": _TIME,
         "label": _DEVICE,  # what an analyst named it
         "label_at": _TIME,  # the ``at`` of that annotation
@@ -50,12 +59,13 @@ def _columns(classes: int) -> dict[str, Column]:
         "candidate": _DEVICE,  # the device that its latest window shows
         "candidate_windows": _NUMBER,  # for how many windows in a row
         "candidate_since": _TIME,
+        "against_windows": _NUMBER,  # how many windows in a row show another device than it has
+        "against_since": _TIME,
         "windows": _NUMBER,  # how many were scored
         "since": _TIME,  # when its state began
         "logged_at": _TIME,
         "alarmed_at": _TIME,  # its latest alarm
-        "probability": _probability(classes),  # smoothed, as is "known"
-        "known": Column(np.float32),
+        "probability": _probability(classes),  # smoothed
         "similarity": Column(np.float32),  # to the device that an analyst named, when last found
     }
 
@@ -108,7 +118,8 @@ class HostStates:
         is a correction, not a change.
         """
         columns = self.columns
-        number = np.append(number, NO_DEVICE).astype(np.int16)  # so that NO_DEVICE stays NO_DEVICE
+        # NO_DEVICE stays what it is; SEVERAL becomes NO_DEVICE.
+        number = np.append(number, [NO_DEVICE, NO_DEVICE]).astype(np.int16)
         had = columns["device"] != NO_DEVICE
         for name in DEVICES:
             columns[name][:] = number[columns[name]]
@@ -119,7 +130,8 @@ class HostStates:
             if 0 <= number[old] < classes:
                 columns["probability"][scored, number[old]] = before[scored, old]
         # The former model's scores have no weight beside the new one's first window.
-        columns["windows"][scored] = columns["candidate_windows"][scored] = 0
+        for name in ("windows", "candidate_windows", "against_windows"):
+            columns[name][scored] = 0
         named = np.flatnonzero(columns["last_name"] != NO_DEVICE)
         columns["named_since"][named] = np.maximum(columns["named_since"][named], last[named])
 
@@ -142,7 +154,7 @@ class HostStates:
         shares = (records["similarity"], records["probability"])
         if not (
             ((states >= 0) & (states < len(STATES))).all()
-            and (devices >= NO_DEVICE).all()
+            and (devices >= SEVERAL).all()
             and all(np.isfinite(records[name]).all() for name in ("since", "logged_at"))
             and (records["ignored_until"] >= 0).all()
             and all(((share >= 0) & (share <= 1.001)).all() for share in shares)
@@ -184,20 +196,16 @@ class HostStates:
     def class_of(self, slots: np.ndarray) -> np.ndarray:
         """The class that each host counts as, int16 [n], or NO_DEVICE. For a device that analysts
         added, it is the class that the host may resemble, or else the one that its windows show."""
-        columns, settings = self.columns, self.settings
+        columns = self.columns
         kind = self.device_of(slots)
         added = np.flatnonzero(kind >= self._classes)
         if len(added):
             some = slots[added]
-            probability, known = columns["probability"], columns["known"][some]
-            best = probability[some].argmax(1)
-            shows = probability[some, best] >= settings.identified
-            shows &= known >= settings.known
-            lookalike = columns["lookalike"][some]
-            may_resemble = (lookalike >= 0) & (lookalike < self._classes)
-            still = probability[some, np.where(may_resemble, lookalike, 0)] >= settings.keep_name
-            may_resemble &= still & (known >= settings.known - settings.known_margin)
-            kind[added] = np.where(may_resemble, lookalike, np.where(shows, best, NO_DEVICE))
+            shown, lookalike = columns["candidate"][some], columns["lookalike"][some]
+            shown = np.where((shown >= 0) & (shown < self._classes), shown, NO_DEVICE)
+            resembles = (lookalike >= 0) & (lookalike < self._classes)
+            resembles &= columns["against_windows"][some] == 0
+            kind[added] = np.where(resembles, lookalike, shown)
         return kind
 
     def unknown(self, now: float) -> np.ndarray:

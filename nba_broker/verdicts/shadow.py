@@ -199,7 +199,15 @@ class Shadow:
         # A host's verdicts at the end of a step count for all its windows in the step, mostly one.
         decide(
             self._decider,
-            ScoredWindows(windows.slot, windows.index, when, scores.probability, scores.known),
+            ScoredWindows(
+                windows.slot,
+                windows.index,
+                when,
+                scores.probability,
+                scores.known,
+                scores.ratio,
+                scores.telling,
+            ),
         )
         slot, first, number = np.unique(windows.slot, return_index=True, return_counts=True)
         last = len(when) - 1 - np.unique(windows.slot[::-1], return_index=True)[1]

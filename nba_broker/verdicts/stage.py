@@ -86,6 +86,8 @@ class Verdicts:
             when,
             scores.probability,
             scores.known,
+            scores.ratio,
+            scores.telling,
             similarity=(
                 prototypes.similarity(windows, self._pools.table) if len(prototypes) else None
             ),

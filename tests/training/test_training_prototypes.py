@@ -54,7 +54,7 @@ def verdicts(folder: Path, model: Path, answers: list[Annotation], *paths: Path)
     made = Pipeline(
         Pools([Database(shipped("asn.mmdb.xz"))], scheme=manifest.pool_scheme),
         scorer,
-        settings=DecisionSettings(identified=manifest.identified, known=manifest.known),
+        settings=DecisionSettings.of_model(manifest),
         reorder=Reorder(),
     )
     made.annotate(answers)

@@ -81,7 +81,24 @@ def model_folder(tmp_path: Path) -> Callable[..., Path]:
             "services": ["443/tcp"],
             "interval": {"unit": 1e-3, "cap": 86400.0},
             "classes": [{"device": d, "category": c} for d, c in CLASSES],
-            "thresholds": {"identified": 0.7, "known": 0.0},
+            "thresholds": {
+                "known": 0.5,
+                "support": [0.5, 0.5],
+                "possible": [0.5, 0.5],
+                "exponent": 1.0,
+                "error_rate": 0.1,
+            },
+            "background": {
+                "devices": 4,
+                "services": ["443/tcp"],
+                "pools": POOLS[:3],
+                "pairs": [0, 0, 0, 1, 0, 2],
+                "shares": [0.25, 0.25, 0.5],
+                "classes": [
+                    {"sessions": 1000, "shares": [0, 1.0]},
+                    {"sessions": 1000, "shares": [1, 1.0]},
+                ],
+            },
             "databases": [],
             "onnx": {"sha256": hashlib.sha256(content).hexdigest()},
         } | changes

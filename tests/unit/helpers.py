@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,17 @@ def host(number: int, *, times: Sequence[float], dst: str) -> list[tuple[float, 
     return [(ts, f"192.168.1.{number}", MAC.format(number), dst) for ts in times]
 
 
-def pipeline(folder: Path, **changes: Any) -> Pipeline:
-    settings = {"settings": DecisionSettings(), "reorder": Reorder(), "worker": "w"} | changes
-    return Pipeline(pools(), Scorer(folder), **settings)
+def pipeline(folder: Path, decision: Mapping[str, float] | None = None, **changes: Any) -> Pipeline:
+    """A pipeline that decides after few windows, so that tests need few sessions; ``decision``
+    changes its DecisionSettings."""
+    scorer = Scorer(folder)
+    quick: dict[str, Any] = {"windows_for": 2, "windows_against": 6, **(decision or {})}
+    settings = {
+        "settings": replace(DecisionSettings.of_model(scorer.manifest), **quick),
+        "reorder": Reorder(),
+        "worker": "w",
+    }
+    return Pipeline(pools(), scorer, **settings | changes)
 
 
 def scripts() -> str:

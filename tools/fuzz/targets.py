@@ -88,7 +88,7 @@ class Bench:
         return Pipeline(
             Pools([embedded()], cache=10_000),
             self.scorer,
-            settings=DecisionSettings(),
+            settings=DecisionSettings.of_model(self.scorer.manifest),
             reorder=Reorder(hold=0.0, silence=0.05, settle=0.0),
             max_hosts=64,
             worker="fuzz",

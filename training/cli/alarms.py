@@ -10,7 +10,7 @@ from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.destinations.databases import SCHEMES
 from nba_broker.model.scorer import Scorer
 from training.cli import archive, arguments, outputs
-from training.cli.arguments import Commands, extra, labelled, say
+from training.cli.arguments import Commands, background, extra, labelled, say
 from training.cli.arguments import command as add_command
 
 
@@ -60,6 +60,7 @@ def add(commands: Commands) -> None:
         type=float,
         help="of the host baseline, in nats; may be given several times",
     )
+    background(command)
     command.add_argument("--trials", type=int, default=100, help="of each attack (100)")
     command.add_argument("--seed", type=int, default=0, help="same seed, same trials (default 0)")
 
@@ -86,7 +87,13 @@ def run(given: argparse.Namespace) -> None:
         result = alarms(followed, scorer, thresholds, trials=given.trials, seed=given.seed, say=say)
     else:
         result = rolling(
-            followed, origin, thresholds, every=given.every * DAY, seed=given.seed, say=say
+            followed,
+            origin,
+            thresholds,
+            every=given.every * DAY,
+            public=archive.background(given, pools.scheme),
+            seed=given.seed,
+            say=say,
         )
     outputs.write_json(given, result | {"command": given.line, "fingerprint": origin.fingerprint})
     if scorer and given.trials:

@@ -12,13 +12,14 @@ import numpy as np
 
 from nba_broker.archive import conn_log
 from nba_broker.cli import config
-from nba_broker.destinations.databases import Database
+from nba_broker.destinations.databases import SCHEMES, Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.verdicts import annotation_file
 from training.cli.arguments import say
-from training.data import dataset, labels
+from training.data import dataset, labels, public_counts
 from training.data.dataset import Origin
 from training.data.labelled_sessions import LabelledSessions
+from training.data.public_counts import Pairs
 
 
 def pools(arguments: argparse.Namespace, scheme: str, known: Sequence[str] = ()) -> Pools:
@@ -33,6 +34,18 @@ def pools(arguments: argparse.Namespace, scheme: str, known: Sequence[str] = ())
     )
     made.know(known)
     return made
+
+
+def background(arguments: argparse.Namespace, scheme: str) -> list[Pairs]:
+    """The counts of other networks' devices; none if the shipped ones are of other pools."""
+    given: Path | None = arguments.background
+    if given is not None:
+        found = [] if given == Path("none") else public_counts.read(given, scheme)
+        return [one.pairs for one in found]
+    if scheme != SCHEMES[0]:
+        return []
+    shipped = config.shipped("background") / public_counts.COUNTS_FILE
+    return [one.pairs for one in public_counts.read(shipped, scheme)]
 
 
 def load(

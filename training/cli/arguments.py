@@ -131,7 +131,19 @@ def trained() -> argparse.ArgumentParser:
         help=argparse.SUPPRESS,
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same model (default 0)")
+    background(parser)
     return parser
+
+
+def background(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for counts of other networks' devices."""
+    parser.add_argument(
+        "--background",
+        type=Path,
+        metavar="F.json",
+        help="counts of devices of other networks that classes are compared with, from nba-train "
+        "background, or the word none (default: the shipped ones)",
+    )
 
 
 def time(text: str) -> float:

@@ -41,6 +41,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--seed", type=int, default=0, help="with --rolling: same seed, same models (default 0)"
     )
+    arguments.background(command)
     command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
     command.add_argument("--html", type=Path, metavar="F", help="a page that needs no network")
     command.add_argument(
@@ -92,7 +93,14 @@ def _of_recipe(given: argparse.Namespace) -> dict[str, Any]:
     if not origins:
         raise ArchiveError("--rolling: no labelled host has a session from that time on")
     found = rolling_days(
-        sessions, origin, pools, origins, seed=given.seed, each=given.each or map, say=say
+        sessions,
+        origin,
+        pools,
+        origins,
+        public=archive.background(given, pools.scheme),
+        seed=given.seed,
+        each=given.each or map,
+        say=say,
     )
     return {
         **found,

@@ -41,10 +41,24 @@ def run(arguments: argparse.Namespace) -> None:
     pools = archive.pools(arguments, SCHEMES[0])
     labelled, origin = archive.load(arguments, pools, arguments.annotations)
     sessions, left_out = enough(labelled, DEFAULT.min_sessions, say, strict=arguments.strict)
-    each = arguments.each or map
-    fitted = fit(sessions, seed=arguments.seed, say=say, each=each)
+    each, public = arguments.each or map, archive.background(arguments, pools.scheme)
+    fitted = fit(
+        sessions,
+        public=public,
+        unlabelled=origin.unlabelled,
+        seed=arguments.seed,
+        say=say,
+        each=each,
+    )
     rolling = for_manifest(
-        sessions, origin, pools, arguments.rolling_days, seed=arguments.seed, each=each, say=say
+        sessions,
+        origin,
+        pools,
+        arguments.rolling_days,
+        public=public,
+        seed=arguments.seed,
+        each=each,
+        say=say,
     )
     manifest = write(
         arguments.out, fitted, sessions, origin, pools, left_out=left_out, rolling=rolling

@@ -12,6 +12,7 @@ from training.cli import (
     ablate,
     alarms,
     arguments,
+    background,
     compare,
     elsewhere,
     evaluate,
@@ -24,7 +25,19 @@ from training.cli import (
 )
 from training.data import cluster
 
-_COMMANDS = (labels, fit, refresh, evaluate, elsewhere, compare, ablate, unknowns, alarms, stress)
+_COMMANDS = (
+    labels,
+    fit,
+    refresh,
+    evaluate,
+    elsewhere,
+    compare,
+    ablate,
+    unknowns,
+    alarms,
+    stress,
+    background,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -105,7 +105,14 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         if any(not (one.passed or one.name in accepted) for one in before):
             raise ArchiveError(report.refused(reports[-1]))
-        fitted = fit(earlier, seed=arguments.seed, say=say, each=arguments.each or map)
+        fitted = fit(
+            earlier,
+            public=archive.background(arguments, pools.scheme),
+            unlabelled=origin.unlabelled,
+            seed=arguments.seed,
+            say=say,
+            each=arguments.each or map,
+        )
         gate = _gate(running, later, before, accepted, arguments.margin, about, reports)
         origin = replace(origin, until=when)
         judged = {"reason": "nba-train refresh judged it; see gate in manifest.json"}

@@ -9,7 +9,7 @@ from nba_broker.archive import results
 from nba_broker.destinations.databases import SCHEMES
 from nba_broker.records.errors import ConfigError
 from training.cli import archive, outputs
-from training.cli.arguments import Commands, extra, labelled, say
+from training.cli.arguments import Commands, background, extra, labelled, say
 from training.cli.arguments import command as add_command
 from training.data import dataset, labels
 
@@ -43,6 +43,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--ood-labels", action="append", type=Path, metavar="L.csv", help="and their labels"
     )
+    background(command)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -65,7 +66,12 @@ def run(arguments: argparse.Namespace) -> None:
         )
     result = {
         **unknowns(
-            sessions, ood=ood, confusable=arguments.confusable, seed=arguments.seed, say=say
+            sessions,
+            ood=ood,
+            confusable=arguments.confusable,
+            public=archive.background(arguments, pools.scheme),
+            seed=arguments.seed,
+            say=say,
         ),
         "command": arguments.line,
         "fingerprint": origin.fingerprint,

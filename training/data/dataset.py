@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from numpy.lib.recfunctions import repack_fields
 from nba_broker.archive import conn_log
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.destinations.pools import Pools
+from nba_broker.model.background import service_name, tells
 from nba_broker.records.errors import ArchiveError
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labelling import Labelling, absent, split_by_segment
 from training.data.labels import Label
+from training.data.public_counts import LEAST, Pairs
 from training.data.tracking import Tracking
 
 # What labelling looks at, and what remains of a session.
@@ -29,7 +32,8 @@ class Origin:
 
     since, until: seconds, as given. logs: number of conn logs. fingerprint: SHA-256 of all
     sessions, whatever their files. unlabelled_*: sessions and hosts without a label, which are left
-    out. incomplete: whether a part of the archive could not be read; the warnings name it.
+    out. unlabelled: of each of these hosts, its sessions that tell devices apart, by service and
+    pool. incomplete: whether a part of the archive could not be read; the warnings name it.
     """
 
     since: float | None
@@ -40,6 +44,7 @@ class Origin:
     unlabelled_hosts: int
     warnings: tuple[str, ...]
     incomplete: bool = False
+    unlabelled: tuple[Pairs, ...] = ()
 
 
 def load(
@@ -89,7 +94,7 @@ def load_rows(
     for lease in archive.leases:
         tracker.lease(lease)
     labelling = Labelling(labels, archive)
-    read = _read(archive, tracker, labelling, columns)
+    read = _read(archive, tracker, labelling, pools, columns)
     series = labelling.series(read.rows, read.slot, tracker.identity, each or map)
     labelled = series >= 0
     others = read.others.union(np.unique(read.slot[~labelled]).tolist())
@@ -116,6 +121,9 @@ def load_rows(
         unlabelled_hosts=len(others),
         warnings=tuple(warnings),
         incomplete=bool(archive.errors),
+        unlabelled=tuple(
+            of_host for of_host in read.unlabelled.values() if of_host.total() >= LEAST
+        ),
     )
     return sessions, origin, archive, rows
 
@@ -124,7 +132,8 @@ def load_rows(
 class _Read:
     """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n].
 
-    others: slots of sessions that have none. segment_of: the network's segment of a slot.
+    others: slots of sessions that have none; unlabelled: of each of these, its sessions that tell
+    devices apart, by service and pool. segment_of: the network's segment of a slot.
     fingerprint: of all sessions.
     """
 
@@ -132,17 +141,23 @@ class _Read:
     slot: np.ndarray
     pool: np.ndarray
     others: set[int]
+    unlabelled: dict[int, Counter[tuple[str, str]]]
     segment_of: dict[int, str]
     fingerprint: str
 
 
 def _read(
-    archive: conn_log.Archive, tracker: Tracking, labelling: Labelling, columns: Sequence[str]
+    archive: conn_log.Archive,
+    tracker: Tracking,
+    labelling: Labelling,
+    pools: Pools,
+    columns: Sequence[str],
 ) -> _Read:
     digest = hashlib.sha256()
     none = repack_fields(np.zeros(0, conn_log.ROW)[list(columns)])
     kept = [(none, np.zeros(0, np.int64), np.zeros(0, np.int32))]
     others: set[int] = set()
+    unlabelled: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
     segment_of: dict[int, str] = {}
     for rows in archive.rows():
         batch = archive.sessions(rows)
@@ -157,6 +172,24 @@ def _read(
                     segment_of.setdefault(number, segment)
         keep = labelling.possibly(rows, slot, tracker.identity)
         others.update(np.unique(slot[~keep]).tolist())
+        _count(unlabelled, slot[~keep], rows["dport"][~keep], pool[~keep], pools.table)
         kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep]))
     rows, slot, pool = map(np.concatenate, zip(*kept, strict=True))
-    return _Read(rows, slot, pool, others, segment_of, digest.hexdigest())
+    return _Read(rows, slot, pool, others, unlabelled, segment_of, digest.hexdigest())
+
+
+def _count(
+    unlabelled: dict[int, Counter[tuple[str, str]]],
+    slot: np.ndarray,
+    dport: np.ndarray,
+    pool: np.ndarray,
+    table: Sequence[str],
+) -> None:
+    """Add sessions of unlabelled hosts: slot int64 [n], dport int32 [n], pool int32 [n]."""
+    some = tells(dport, pool, table)
+    keys = np.stack([slot[some], dport[some].astype(np.int64), pool[some]])
+    (slots, ports, places), number = np.unique(keys, axis=1, return_counts=True)
+    for host, code, place, count in zip(
+        slots.tolist(), ports.tolist(), places.tolist(), number.tolist(), strict=True
+    ):
+        unlabelled[host][service_name(code), table[place]] += count

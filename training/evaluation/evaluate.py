@@ -75,10 +75,12 @@ def _scored(scorer: Scorer, sessions: LabelledSessions) -> tuple[Windows, *tuple
     windows = sessions.windows(Schedule(manifest.window, manifest.min_sessions))
     nothing = np.zeros((len(windows), 0), np.float32)
     if not len(windows):
-        none = np.zeros((0, len(manifest.classes)), np.float32), np.zeros(0, np.float32)
-        return replace(windows, columns={}), none[0], nothing, nothing, none[1]
+        none = np.zeros((0, len(manifest.classes)), np.float32)
+        known = np.zeros(0, np.float32)
+        return replace(windows, columns={}), none, nothing, nothing, known, none, known
     scores = scorer(windows, sessions.table)
-    return replace(windows, columns={}), scores.probability, nothing, nothing, scores.known
+    kept = scores.known, scores.ratio, scores.telling
+    return replace(windows, columns={}), scores.probability, nothing, nothing, *kept
 
 
 def _scored_elsewhere(

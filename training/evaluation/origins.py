@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from nba_broker.model.scorer import Scorer
 from training.data.dataset import Origin
 from training.data.enough import enough
 from training.data.labelled_sessions import LabelledSessions
+from training.data.public_counts import Pairs
 from training.data.recordings import recordings
 from training.model.export import write
 from training.model.settings import DEFAULT
@@ -28,14 +30,21 @@ _DAY = 86_400.0
 
 
 def scorer_of(
-    sessions: LabelledSessions, origin: Origin, pools: Pools, *, seed: int = 0, each: Each = map
+    sessions: LabelledSessions,
+    origin: Origin,
+    pools: Pools,
+    *,
+    public: Sequence[Pairs] = (),
+    seed: int = 0,
+    each: Each = map,
 ) -> Scorer:
-    """The model that ``nba-train fit`` makes of these sessions. Raises ArchiveError when they are
-    too few for one."""
+    """The model that ``nba-train fit`` makes of these sessions, without the archive's unlabelled
+    hosts, whose counts are of all days; ``public``: counts of devices of other networks. Raises
+    ArchiveError when they are too few for one."""
     kept, _ = enough(sessions, DEFAULT.min_sessions, _silent)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "rolling"
-        fitted = fitting.fit(kept, seed=seed, say=_silent, each=each)
+        fitted = fitting.fit(kept, public=public, seed=seed, say=_silent, each=each)
         write(model, fitted, kept, origin, pools)
         return Scorer(model)
 

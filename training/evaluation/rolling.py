@@ -12,6 +12,7 @@ import numpy as np
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.records.errors import ArchiveError
 from training.data.dataset import Origin
+from training.data.public_counts import Pairs
 from training.evaluation.alarms import judged, printed, rated
 from training.evaluation.followed import DAY, Followed, between
 from training.evaluation.origins import scorer_of
@@ -23,13 +24,15 @@ def rolling(
     thresholds: Sequence[float],
     *,
     every: float = DAY,
+    public: Sequence[Pairs] = (),
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """False alarms and wrong changes in the judged parts, at each threshold of the host baseline.
 
     A new model is fitted at the beginning of the judged part and ``every`` so many seconds after
-    it. Raises ArchiveError when the sessions before are too few for a model.
+    it; ``public``: counts of devices of other networks. Raises ArchiveError when the sessions
+    before are too few for a model.
     """
     begin, end = float(np.nanmin(followed.since)), float(np.nanmax(followed.until))
     found: dict[float, list[dict[str, Any]]] = {threshold: [] for threshold in thresholds}
@@ -40,7 +43,8 @@ def rolling(
         training = followed.sessions.select(followed.sessions.ts < since)
         if not len(training):
             raise ArchiveError(f"no session before {when} to train on; begin later")
-        scorer = scorer_of(training, replace(origin, until=since), followed.pools, seed=seed)
+        before = replace(origin, until=since)
+        scorer = scorer_of(training, before, followed.pools, public=public, seed=seed)
         models.append({"since": since, "model": scorer.manifest.id})
         for threshold, parts in found.items():
             parts.append(judged(part, scorer, BaselineSettings(threshold=threshold)))

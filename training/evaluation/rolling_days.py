@@ -15,6 +15,7 @@ from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
 from training.data.dataset import Origin
 from training.data.labelled_sessions import LabelledSessions
+from training.data.public_counts import Pairs
 from training.evaluation.host_days import HostDay, by_device, figures, followed
 from training.evaluation.origins import FEWEST, scorer_of, spread
 
@@ -35,6 +36,7 @@ def rolling_days(
     pools: Pools,
     origins: Sequence[np.ndarray],
     *,
+    public: Sequence[Pairs] = (),
     seed: int = 0,
     each: Each = map,
     say: Callable[[str], None] = print,
@@ -42,7 +44,8 @@ def rolling_days(
     """The host-days of workers that start at each origin, float64 [series], with a model of the
     sessions before it, and follow all hosts to the end of the archive.
 
-    ``each`` makes the windows of each fit, for example on a cluster. Raises ArchiveError when the
+    public: counts of devices of other networks. ``each`` makes the windows of each fit, for example
+    on a cluster. Raises ArchiveError when the
     sessions before an origin are too few for a model.
     """
     found: list[tuple[int, HostDay]] = []
@@ -55,7 +58,7 @@ def rolling_days(
         training = sessions.select(before)
         part = replace(origin, until=float(training.ts[-1]))
         try:
-            scorer = scorer_of(training, part, pools, seed=seed, each=each)
+            scorer = scorer_of(training, part, pools, public=public, seed=seed, each=each)
         except ArchiveError as error:
             raise ArchiveError(f"no model of the sessions before {when}: {error}") from error
         days = followed(sessions.select(~before), scorer)
@@ -107,6 +110,7 @@ def for_manifest(
     pools: Pools,
     number: int,
     *,
+    public: Sequence[Pairs] = (),
     seed: int = 0,
     each: Each = map,
     say: Callable[[str], None] = print,
@@ -120,7 +124,9 @@ def for_manifest(
         return {"reason": f"no host was recorded on {FEWEST} days or more"}
     say(f"measuring on later days, from {len(origins)} days of the archive on")
     try:
-        found = rolling_days(sessions, origin, pools, origins, seed=seed, each=each, say=say)
+        found = rolling_days(
+            sessions, origin, pools, origins, public=public, seed=seed, each=each, say=say
+        )
     except ArchiveError as error:
         return {"reason": str(error)}
     return {name: part for name, part in found.items() if name != "by_day"}

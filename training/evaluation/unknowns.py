@@ -15,9 +15,11 @@ from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE, UNKNOWN
 from training.data.enough import enough
 from training.data.labelled_sessions import LabelledSessions
+from training.data.public_counts import Pairs
 from training.evaluation.protocols import leave_one_device_out
 from training.evaluation.verdicts import Scored, decide, decider_with
 from training.metrics.curves import auroc, roc
+from training.model.background import ratios
 from training.model.calibrate import class_weights, probabilities, quantile, smooth
 from training.model.examples import Examples, examples
 from training.model.fit import Fitted, fit, split
@@ -26,6 +28,9 @@ from training.model.settings import DEFAULT, Settings
 
 SESSIONS = 20
 """Sessions within which an out-of-distribution host should be called unknown."""
+
+KNOWN_WEIGHT = 0.15
+"""Share of the newest window in the smoothed scores."""
 
 FALSE_ALARMS = (
     *np.linspace(0, 0.1, 21).round(3).tolist(),
@@ -46,6 +51,7 @@ def unknowns(
     *,
     ood: LabelledSessions | None = None,
     confusable: Sequence[str] = (),
+    public: Sequence[Pairs] = (),
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -53,7 +59,8 @@ def unknowns(
 
     settings: of the fits, QUICK unless given. ood: sessions of another site, whose devices are all
     out of distribution. confusable: devices that another labelled device resembles; they take no
-    part in the means. Raises ArchiveError when no device can be left out.
+    part in the means. public: counts of devices of other networks. Raises ArchiveError when no
+    device can be left out.
     """
     settings = settings or QUICK
     rows: dict[str, dict[str, Any]] = {}
@@ -62,7 +69,7 @@ def unknowns(
         early, later = split(others, LATER)
         try:
             early, _ = enough(early, settings.min_sessions, lambda line: None)
-            fitted = fit(early, settings, seed=seed, say=lambda line: None)
+            fitted = fit(early, settings, public=public, seed=seed, say=lambda line: None)
             rows[device] = _figures(fitted, later, own)
         except ArchiveError as error:
             say(f"{device}: {error}")
@@ -128,7 +135,7 @@ def _figures(fitted: Fitted, later: LabelledSessions, ood: LabelledSessions) -> 
     kept: dict[str, float] = {}  # by the last score, which decides
     for name in columns[0]:
         held_out, inside, unfamiliar = (
-            smooth(column[name], part.series, DecisionSettings().known_weight)
+            smooth(column[name], part.series, KNOWN_WEIGHT)
             for column, part in zip(columns, (fitted.calibration, known, outside), strict=True)
         )
         weight = class_weights(fitted.calibration.truth[staying])
@@ -144,7 +151,7 @@ def _figures(fitted: Fitted, later: LabelledSessions, ood: LabelledSessions) -> 
             fitted.classes[k].device: float((inside >= threshold)[known.truth == k].mean())
             for k in np.unique(known.truth)
         }
-    state, waited, ever_named = _states(fitted, outside, of_outside)
+    state, waited, ever_named = _states(fitted, outside, of_outside, episodes)
     return {
         "episodes": int(last.sum()),
         "too_short": len(episodes.labels) - int(last.sum()),
@@ -172,23 +179,27 @@ def _windows(fitted: Fitted, sessions: LabelledSessions) -> Examples:
 
 
 def _states(
-    fitted: Fitted, part: Examples, predicted: Predictions
+    fitted: Fitted, part: Examples, predicted: Predictions, sessions: LabelledSessions
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The state of each host after its last window, int64 [hosts]; after how many sessions it was
-    first unknown, infinity for never, float64 [hosts]; whether it ever had a name, bool [hosts]."""
-    thresholds = fitted.thresholds
-    settings = DecisionSettings(identified=thresholds.identified, known=thresholds.known)
+    """Of the hosts of these windows: the state after the last one, int64 [hosts]; after how many
+    sessions it was first unknown, infinity for never, float64 [hosts]; whether it ever had a name,
+    bool [hosts]."""
+    settings = DecisionSettings(fitted.thresholds.of_worker())
     hosts, slot = np.unique(part.series, return_inverse=True)
     row = np.arange(len(part))
-    scored = Scored(row, row, slot, part.ts, probabilities(predicted.logits), predicted.known)
+    probability = probabilities(predicted.logits)
+    windows, *compared = ratios(sessions, fitted.background, fitted.settings.schedule)
+    by_host = np.argsort(windows.slot, kind="stable")
+    compared = [one[by_host] for one in compared]
+    scored = Scored(row, row, slot, part.ts, probability, predicted.known, *compared)
     state = np.full(len(hosts), LEARNING)
     waited, named = np.full(len(hosts), np.inf), np.zeros(len(hosts), bool)
     for one in decide(decider_with(settings, len(fitted.classes), len(hosts)), scored):
         state[one.slot] = one.decision.state
         named[one.slot] |= one.decision.device != NO_DEVICE
         if one.decision.state == UNKNOWN:
-            sessions = int((part.pool[one.row] != PADDING).sum())
-            waited[one.slot] = min(waited[one.slot], sessions)
+            number = int((part.pool[one.row] != PADDING).sum())
+            waited[one.slot] = min(waited[one.slot], number)
     return state, waited, named
 
 

@@ -58,6 +58,7 @@ class Scored:
 
     row: the caller's number of each. index: its last session. slot: its host. All int64 [B]. ts:
     seconds, float64 [B]. probability: float32 or float64 [B, K]. known: familiarity, float32 [B].
+    ratio float32 [B, K], telling float32 [B]: see nba_broker.model.scorer.Scores.
     """
 
     row: np.ndarray
@@ -66,6 +67,8 @@ class Scored:
     ts: np.ndarray
     probability: np.ndarray
     known: np.ndarray
+    ratio: np.ndarray
+    telling: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,15 @@ def decide(decider: Decider, scored: Scored, alarms: Sequence[Alarm] = ()) -> li
     ``decider`` keeps the hosts' states and has room for every slot; later calls continue from
     there. See :func:`nba_broker.verdicts.decide.decide`.
     """
-    windows = ScoredWindows(scored.slot, scored.index, scored.ts, scored.probability, scored.known)
+    windows = ScoredWindows(
+        scored.slot,
+        scored.index,
+        scored.ts,
+        scored.probability,
+        scored.known,
+        scored.ratio,
+        scored.telling,
+    )
     raised = step.Alarms(
         np.array([one.slot for one in alarms], np.int64),
         np.array([one.index for one in alarms], np.int64),
@@ -137,6 +148,8 @@ def of_windows(
         ts=ts[due],
         probability=scores.probability[due],
         known=scores.known[due],
+        ratio=scores.ratio[due],
+        telling=scores.telling[due],
     )
     hosts = int(windows.slot.max(initial=-1)) + 1
     return decide(decider_of(manifest, hosts, reminder), scored)
@@ -222,8 +235,8 @@ def _scored(
     """The windows of a part that begins at the session ``start``, with their scores."""
     if not len(windows):
         none, classes = np.zeros(0, np.int64), len(scorer.manifest.classes)
-        scores = np.zeros((0, classes), np.float32), np.zeros(0, np.float32)
-        return Scored(none, none, none, np.zeros(0), *scores)
+        scores, each = np.zeros((0, classes), np.float32), np.zeros(0, np.float32)
+        return Scored(none, none, none, np.zeros(0), scores, each, scores, each)
     scores_of_part = scorer(windows, table)
     index = start + windows.index
     return Scored(
@@ -233,6 +246,8 @@ def _scored(
         ts=ts[windows.index],
         probability=scores_of_part.probability,
         known=scores_of_part.known,
+        ratio=scores_of_part.ratio,
+        telling=scores_of_part.telling,
     )
 
 

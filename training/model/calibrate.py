@@ -7,36 +7,45 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
 from scipy.special import log_softmax, softmax
 
+from nba_broker.model import manifest
 from nba_broker.records.classes import Class
-from nba_broker.verdicts.decision_settings import DecisionSettings
+from nba_broker.verdicts.decision_settings import WEIGHT
 
-PRECISION = 0.97
-"""The share of names given to held-out hosts that must be right. Where some devices are confusable,
-a higher share would leave half of the hosts without a name."""
+LEAST = 0.05
+"""Mean log likelihood ratio, in nats, that a window of any class needs: below it, hosts in general
+are about as likely to start its sessions."""
 
 CHANGED = 0.5
 """A class has changed when less than this share of its late windows is recognised. It takes no part
 in the calibration: its new behaviour does not show how reliable the model is for the others."""
 
+NEAR = 0.75
+"""Share of a class's own mean ratio that a window needs to support it. It is nearer to the class
+than to hosts in general, whose ratio is 0, by so much because a wrong name costs more than a late
+one."""
+
+LIKELY = 0.5
+"""Probability from which a class is possible in any case."""
+
+_NEVER = 1e3  # nats: no window reaches it
 _PRIOR = 4.0  # windows
 _LEAST = np.log(1e-12)  # log probability, so that one window does not decide
 _TEMPERATURES = np.geomspace(0.2, 10.0, 40)
 
-CANDIDATES = tuple(np.round(np.arange(0.50, 0.951, 0.05), 2).tolist())
-"""Thresholds to choose from: below 0.5 a name is no better than a coin toss; above 0.95 confusable
-devices would never be named."""
+_EXPONENTS = np.geomspace(0.25, 1.0, 25)  # over 1, few held-out windows promise too much
 
 DESCRIPTION = (
-    f"identified: the lowest of {CANDIDATES[0]:.2f} to {CANDIDATES[-1]:.2f} at which "
-    f"{PRECISION:.0%} of the names for smoothed, held-out later windows are right, else the "
-    "highest; known: the value that the wanted share of these windows reaches; each window begins "
-    "a new host, every class has the same weight, and classes that had changed are left out"
+    f"support: {NEAR:g} of the mean ratio of the class's own sessions; of held-out later windows, "
+    "each the window of a new host, the stated share reaches known (all classes with the same "
+    "weight), "
+    "and of each class's own smoothed windows the class's possible; classes that had changed are "
+    "left out"
 )
 
 
@@ -44,20 +53,31 @@ DESCRIPTION = (
 class Thresholds:
     """The chosen numbers, and their figures on the windows by which they were chosen.
 
-    temperature, likelihood_weight: see :func:`blend`. identified: smoothed probability from which a
-    host gets a class's name; a share ``named`` of windows reaches it, and of these a share
-    ``precision`` is right. known: smoothed familiarity from which a window is of a known device; a
-    share ``kept`` reaches it. left_out: classes that had changed.
+    temperature, likelihood_weight: see :func:`blend`. known: familiarity from which a window is of
+    a known device; a share ``kept`` reaches it. support: the mean log likelihood ratio from which a
+    window supports each class, nats. possible: the smoothed probability from which each class is
+    possible; all but a share ``error_rate`` of the class's own windows reach it (label-conditional
+    conformal sets: Vovk, "Conditional Validity of Inductive Conformal Predictors", 2012).
+    exponent: of the smoothed probability, which makes it a calibrated one. supported: share of the
+    windows that support their own class. left_out: classes that had changed.
     """
 
     temperature: float
     likelihood_weight: float
-    identified: float
-    precision: float
-    named: float
     known: float
     kept: float
+    error_rate: float
+    support: tuple[float, ...]
+    possible: tuple[float, ...]
+    exponent: float
+    supported: float
     left_out: tuple[int, ...]
+
+    def of_worker(self) -> manifest.Thresholds:
+        """Those that a worker decides by."""
+        return manifest.Thresholds(
+            self.known, self.support, self.possible, self.exponent, self.error_rate
+        )
 
 
 def changed(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -115,36 +135,82 @@ def blend(
     return float(temperature), float(weight)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """B held-out windows at which a worker scores.
+
+    logits: blended, float32 [B, K]. known: familiarity, float32 [B]. ratio float32 [B, K], telling
+    float32 [B]: see nba_broker.model.scorer.Scores. truth: class, host: both int64 [B].
+    """
+
+    logits: np.ndarray
+    known: np.ndarray
+    ratio: np.ndarray
+    telling: np.ndarray
+    truth: np.ndarray
+    host: np.ndarray
+
+    def select(self, rows: np.ndarray) -> HeldOut:
+        """The windows of these rows, bool [B]."""
+        return HeldOut(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+
 def calibrate(
     blended: tuple[float, float],
-    logits: np.ndarray,
-    known: np.ndarray,
-    truth: np.ndarray,
-    series: np.ndarray,
+    held_out: HeldOut,
+    typical: np.ndarray,
     kept: float,
     left_out: np.ndarray,
 ) -> Thresholds:
-    """All thresholds, from the blended logits [B, K] and the familiarity [B] of windows at which a
-    worker scores. ``kept`` of them shall pass for known; series, truth: int64 [B]."""
-    stays = ~np.isin(truth, left_out)
-    series, truth = series[stays], truth[stays]
-    identified, precision, named = identified_threshold(probabilities(logits[stays]), truth, series)
-    smoothed = smooth(known[stays], series, DecisionSettings().known_weight)
-    least = quantile(smoothed, class_weights(truth), 1 - kept)
-    passing = float(class_weights(truth)[smoothed >= least].sum())
+    """All thresholds, from held-out windows, of which ``kept`` shall pass.
+
+    typical: the mean ratio of each class's own earlier sessions, float64 [K]. A class without
+    held-out windows, or one that had changed, has the lowest ``possible`` of the others.
+    """
+    usual = held_out.select(~np.isin(held_out.truth, left_out))
+    weight = class_weights(usual.truth)
+    least = quantile(usual.known, weight, 1 - kept)
+    smoothed = smooth(probabilities(usual.logits), usual.host, WEIGHT)
+    support, possible = np.clip(NEAR * typical, LEAST, _NEVER), np.full(len(typical), np.nan)
+    for number in np.unique(usual.truth).tolist():
+        own = smoothed[usual.truth == number, number]
+        possible[number] = min(quantile(own, np.ones(len(own)), 1 - kept), LIKELY)
+    possible = np.where(np.isnan(possible), np.nanmin(possible), possible)
+    own = usual.ratio[np.arange(len(usual.truth)), usual.truth]
+    supports = (own >= support[usual.truth]) & (usual.known >= least)
+    supports &= own * usual.telling >= np.log(len(typical) / (1 - kept))
     return Thresholds(
-        *blended, identified, precision, named, least, passing, tuple(left_out.tolist())
+        *blended,
+        known=least,
+        kept=float(weight[usual.known >= least].sum()),
+        error_rate=1 - kept,
+        support=tuple(support.tolist()),
+        possible=tuple(np.clip(possible, 1e-6, 1).tolist()),
+        exponent=exponent(smoothed, usual.truth),
+        supported=float(weight[supports].sum()),
+        left_out=tuple(left_out.tolist()),
     )
+
+
+def exponent(smoothed: np.ndarray, truth: np.ndarray) -> float:
+    """The power to which smoothed probabilities [B, K] are raised before they are made to sum to 1
+    again, so that the truth has the least loss: temperature scaling (Guo et al., "On Calibration of
+    Modern Neural Networks", 2017)."""
+    logs = np.log(np.maximum(smoothed, 1e-12))
+    return float(min(_EXPONENTS, key=lambda one: cross_entropy(one * logs, truth)))
 
 
 def describe(thresholds: Thresholds, classes: Sequence[Class]) -> str:
     """One line for a person."""
     changed = ", ".join(classes[number].device for number in thresholds.left_out)
+    weak = ", ".join(
+        one.device for one, least in zip(classes, thresholds.support, strict=True) if least <= LEAST
+    )
     return (
         f"temperature {thresholds.temperature:.2f}, weight of class likelihoods "
-        f"{thresholds.likelihood_weight:g}; from {thresholds.identified:.2f} on "
-        f"{thresholds.named:.0%} of the later windows are named, {thresholds.precision:.1%} of "
-        f"these correctly; from {thresholds.known:.3f} on {thresholds.kept:.1%} pass for known"
+        f"{thresholds.likelihood_weight:g}; {thresholds.supported:.1%} of the later windows "
+        f"support their class, {thresholds.kept:.1%} pass for known"
+        f"{f'; hardly differ from hosts in general: {weak}' if weak else ''}"
         f"{f'; left out because they have changed: {changed}' if changed else ''}"
     )
 
@@ -187,20 +253,3 @@ def smooth(value: np.ndarray, series: np.ndarray, weight: float) -> np.ndarray:
             newest = max(weight, 1 / windows)
             smoothed[row] = (1 - newest) * smoothed[before] + newest * smoothed[row]
     return smoothed
-
-
-def identified_threshold(
-    probability: np.ndarray, truth: np.ndarray, series: np.ndarray
-) -> tuple[float, float, float]:
-    """The lowest candidate at which the smoothed decisions reach PRECISION, else the highest; with
-    its precision and the share of all windows that it names."""
-    smoothed = smooth(probability, series, DecisionSettings().weight)
-    weight = class_weights(truth)
-    confidence, right = smoothed.max(1), smoothed.argmax(1) == truth
-    for threshold in CANDIDATES:
-        named = confidence >= threshold
-        share = weight[named].sum()
-        precision = weight[named & right].sum() / share if share else 0.0
-        if precision >= PRECISION:
-            break
-    return threshold, float(precision), float(share)

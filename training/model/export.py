@@ -34,7 +34,7 @@ from training.model.fit import Fitted
 from training.model.network import NBA
 from training.model.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 """Version of the manifest's layout."""
 
 TOLERANCE = 1e-4
@@ -168,6 +168,7 @@ def _manifest(
             "left_out": [fitted.classes[k].device for k in fitted.thresholds.left_out],
             "calibration": calibrate.DESCRIPTION,
         },
+        "background": fitted.background.as_dict(),
         "metrics": fitted.metrics,
         "usual": fitted.usual,
         "baseline": class_baselines(sessions, fitted.classes),

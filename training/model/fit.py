@@ -11,12 +11,17 @@ import numpy as np
 import torch
 
 from nba_broker.archive.conn_log import Each
+from nba_broker.model.background import Background
 from nba_broker.model.features import NEVER_SEEN, PADDING
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ArchiveError
 from training.data.labelled_sessions import LabelledSessions
+from training.data.labels import Label
+from training.data.public_counts import Pairs
 from training.metrics.classification import summary
+from training.model.background import background, ratios, typical, without_own
 from training.model.calibrate import (
+    HeldOut,
     Thresholds,
     blend,
     calibrate,
@@ -40,7 +45,8 @@ class Fitted:
     pools, services: its vocabularies. thresholds: the temperature and the decision's numbers,
     chosen with the first model on each host's last sessions, which it had not seen; metrics: of the
     first model on these. calibration: windows of them, at the sessions at which a worker scores;
-    predicted: the first model's predictions for these. windows: what the kept model was trained on.
+    predicted: the first model's predictions for these; held_out: the same with their ratios.
+    windows: what the kept model was trained on. background: what its classes are compared with.
     usual: the usual figures of sessions that a model has not seen, see docs/model.md.
     """
 
@@ -55,6 +61,8 @@ class Fitted:
     windows: Examples
     calibration: Examples
     predicted: Predictions
+    held_out: HeldOut
+    background: Background
     usual: dict[str, float]
 
 
@@ -62,11 +70,16 @@ def fit(
     sessions: LabelledSessions,
     settings: Settings = DEFAULT,
     *,
+    public: Sequence[Pairs] = (),
+    unlabelled: Sequence[Pairs] = (),
     seed: int = 0,
     say: Callable[[str], None] = print,
     each: Each = map,
 ) -> Fitted:
     """Fit to labelled sessions; ``say`` gets lines of progress.
+
+    public: counts of devices of other networks, unlabelled: of the archive's other hosts; both make
+    the background that classes are compared with.
 
     ``each`` makes the windows, for example on a cluster. The same sessions, settings and seed give
     the same model, bit by bit, on the same machine. Raises ArchiveError when there is too little to
@@ -81,19 +94,21 @@ def fit(
     _require_late(classes, check, say)
     # A worker scores every few sessions, and often hosts that are new: the thresholds are chosen
     # on such windows.
-    calibration = first.examples(late.episodes(settings.window), each, settings.schedule)
+    episodes = late.episodes(settings.window)
+    calibration = first.examples(episodes, each, settings.schedule)
     left_out, blended = _blend(first.model, check, settings.likelihood_weights)
     _calibrate_familiarity(first.model, calibration, left_out, settings.kept)
     predicted = predict(first.model, calibration)
-    thresholds = calibrate(
-        blended,
+    others = [*public, *_strangers(sessions, classes, public, unlabelled, say)]
+    compared = _background(early, classes, others)
+    held_out = HeldOut(
         predicted.logits,
         predicted.known,
+        *ratios(episodes, compared, settings.schedule, each)[1:],
         calibration.truth,
-        calibration.series,
-        settings.kept,
-        left_out,
+        _hosts(episodes.labels)[calibration.series],
     )
+    thresholds = calibrate(blended, held_out, typical(compared), settings.kept, left_out)
     say(describe(thresholds, classes))
     probability = probabilities(predict(first.model, check).logits)
     names = [one.device for one in classes]
@@ -116,12 +131,40 @@ def fit(
         windows=last.windows,
         calibration=calibration,
         predicted=predicted,
+        held_out=held_out,
+        background=_background(sessions, classes, others),
         usual={
             "never_seen_pools": float((check.pool[:, -1] == NEVER_SEEN).mean()),
             "known": float((predicted.known >= thresholds.known).mean()),
             "confidence": float(probabilities(predicted.logits).max(1).mean()),
         },
     )
+
+
+def _background(
+    sessions: LabelledSessions, classes: Sequence[Class], others: Sequence[Pairs]
+) -> Background:
+    truth = sessions.class_of_series(classes)[sessions.series]
+    return background(sessions, truth, len(classes), others)
+
+
+def _strangers(
+    sessions: LabelledSessions,
+    classes: Sequence[Class],
+    public: Sequence[Pairs],
+    unlabelled: Sequence[Pairs],
+    say: Callable[[str], None],
+) -> list[Pairs]:
+    """The unlabelled hosts that look like no class."""
+    if not unlabelled:
+        return []
+    first = _background(sessions, classes, [*public, *unlabelled])
+    found = without_own(first, unlabelled)
+    say(
+        f"background: {len(found)} unlabelled hosts, and without "
+        f"{len(unlabelled) - len(found)} that look like a class"
+    )
+    return found
 
 
 def _deterministic(seed: int, threads: int) -> tuple[str, np.random.Generator]:
@@ -180,16 +223,19 @@ def split(sessions: LabelledSessions, share: float) -> tuple[LabelledSessions, L
 
     The share is of sessions and not of time, so that a host that talks less and less has late ones.
     """
-    hosts: dict[tuple[str, str, str], int] = {}
-    number = [
-        hosts.setdefault((one.host, one.device, one.log), len(hosts)) for one in sessions.labels
-    ]
-    host = np.array(number)[sessions.series]
+    host = _hosts(sessions.labels)[sessions.series]
     late = np.zeros(len(sessions), bool)
     for one in np.unique(host):
         rows = np.flatnonzero(host == one)
         late[rows[int(len(rows) * (1 - share)) :]] = True
     return sessions.select(~late), sessions.select(late)
+
+
+def _hosts(labels: Sequence[Label]) -> np.ndarray:
+    """The number of each label's host, int64."""
+    hosts: dict[tuple[str, str, str], int] = {}
+    number = [hosts.setdefault((one.host, one.device, one.log), len(hosts)) for one in labels]
+    return np.array(number, np.int64)
 
 
 def _require(classes: Sequence[Class], sessions: LabelledSessions, settings: Settings) -> None:

@@ -12,7 +12,6 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.records.verdicts import HostGroup, UnknownHosts
 from nba_broker.verdicts import groups
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import UNKNOWN
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
 
@@ -24,7 +23,7 @@ Model = Callable[..., Path]
 
 def stranger_to_all(model: Path) -> Pipeline:
     """A pipeline that takes hosts without a session to as:1 or as:2 for unknown."""
-    return pipeline(model, settings=DecisionSettings(known=0.5))
+    return pipeline(model)
 
 
 def strangers(*numbers: int, dst: str = NOWHERE, start: float = 1000.0) -> list:

@@ -13,7 +13,6 @@ from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.evidence import Attended, WindowExtent
 from nba_broker.records.sessions import Lease, Sessions, take
 from nba_broker.records.verdicts import Verdict
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -158,7 +157,7 @@ def test_nodes_that_share_a_hosts_sessions_give_one_history(model_folder: ModelF
 
 
 def test_reminders_follow_event_time(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=DecisionSettings(reminder=3600))
+    made = pipeline(model_folder(), decision={"reminder": 3600})
     verdicts = process(made, host(7, times=[n * 600.0 for n in range(30)], dst=LAMP_CLOUD))
     reminders = [v for v in verdicts if v.reason == "reminder"]
     assert len(reminders) >= 3

@@ -35,9 +35,15 @@ def write_site(folder: Path, hosts: dict[str, tuple[str, str]], days: int = 2) -
 
 @pytest.fixture
 def model(model_folder: ModelFolder) -> Path:
-    return model_folder(
-        pools=["as:13335", "as:15169", "lan", "gw"], thresholds={"identified": 0.7, "known": 0.9}
-    )
+    background = {
+        "devices": 4,
+        "services": ["443/tcp"],
+        "pools": ["as:13335", "as:15169", "lan"],
+        "pairs": [0, 0, 0, 1, 0, 2],
+        "shares": [0.25, 0.25, 0.5],
+        "classes": [{"sessions": 1000, "shares": [row, 1.0]} for row in (0, 1)],
+    }
+    return model_folder(pools=["as:13335", "as:15169", "lan", "gw"], background=background)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_a_workers_scores_and_verdicts_are_those_of_the_evaluation(model_folder,
         manifest = evaluating.manifest
         made = pipeline(
             folder,
-            settings=DecisionSettings(identified=manifest.identified, known=manifest.known),
+            settings=DecisionSettings.of_model(manifest),
         )
         made.scorer = working = Recorder(folder)
         working.host_of_slot = list(

@@ -18,15 +18,12 @@ from nba_broker.records.evidence import AnnotationApplied
 from nba_broker.records.sessions import Lease, part_of, take
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, ROOT, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
 NOWHERE = "9.9.9.9"
-STRICT = DecisionSettings(
-    known=0.5, slow_windows=6, established=10, persistence=0
-)  # NOWHERE alone is not familiar then
+STRICT = {"established": 10.0, "persistence": 0.0}
 
 
 def process(made: Pipeline, rows: list[tuple[float, str, str, str]]) -> list[Verdict]:
@@ -39,7 +36,7 @@ def annotated(verdicts: list[Verdict]) -> list[tuple[float, str, str, str, str]]
 
 
 def test_a_label_names_a_host_from_its_time_on(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate(
         [Annotation(4.5, MAC.format(7), "label", "Hall_Camera", "camera", reason="seen it")]
     )
@@ -68,7 +65,7 @@ def test_a_name_of_ones_own_makes_no_impostor_of_the_shipped_samples_hosts(
 
 
 def test_a_late_label_applies_to_present_hosts_at_once(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     process(made, host(7, times=list(range(30)), dst=NOWHERE))
     label = Annotation(4.5, MAC.format(7), "label", "Lens")
     assert annotated(made.annotate([label])) == [
@@ -80,7 +77,7 @@ def test_a_late_label_applies_to_present_hosts_at_once(model_folder: ModelFolder
 def test_a_label_by_address_network_or_hostname_names_hosts_that_appear_later(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate(
         [
             Annotation(0.0, "192.168.1.1", "label", "By_Address"),
@@ -102,7 +99,7 @@ def test_a_label_by_address_network_or_hostname_names_hosts_that_appear_later(
 def test_a_label_by_address_applies_to_a_host_that_leaves_the_address_in_the_same_batch(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, "192.168.1.7", "label", "Hall_Camera")])
     mac = MAC.format(7)
     rows = [(1.0, "192.168.1.7", mac, NOWHERE), (2.0, "192.168.1.9", mac, NOWHERE)]
@@ -114,7 +111,7 @@ def test_a_label_by_address_applies_to_a_host_that_leaves_the_address_in_the_sam
 def test_a_corrected_row_no_longer_names_its_former_host(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     row = Annotation(4.5, MAC.format(7), "label", "Hall_Camera")
     other = replace(row, host=MAC.format(9))
     made.annotate([row, other])
@@ -136,7 +133,7 @@ def named(made: Pipeline) -> dict[str, str]:
 def again(made: Pipeline, folder: Path, file: Path) -> Pipeline:
     """The pipeline after a restart."""
     snapshot_file.write(file, snapshot.parts(made, {}))
-    second = pipeline(folder, settings=STRICT)
+    second = pipeline(folder, decision=STRICT)
     snapshot.restore(file, second)
     return second
 
@@ -156,7 +153,7 @@ BY_ADDRESS = [Annotation(0.5, f"192.168.1.{n}", "label", "Hall_Camera") for n in
 def test_a_host_keeps_its_name_when_another_hosts_row_changes(
     left: list[int], restart: bool, model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate(BY_ADDRESS)
     process(made, MOVED)
     both = {MAC.format(7): "Hall_Camera", MAC.format(8): "Hall_Camera"}
@@ -172,7 +169,7 @@ def test_a_host_keeps_its_name_when_another_hosts_row_changes(
 def test_a_host_loses_its_name_with_its_row_though_another_host_has_the_same_label(
     restart: bool, model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate(BY_ADDRESS)
     process(made, [*MOVED, *host(9, times=[7.0], dst=NOWHERE)])
     if restart:
@@ -184,7 +181,7 @@ def test_a_host_loses_its_name_with_its_row_though_another_host_has_the_same_lab
 def test_a_host_with_two_equal_labels_keeps_its_name_until_both_rows_are_removed(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     rows = [Annotation(0.5, name, "label", "Lamp") for name in ("192.168.1.7", MAC.format(7))]
     made.annotate(rows)
     process(made, host(7, times=[1.0, 2.0], dst=NOWHERE))
@@ -200,7 +197,7 @@ def test_a_row_is_looked_up_as_often_for_many_hosts_as_for_one(
 ) -> None:
     asked = []
     for hosts in (1, 40):
-        made = pipeline(model_folder(), settings=STRICT)
+        made = pipeline(model_folder(), decision=STRICT)
         row = Annotation(0.5, "192.168.1.0/24", "label", "Lamp")
         made.annotate([row])
         process(made, [(1.0, f"192.168.1.{n}", MAC.format(n), NOWHERE) for n in range(hosts)])
@@ -223,7 +220,7 @@ def test_a_row_is_looked_up_as_often_for_many_hosts_as_for_one(
 
 
 def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     mac = MAC.format(7)
     process(made, host(7, times=[1.0], dst=NOWHERE))
     made.annotate([Annotation(2.0, mac, "label", "First"), Annotation(3.0, mac, "label", "Second")])
@@ -232,7 +229,7 @@ def test_the_latest_label_counts(model_folder: ModelFolder) -> None:
 
 
 def test_a_label_whose_row_is_removed_no_longer_applies(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "label", "Lamp")])
     process(made, host(7, times=list(range(40)), dst=LENS_CLOUD))
     (line,) = annotated(made.annotate([]))
@@ -240,7 +237,7 @@ def test_a_label_whose_row_is_removed_no_longer_applies(model_folder: ModelFolde
 
 
 def test_a_confirmation_accepts_the_states_before_it(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     process(made, host(7, times=list(range(30)), dst=LAMP_CLOUD))
     changed = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
     assert [v.state for v in changed] == ["changed"]
@@ -257,11 +254,11 @@ def test_a_confirmed_misbehaviour_becomes_part_of_the_baseline(
     times = [1e6 + 600.0 * n for n in range(7 * 144)]
     beacon = host(7, times=[1e6 + 5 * 86400 + 60.0 * n for n in range(2880)], dst="2.9.9.9")
     rows = host(7, times=times, dst=LAMP_CLOUD) + beacon
-    made = pipeline(model_folder(), settings=replace(STRICT, established=1e9, recovery=3600))
+    made = pipeline(model_folder(), decision=STRICT | {"established": 1e9, "recovery": 3600.0})
     verdicts = process(made, rows)
     alarms = [v for v in verdicts if v.state == "misbehaving"]
     assert alarms
-    made = pipeline(model_folder(), settings=replace(STRICT, established=1e9, recovery=3600))
+    made = pipeline(model_folder(), decision=STRICT | {"established": 1e9, "recovery": 3600.0})
     made.annotate([Annotation(alarms[0].ts + 3600, MAC.format(7), "confirm")])
     verdicts = process(made, rows)
     assert [v for v in verdicts if v.state == "misbehaving"] == alarms[:1]
@@ -272,7 +269,7 @@ def test_a_confirmed_misbehaviour_becomes_part_of_the_baseline(
 def test_a_confirmation_of_before_a_hosts_first_session_does_not_apply(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(5.0, MAC.format(7), "confirm")])
     assert annotated(process(made, host(7, times=[6.0], dst=LAMP_CLOUD))) == []
 
@@ -280,7 +277,7 @@ def test_a_confirmation_of_before_a_hosts_first_session_does_not_apply(
 def test_no_line_of_a_host_has_the_reason_change_while_it_is_ignored(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, "192.168.1.0/24", "ignore", expires=200.0)])
     process(made, host(7, times=list(range(30)), dst=LAMP_CLOUD))
     verdicts = process(made, host(7, times=list(range(30, 90)), dst=LENS_CLOUD))
@@ -290,7 +287,7 @@ def test_no_line_of_a_host_has_the_reason_change_while_it_is_ignored(
 
 
 def test_a_withdrawn_ignore_ends(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "ignore")])
     verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")]
@@ -305,7 +302,7 @@ def test_sessions_to_an_ignored_destination_raise_no_alarm(model_folder: ModelFo
         Annotation(0.0, MAC.format(7), "ignore", pool="9.9.9.0/24"),
         Annotation(0.0, "192.168.1.0/24", "ignore", pool=NOWHERE),
     ):
-        made = pipeline(model_folder(), settings=STRICT)
+        made = pipeline(model_folder(), decision=STRICT)
         made.annotate([annotation])
         verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
         assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")], (
@@ -325,7 +322,7 @@ def test_sessions_to_an_ignored_destination_raise_no_alarm(model_folder: ModelFo
 def test_an_ignored_destination_may_be_named_by_translation_prefix_or_group(
     model_folder: ModelFolder, dst: str, pool: str
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, "", "ignore", pool=pool)])
     verdicts = process(made, host(7, times=list(range(30)), dst=dst))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "annotation")]
@@ -341,7 +338,7 @@ class Unsearched(list[str]):
 
 
 def test_no_batch_searches_the_table_of_pools(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate(
         [
             Annotation(0.0, "", "ignore", pool="none"),
@@ -358,7 +355,7 @@ def test_no_batch_searches_the_table_of_pools(model_folder: ModelFolder) -> None
 def test_an_alarm_with_half_its_weight_on_an_ignored_destination_is_raised(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, "", "ignore", pool=NOWHERE)])
     verdicts = process(made, like(7, 0.25))
     assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")]
@@ -374,7 +371,7 @@ def test_an_ignored_destination_of_another_host_or_time_changes_nothing(
         Annotation(0.0, "", "ignore", pool="none", expires=1.0),
         Annotation(1e6, "", "ignore", pool="none"),
     ):
-        made = pipeline(model_folder(), settings=STRICT)
+        made = pipeline(model_folder(), decision=STRICT)
         made.annotate([annotation])
         verdicts = process(made, host(7, times=list(range(30)), dst=NOWHERE))
         assert [(v.state, v.reason) for v in verdicts][1:] == [("unknown", "change")], annotation
@@ -391,7 +388,7 @@ def like(number: int, start: float, count: int = 40) -> list[tuple[float, str, s
 def test_a_second_unit_of_a_named_device_is_recognised_and_nothing_else(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     label = Annotation(50.0, MAC.format(7), "label", "Hall_Camera", "camera")
     made.annotate([label])
     process(made, like(7, 0.25) + like(8, 0.5) + host(9, times=list(range(40)), dst=LENS_CLOUD))
@@ -412,7 +409,7 @@ def test_a_second_unit_of_a_named_device_is_recognised_and_nothing_else(
 def test_a_host_that_is_named_early_becomes_a_prototype_after_enough_sessions(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "label", "Hall_Camera")])
     process(made, like(7, 0.0, count=7))
     assert not len(made.annotations.prototypes)
@@ -435,11 +432,11 @@ def test_lines_do_not_depend_on_how_sessions_were_cut_into_batches(
         Annotation(labelled, MAC.format(7), "label", "Hall_Camera"),
         Annotation(330.0, MAC.format(9), "confirm"),
     ]
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate(given)
     whole = made.process(table)
     assert {"identified", "impostor", "learning"} <= {v.state for v in whole}
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate(given)
     parts: list[Verdict] = []
     for start in range(0, len(rows), 7):
@@ -500,7 +497,7 @@ def test_lines_do_not_depend_on_batches_when_hosts_come_to_annotated_addresses(
     table = sessions(rows)
     lines = []
     for size in (len(rows), 1):
-        made = pipeline(model_folder(), settings=STRICT, max_hosts=512)
+        made = pipeline(model_folder(), decision=STRICT, max_hosts=512)
         made.lease(Lease(100.5, "192.168.1.2", MAC.format(2), "two"))
         made.annotate(sorted(annotations, key=lambda one: one.at))
         lines.append(
@@ -516,7 +513,7 @@ def test_lines_do_not_depend_on_batches_when_hosts_come_to_annotated_addresses(
 def test_annotations_that_are_applied_already_cut_no_steps(
     model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, "192.168.1.0/24", "label", "Hall_Camera")])
     pushed: list[int] = []
     push = made.windows.push
@@ -533,7 +530,7 @@ def test_annotations_that_are_applied_already_cut_no_steps(
 
 
 def test_an_annotation_becomes_due_without_sessions(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(50.0, MAC.format(7), "label", "Hall_Camera")])
     made.push("one", 20.0, sessions(host(7, times=[1.0], dst=NOWHERE)), now=0.0)
     assert [v.reason for v in made.flush(now=1.0)] == ["new"]
@@ -546,7 +543,7 @@ def test_an_annotation_becomes_due_without_sessions(model_folder: ModelFolder) -
 def test_a_labelled_host_that_first_asks_for_a_lease_is_logged_as_new_before_its_label(
     model_folder: ModelFolder,
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, MAC.format(7), "label", "Hall_Lamp", "bulb")])
     asking = (10.0, "0.0.0.0", MAC.format(7), "255.255.255.255")
     verdicts = process(made, [asking, *host(7, times=[11.0, 12.0], dst=NOWHERE)])
@@ -557,7 +554,7 @@ def test_a_labelled_host_that_first_asks_for_a_lease_is_logged_as_new_before_its
 
 
 def test_an_earlier_expiry_applies(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     process(made, host(7, times=list(range(9)), dst=LAMP_CLOUD))
     made.annotate([Annotation(1.0, MAC.format(7), "ignore")])
     made.annotate([Annotation(1.0, MAC.format(7), "ignore", expires=50.0)])
@@ -571,7 +568,7 @@ def test_an_annotation_by_address_applies_to_the_hosts_of_every_vlan(
     rows = [(float(n), "192.168.1.7", "", NOWHERE) for n in range(40)]
     table = replace(sessions(rows), segment=[("/10", "/20")[n % 2] for n in range(40)])
     annotation = Annotation(0.0, wanted, "label", "Hall_Camera")
-    before, after = (pipeline(model_folder(), settings=STRICT) for _ in range(2))
+    before, after = (pipeline(model_folder(), decision=STRICT) for _ in range(2))
     before.annotate([annotation])
     early = before.process(table)
     after.process(table)
@@ -588,7 +585,7 @@ def test_an_annotation_by_address_applies_to_the_hosts_of_every_vlan(
 def test_a_label_of_any_mac_of_a_bond_applies_to_its_host(
     model_folder: ModelFolder, which: int
 ) -> None:
-    made = pipeline(model_folder(), settings=STRICT)
+    made = pipeline(model_folder(), decision=STRICT)
     made.annotate([Annotation(0.0, MAC.format(which), "label", "Server")])
     rows = [(n * 60.0, "192.168.1.7", MAC.format(7 + n % 2), NOWHERE) for n in range(40)]
     process(made, rows)

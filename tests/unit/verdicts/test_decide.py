@@ -12,26 +12,16 @@ from nba_broker.verdicts.applied_annotations import Applied
 from nba_broker.verdicts.decide import Alarms, decide
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
 from nba_broker.verdicts.decision_rules import ScoredWindows
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import IDENTIFIED, LEARNING, MISBEHAVING
+from tests.unit.verdicts.decisions import EITHER, LAMP, LENS, NEITHER, changed, scored
 
-SETTINGS = DecisionSettings(
-    known=0.0,
-    weight=0.5,
-    unfamiliar_windows=2,
-    change_windows=2,
-    slow_windows=3,
-    windows_before_impostor=0,
-    established=5,
-    persistence=0,
-    recovery=6,
-    reminder=9,
-)
-LAMP, LENS = [1.0, 0.0], [0.0, 1.0]
+SETTINGS = changed(weight=0.5, established=5, recovery=6, reminder=9)
 
 Session = tuple[int, "list[float] | None", bool]
 SESSIONS = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from([None, LAMP, LENS]), st.booleans()),
+    st.tuples(
+        st.integers(0, 2), st.sampled_from([None, LAMP, LENS, EITHER, NEITHER]), st.booleans()
+    ),
     max_size=60,
 )
 """The host, its window's scores where one is due, and whether there is an alarm."""
@@ -49,10 +39,8 @@ def step(sessions: list[Session]) -> tuple[ScoredWindows, Alarms]:
     slot = np.array([one[0] for one in sessions], np.int64)
     ts = 1.0 + np.arange(len(sessions))
     index = np.array([n for n, one in enumerate(sessions) if one[1] is not None], np.int64)
-    scores = np.array([one[1] for one in sessions if one[1] is not None], np.float32)
-    windows = ScoredWindows(
-        slot[index], index, ts[index], scores.reshape(-1, 2), np.ones(len(index), np.float32)
-    )
+    due = scored([one[1] for one in sessions if one[1] is not None])
+    windows = replace(due, slot=slot[index], index=index, ts=ts[index])
     return windows, Alarms.at([n for n, one in enumerate(sessions) if one[2]], slot, ts)
 
 

@@ -12,22 +12,24 @@ from hypothesis import strategies as st
 
 from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts.decision import Decider
-from nba_broker.verdicts.decision_rules import ScoredWindows
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from tests.unit.verdicts.decisions import (
+    EITHER,
     FAMILIAR,
     LAMP,
     LENS,
     NEITHER,
-    SETTINGS,
+    SILENT,
+    THRESHOLDS,
     UNFAMILIAR,
+    changed,
     decider,
     feed,
     lines,
+    scored,
 )
 
 
-def test_a_host_is_identified_once_enough_windows_agree() -> None:
+def test_a_host_is_identified_once_enough_windows_support_a_class() -> None:
     assert lines(feed(decider(), [LAMP] * 5)) == [("identified", 0, "change", 2.0)]
 
 
@@ -35,55 +37,54 @@ def test_a_single_window_identifies_nothing() -> None:
     assert feed(decider(), [LAMP]) == []
 
 
-def test_a_familiar_host_of_no_class_becomes_unknown_later_than_an_unfamiliar_one() -> None:
-    made = replace(SETTINGS, unfamiliar_windows=2, slow_windows=5)
-    assert lines(feed(decider(made), [NEITHER] * 9)) == [("unknown", -1, "change", 5.0)]
-    assert lines(feed(decider(made), [NEITHER] * 9, known=UNFAMILIAR)) == [
-        ("unknown", -1, "change", 2.0)
-    ]
+@pytest.mark.parametrize("window", [NEITHER, SILENT], ids=["against all", "says nothing"])
+def test_a_new_host_whose_windows_support_nothing_is_unknown(window: list[float]) -> None:
+    assert lines(feed(decider(), [window] * 9)) == [("unknown", -1, "change", 2.0)]
 
 
-def test_an_unfamiliar_host_is_unknown_however_probable_a_class_is() -> None:
-    assert lines(feed(decider(), [LAMP] * 5, known=UNFAMILIAR)) == [("unknown", -1, "change", 3.0)]
+def test_an_unfamiliar_window_supports_nothing_however_probable_a_class_is() -> None:
+    assert lines(feed(decider(), [LAMP] * 5, known=UNFAMILIAR)) == [("unknown", -1, "change", 2.0)]
 
 
-def test_one_unfamiliar_window_does_not_make_a_named_host_unknown() -> None:
-    known = [FAMILIAR] * 3 + [UNFAMILIAR] + [FAMILIAR] * 5
-    assert lines(feed(decider(), [LAMP] * 9, known=known)) == [("identified", 0, "change", 2.0)]
+def test_sessions_that_everybody_starts_support_nothing() -> None:
+    nothing = [[0.2, -0.2]] * 5  # nats: less than the class's own windows have
+    assert lines(feed(decider(), [LAMP] * 5, ratio=nothing)) == [("unknown", -1, "change", 2.0)]
 
 
-def test_a_named_host_becomes_unknown_after_more_unfamiliar_windows_than_a_new_one() -> None:
-    made = decider(replace(SETTINGS, change_windows=5, established=100))
-    known = [FAMILIAR] * 2 + [UNFAMILIAR] * 9
-    decisions = feed(made, [LAMP] * 11, known=known)
-    assert lines(decisions)[1:] == [("unknown", -1, "change", 8.0)]
+def test_a_window_with_too_few_telling_sessions_supports_nothing() -> None:
+    assert lines(feed(decider(), [LAMP] * 5, telling=2)) == [("unknown", -1, "change", 2.0)]
+    assert lines(feed(decider(), [LAMP] * 5, telling=3)) == [("identified", 0, "change", 2.0)]
 
 
-def test_a_host_keeps_its_name_while_it_is_only_slightly_unfamiliar() -> None:
-    made = decider(replace(SETTINGS, known_margin=2.0))
-    known = [FAMILIAR] * 2 + [UNFAMILIAR] * 9
-    assert [one[0] for one in lines(feed(made, [LAMP] * 11, known=known))] == ["identified"]
-    decisions = feed(made, [LAMP] * 9, start=20.0, known=-9.0)
-    assert [one[0] for one in lines(decisions)] == ["unknown"]
-
-
-def test_an_established_name_changes_only_after_many_windows() -> None:
-    made = decider(replace(SETTINGS, slow_windows=7))
+@pytest.mark.parametrize("windows", [[SILENT] * 90, [LAMP] * 90], ids=["nothing", "unfamiliar"])
+def test_absence_of_evidence_keeps_a_name(windows: list[list[float]]) -> None:
+    made = decider()
     feed(made, [LAMP] * 3)
-    assert lines(feed(made, [LENS] * 7, start=10.0)) == []
-    assert lines(feed(made, [LENS], start=17.0)) == [("changed", 1, "change", 17.0)]
+    assert feed(made, windows, start=10.0, known=UNFAMILIAR) == []
 
 
-def test_an_established_name_is_lost_only_after_many_windows() -> None:
-    made = decider(replace(SETTINGS, slow_windows=7))
+def test_evidence_against_a_name_takes_it_after_more_windows_than_it_took_to_get_it() -> None:
+    made = decider(changed(windows_against=4))
     feed(made, [LAMP] * 3)
-    assert lines(feed(made, [LAMP] * 6, start=10.0, known=-9.0)) == []
-    assert lines(feed(made, [LAMP], start=16.0, known=-9.0)) == [("unknown", -1, "change", 16.0)]
+    assert lines(feed(made, [NEITHER] * 9, start=10.0)) == [("unknown", -1, "change", 17.0)]
+
+
+def test_a_window_for_the_name_starts_the_count_against_it_anew() -> None:
+    made = decider()
+    feed(made, [LAMP] * 3)
+    assert feed(made, ([NEITHER] * 2 + [SILENT]) * 9, start=10.0) == []
+
+
+def test_a_name_is_lost_even_if_the_windows_against_it_do_not_agree() -> None:
+    made = decider()
+    feed(made, [LAMP] * 3)
+    windows = [LENS, NEITHER] * 4
+    assert [one[0] for one in lines(feed(made, windows, start=10.0))] == ["unknown"]
 
 
 @pytest.mark.parametrize("windows", [[LENS] * 50, [NEITHER] * 50], ids=["another", "none"])
 def test_a_burst_does_not_take_an_established_name(windows: list[list[float]]) -> None:
-    made = decider(replace(SETTINGS, persistence=60))
+    made = decider(changed(persistence=60))
     feed(made, [LAMP] * 3)
     assert lines(feed(made, windows, start=10.0)) == []
     states = [one[0] for one in lines(feed(made, windows, start=100.0))]
@@ -98,7 +99,7 @@ def test_a_short_disagreement_changes_nothing() -> None:
 
 def test_a_host_that_keeps_behaving_as_another_has_changed_and_the_line_says_from_what() -> None:
     decisions = feed(decider(), [LAMP] * 4 + [LENS] * 9)
-    assert lines(decisions)[1:] == [("changed", 1, "change", 8.0)]
+    assert [one[:3] for one in lines(decisions)[1:]] == [("changed", 1, "change")]
     assert (STATES[decisions[1].was_state], decisions[1].was_device) == ("identified", 0)
 
 
@@ -108,18 +109,97 @@ def test_a_changed_host_that_was_unknown_in_between_is_logged_with_its_former_na
     assert (decisions[-1].was_device, decisions[-1].device) == (0, 1)
 
 
+def test_a_return_to_the_former_name_is_no_change() -> None:
+    made = decider()
+    feed(made, [LAMP] * 4 + [LENS] * 20)
+    (back,) = feed(made, [LAMP] * 20, start=50.0)
+    assert lines([back])[0][:2] == ("identified", 0)
+    assert STATES[back.was_state] == "changed"
+
+
 def test_a_name_that_was_wrong_at_first_is_corrected_without_alarm() -> None:
-    made = decider(replace(SETTINGS, established=100))
+    made = decider(changed(established=100))
     decisions = feed(made, [LAMP] * 4 + [LENS] * 9)
-    assert lines(decisions)[1:] == [("identified", 1, "change", 8.0)]
+    assert [one[:2] for one in lines(decisions)[1:]] == [("identified", 1)]
     assert decisions[1].was_device == 0
-    assert lines(feed(made, [LAMP] * 9, start=200.0)) == [("changed", 0, "change", 203.0)]
 
 
 def test_a_host_that_was_lost_and_found_again_is_identified_not_changed() -> None:
     decisions = feed(decider(), [LAMP] * 4 + [NEITHER] * 6 + [LAMP] * 9)
     assert [STATES[d.state] for d in decisions] == ["identified", "unknown", "identified"]
     assert STATES[decisions[2].was_state] == "unknown"
+
+
+# Hosts that may be one of several devices.
+
+
+def test_a_host_whose_windows_support_several_devices_is_ambiguous_and_no_alarm() -> None:
+    (decision,) = feed(decider(), [EITHER] * 9)
+    assert lines([decision]) == [("ambiguous", -1, "change", 3.0)]
+    assert decision.possible.tolist() == [True, True]
+
+
+def test_an_ambiguous_host_gets_the_name_that_remains() -> None:
+    made = decider()
+    feed(made, [EITHER] * 5)
+    assert [one[:2] for one in lines(feed(made, [LENS] * 20, start=10.0))] == [("identified", 1)]
+
+
+def test_an_ambiguous_host_stays_so_while_windows_say_nothing() -> None:
+    made = decider()
+    feed(made, [EITHER] * 5)
+    assert feed(made, [SILENT] * 50, start=10.0) == []
+    assert lines(feed(made, [NEITHER] * 5, start=90.0)) == [("unknown", -1, "change", 92.0)]
+
+
+BETWEEN = [[2.0, 2.0]] * 9
+"""Ratios of windows that are for both classes."""
+
+
+def test_a_named_host_whose_windows_support_another_class_too_is_ambiguous_once() -> None:
+    made = decider(changed(established=60))
+    feed(made, [LAMP] * 5)
+    (decision,) = feed(made, [LENS] * 9, start=10.0, ratio=BETWEEN)
+    assert lines([decision])[0][:2] == ("ambiguous", -1)
+    assert decision.possible.tolist() == [True, True]
+    for turn, window in enumerate([LAMP, LENS] * 5):
+        assert feed(made, [window] * 9, start=20.0 + 10 * turn, ratio=BETWEEN) == []
+
+
+def test_an_ambiguous_host_that_had_a_name_gets_it_back_after_long_and_no_other() -> None:
+    made = decider(changed(established=60))
+    feed(made, [LAMP] * 5)
+    feed(made, [LENS] * 9, start=10.0, ratio=BETWEEN)
+    assert feed(made, [LENS] * 99, start=20.0, ratio=BETWEEN * 11) == []
+    (decision,) = feed(made, [LAMP] * 99, start=200.0, ratio=BETWEEN * 11)
+    assert lines([decision])[0][:2] == ("identified", 0)
+    assert decision.since >= 260
+
+
+def test_an_ambiguous_host_whose_former_name_is_refuted_gets_the_other() -> None:
+    made = decider(changed(established=60))
+    feed(made, [LAMP] * 5)
+    feed(made, [LENS] * 9, start=10.0, ratio=BETWEEN)
+    (decision,) = feed(made, [LENS] * 99, start=20.0)
+    assert lines([decision])[0][:2] == ("identified", 1)
+
+
+def test_an_unlikely_class_is_not_possible() -> None:
+    made = decider(changed(thresholds=replace(THRESHOLDS, possible=(0.5, 0.6))))
+    assert lines(feed(made, [EITHER] * 5)) == [("identified", 0, "change", 2.0)]
+    made = decider(changed(thresholds=replace(THRESHOLDS, possible=(0.6, 0.6))))
+    assert lines(feed(made, [EITHER] * 5)) == [("unknown", -1, "change", 2.0)]
+
+
+def test_the_confidence_is_the_calibrated_probability() -> None:
+    made = decider(changed(thresholds=replace(THRESHOLDS, exponent=0.5), weight=1))
+    (decision,) = feed(made, [[0.8, 0.2]] * 2, ratio=[[2.0, -2.0]] * 2)
+    assert decision.confidence == pytest.approx(2 / 3, abs=1e-6)
+
+
+def test_a_new_host_whose_windows_never_agree_is_unknown_in_the_end() -> None:
+    windows = [LAMP, NEITHER] * 9
+    assert [one[0] for one in lines(feed(decider(changed(weight=1)), windows))][:1] == ["unknown"]
 
 
 def test_an_unchanged_host_is_logged_again_after_the_reminder_interval() -> None:
@@ -130,7 +210,7 @@ def test_an_unchanged_host_is_logged_again_after_the_reminder_interval() -> None
 
 
 def test_no_reminder_comes_when_it_is_switched_off() -> None:
-    made = decider(DecisionSettings(reminder=0))
+    made = decider(changed(reminder=0))
     feed(made, [LAMP] * 2)
     assert feed(made, [LAMP], start=1e9) == []
 
@@ -141,12 +221,6 @@ def test_a_reset_slot_is_empty() -> None:
     made.slots.reset(np.array([0]))
     made.begin(np.array([0]), np.array([5.0]))
     assert lines(feed(made, [LENS] * 2, start=6.0)) == [("identified", 1, "change", 7.0)]
-
-
-def test_a_host_between_confusable_devices_keeps_its_name() -> None:
-    between = [[0.65, 0.35], [0.6, 0.4]] * 10
-    made = decider(replace(SETTINGS, keep_name=0.3))
-    assert lines(feed(made, [LAMP] * 3 + between)) == [("identified", 0, "change", 2.0)]
 
 
 def alarmed(made: Decider, ts: float) -> list[tuple[str, int, str, float]]:
@@ -180,25 +254,23 @@ def test_a_host_misbehaves_until_it_had_no_alarm_for_long() -> None:
 
 def test_an_unknown_host_may_misbehave_and_is_unknown_again() -> None:
     made = decider()
-    feed(made, [NEITHER] * 4, known=UNFAMILIAR)
+    feed(made, [NEITHER] * 4)
     assert alarmed(made, 5.0) == [("misbehaving", -1, "change", 5.0)]
-    assert lines(feed(made, [NEITHER], start=200.0, known=UNFAMILIAR)) == [
-        ("unknown", -1, "reminder", 200.0)
-    ]
+    assert lines(feed(made, [NEITHER], start=200.0)) == [("unknown", -1, "reminder", 200.0)]
 
 
 def test_a_misbehaving_host_does_not_become_unknown() -> None:
     made = decider()
     feed(made, [LAMP] * 3)
     made.alarm(0, 5.0)
-    assert feed(made, [NEITHER] * 20, start=6.0, known=UNFAMILIAR) == []
+    assert feed(made, [NEITHER] * 20, start=6.0) == []
 
 
 def test_a_misbehaving_host_that_becomes_another_has_changed() -> None:
     made = decider()
     feed(made, [LAMP] * 3)
     made.alarm(0, 5.0)
-    assert lines(feed(made, [LENS] * 9, start=6.0)) == [("changed", 1, "change", 9.0)]
+    assert [one[:2] for one in lines(feed(made, [LENS] * 9, start=6.0))] == [("changed", 1)]
 
 
 def test_a_recovery_to_a_state_that_was_logged_before_is_no_second_notice() -> None:
@@ -222,7 +294,7 @@ def test_an_alarm_soon_after_a_change_is_no_line_of_its_own() -> None:
 WINDOWS = st.lists(
     st.tuples(
         st.integers(0, 3),
-        st.sampled_from([LAMP, LENS, NEITHER]),
+        st.sampled_from([LAMP, LENS, EITHER, NEITHER, SILENT]),
         st.sampled_from([FAMILIAR, UNFAMILIAR]),
         st.sampled_from([0.0, 0.0, 0.97]),
         st.booleans(),
@@ -234,7 +306,7 @@ WINDOWS = st.lists(
 def eventful() -> Decider:
     """One host is labelled as a class, one as a foreign device, one is ignored, and one misbehaves;
     all of it ends, or is logged again, within the windows that follow."""
-    made = decider(replace(SETTINGS, recovery=10, reminder=7))
+    made = decider(changed(recovery=10, reminder=7))
     made.label(0, 0.0, device=6, at=0.0)
     made.label(1, 0.0, device=1, at=0.0)
     made.ignore(2, 20.0)
@@ -247,19 +319,16 @@ def eventful() -> Decider:
 def test_decisions_do_not_depend_on_how_windows_are_cut_into_batches(
     windows: list[tuple[int, list[float], float, float, bool]], cuts: list[int]
 ) -> None:
-    scored = ScoredWindows(
+    given = replace(
+        scored([window[1] for window in windows], start=5.0, known=[w[2] for w in windows]),
         slot=np.array([window[0] for window in windows], np.int64),
-        index=np.arange(len(windows)),
-        ts=5.0 + np.arange(len(windows)),
-        probability=np.array([window[1] for window in windows], np.float32).reshape(-1, 2),
-        known=np.array([window[2] for window in windows], np.float32),
         similarity=np.array([window[3] for window in windows], np.float32).reshape(-1, 1),
         devices=np.array([7], np.int16),
         muted=np.array([window[4] for window in windows], bool),
     )
 
     def decided(made: Decider, start: int, stop: int) -> list[tuple[object, ...]]:
-        decisions = made.update(scored.part(np.arange(start, stop)))
+        decisions = made.update(given.part(np.arange(start, stop)))
         return [
             (one.window + start, one.slot, one.was_state, one.was_device, one.confidence, *what)
             for one, what in zip(decisions, lines(decisions), strict=True)

@@ -7,7 +7,7 @@ import numpy as np
 from nba_broker.records.slots import Slots
 from nba_broker.verdicts.decision import Decider
 from nba_broker.verdicts.states import IDENTIFIED, LEARNING, NO_DEVICE, UNKNOWN
-from tests.unit.verdicts.decisions import LAMP, NEITHER, SETTINGS, UNFAMILIAR, decider, feed
+from tests.unit.verdicts.decisions import LAMP, NEITHER, SETTINGS, decider, feed
 
 SLOTS = np.arange(4)
 
@@ -16,7 +16,7 @@ def several() -> Decider:
     """A lamp, an unknown host, one that an analyst named 7, and one that is learning."""
     made = decider()
     feed(made, [LAMP] * 3, slot=0)
-    feed(made, [NEITHER] * 3, slot=1, known=UNFAMILIAR)
+    feed(made, [NEITHER] * 3, slot=1)
     made.label(2, 5.0, device=7, at=4.0)
     return made
 

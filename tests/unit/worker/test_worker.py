@@ -26,7 +26,6 @@ from nba_broker.records.ports import port_name
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow
 from nba_broker.wire.accounting import Position
 from nba_broker.wire.codec import SessionBatch, decode, encode_hello
@@ -510,7 +509,7 @@ def test_what_is_unknown_at_the_end_of_a_day_is_said_once(model_folder: ModelFol
     stranger = host(9, times=list(range(40)), dst="9.9.9.9")
     tomorrow = host(7, times=[90_000], dst=LAMP_CLOUD)
     zeek = Zeek(frame(1, stranger, 40), frame(2, tomorrow, 41), then=terminate)
-    work(zeek, pipeline(model_folder(), settings=DecisionSettings(known=0.5)))
+    work(zeek, pipeline(model_folder()))
     said = "1 (192.168.1.9), mostly none 443/tcp 100 %"
     assert [arguments[:3] for arguments in zeek.events("NBA::unknown_hosts")] == [[86400.0, "w", 1]]
     assert any(said in one for one in zeek.said)

@@ -1,0 +1,307 @@
+"""How much likelier a session is for a class than for hosts in general, from counts of pairs.
+
+Speaker verification compares a voice with a background model in the same way (Reynolds, Quatieri
+and Dunn, "Speaker Verification Using Adapted Gaussian Mixture Models", 2000). A session that
+everybody starts has a log likelihood ratio near 0: it gives no name and takes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nba_broker.records.ports import HIGH, PROTOCOLS, port_code, port_name
+
+PAIR, BACK_OFF = 0.9, 0.09
+"""Weights of a device's own pairs, and of what it would do elsewhere: its services at new pools of
+the same kind, and new services at its pools. The rest is for what it never did. The first two are
+those of Jelinek and Mercer's interpolation; not tuned."""
+
+PLACES = 50.0
+"""Pools of a kind, and services, among which the back-off is shared out; not tuned."""
+
+WEIGHT = 20.0
+"""Sessions that the background weighs in a class's own shares, so that a class of few sessions does
+not contradict what it has not yet done; 5 and 100 gave the same verdicts on LSIF's later days."""
+
+_ONE_OF_A_KIND = ("gw", "lan", "private", "none")
+
+_SITE_SERVICES = frozenset({53, 67, 68, 137, 138, 546, 547, 853, 1900, 5353, 5355})
+"""Name resolution, addresses and discovery."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """Shares of R pairs of a service and a pool among the sessions that tell (see :func:`tells`).
+
+    devices: over how many devices ``background`` is the mean. service, pool: numbers into
+    ``services`` and ``pools``, int32 [R]. background: float64 [R], each device has the same weight.
+    classes: float64 [K, R]. sessions: of each class, float64 [K].
+    """
+
+    devices: int
+    services: tuple[str, ...]
+    pools: tuple[str, ...]
+    service: np.ndarray
+    pool: np.ndarray
+    background: np.ndarray
+    classes: np.ndarray
+    sessions: np.ndarray
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shares as in the manifest; a class's are ``row, share, row, share, ...``."""
+        return {
+            "devices": self.devices,
+            "services": list(self.services),
+            "pools": list(self.pools),
+            "pairs": np.stack([self.service, self.pool], 1).ravel().tolist(),
+            "shares": [float(f"{one:.4g}") for one in self.background],
+            "classes": [
+                {"sessions": float(sessions), "shares": _sparse(shares)}
+                for sessions, shares in zip(self.sessions, self.classes, strict=True)
+            ],
+        }
+
+    @classmethod
+    def of_dict(cls, given: Mapping[str, Any]) -> Background:
+        """The inverse of :meth:`as_dict`. Raises KeyError, TypeError, ValueError or IndexError."""
+        pairs = np.array(given["pairs"], np.int32).reshape(-1, 2)
+        classes = np.zeros((len(given["classes"]), len(pairs)))
+        for own, one in zip(classes, given["classes"], strict=True):
+            row, share = np.array(one["shares"], np.float64).reshape(-1, 2).T
+            own[row.astype(np.int64)] = share
+        made = cls(
+            int(given["devices"]),
+            tuple(map(str, given["services"])),
+            tuple(map(str, given["pools"])),
+            pairs[:, 0],
+            pairs[:, 1],
+            np.array(given["shares"], np.float64),
+            classes,
+            np.array([float(one["sessions"]) for one in given["classes"]]),
+        )
+        for values in (made.background, made.classes, made.sessions):
+            if not ((values >= 0) & np.isfinite(values)).all():
+                raise ValueError("a share or a number of sessions is out of range")
+        for name, number in (("services", made.service), ("pools", made.pool)):
+            if len(number) and not 0 <= number.min() <= number.max() < len(given[name]):
+                raise ValueError(f"a pair is none of the {name}")
+        if made.background.shape != made.pool.shape or made.devices < 1:
+            raise ValueError("not as many shares as pairs, or no device")
+        for service in made.services:
+            service_codes(service)
+        return made
+
+
+class LikelihoodRatios:
+    """The log likelihood ratios of windows for every class, by the shares of a background.
+
+    The ratio of a pair is computed when it first occurs. Services and pools that the background
+    does not know count as one service, and as one pool of each kind, so the memory is bounded.
+    """
+
+    def __init__(self, shares: Background) -> None:
+        kinds = sorted({kind(pool) for pool in shares.pools} | {"as", "lan", "gw"})
+        self._kinds = {name: number for number, name in enumerate(kinds)}
+        self._pools = {name: number for number, name in enumerate(shares.pools)}
+        self._kind = np.array([self._kinds[kind(pool)] for pool in shares.pools], np.int64)
+        # Each kind has one pool for those that the background does not know, behind the others.
+        self._kind = np.append(self._kind, np.arange(len(kinds)))
+        self._is_site = np.array([_is_site(pool) for pool in [*shares.pools, *kinds]])
+        self._places = np.array(
+            [1.0 if _one_of_a_kind(kinds[one]) else PLACES for one in self._kind]
+        )
+        self._service_of_port = np.full(len(PROTOCOLS) << 16, len(shares.services), np.int64)
+        for number, name in enumerate(shares.services):
+            self._service_of_port[service_codes(name)] = number
+        self._tells = _telling_ports()
+        self._sessions = shares.sessions
+        self._count(shares)
+        size = (len(shares.services) + 1) * len(self._kind)
+        self._row = np.full(size, -1, np.int32)
+        self._pool_of = np.zeros(0, np.int64)
+        # Row 0 is for padding and for sessions that do not tell.
+        self._ratio = np.zeros((1, len(shares.sessions)), np.float32)
+
+    def __call__(
+        self, pool: np.ndarray, dport: np.ndarray, table: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of B windows, the mean over the sessions that tell of log p(session | class) -
+        log p(session | background), in nats, float32 [B, K], 0 where none tells; and the number of
+        these sessions, float32 [B].
+
+        pool: int [B, N] into ``table``, which may only grow between calls, negative where there is
+        no session. dport: int [B, N], see nba_broker.records.ports.port_code.
+        """
+        self._know(table)
+        there = pool >= 0
+        own = self._pool_of[pool] if len(table) else np.zeros_like(pool)
+        rows = self._rows(there, own, dport)
+        telling = (rows > 0).sum(1).astype(np.float32)
+        total = self._ratio.take(rows, axis=0).sum(1)
+        return total / np.maximum(telling, 1)[:, None], telling
+
+    def of_pairs(self, dport: np.ndarray, pools: Sequence[str]) -> np.ndarray:
+        """The ratio of n sessions, each to the pool of this name, float32 [n, K]."""
+        own = np.array([self._pool(name) for name in pools], np.int64)
+        rows = self._rows(np.ones(len(own), bool), own, dport)
+        return self._ratio.take(rows, axis=0)
+
+    def _rows(self, there: np.ndarray, own: np.ndarray, dport: np.ndarray) -> np.ndarray:
+        """The rows of the ratios of sessions, where they are ``there``, to these of the
+        background's pools, int32 of any shape; 0 for those that do not tell."""
+        tells = there & self._tells[dport] & ~self._is_site[own]
+        place = self._service_of_port[dport] * len(self._kind) + own
+        rows = np.where(tells, self._row[place], 0)
+        if (rows < 0).any():
+            self._compute(np.unique(place[rows < 0]))
+            rows = np.where(tells, self._row[place], 0)
+        return rows
+
+    def _know(self, table: Sequence[str]) -> None:
+        new = [self._pool(name) for name in table[len(self._pool_of) :]]
+        self._pool_of = np.append(self._pool_of, np.array(new, np.int64))
+
+    def _pool(self, name: str) -> int:
+        """The number of a pool; pools that the background does not know are one of each kind."""
+        found = self._pools.get(name)
+        if found is None:
+            # A kind that the background does not know is like a network.
+            found = len(self._pools) + self._kinds.get(kind(name), self._kinds["as"])
+        return found
+
+    def _count(self, given: Background) -> None:
+        """Keep the shares by device, the background first: of each pair [D, R + 1], the last for
+        pairs that no device has; of each service with each kind of pool [D, S, kinds]; of each pool
+        [D, P]; and of each service [D, S]."""
+        each = np.vstack([given.background, given.classes])
+        place = given.service.astype(np.int64) * len(self._kind) + given.pool
+        order = np.argsort(place)
+        self._place = np.append(place[order], -1)
+        self._pair = np.hstack([each[:, order], np.zeros((len(each), 1))])
+        self._with_kind = np.zeros((len(each), len(given.services) + 1, len(self._kinds)))
+        self._of_pool = np.zeros((len(each), len(self._kind)))
+        self._of_service = np.zeros((len(each), len(given.services) + 1))
+        for row, own in enumerate(each):
+            np.add.at(self._with_kind[row], (given.service, self._kind[given.pool]), own)
+            np.add.at(self._of_pool[row], given.pool, own)
+            np.add.at(self._of_service[row], given.service, own)
+
+    def _compute(self, place: np.ndarray) -> None:
+        """Add the ratios of these places, int64 [n]."""
+        service, pool = np.divmod(place, len(self._kind))
+        row = np.searchsorted(self._place[:-1], place)
+        row[self._place[row] != place] = -1
+        elsewhere = self._with_kind[:, service, self._kind[pool]] / self._places[pool]
+        elsewhere = (elsewhere + self._of_pool[:, pool] / PLACES) / 2
+        never = (self._of_service[:, service] + 1 / PLACES) / 2
+        never = never / len(self._kinds) / self._places[pool]
+        likely = PAIR * self._pair[:, row] + BACK_OFF * elsewhere
+        likely += (1 - PAIR - BACK_OFF) * never
+        background, sessions = likely[0], self._sessions[:, None]
+        of_class = (sessions * likely[1:] + WEIGHT * background) / (sessions + WEIGHT)
+        ratio = np.log(of_class / background).T
+        self._row[place] = len(self._ratio) + np.arange(len(place))
+        self._ratio = np.vstack([self._ratio, ratio.astype(np.float32)])
+
+
+def tells(dport: np.ndarray, pool: np.ndarray, table: Sequence[str]) -> np.ndarray:
+    """Whether sessions can tell devices apart, bool [n]: dport int [n], pool int [n] into
+    ``table``.
+
+    Name resolution, addresses, discovery and answers to probes belong to the site: its router sets
+    how often a host needs them. These are sessions to the gateway, broadcast or multicast
+    addresses, ICMP and IGMP, and to the ports of DNS, DHCP, mDNS, LLMNR, SSDP and NetBIOS names.
+    """
+    site = np.array([_is_site(name) for name in table], bool)
+    found: np.ndarray = _telling_ports()[dport] & ~site[pool]
+    return found
+
+
+def kind(pool: str) -> str:
+    """The kind of a pool: ``as`` for ``as:16509``."""
+    return pool.partition(":")[0]
+
+
+def service_name(code: int) -> str:
+    """The service of a port code, such as ``443/tcp`` or ``high/udp``."""
+    port, _, protocol = port_name(code).partition("/")
+    return f"{'high' if int(port) >= HIGH else port}/{protocol}"
+
+
+def service_codes(name: str) -> slice:
+    """The port codes of a service; raises ValueError for an invalid name."""
+    port, _, protocol = name.partition("/")
+    if protocol not in PROTOCOLS or not (
+        port == "high" or (port.isdecimal() and int(port[:9]) < 65_536)
+    ):
+        raise ValueError(f"not a service: {name!r}")
+    if port == "high":
+        return slice(port_code(HIGH, protocol), port_code(65_535, protocol) + 1)
+    code = port_code(int(port), protocol)
+    return slice(code, code + 1)
+
+
+def background_of(
+    devices: Iterable[Mapping[tuple[str, str], float]],
+    classes: Sequence[Mapping[tuple[str, str], float]],
+) -> Background:
+    """The shares of a background of ``devices``, each given as its numbers of sessions by service
+    and pool, and of classes, given likewise. Devices without a session are left out; raises
+    ValueError when none is left."""
+    some = [one for one in devices if sum(one.values())]
+    if not some:
+        raise ValueError("no device has a session that tells devices apart")
+    pairs = sorted({pair for one in (*some, *classes) for pair in one})
+    services = tuple(sorted({service for service, _ in pairs}))
+    pools = tuple(sorted({pool for _, pool in pairs}))
+    number = {pair: row for row, pair in enumerate(pairs)}
+
+    def shares(one: Mapping[tuple[str, str], float]) -> np.ndarray:
+        found = np.zeros(len(pairs))
+        for pair, sessions in one.items():
+            found[number[pair]] = sessions
+        return found / max(float(found.sum()), 1.0)
+
+    mean = np.zeros(len(pairs))
+    for one in some:
+        mean += shares(one) / len(some)
+    return Background(
+        len(some),
+        services,
+        pools,
+        np.array([services.index(service) for service, _ in pairs], np.int32),
+        np.array([pools.index(pool) for _, pool in pairs], np.int32),
+        mean,
+        np.array([shares(one) for one in classes]).reshape(len(classes), len(pairs)),
+        np.array([float(sum(one.values())) for one in classes]),
+    )
+
+
+def _telling_ports() -> np.ndarray:
+    """Which port codes tell devices apart, bool [codes]."""
+    found = np.zeros(len(PROTOCOLS) << 16, bool)
+    for protocol in ("tcp", "udp"):
+        found[port_code(0, protocol) : port_code(65_535, protocol) + 1] = True
+        for port in _SITE_SERVICES:
+            found[port_code(port, protocol)] = False
+    return found
+
+
+def _is_site(pool: str) -> bool:
+    return kind(pool) in ("gw", "bcast", "mcast")
+
+
+def _one_of_a_kind(name: str) -> bool:
+    return name in _ONE_OF_A_KIND
+
+
+def _sparse(shares: np.ndarray) -> list[float]:
+    rows = np.flatnonzero(shares)
+    found: list[float] = []
+    for row in rows.tolist():
+        found += [row, float(f"{shares[row]:.4g}")]
+    return found

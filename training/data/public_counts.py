@@ -1,0 +1,111 @@
+"""Reads and writes counts of devices' sessions, of which a background model is made.
+
+Counts, not sessions: how often each device starts a session with a service to a pool.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nba_broker.archive import results
+from nba_broker.model.background import service_codes, service_name, tells
+from nba_broker.records.errors import ModelError
+from training.data.labelled_sessions import LabelledSessions
+
+COUNTS_FILE = "counts.json"
+
+LEAST = 30
+"""Sessions that tell devices apart, at least, of a device whose counts are kept: fewer say little
+about what it does."""
+
+Pairs = Mapping[tuple[str, str], int]
+"""Numbers of sessions by service and pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device whose sessions were counted, and the name of the data set that it is in."""
+
+    name: str
+    source: str
+    pairs: Pairs
+
+
+def pairs(dport: np.ndarray, pool: np.ndarray, table: Sequence[str]) -> Counter[tuple[str, str]]:
+    """The sessions that tell devices apart, by service and pool: dport int32 [n], pool int32 [n]
+    into ``table``."""
+    some = tells(dport, pool, table)
+    keys, number = np.unique(
+        np.stack([dport[some].astype(np.int64), pool[some]]), axis=1, return_counts=True
+    )
+    found: Counter[tuple[str, str]] = Counter()
+    for code, place, count in zip(*keys.tolist(), number.tolist(), strict=True):
+        found[service_name(code), table[place]] += count
+    return found
+
+
+def by_class(sessions: LabelledSessions, truth: np.ndarray, classes: int) -> list[Pairs]:
+    """The pairs of each class; truth: of each session, int64 [n]."""
+    return [
+        pairs(sessions.dport[truth == number], sessions.pool[truth == number], sessions.table)
+        for number in range(classes)
+    ]
+
+
+def by_device(sessions: LabelledSessions, source: str) -> list[Device]:
+    """The labelled devices with enough sessions."""
+    classes = sessions.classes()
+    truth = sessions.class_of_series(classes)[sessions.series]
+    found = zip(classes, by_class(sessions, truth, len(classes)), strict=True)
+    return [Device(one.device, source, own) for one, own in found if sum(own.values()) >= LEAST]
+
+
+def write(path: Path, scheme: str, devices: Iterable[Device]) -> None:
+    """Write counts; raises an OSError of the file."""
+    rows = [
+        {
+            "device": one.name,
+            "source": one.source,
+            "pairs": [[*pair, number] for pair, number in sorted(one.pairs.items())],
+        }
+        for one in devices
+    ]
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    results.write(
+        path, f'{{"format": 1, "pool_scheme": {json.dumps(scheme)}, "devices": [\n{lines}\n]}}\n'
+    )
+
+
+def read(path: Path, scheme: str) -> list[Device]:
+    """The devices of a file of counts. Raises ModelError when it is none, or of other pools."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        devices = [_device(row) for row in raw["devices"]]
+        found = raw["pool_scheme"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(
+            f"{path}: no counts of a background ({error!r}); nba-train background writes them"
+        ) from error
+    if found != scheme:
+        raise ModelError(
+            f"{path}: names pools by {found}, this archive by {scheme}; make counts with "
+            "nba-train background and the same databases"
+        )
+    return devices
+
+
+def _device(row: Mapping[str, Any]) -> Device:
+    own: dict[tuple[str, str], int] = {}
+    for service, pool, number in row["pairs"]:
+        service_codes(str(service))
+        if int(number) < 1:
+            raise ValueError(f"{number!r} sessions")
+        own[str(service), str(pool)] = int(number)
+    return Device(str(row["device"]), str(row["source"]), own)
