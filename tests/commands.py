@@ -71,6 +71,10 @@ RUN_ELSEWHERE = {
     ),
     "nba-train stress logs --labels labels.csv --model mymodel --judged 2020-09-16"
     " --json stress.json --html stress.html": "tests/unit/training/test_stress.py",
+    "nba-train elsewhere office home --model mymodel --as Hue_White=Hall_Bulb --json elsewhere.json"
+    " --html elsewhere.html": "tests/unit/training/test_elsewhere.py",
+    "nba-train evaluate logs --labels labels.csv --rolling 2026-11-20 --every 7 --json rolling.json"
+    " --html rolling.html": "tests/training/test_training_rolling_days.py",
     "nba-train evaluate /lake/zeek --labels labels.csv --model mymodel --json report.json"
     " --scheduler tcp://10.0.0.1:8786": "tests/training/test_training_cluster.py",
 }

@@ -30,7 +30,7 @@ border non_iot 2022-06-13T14:30 147.32.83.165 pc-1
 border non_iot 2022-06-14T13:45 147.32.83.234 pc-2
 
 nba-train fit lsif fit non_iot --labels lsif-until.csv --labels fit-until.csv \
-    --labels pc-1-until.csv --labels pc-2-until.csv --out $before
+    --labels pc-1-until.csv --labels pc-2-until.csv --rolling-days 0 --out $before
 
 nba-train fit lsif fit non_iot --labels lsif/labels.csv --labels fit/labels.csv \
     --labels non_iot/labels.csv --out default

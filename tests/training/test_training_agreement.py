@@ -30,7 +30,9 @@ def test_score_names_the_last_days_hosts_as_evaluate_does(
     early, last = ([str(data / "lsif" / day) for day in days] for days in (EARLY, LAST))
     labels = ["--labels", str(data / "lsif" / "labels.csv")]
     model, figures = str(tmp_path / "model"), tmp_path / "figures.json"
-    assert training.cli.main.main(["fit", *early, *labels, "--out", model]) == 0
+    assert (
+        training.cli.main.main(["fit", *early, *labels, "--out", model, "--rolling-days", "0"]) == 0
+    )
     words = ["evaluate", *last, *labels, "--model", model, "--json", str(figures)]
     assert training.cli.main.main(words) == 0
     assert nba_broker.cli.main.main(["score", *last, "--model", model, "--out", str(tmp_path)]) == 0

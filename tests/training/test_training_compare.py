@@ -164,6 +164,49 @@ def test_the_shipped_recipe_predicts_all_that_the_baselines_predict(monkeypatch)
     assert results["shipped-recipe"]["common"]["natural"]["macro_f1"] > 0.9
 
 
+@pytest.mark.parametrize("protocol", ["blocked", "temporal"])
+def test_every_baselines_probabilities_are_decided_by_the_workers_code(protocol: str) -> None:
+    whole = traffic()
+    results = compare(
+        whole, split(whole.sessions, protocol), FAST, Settings(epochs=4, per_epoch=2048), quiet
+    )
+    for name, one in results.items():
+        days = one["host_days"]
+        assert days["right"] + days["no_name"] + days["wrong"] == days["host_days"] > 0, name
+        # All devices do the same, at other intervals, so the sessions tell of none.
+        assert days["no_name"] == days["host_days"], name
+
+
+def test_devices_with_clouds_of_their_own_are_named_by_the_workers_code() -> None:
+    whole = traffic()
+    pool = np.where(whole.sessions.series == 0, 0, 1).astype(np.int32)
+    own = replace(whole, sessions=replace(whole.sessions, pool=pool), dst=pool + 3)
+    baseline = [BASELINES["naive-bayes"]]
+    results = compare(own, split(own.sessions, "temporal"), baseline, QUICK, quiet)
+    days = results["naive-bayes"]["host_days"]
+    assert days["right"] == days["host_days"]
+
+
+def test_windows_that_are_dealt_at_random_follow_no_host() -> None:
+    whole = traffic(number=150)
+    result = run(whole, "paper", [BASELINES["naive-bayes"]], QUICK, say=quiet)
+    assert result["baselines"]["naive-bayes"]["test"]["host_days"] is None
+    (row,) = [line for line in tables.table(result) if line.startswith("| naive-bayes")]
+    assert [cell.strip() for cell in row.split("|")[-4:-1]] == ["-", "-", "-"]
+
+
+def test_a_class_without_training_part_is_a_stranger() -> None:
+    """Its device is recorded only later: no name is right for it."""
+    whole = traffic((20.0, 120.0, 60.0), number=300)
+    sessions = whole.sessions
+    late = replace(sessions, ts=sessions.ts + (sessions.series == 2) * 3e4)
+    late = late.select(np.argsort(late.ts, kind="stable"))
+    one = replace(whole, sessions=late)
+    result = run(one, "temporal", [BASELINES["naive-bayes"]], QUICK, say=quiet)
+    days = result["baselines"]["naive-bayes"]["test"]["host_days"]
+    assert days["of_unknown_devices"] > 0
+
+
 def test_baselines_are_chosen_by_name() -> None:
     assert [one.name for one in choose("ccit,pre", "paper", [])] == ["ccit", "pre"]
     assert not any(one.variant for one in choose("", "blocked", []))
@@ -185,6 +228,7 @@ def test_the_table_stands_beside_the_papers_own() -> None:
     whole = traffic(number=150)
     lines = tables.table(run(whole, "paper", [BASELINES["nba-dst-interval"]], QUICK, say=quiet))
     (row,) = [line for line in lines if line.startswith("| nba-dst-interval")]
+    assert len(row.split("|")) == len(lines[3].split("|"))
     assert row.split("|")[2].strip() == "0.9967"
 
 

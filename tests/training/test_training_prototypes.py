@@ -42,7 +42,8 @@ def lsif_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         days = [str(day) for day in sorted((data / "lsif").glob(EARLY))]
         labels = str(data / "lsif" / "labels.csv")
-        assert main(["fit", *days, "--labels", labels, "--out", str(out)]) == 0
+        line = ["fit", *days, "--labels", labels, "--out", str(out), "--rolling-days", "0"]
+        assert main(line) == 0
     return out
 
 

@@ -158,6 +158,44 @@ def test_more_wrong_lines_than_chance_gives_are_refused(model_folder: ModelFolde
     assert not named(checks, "behaviour").passed
 
 
+def test_hosts_with_a_wrong_name_at_the_end_of_the_day_are_refused(
+    model_folder: ModelFolder,
+) -> None:
+    running = Scorer(model_folder())
+    wrong = Scorer(model_folder(classes=[{"device": d, "category": "c"} for d in ("Lens", "Lamp")]))
+    later = lamps(*["Lamp"] * 8)
+    checks, figures = check_later_days(running, wrong, later)
+    found = named(checks, "host_days")
+    assert not found.passed
+    assert found.reason == (
+        "at the end of the day, 8 of 8 host-days have a wrong name, running 0; 0 have none, "
+        "running 0; more wrong names than by chance; that is more than 1%, not by chance"
+    )
+    assert figures["verdicts"] == {
+        "running": {"right": 8, "no_name": 0, "wrong": 0},
+        "candidate": {"right": 0, "no_name": 0, "wrong": 8},
+        "wrong_only_with_running": 0,
+        "wrong_only_with_candidate": 8,
+    }
+
+
+def test_a_wrong_name_for_one_host_may_be_chance(model_folder: ModelFolder) -> None:
+    running = Scorer(model_folder())
+    later = lamps(*["Lamp"] * 8, "Lens")
+    found = named(check_later_days(running, running, later)[0], "host_days")
+    assert found.passed
+    assert "1 of 9 host-days have a wrong name, running 1" in found.reason
+
+
+def test_names_that_are_as_wrong_as_before_are_refused_all_the_same_when_they_are_many(
+    model_folder: ModelFolder,
+) -> None:
+    running = Scorer(model_folder())
+    found = named(check_later_days(running, running, lamps(*["Lens"] * 8))[0], "host_days")
+    assert not found.passed
+    assert "more wrong names than by chance" not in found.reason
+
+
 def test_later_days_are_a_share_or_from_a_time_on() -> None:
     whole = lamps("Lamp", number=101)
     assert cut(whole, 0.25) == 4500.0
@@ -234,7 +272,11 @@ def test_a_candidate_of_the_next_days_passes_and_is_what_was_judged(
     assert set(manifest.raw["usual"]) == {"never_seen_pools", "known", "confidence"}
     assert max(host["last"] for host in manifest.raw["training"]["hosts"]) < 1e9 + DAY + 60_000
     assert "passed: model candidate-" in capsys.readouterr().out
-    assert "Candidate passed" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert "Candidate passed" in page
+    assert "Host-days by their verdict at the end of the day" in page
+    card = (tmp_path / "candidate" / "README.md").read_text()
+    assert "nba-train refresh judged it; see gate in manifest.json" in card
 
 
 @pytest.mark.parametrize(

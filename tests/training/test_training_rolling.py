@@ -16,6 +16,7 @@ from tests.unit.helpers import pools
 from training.data.dataset import Origin
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
+from training.evaluation import origins
 from training.evaluation import rolling as module
 from training.evaluation.followed import DAY, Followed
 from training.model.fit import fit
@@ -55,7 +56,7 @@ def test_each_model_has_seen_only_what_lies_before_what_it_judges(
         seen.append(float(sessions.ts.max()))
         return fit(sessions, QUICK, say=quiet)
 
-    monkeypatch.setattr(module, "fit", quick)
+    monkeypatch.setattr(origins.fitting, "fit", quick)
     since = BEGIN + 2 * DAY
     result = module.rolling(followed(since), ORIGIN, [16.0], every=DAY, say=quiet)
     assert len(seen) == 2

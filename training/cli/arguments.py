@@ -83,17 +83,9 @@ def archive() -> argparse.ArgumentParser:
     return parser
 
 
-def labelled() -> argparse.ArgumentParser:
-    """The flags of every command that reads a labelled archive."""
-    parser = argparse.ArgumentParser(add_help=False, parents=[archive()])
-    parser.add_argument(
-        "--labels",
-        action="append",
-        type=Path,
-        required=True,
-        metavar="L.csv",
-        help="host,device[,category][,since,until][,log][,unit]; may be given several times",
-    )
+def memory() -> argparse.ArgumentParser:
+    """The flag for the memory of a command that reads labelled sessions."""
+    parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--memory",
         type=size,
@@ -101,6 +93,20 @@ def labelled() -> argparse.ArgumentParser:
         metavar="SIZE",
         help="memory for sorting the archive, such as 2G; a larger archive is sorted on disk, in "
         f"TMPDIR, with the same result (default {MEMORY >> 20}M)",
+    )
+    return parser
+
+
+def labelled() -> argparse.ArgumentParser:
+    """The flags of every command that reads a labelled archive."""
+    parser = argparse.ArgumentParser(add_help=False, parents=[archive(), memory()])
+    parser.add_argument(
+        "--labels",
+        action="append",
+        type=Path,
+        required=True,
+        metavar="L.csv",
+        help="host,device[,category][,since,until][,log][,unit]; may be given several times",
     )
     return parser
 
@@ -171,6 +177,13 @@ def number(text: str) -> int:
     """How often something is done: once or more."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
+
+
+def origins(text: str) -> int:
+    """A number of rolling origins."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 100):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
     return int(text)
 
 

@@ -14,6 +14,7 @@ from training.cli import (
     arguments,
     background,
     compare,
+    elsewhere,
     evaluate,
     fit,
     labels,
@@ -24,7 +25,19 @@ from training.cli import (
 )
 from training.data import cluster
 
-_COMMANDS = (labels, fit, refresh, evaluate, compare, ablate, unknowns, alarms, stress, background)
+_COMMANDS = (
+    labels,
+    fit,
+    refresh,
+    evaluate,
+    elsewhere,
+    compare,
+    ablate,
+    unknowns,
+    alarms,
+    stress,
+    background,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

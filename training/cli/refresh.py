@@ -115,7 +115,17 @@ def run(arguments: argparse.Namespace) -> None:
         )
         gate = _gate(running, later, before, accepted, arguments.margin, about, reports)
         origin = replace(origin, until=when)
-        write(arguments.out, fitted, earlier, origin, pools, left_out=left_out, gate=gate)
+        judged = {"reason": "nba-train refresh judged it; see gate in manifest.json"}
+        write(
+            arguments.out,
+            fitted,
+            earlier,
+            origin,
+            pools,
+            left_out=left_out,
+            rolling=judged,
+            gate=gate,
+        )
     finally:
         _write(arguments, reports[-1])
     print(f"\npassed: model {Manifest.load(arguments.out).id} -> {arguments.out}")

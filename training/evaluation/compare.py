@@ -17,6 +17,7 @@ from training.data.traffic import Traffic
 from training.evaluation import distributions, figures, protocols, samples
 from training.evaluation.baselines.baseline import Baseline, Material, Settings
 from training.evaluation.baselines.registry import NOTES
+from training.evaluation.compared_host_days import compared
 from training.evaluation.figures import Decisions
 from training.evaluation.protocols import Split
 from training.evaluation.samples import Samples, Segments
@@ -124,7 +125,8 @@ def compare(
 
     Every session of the test part is a decision, from ``min_sessions`` of its segment on, by the
     baseline's latest complete sample (``common``). There are also figures of each baseline's own
-    samples (``own``), and of one decision per host and day, or group, by these (``once``).
+    samples (``own``), of one decision per host and day, or group, by these (``once``), and of the
+    host-days that a worker's decision makes of them (``host_days``).
     """
     material = material_of(traffic, split, settings)
     results = {}
@@ -217,6 +219,7 @@ def _measure(material: Material, split: Split, baseline: Baseline) -> dict[str, 
         "once": figures.summary(figures.once(own, period), classes, seed),
         "over_time": figures.over_time(decisions, classes),
         "time_to_verdict": figures.time_to_verdict(decisions, *waits, classes),
+        "host_days": compared(material, split, every, probability),
         "shown": shown,
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ModelError
 from nba_broker.verdicts.states import NO_DEVICE
 from training.data.labelled_sessions import LabelledSessions
-from training.evaluation.verdicts import Change, at_the_end, of_windows
-from training.metrics.classification import host_days, summary
-from training.metrics.outcomes import outcomes
+from training.evaluation.host_days import REMINDER, by_device, figures, host_days
+from training.evaluation.verdicts import Change, of_windows
+from training.metrics.classification import best_of_day, summary
 
 _DAY = 86_400.0
 
@@ -51,24 +50,21 @@ def evaluate(
     scores = Scores(*outputs)
     names = [*known, *(one.device for one in others)]
     ts = sessions.ts[windows.index]
-    changes = of_windows(manifest, windows, ts, scores)
-    days = _by_day(sessions, windows, scores, changes, names)
-    found = outcomes(
-        ((row["device"], row["verdict"]) for row in days), names, {one.device for one in others}
-    )
-    mistaken = [[*pair, number] for pair, number in found.mistaken.items()]
+    changes = of_windows(manifest, windows, ts, scores, REMINDER)
+    first, best = best_of_day(scores.probability, windows.slot, ts)
+    day = (ts[first] // _DAY).astype(np.int64)
+    days = host_days(changes, known, sessions.labels, windows.slot[first], day)
     return {
         "model": manifest.id,
         "unknown_to_the_model": [one.device for one in others],
         **summary(names, scores.probability, truth, windows.slot, ts),
         "time_to_name": time_to_name(sessions, windows, changes, class_of_series, names),
-        "verdicts": {
-            "right": found.right,
-            "no_name": found.no_name,
-            "wrong": found.wrong,
-            "mistaken": mistaken,
-        },
-        "by_day": days,
+        "verdicts": figures(days),
+        "devices": by_device(days),
+        "by_day": [
+            {**one.row(), "prediction": names[prediction]}
+            for one, prediction in zip(days, best.tolist(), strict=True)
+        ],
     }
 
 
@@ -134,33 +130,3 @@ def time_to_name(
                 row[f"{unit} to {what}"] = value if np.isfinite(value) else None
         found[names[number]] = row
     return found
-
-
-def _by_day(
-    sessions: LabelledSessions,
-    windows: Windows,
-    scores: Scores,
-    changes: Sequence[Change],
-    names: Sequence[str],
-) -> list[dict[str, str]]:
-    """Each host on each UTC day: the class with the highest mean probability of the day, and a
-    worker's verdict at its end, a class or a state without one."""
-    ts = sessions.ts[windows.index]
-    first, best = host_days(scores.probability, windows.slot, ts)
-    slot, days = windows.slot[first], ts[first] // _DAY
-    verdicts = at_the_end(changes, names, slot, (days + 1) * _DAY)
-    rows = []
-    for number, day, prediction, verdict in zip(
-        slot.tolist(), days.tolist(), best.tolist(), verdicts, strict=True
-    ):
-        label = sessions.labels[number]
-        rows.append(
-            {
-                "host": label.host,
-                "device": label.device,
-                "day": datetime.fromtimestamp(day * _DAY, UTC).strftime("%Y-%m-%d"),
-                "prediction": names[prediction],
-                "verdict": verdict,
-            }
-        )
-    return rows

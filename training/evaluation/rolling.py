@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nba_broker.baseline.host_baseline import BaselineSettings
-from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
 from training.data.dataset import Origin
-from training.data.enough import enough
 from training.data.public_counts import Pairs
 from training.evaluation.alarms import judged, printed, rated
 from training.evaluation.followed import DAY, Followed, between
-from training.model.export import write
-from training.model.fit import fit
-from training.model.settings import DEFAULT
+from training.evaluation.origins import scorer_of
 
 
 def rolling(
@@ -49,15 +43,11 @@ def rolling(
         training = followed.sessions.select(followed.sessions.ts < since)
         if not len(training):
             raise ArchiveError(f"no session before {when} to train on; begin later")
-        training, _ = enough(training, DEFAULT.min_sessions, lambda line: None)
-        with tempfile.TemporaryDirectory() as folder:
-            model = Path(folder) / "rolling"
-            fitted = fit(training, public=public, seed=seed, say=lambda line: None)
-            write(model, fitted, training, replace(origin, until=since), followed.pools)
-            scorer = Scorer(model)
-            models.append({"since": since, "model": scorer.manifest.id})
-            for threshold, parts in found.items():
-                parts.append(judged(part, scorer, BaselineSettings(threshold=threshold)))
+        before = replace(origin, until=since)
+        scorer = scorer_of(training, before, followed.pools, public=public, seed=seed)
+        models.append({"since": since, "model": scorer.manifest.id})
+        for threshold, parts in found.items():
+            parts.append(judged(part, scorer, BaselineSettings(threshold=threshold)))
         numbers = [f"{len(parts[-1]['notices'])} notices" for parts in found.values()]
         say(f"{when}: {', '.join(numbers)}")
     result: dict[str, Any] = {"models": models, "thresholds": {}}

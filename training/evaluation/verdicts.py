@@ -118,9 +118,11 @@ def decide(decider: Decider, scored: Scored, alarms: Sequence[Alarm] = ()) -> li
     return found
 
 
-def decider_of(manifest: Manifest, hosts: int) -> Decider:
-    """The decider of a worker with this model, without reminders, with room for ``hosts`` slots."""
-    return decider_with(DecisionSettings.of_model(manifest), len(manifest.classes), hosts)
+def decider_of(manifest: Manifest, hosts: int, reminder: float = 0.0) -> Decider:
+    """The decider of a worker with this model, with room for ``hosts`` slots. It logs an unchanged
+    host again after ``reminder`` seconds; 0 for never."""
+    settings = DecisionSettings.of_model(manifest, reminder)
+    return decider_with(settings, len(manifest.classes), hosts)
 
 
 def decider_with(settings: DecisionSettings, classes: int, hosts: int) -> Decider:
@@ -131,12 +133,17 @@ def decider_with(settings: DecisionSettings, classes: int, hosts: int) -> Decide
 
 
 def of_windows(
-    manifest: Manifest, windows: Windows, ts: np.ndarray, scores: Scores
+    manifest: Manifest,
+    windows: Windows,
+    ts: np.ndarray,
+    scores: Scores,
+    reminder: float = 0.0,
 ) -> list[Change]:
     """The changes of verdict by B windows, one at every session, and their scores; ts: float64 [B].
 
     Only the windows of the manifest's schedule count, as for a worker. The row of a change is a row
-    of ``windows``. Alarms of the hosts' baselines take no part.
+    of ``windows``. Alarms of the hosts' baselines take no part. ``reminder``: see
+    :func:`decider_of`.
     """
     due = np.flatnonzero(manifest.schedule.due(windows.count))
     scored = Scored(
@@ -149,7 +156,31 @@ def of_windows(
         ratio=scores.ratio[due],
         telling=scores.telling[due],
     )
-    return decide(decider_of(manifest, int(windows.slot.max(initial=-1)) + 1), scored)
+    hosts = int(windows.slot.max(initial=-1)) + 1
+    return decide(decider_of(manifest, hosts, reminder), scored)
+
+
+def latest(changes: Iterable[Change], slot: np.ndarray, end: np.ndarray) -> list[Decision | None]:
+    """The latest decision about each host, slot int64 [n], before ``end``, float64 [n] seconds;
+    None where there is none. The changes are in order."""
+    of_host: dict[int, list[Change]] = {}
+    for one in changes:
+        of_host.setdefault(one.slot, []).append(one)
+    found: list[Decision | None] = []
+    for host, until in zip(slot.tolist(), end.tolist(), strict=True):
+        before = None
+        for one in of_host.get(host, ()):
+            if one.ts < until:
+                before = one.decision
+        found.append(before)
+    return found
+
+
+def verdict(decision: Decision | None, names: Sequence[str]) -> str:
+    """A device of ``names``, or the state of a host without one."""
+    if decision is None:
+        return STATES[LEARNING]
+    return STATES[decision.state] if decision.device == NO_DEVICE else names[decision.device]
 
 
 def at_the_end(
@@ -157,18 +188,7 @@ def at_the_end(
 ) -> list[str]:
     """The verdict about each host, slot int64 [n], just before ``end``, float64 [n] seconds: a
     device of ``names``, or a state without one. The changes are in order."""
-    of_host: dict[int, list[Change]] = {}
-    for one in changes:
-        of_host.setdefault(one.slot, []).append(one)
-    found = []
-    for host, until in zip(slot.tolist(), end.tolist(), strict=True):
-        verdict = STATES[LEARNING]
-        for one in of_host.get(host, ()):
-            if one.ts < until:
-                device, state = one.decision.device, one.decision.state
-                verdict = names[device] if device != NO_DEVICE else STATES[state]
-        found.append(verdict)
-    return found
+    return [verdict(one, names) for one in latest(changes, slot, end)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +220,29 @@ class Replay:
     regular: list[tuple[float, Regular]]
 
 
-def of_stream(stream: Stream, scorer: Scorer, settings: BaselineSettings) -> list[Change]:
+def of_stream(
+    stream: Stream, scorer: Scorer, settings: BaselineSettings, reminder: float = 0.0
+) -> list[Change]:
     """All changes of verdict of a worker with this model; see :func:`replay`."""
-    return replay(stream, scorer, settings).changes
+    return replay(stream, scorer, settings, reminder=reminder).changes
 
 
 def replay(
-    stream: Stream, scorer: Scorer, settings: BaselineSettings, *, one_site: bool = True
+    stream: Stream,
+    scorer: Scorer,
+    settings: BaselineSettings,
+    *,
+    one_site: bool = True,
+    reminder: float = 0.0,
 ) -> Replay:
     """What a worker with this model makes of these sessions: by windows, by the hosts' baselines,
-    and by events of the site, unless the hosts are not of ``one_site``."""
+    and by events of the site, unless the hosts are not of ``one_site``. ``reminder``: see
+    :func:`decider_of`."""
     manifest, table = scorer.manifest, stream.table
     host_windows = HostWindows(manifest.schedule, evidence=False)
     baseline = HostBaseline(settings, ClassBaseline.of_model(manifest))
     site = SiteEvents(Slots())
-    decider = decider_of(manifest, int(stream.slot.max(initial=-1)) + 1)
+    decider = decider_of(manifest, int(stream.slot.max(initial=-1)) + 1, reminder)
     found = Replay([], [], [])
     for whole in _parts(stream.ts):
         for start, stop, changes in _site_parts(site if one_site else None, stream, *whole):

@@ -9,7 +9,17 @@ from nba_broker.records.errors import ArchiveError
 from nba_broker.records.times import print_time
 from training.data.labelled_sessions import LabelledSessions
 
-CHECKS = ("labels", "hosts", "classes", "behaviour", "macro_f1", "named", "unknown", "lines")
+CHECKS = (
+    "labels",
+    "hosts",
+    "classes",
+    "behaviour",
+    "macro_f1",
+    "named",
+    "unknown",
+    "lines",
+    "host_days",
+)
 """The checks, by the names that ``--accept`` takes."""
 
 _LISTED = 5  # names in one line, before the number of the others

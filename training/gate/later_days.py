@@ -5,6 +5,7 @@ Both models predict at the same moments of days that the candidate was not train
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from nba_broker.model.windows import Schedule
 from nba_broker.records.errors import ArchiveError
 from nba_broker.verdicts.states import CHANGED, NO_DEVICE, UNKNOWN
 from training.data.labelled_sessions import LabelledSessions
+from training.evaluation.host_days import HostDay, host_days
 from training.evaluation.verdicts import of_windows
 from training.gate.checks import Check, some
 from training.gate.standing import standing
@@ -34,6 +36,10 @@ CLASS_MARGIN = 0.2
 UNKNOWN_MARGIN = 0.05
 """How much larger the share of the known devices' time as unknown may be."""
 
+WRONG_DAYS = 0.01
+"""Largest share of host-days that may end with a wrong name, beyond chance: one of a hundred hosts.
+An analyst who meets more of them stops believing the names."""
+
 _DAY = 86_400.0
 _NONE = "no name"
 
@@ -43,12 +49,13 @@ class _Verdicts:
     """A worker's verdicts with one model at B moments, in the classes of both models.
 
     device: the name of the host, or NO_DEVICE, int64 [B]. state: int8 [B]. lines: number of moments
-    at which the worker writes a wrong line.
+    at which the worker writes a wrong line. days: of the hosts whose device both models know.
     """
 
     device: np.ndarray
     state: np.ndarray
     lines: int
+    days: list[HostDay]
 
 
 def check_later_days(
@@ -86,10 +93,10 @@ def check_later_days(
     compared = _paired(truth[both], called[0], called[1], cluster.ravel()[both], size)
     tables = [per_class(confusion(truth[both], one, size), [*names, _NONE]) for one in called]
     shares = [_shares(truth[both], one, both, names) for one in found]
-    host_days = len(np.unique(cluster.ravel()[both]))
     figures = {
         "moments": int(both.sum()),
-        "host_days": host_days,
+        "host_days": len(found[0].days),
+        "verdicts": _days(found[0].days, found[1].days),
         "macro_f1": compared["macro_f1"],
         "classes": {
             name: {
@@ -160,7 +167,42 @@ def _checks(figures: dict[str, Any], margin: float) -> list[Check]:
             f"{lines[1]} wrong lines (a wrong name, unknown or changed) in {figures['host_days']} "
             f"host-days, running {lines[0]}{'; more than by chance' if more else ''}",
         ),
+        _host_days(figures["verdicts"], figures["host_days"]),
     ]
+
+
+def _host_days(verdicts: dict[str, Any], total: int) -> Check:
+    """Whether hosts have a wrong name at the end of a day no more often than with the running
+    model, and seldom at all."""
+    old, new = verdicts["running"], verdicts["candidate"]
+    one_sided = verdicts["wrong_only_with_candidate"], verdicts["wrong_only_with_running"]
+    # The same host-days with both models: those on which they differ decide (McNemar's exact test).
+    more = sum(one_sided) > 0 and binomial_bounds(one_sided[0], sum(one_sided))[0] > 0.5
+    often = total > 0 and binomial_bounds(new["wrong"], total)[0] > WRONG_DAYS
+    reason = (
+        f"at the end of the day, {new['wrong']} of {total} host-days have a wrong name, running "
+        f"{old['wrong']}; {new['no_name']} have none, running {old['no_name']}"
+    )
+    if more:
+        reason += "; more wrong names than by chance"
+    if often:
+        reason += f"; that is more than {WRONG_DAYS:.0%}, not by chance"
+    return Check("host_days", not (more or often), reason)
+
+
+def _days(running: Sequence[HostDay], candidate: Sequence[HostDay]) -> dict[str, Any]:
+    """The outcomes of the same host-days with both models."""
+    wrong = np.array(
+        [[one.outcome == "wrong" for one in days] for days in (running, candidate)], bool
+    )
+    kinds = ("right", "no_name", "wrong")
+    counted = [Counter(one.outcome for one in days) for days in (running, candidate)]
+    return {
+        "running": {kind: counted[0][kind] for kind in kinds},
+        "candidate": {kind: counted[1][kind] for kind in kinds},
+        "wrong_only_with_running": int((wrong[0] & ~wrong[1]).sum()),
+        "wrong_only_with_candidate": int((wrong[1] & ~wrong[0]).sum()),
+    }
 
 
 def _verdicts(
@@ -193,7 +235,16 @@ def _verdicts(
         )
     ]
     moments = windows.count >= least
-    return _Verdicts(of_class[device[moments]], state[moments], len(wrong))
+    judged = common[later.series]
+    days = np.stack([later.series[judged], (later.ts[judged] // _DAY).astype(np.int64)])
+    series, day = np.unique(days, axis=1)
+    names = [one.device for one in manifest.classes]
+    return _Verdicts(
+        of_class[device[moments]],
+        state[moments],
+        len(wrong),
+        host_days(changes, names, later.labels, series, day),
+    )
 
 
 def _shares(

@@ -38,7 +38,7 @@ def macro_f1(matrix: np.ndarray) -> float:
     return float(precision_recall_f1(matrix)[2][matrix.sum(1) > 0].mean())
 
 
-def host_days(
+def best_of_day(
     probability: np.ndarray, series: np.ndarray, ts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first decision of each host on each UTC day, and the class with the highest mean
@@ -82,7 +82,7 @@ def summary(
     Only classes that occur are listed and averaged.
     """
     matrix = confusion(truth, probability.argmax(1), len(names))
-    first, prediction = host_days(probability, series, ts)
+    first, prediction = best_of_day(probability, series, ts)
     return {
         "accuracy": float(np.trace(matrix) / matrix.sum()),
         "macro_f1": macro_f1(matrix),

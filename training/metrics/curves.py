@@ -1,4 +1,4 @@
-"""Curves of scores and confidences: ROC, the area under it, and calibration."""
+"""Curves of scores and confidences: ROC, the area under it, calibration, and risk by coverage."""
 
 from __future__ import annotations
 
@@ -60,3 +60,32 @@ def calibration_error(bins: Sequence[dict[str, float]]) -> float | None:
     if not total:
         return None
     return sum(one["decisions"] * abs(one["confidence"] - one["right"]) for one in bins) / total
+
+
+def risk_coverage(confidence: np.ndarray, wrong: np.ndarray, cases: int) -> list[dict[str, float]]:
+    """What is gained and lost when only answers from a confidence on are given (El-Yaniv and
+    Wiener, "On the Foundations of Noise-free Selective Classification", 2010).
+
+    A row for each confidence [B] of the B answers, the highest first: the share of ``cases`` that
+    get an answer (``coverage``), and the share of these answers that is wrong (``risk``). wrong:
+    bool [B]; ``cases`` is B and those without an answer.
+    """
+    values, place = np.unique(-confidence, return_inverse=True)
+    answers = np.cumsum(np.bincount(place, minlength=len(values)))
+    mistakes = np.cumsum(np.bincount(place, wrong, minlength=len(values)))
+    return [
+        {"confidence": -value, "coverage": number / cases, "risk": bad / number}
+        for value, number, bad in zip(
+            values.tolist(), answers.tolist(), mistakes.tolist(), strict=True
+        )
+    ]
+
+
+def area_of_risk(rows: Sequence[dict[str, float]]) -> float | None:
+    """The area under :func:`risk_coverage` as a mean risk: over the answers, the most confident
+    first (Geifman and El-Yaniv, "Selective Classification for Deep Neural Networks", 2017). 0 is
+    best; None without an answer."""
+    if not rows:
+        return None
+    steps = np.diff([0.0, *(one["coverage"] for one in rows)])
+    return float(np.average([one["risk"] for one in rows], weights=steps))

@@ -22,6 +22,14 @@ class Outcomes:
     mistaken: Mapping[tuple[str, str], int]
 
 
+def outcome(device: str, verdict: str, *, named: bool, known: bool) -> str:
+    """``right``, ``no_name`` or ``wrong``: whether a verdict, which is a name or a state, suits the
+    device. known: whether the model knows the device; a verdict without a name is right if not."""
+    if verdict == device or not (named or known):
+        return "right"
+    return "wrong" if named else "no_name"
+
+
 def outcomes(
     verdicts: Iterable[tuple[str, str]], names: Collection[str], outside: Collection[str]
 ) -> Outcomes:
@@ -29,14 +37,13 @@ def outcomes(
 
     names: every device that a verdict can name. outside: devices that the model does not know.
     """
-    right = no_name = 0
+    counted: Counter[str] = Counter()
     mistaken: Counter[tuple[str, str]] = Counter()
     for device, verdict in verdicts:
-        named = verdict in names
-        if verdict == device or (not named and device in outside):
-            right += 1
-        elif named:
+        found = outcome(device, verdict, named=verdict in names, known=device not in outside)
+        counted[found] += 1
+        if found == "wrong":
             mistaken[device, verdict] += 1
-        else:
-            no_name += 1
-    return Outcomes(right, no_name, mistaken.total(), dict(mistaken.most_common()))
+    return Outcomes(
+        counted["right"], counted["no_name"], counted["wrong"], dict(mistaken.most_common())
+    )

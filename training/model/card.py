@@ -8,6 +8,7 @@ from typing import Any
 
 from nba_broker.archive import results
 from nba_broker.records.errors import ModelError
+from training.metrics import outcome_tables
 
 CARD_FILE = "README.md"
 
@@ -81,15 +82,55 @@ def render(manifest: dict[str, Any]) -> str:
         "",
         "## Figures on later days",
         "",
-        "These are figures of a model that was trained in the same way without the last "
-        f"{training['settings']['held_out']:.0%} of each host's sessions, on these sessions. They "
-        "also chose the temperature and the thresholds, so the figures are slightly optimistic:",
+        *later_days(manifest.get("rolling")),
+        "",
+        "## Single windows",
+        "",
+        "These are figures of single windows, not of hosts. A model that was trained in the same "
+        f"way without the last {training['settings']['held_out']:.0%} of each host's sessions was "
+        "asked about these sessions. They also chose the temperature and the thresholds, so the "
+        "figures are optimistic:",
         "",
         *table(metrics),
         "",
         LIMITS,
     ]
     return "\n".join(lines)
+
+
+def later_days(rolling: dict[str, Any] | None) -> list[str]:
+    """The figures of rolling origins as lines of Markdown, or why there are none; see
+    :func:`training.evaluation.rolling_days.rolling_days`."""
+    if rolling is None:
+        return ["The model was not measured on later days."]
+    if "reason" in rolling:
+        return [f"The model was not measured on later days: {rolling['reason']}."]
+    models = rolling["models"]
+    times = "once" if len(models) == 1 else f"{len(models)} times"
+    return [
+        f"The recipe was fitted {times}, to the sessions before a day. A worker with that model "
+        "then followed all hosts to the end of the archive, as if each were new. Each host counts "
+        "once a day (UTC), by its latest line in the log at the end of the day. The models:",
+        "",
+        *(
+            f"- before {one['since']}: {one['trained_on']} sessions, {one['devices']} devices"
+            for one in models
+        ),
+        "",
+        *outcome_tables.table({**rolling["ages"], "all": rolling["all"]}, "age of the model"),
+        "",
+        *outcome_tables.sentences(rolling["all"]),
+        "",
+        *outcome_tables.table(rolling["devices"], "device"),
+        *_not_followed(rolling["not_followed"]),
+    ]
+
+
+def _not_followed(devices: list[str]) -> list[str]:
+    """A line about devices without figures of later days."""
+    if not devices:
+        return []
+    return ["", f"Too short a time to measure on later days: {', '.join(devices)}."]
 
 
 def table(metrics: dict[str, Any]) -> list[str]:
@@ -113,7 +154,7 @@ def table(metrics: dict[str, Any]) -> list[str]:
     if waits := metrics.get("time_to_name"):
         lines += ["", *_waits(waits, width)]
     if counted := metrics.get("verdicts"):
-        lines += ["", _verdicts(counted)]
+        lines += ["", _verdicts(counted), *outcome_tables.confidence(counted)]
     return lines
 
 

@@ -55,13 +55,15 @@ def write(
     pools: Pools,
     *,
     left_out: Mapping[str, int] | None = None,
+    rolling: Mapping[str, Any] | None = None,
     gate: Callable[[Path], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Write the model folder ``out`` as a whole and return its manifest.
 
     The folder appears at the very end; a failure changes nothing, and only an empty folder is
     replaced. ``left_out``: labelled devices with too few sessions, each with the most sessions of
-    one of its hosts.
+    one of its hosts. ``rolling``: figures of the recipe on later days, or the ``reason`` why there
+    are none, see card.later_days().
     ``gate`` takes the finished folder before it is moved to ``out``, and raises an NBAError to
     refuse it; the manifest's ``gate`` is what it returns. Raises ModelError when ``out`` cannot be
     written or the ONNX file deviates from PyTorch.
@@ -71,6 +73,8 @@ def write(
         deviation = check(content, fitted.model, fitted.windows)
         manifest = _manifest(out.name, fitted, sessions, origin, pools)
         manifest["training"]["left_out"] = dict(left_out or {})
+        if rolling is not None:
+            manifest["rolling"] = dict(rolling)
         manifest["onnx"] = {
             "file": MODEL_FILE,
             "sha256": hashlib.sha256(content).hexdigest(),

@@ -50,6 +50,30 @@ def render_stress(result: dict[str, Any]) -> str:
     return _page("stress.html.j2", made_by="nba-train stress", result=result)
 
 
+def render_evaluation(result: dict[str, Any]) -> str:
+    """The HTML page of an evaluation: of a model, or of models of rolling origins."""
+    rolling = "ages" in result
+    return _page(
+        "evaluation.html.j2",
+        made_by="nba-train evaluate",
+        result=result,
+        rolling=rolling,
+        all=result["all"] if rolling else result["verdicts"],
+        rows={**result["ages"], "all": result["all"]} if rolling else {"all": result["verdicts"]},
+        devices=result["devices"],
+    )
+
+
+def render_elsewhere(result: dict[str, Any]) -> str:
+    """The HTML page of a model that was asked about other archives."""
+    return _page(
+        "elsewhere.html.j2",
+        made_by="nba-train elsewhere",
+        result=result,
+        rows={**result["archives"], "all": result["all"]},
+    )
+
+
 def _page(template: str, **content: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

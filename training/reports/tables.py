@@ -33,9 +33,10 @@ def _baselines(baselines: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
         f"| {'baseline':{width}} | Table 4 | macro-F1 | 95 % interval | accuracy | balanced "
         "| coverage |   ECE | own macro-F1 | own worst F1 | own balanced "
-        "| once macro-F1 | once right |",
+        "| once macro-F1 | once right | day right | no name |  wrong |",
         f"| {'-' * width} | ------: | -------: | :-----------: | -------: | -------: | -------: "
-        "| ----: | -----------: | -----------: | -----------: | ------------: | ---------: |",
+        "| ----: | -----------: | -----------: | -----------: | ------------: | ---------: "
+        "| --------: | ------: | -----: |",
     ]
     for name, one in baselines.items():
         common, own, once = one["common"], one["own"], one["once"]
@@ -62,8 +63,18 @@ def _baselines(baselines: dict[str, dict[str, Any]]) -> list[str]:
                 f"{once['natural']['macro_f1']:13.4f}",
                 f"{once['natural']['accuracy']:10.4f}",
             ]
+        if one["own"]["decisions"]:
+            figures += _host_days(one["host_days"])
         lines.append(f"| {name:{width}} | {' | '.join(figures)} |")
     return lines
+
+
+def _host_days(one: dict[str, Any] | None) -> list[str]:
+    """The shares of host-days that are right, without a name, and wrong."""
+    if one is None or not one["host_days"]:
+        return ["        -", "      -", "     -"]
+    right, no_name, wrong = (one[what] / one["host_days"] for what in ("right", "no_name", "wrong"))
+    return [f"{right:9.1%}", f"{no_name:7.1%}", f"{wrong:6.1%}"]
 
 
 def _classes(result: dict[str, Any], chosen: list[dict[str, Any]]) -> list[str]:

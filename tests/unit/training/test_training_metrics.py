@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from training.metrics.classification import (
+    best_of_day,
     confusion,
-    host_days,
     macro_f1,
     precision_recall_f1,
     summary,
@@ -32,7 +32,7 @@ def test_a_host_is_decided_once_per_utc_day_by_its_mean_probability() -> None:
     probability = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.4, 0.6]])
     series = np.array([5, 5, 5, 5])
     ts = np.array([10.0, 20.0, 30.0, 86_400.0])
-    first, answer = host_days(probability, series, ts)
+    first, answer = best_of_day(probability, series, ts)
     assert first.tolist() == [0, 3]
     assert answer.tolist() == [0, 1]
 
