@@ -12,7 +12,6 @@ import numpy as np
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.model.scorer import Scorer
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.states import NO_DEVICE
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
@@ -20,8 +19,9 @@ from training.evaluation.verdicts import Change, Stream, latest, of_stream, verd
 from training.metrics.curves import area_of_risk, calibration_error, reliability, risk_coverage
 from training.metrics.outcomes import outcome
 
-REMINDER = DecisionSettings().reminder
-"""Seconds after which a worker logs an unchanged host again, with its present confidence."""
+REMINDER = 86_400.0
+"""Seconds after which a worker logs an unchanged host again, with its present confidence. This is
+the worker's default."""
 
 _DAY = 86_400.0
 
