@@ -8,7 +8,7 @@ import numpy as np
 
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.windows import Windows
-from nba_broker.records.addresses import Network
+from nba_broker.records.addresses import in_network
 from nba_broker.verdicts.annotation_file import Annotation
 
 
@@ -78,9 +78,9 @@ class IgnoredDestinations:
                 holds &= np.isin(slot, list(slots))
             network = annotation.destinations
             if network is not None:
-                there = _in_network(dst, network)
+                there = in_network(dst, network)
                 if network.version == 4:
-                    there |= _in_network(within(), network)
+                    there |= in_network(within(), network)
                 holds &= there
             elif (number := self._pools.index(annotation.pool)) is not None:
                 holds &= pool == number
@@ -88,15 +88,3 @@ class IgnoredDestinations:
                 continue
             ignored |= holds
         return ignored
-
-
-def _in_network(dst: np.ndarray, network: Network) -> np.ndarray:
-    """Which addresses V16 [n] a network holds, bool [n]."""
-    length = network.prefixlen + (96 if network.version == 4 else 0)
-    bits = 128 - length
-    mask = np.frombuffer((((1 << length) - 1) << bits).to_bytes(16, "big"), np.uint8)
-    whole = int(network.network_address) + ((0xFFFF << 32) if network.version == 4 else 0)
-    prefix = np.frombuffer(whole.to_bytes(16, "big"), np.uint8)
-    packed = np.ascontiguousarray(dst).view(np.uint8).reshape(-1, 16)
-    inside: np.ndarray = ((packed & mask) == prefix).all(1)
-    return inside
