@@ -29,7 +29,9 @@ _TYPES = (
     | {"host": "addr", "confidence": "double", "sessions": "count", "similar_host": "addr"}
     | {"evidence_dst": "vector[addr]", "evidence_port": "vector[port]"}
     | {"evidence_ts": "vector[time]", "evidence_sessions": "vector[count]"}
-    | dict.fromkeys(("evidence_proto", "evidence_pool", "evidence_org"), "vector[string]")
+    | dict.fromkeys(
+        ("evidence_proto", "evidence_pool", "evidence_org", "evidence_name"), "vector[string]"
+    )
     | dict.fromkeys(("evidence_weight", "evidence_surprise"), "vector[double]")
     | {"alternative_device": "vector[string]", "alternative_confidence": "vector[double]"}
 )

@@ -51,14 +51,15 @@ class FairTable(Generic[K]):
         """The rows of these keys, int64 [n], NO_ROW where there is none."""
         return np.fromiter(map(self.row_of.get, keys, repeat(NO_ROW)), np.int64, len(keys))
 
-    def fitting(self, keys: Sequence[K]) -> int:
-        """How many of these keys, from the first on, fit into the table as it is."""
+    def fitting(self, keys: Sequence[K | None]) -> int:
+        """How many of these keys, from the first on, fit into the table as it is; None needs no
+        row."""
         room = self.size - len(self)
         if len(keys) <= room:
             return len(keys)
         new: set[K] = set()
         for at, key in enumerate(keys):
-            if key not in self.row_of and key not in new:
+            if key is not None and key not in self.row_of and key not in new:
                 if len(new) == room:
                     return at
                 new.add(key)

@@ -17,7 +17,7 @@ from nba_broker.destinations.fair_table import FairTable
 from nba_broker.destinations.pools import PRIVATE
 from nba_broker.records.addresses import in_network
 from nba_broker.records.grouping import by_slot, changes
-from nba_broker.records.names import NO_NAMES, Names, is_name
+from nba_broker.records.names import NO_ANSWERS, Answers, is_name
 from nba_broker.records.slots import Column, Slots
 
 NO_NAME = 0
@@ -40,8 +40,6 @@ _BITS = 18
 _ROW = (1 << _BITS) - 1
 _TIMES = 1 << (31 - _BITS)
 
-_NOBODY = np.zeros(0, np.int64)
-
 
 class SavedRow(NamedTuple):
     """A row of a table in a snapshot: its number, key, owner's slot, time of last use and value."""
@@ -55,20 +53,23 @@ class SavedRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """Answers with the slots of who asked, n in time order: ts float64 [n], slot int64 [n], name
-    objects (str) [n], address "V16" [n]."""
+    """The columns of :class:`Answers` that count here, n in time order: ts float64 [n], slot int64
+    [n], negative where the host is not known, place int64 [n], name objects (str) [n], key uint64
+    [n] as by _keys, public bool [n]."""
 
     ts: np.ndarray
     slot: np.ndarray
+    place: np.ndarray
     name: np.ndarray
-    address: np.ndarray
+    key: np.ndarray
+    public: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ts)
 
     def part(self, rows: np.ndarray | slice) -> _Answers:
         """Some of them, in their order."""
-        return _Answers(self.ts[rows], self.slot[rows], self.name[rows], self.address[rows])
+        return _Answers(*(getattr(self, name)[rows] for name in _Answers.__slots__))
 
 
 class _Changes(NamedTuple):
@@ -107,39 +108,29 @@ class NameTable:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def ids(
-        self,
-        slot: np.ndarray,
-        dst: np.ndarray,
-        names: Names = NO_NAMES,
-        asker: np.ndarray = _NOBODY,
-        place: np.ndarray = _NOBODY,
-    ) -> np.ndarray:
+    def ids(self, slot: np.ndarray, dst: np.ndarray, answers: Answers = NO_ANSWERS) -> np.ndarray:
         """The name of each of n sessions, int32 [n], NO_NAME where none is known.
 
-        slot int64 [n]: the hosts. dst "V16" [n]: the destinations. names: k answers since the last
-        call, which the table takes, with the host that asked, int64 [k], negative where it is not
-        known, and the number of sessions before each answer, int64 [k] ascending. The result does
-        not depend on how sessions and answers are cut into calls.
+        slot int64 [n]: the hosts. dst "V16" [n]: the destinations. answers: those among the
+        sessions, and since the last call; the table takes them. The result does not depend on how
+        sessions and answers are cut into calls.
         """
         found = np.full(len(slot), NO_NAME, np.int32)
-        if not (len(self) or len(names)):
+        if not (len(self) or len(answers)):
             return found
         key = _keys(dst)
-        usable = np.flatnonzero(_of_hosts(names.address))
-        answers = _Answers(names.ts, asker, names.name, names.address).part(usable)
-        before = np.searchsorted(place[usable], np.arange(len(slot)), side="right")
-        for start, stop in self._parts(answers):
+        usable = _usable(answers)
+        before = np.searchsorted(usable.place, np.arange(len(slot)), side="right")
+        for start, stop in self._parts(usable):
             # A later part begins with the removal of names, which its sessions come after.
             rows = np.flatnonzero(((before > start) | (start == 0)) & (before <= stop))
-            part = answers.part(slice(start, stop))
+            part = usable.part(slice(start, stop))
             found[rows] = self._as_of(slot[rows], key[rows], before[rows] - start, part)
         return found
 
-    def learn(self, names: Names, asker: np.ndarray) -> None:
-        """Take answers beside which there are no sessions; see :meth:`ids`."""
-        nothing = np.zeros(0, np.int64)
-        self.ids(nothing, np.zeros(0, "V16"), names, asker, np.zeros(len(names), np.int64))
+    def learn(self, answers: Answers) -> None:
+        """Take answers beside which there are no sessions."""
+        self.ids(np.zeros(0, np.int64), np.zeros(0, "V16"), answers)
 
     def text(self, number: int) -> str:
         """A name by its number, "" for NO_NAME, and for one that has left the table."""
@@ -195,16 +186,19 @@ class NameTable:
     def _parts(self, answers: _Answers) -> Iterator[tuple[int, int]]:
         """Start and stop of answers between which no name or address has to leave; removes some
         before each part but the first."""
-        names, addresses = answers.name.tolist(), _keys(answers.address).tolist()
+        names: list[str] = answers.name.tolist()
+        keys = zip(answers.key.tolist(), answers.public.tolist(), strict=True)
+        addresses = [key if public else None for key, public in keys]
+        tables: tuple[FairTable[Any], ...] = self.texts, self.site
         start = 0
         while True:
-            fit = self.texts.fitting(names[start:])
-            stop = start + self.site.fitting(addresses[start : start + fit])
+            fits = self.texts.fitting(names[start:]), self.site.fitting(addresses[start:])
+            stop = start + min(fits)
             yield start, stop
             if stop >= len(answers):
                 return
-            for table in (self.texts, self.site):
-                if len(table) >= table.size:
+            for table, fit in zip(tables, fits, strict=True):
+                if start + fit == stop:
                     table.make_room()
             start = stop
 
@@ -234,9 +228,9 @@ class NameTable:
     def _take(self, answers: _Answers) -> tuple[_Changes, _Changes]:
         """Take answers; returns what they change for their hosts, and for the site, there with the
         slot 0."""
-        slot, key = answers.slot, _keys(answers.address)
+        slot, key = answers.slot, answers.key
         name = self._number(self.texts.use(answers.name.tolist(), slot, answers.ts))
-        public = np.flatnonzero(~_private(answers.address))
+        public = np.flatnonzero(answers.public)
         known = np.flatnonzero(slot >= 0)
         return (
             self._take_own(known, slot[known], key[known], name[known]),
@@ -332,6 +326,21 @@ def _halves(addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first and the last eight bytes of addresses "V16" [n], uint64 [n]."""
     halves = np.ascontiguousarray(addresses).view(">u8").reshape(-1, 2).astype(np.uint64)
     return halves[:, 0], halves[:, 1]
+
+
+def _usable(answers: Answers) -> _Answers:
+    """The answers that name an address of a host."""
+    names = answers.names
+    rows = np.flatnonzero(_of_hosts(names.address))
+    address = names.address[rows]
+    return _Answers(
+        names.ts[rows],
+        answers.slot[rows],
+        answers.place[rows],
+        names.name[rows],
+        _keys(address),
+        ~_private(address),
+    )
 
 
 def _of_hosts(addresses: np.ndarray) -> np.ndarray:

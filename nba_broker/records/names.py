@@ -44,6 +44,34 @@ NO_NAMES = Names(
 """No rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """DNS answers to known hosts, k rows in time order.
+
+    names: the rows. slot: the host that asked, int64 [k]. place: how many of the sessions beside
+    them came before each row, int64 [k], ascending; an answer comes before a session of the same
+    time.
+    """
+
+    names: Names
+    slot: np.ndarray
+    place: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def part(self, start: int, stop: int) -> Answers:
+        """Those beside the sessions from ``start`` up to ``stop``."""
+        if not len(self):
+            return self
+        places = np.arange(*np.searchsorted(self.place, (start, stop)).tolist())
+        return Answers(take(self.names, places), self.slot[places], self.place[places] - start)
+
+
+NO_ANSWERS = Answers(NO_NAMES, np.zeros(0, np.int64), np.zeros(0, np.int64))
+"""No rows."""
+
+
 def is_name(text: str) -> bool:
     """Whether a text may be a name in :class:`Names`: printable ASCII without spaces, not too long,
     and not the root. DNS allows any bytes in a name (RFC 2181); hosts use letters, digits, hyphens

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nba_broker.destinations.names import KEPT, NameTable
 from nba_broker.records.addresses import canonical
-from nba_broker.records.names import Names
+from nba_broker.records.names import Answers, Names
 from nba_broker.records.slots import Slots
 
 
@@ -46,9 +46,11 @@ def numbers(table: NameTable, events: Sequence[Event]) -> list[int]:
     found = table.ids(
         np.array([one.slot for one in some], np.int64),
         packed([one.address for one in some]),
-        names_of(asked),
-        np.array([one.slot for one in asked], np.int64),
-        np.searchsorted([one.ts for one in some], ts),
+        Answers(
+            names_of(asked),
+            np.array([one.slot for one in asked], np.int64),
+            np.searchsorted([one.ts for one in some], ts),
+        ),
     )
     return list(found.tolist())
 
