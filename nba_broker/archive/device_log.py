@@ -233,10 +233,11 @@ def _in_charset(line: str, charset: str) -> str:
 
 
 def _csv_value(kind: str, value: Any) -> str:
+    # A spreadsheet takes what begins so for a formula, and names come from the network.
     if kind.startswith("vector["):
-        return "; ".join(map(str, value))
-    # A spreadsheet takes what begins so for a formula, and host names come from the network.
-    text = f"{value:.6f}" if kind == "time" else str(value)
+        text = "; ".join(map(str, value))
+    else:
+        text = f"{value:.6f}" if kind == "time" else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
 from nba_broker.destinations.lookup import Lookup
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.first_seen import FirstSeen
@@ -89,6 +90,7 @@ class Pipeline:
         self.identity = Identity()
         self.first_seen = FirstSeen(self.slots)
         self.wider = WiderLans(pools, self.identity, self.slots)
+        self.names = NameTable(self.slots)
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
@@ -96,6 +98,7 @@ class Pipeline:
         self.annotations = AppliedAnnotations(
             manifest.classes,
             pools,
+            self.names,
             self.identity,
             self.windows,
             self.decider,
@@ -187,10 +190,17 @@ class Pipeline:
         sessions, slot = step.sessions, step.slot
         lines = self._announce(step) + self._annotate(step)
         pool, dst = self._destinations(sessions)
+        name = self.names.ids(slot, dst)
         self.wider.see(sessions, slot, pool)
-        columns = {"pool": pool, "dst": dst, "dport": sessions.dport, "uid": texts(sessions.uid)}
+        columns = {
+            "pool": pool,
+            "dst": dst,
+            "name": name,
+            "dport": sessions.dport,
+            "uid": texts(sessions.uid),
+        }
         windows = self.windows.push(slot, sessions.ts, **columns)
-        context = self._verdicts.context(slot, sessions.ts, pool, dst)
+        context = self._verdicts.context(slot, sessions.ts, pool, dst, name)
         scores = self._score(step, windows, context)
         anomalies = self._judge(step, columns, context)
         alarms = [anomaly.index for anomaly in anomalies]
@@ -302,7 +312,7 @@ class Pipeline:
     def _window(self, step: Step, windows: Windows, scores: Scores, decision: Decision) -> Verdict:
         """The line that a window leads to."""
         row = decision.window
-        why = evidence.of_window(windows, scores, row, self.pools)
+        why = evidence.of_window(windows, scores, row, self.pools, self.names)
         if decision.state == IMPOSTOR:
             named = self.annotations.devices[decision.label].device
             why = (NamedByAnalyst(named), *why)
@@ -312,7 +322,7 @@ class Pipeline:
     def _alarm(self, step: Step, anomaly: Anomaly, decision: Decision) -> Verdict:
         """The line of an alarm."""
         count = int(self.windows.count[decision.slot]) - step.after(anomaly.index)
-        why = evidence.of_anomaly(anomaly, self.pools)
+        why = evidence.of_anomaly(anomaly, self.pools, self.names)
         at = self._lines.at(step, anomaly.index, count)
         return self._lines.decided(decision, at, why, uids(why))
 
@@ -365,7 +375,7 @@ class Pipeline:
         slots = self.decider.unknown(ts)
         slots = slots[self.windows.last_ts[slots] >= since]
         return groups.unknown_hosts(
-            ts, slots, self.identity, self.windows, self.pools, logged or {}
+            ts, slots, self.identity, self.windows, self.pools, self.names, logged or {}
         )
 
     def use(self, scorer: Scorer) -> None:
@@ -419,6 +429,7 @@ class Pipeline:
         """Times after ``limit``, of an earlier run or from before the change, become ``now``."""
         self.timeline.look_back(limit, now)
         self.identity.look_back(limit, now)
+        self.names.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
             for stage in (self.windows, self.first_seen, self.baseline, self.decider):
@@ -431,6 +442,7 @@ class Pipeline:
         self.identity.release(slots.tolist())
         self.annotations.forget(slots)
         self.baseline.forget(slots)
+        self.names.forget(slots)
         self.slots.reset(slots)
         if self.shadow is not None:
             self.shadow.forget(slots)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -36,9 +36,9 @@ class Destination:
     transport: str
     pool: str
     organisation: str
-    name: str
     ts: float
     uid: str
+    name: str = field(default="", kw_only=True)
 
     @property
     def place(self) -> str:

@@ -216,14 +216,14 @@ class Row:
         )
         if self.evidence_surprise:
             found: list[Destination] = [
-                Surprising(host, port, proto, pool, org, name, ts, "", surprise)
+                Surprising(host, port, proto, pool, org, ts, "", surprise, name=name)
                 for (host, port, proto, pool, org, name, ts), surprise in zip(
                     common, self.evidence_surprise, strict=False
                 )
             ]
         else:
             found = [
-                Attended(host, port, proto, pool, org, name, ts, "", sessions, weight)
+                Attended(host, port, proto, pool, org, ts, "", sessions, weight, name=name)
                 for (host, port, proto, pool, org, name, ts), sessions, weight in zip(
                     common, self.evidence_sessions, self.evidence_weight, strict=False
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nba_broker.baseline.host_baseline import Anomaly
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scores
@@ -26,16 +27,19 @@ _NAMED = 3  # destinations in a verdict, so that an analyst can read it at a gla
 _DIGITS = 4  # of a weight: more would be noise, and would differ between machines
 
 
-def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple[Evidence, ...]:
+def of_window(
+    windows: Windows, scores: Scores, row: int, pools: Pools, names: NameTable
+) -> tuple[Evidence, ...]:
     """The destinations with the most attention in the window ``row``, each with the weight of all
     its sessions, then the window's extent.
 
-    Each destination has the uid of the session with the largest weight; of equal ones, the latest.
+    Each destination has the uid of the session with the largest weight, of equal ones the latest,
+    and the name that it had in the latest.
     """
     columns, attention = windows.columns, scores.attention[row].tolist()
     # Rounded before the comparison: further digits are noise.
     rounded = scores.attention[row].astype(float).round(_DIGITS).tolist()
-    numbers = columns["pool"][row].tolist()
+    numbers, named = columns["pool"][row].tolist(), columns["name"][row].tolist()
     destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
     when = np.floor(columns["ts"][row]).tolist()  # so that none is later than its line
     keys = list(zip(destinations, ports, numbers, strict=True))
@@ -53,6 +57,7 @@ def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple
         found.append(
             Attended(
                 *_destination(*key, pools),
+                name=names.text(named[groups[key][0]]),
                 ts=when[groups[key][0]],
                 uid=unpack(columns["uid"][row, best].tobytes()),
                 sessions=len(groups[key]),
@@ -68,11 +73,12 @@ def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) ->
     return (MissingSessions(max(needed - sessions, 0)),)
 
 
-def of_anomaly(anomaly: Anomaly, pools: Pools) -> tuple[Evidence, ...]:
+def of_anomaly(anomaly: Anomaly, pools: Pools, names: NameTable) -> tuple[Evidence, ...]:
     """An alarm's sum, then its most surprising sessions."""
     sessions = [
         Surprising(
             *_destination(one.dst, one.dport, one.pool, pools),
+            name=names.text(one.name),
             ts=one.ts,
             uid=one.uid,
             surprise=one.surprise,

@@ -77,7 +77,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
         *("default", "-", "-", "-"),
-        *["-"] * 12,
+        *["-"] * 13,
     ]
 
 
@@ -98,7 +98,7 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
         (
             "tsv",
             "192.0.2.7,2001:db8::7\t443,53\ttcp,udp\tas:64500,gw\tExample\\x2c Inc.,(empty)\t"
-            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-",
+            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-\tfw.ring.com,(empty)",
         ),
         (
             "json",
@@ -106,13 +106,25 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
             '"evidence_proto":["tcp","udp"],"evidence_pool":["as:64500","gw"],'
             '"evidence_org":["Example, Inc.",""],"evidence_ts":[1700000030.0,1700000060.0],'
             '"evidence_sessions":[5,3],"evidence_weight":[0.75,0.25],'
-            '"alternative_device":["acme-plug"],"alternative_confidence":[0.05]}',
+            '"alternative_device":["acme-plug"],"alternative_confidence":[0.05],'
+            '"evidence_name":["fw.ring.com",""]}',
         ),
     ],
 )
 def test_columns_of_evidence_are_zeeks(tmp_path: Path, form: str, shown: str) -> None:
     found = (
-        Attended("192.0.2.7", 443, "tcp", "as:64500", "Example, Inc.", 1.70000003e9, "C1", 5, 0.75),
+        Attended(
+            "192.0.2.7",
+            443,
+            "tcp",
+            "as:64500",
+            "Example, Inc.",
+            1.70000003e9,
+            "C1",
+            5,
+            0.75,
+            name="fw.ring.com",
+        ),
         Attended("2001:db8::7", 53, "udp", "gw", "", 1.70000006e9, "C2", 3, 0.25),
     )
     verdict = as_verdict(evidence=found, alternatives=(PLUG,))
