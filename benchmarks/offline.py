@@ -69,7 +69,7 @@ def feed(pipeline: Pipeline, batches: Iterable[Sessions]) -> tuple[int, float]:
     while step := list(islice(batches, STEP)):
         began = time.process_time()
         for batch in step:
-            pipeline.add("bench", float(batch.ts[-1]), batch, 0.0)
+            pipeline.intake.add("bench", float(batch.ts[-1]), batch, 0.0)
         pipeline.flush(0.0)
         seconds += time.process_time() - began
         sessions += sum(map(len, step))

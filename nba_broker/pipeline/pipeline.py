@@ -24,6 +24,7 @@ from nba_broker.hosts.routers import Router
 from nba_broker.model.drift import Drift
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
+from nba_broker.pipeline.askers import Answers
 from nba_broker.pipeline.intake import Intake
 from nba_broker.pipeline.lines import At, Lines
 from nba_broker.pipeline.timeline import DayEnd, Due, Event, Eviction, Step, Timeline
@@ -31,6 +32,7 @@ from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
 from nba_broker.records.evidence import NamedByAnalyst, uids
+from nba_broker.records.names import NO_NAMES, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.uids import texts
@@ -57,6 +59,7 @@ class Counters:
     scored: int = 0
     verdicts: int = 0
     evicted: int = 0
+    answers: int = 0
 
 
 class Pipeline:
@@ -121,29 +124,28 @@ class Pipeline:
 
     # Sessions in.
 
-    def add(self, node: str, clock: float, sessions: Sessions, now: float) -> int:
-        """Take a batch as :meth:`push` does, but process it at the next :meth:`flush`. Returns the
-        batch's number, see :class:`Intake`."""
-        return self.intake.add(node, clock, sessions, now)
-
-    def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
-        """Take a sensor node's batch: ``clock`` is its network time, ``now`` monotonic seconds."""
-        self.intake.add(node, clock, sessions, now)
+    def push(
+        self, node: str, clock: float, sessions: Sessions, now: float, names: Names = NO_NAMES
+    ) -> list[Verdict]:
+        """Take a sensor node's batch, see :meth:`Intake.add`."""
+        self.intake.add(node, clock, sessions, now, names)
         return self._release(now)
 
     def flush(self, now: float) -> list[Verdict]:
-        """Process the sessions that may pass at ``now``, without a new batch."""
+        """Process the sessions that may pass at ``now``, after :meth:`Intake.add` or without it."""
         self.intake.due(now)
         return self._release(now)
 
-    def process(self, sessions: Sessions) -> list[Verdict]:
-        """Take sessions that are in order already, as an archive's are; call :meth:`finish` after
-        the last."""
+    def process(self, sessions: Sessions, names: Names = NO_NAMES) -> list[Verdict]:
+        """Take sessions that are in order already, as an archive's are, and the DNS answers until
+        the last of them, in order, too; call :meth:`finish` after the last."""
+        self.timeline.hear(names)
         return [verdict for part in self.intake.in_order(sessions) for verdict in self._work(part)]
 
     def finish(self) -> list[Verdict]:
         """Process all waiting sessions; none will follow."""
-        return [verdict for part in self.intake.finish() for verdict in self._work(part)]
+        verdicts = [verdict for part in self.intake.finish() for verdict in self._work(part)]
+        return verdicts + self._take(self.timeline.rest())
 
     def lease(self, lease: Lease) -> None:
         """Take a lease, a DHCP server's grant of an address to a MAC."""
@@ -165,8 +167,9 @@ class Pipeline:
         return self._work(sessions) + self._take(self.timeline.pass_to(self.intake.passed))
 
     def _work(self, sessions: Sessions) -> list[Verdict]:
-        """Process sessions in order, at plausible times."""
+        """Process sessions in order, at plausible times, and the answers that passed with them."""
         self._look_back()
+        self.timeline.hear(self.intake.names())
         return self._take(self.timeline.events(sessions))
 
     def _take(self, events: Iterable[Event]) -> list[Verdict]:
@@ -175,6 +178,8 @@ class Pipeline:
             match event:
                 case Step():
                     verdicts += self._step(event)
+                case Answers():
+                    self._learn(event)
                 case Due(ts):
                     verdicts += self._applied(self.annotations.due(ts))
                 case DayEnd(ts):
@@ -189,6 +194,7 @@ class Pipeline:
         """Take a step through the stages; the first one, hosts, is part of the timeline."""
         sessions, slot = step.sessions, step.slot
         lines = self._announce(step) + self._annotate(step)
+        self._learn(step.answers)
         pool, dst = self._destinations(sessions)
         name = self.names.ids(slot, dst)
         self.wider.see(sessions, slot, pool)
@@ -215,6 +221,10 @@ class Pipeline:
         if step.ended is not None:
             lines.append(self._end(step, step.ended))
         return lines
+
+    def _learn(self, answers: Answers) -> None:
+        """Take the names under which hosts know addresses."""
+        self.counters.answers += len(answers)
 
     def _announce(self, step: Step) -> list[Verdict]:
         """The first line of each new host."""

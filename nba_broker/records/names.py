@@ -114,6 +114,18 @@ def take(names: Names, places: np.ndarray) -> Names:
     )
 
 
+def part_of(names: Names, start: int, stop: int) -> Names:
+    """The rows from ``start`` up to ``stop``."""
+    return Names(
+        names.ts[start:stop],
+        names.host[start:stop],
+        names.name[start:stop],
+        names.address[start:stop],
+        names.ttl[start:stop],
+        None if names.segment is None else names.segment[start:stop],
+    )
+
+
 def order(names: Names) -> np.ndarray:
     """Places int64 [n] that sort by (ts, host, segment, name, address, ttl), so that every replay
     has the same order; an unknown segment comes last."""

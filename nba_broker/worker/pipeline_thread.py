@@ -113,7 +113,7 @@ class PipelineThread:
 
     def _enter(self, batch: SessionBatch, arrived: float) -> None:
         # With the time of its arrival: a node whose batches wait here is not silent.
-        ticket = self.pipeline.add(batch.node, batch.now, batch.sessions, arrived)
+        ticket = self.pipeline.intake.add(batch.node, batch.now, batch.sessions, arrived)
         entered = _Entered(ticket, Position(batch.run, batch.sent), (batch.run, batch.seq))
         self._held.setdefault(batch.node, deque()).append(entered)
         self._unacknowledged.setdefault(batch.node, deque()).append(entered)
