@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,41 +12,13 @@ import numpy as np
 from nba_broker.hosts.identity import Identity
 from nba_broker.records import names as rows
 from nba_broker.records.addresses import printed
-from nba_broker.records.names import NO_NAMES, Names
+from nba_broker.records.names import NO_ANSWERS, NO_NAMES, Answers, Names
 from nba_broker.records.segments import bare, may_be_one, segment_of, zoned_all
 from nba_broker.records.sessions import Sessions
 
 _REMEMBERED = 65_536  # addresses
 
 _Use = tuple[int, str]  # the place of a session, and its segment
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """DNS answers to known hosts, k rows in time order.
-
-    names: the rows. slot: the host that asked, int64 [k]. place: how many of the sessions beside
-    them came before each row, int64 [k], ascending; an answer comes before a session of the same
-    time.
-    """
-
-    names: Names
-    slot: np.ndarray
-    place: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.slot)
-
-    def part(self, start: int, stop: int) -> Answers:
-        """Those beside the sessions from ``start`` up to ``stop``."""
-        if not len(self):
-            return self
-        places = np.arange(*np.searchsorted(self.place, (start, stop)).tolist())
-        return Answers(rows.take(self.names, places), self.slot[places], self.place[places] - start)
-
-
-NO_ANSWERS = Answers(NO_NAMES, np.zeros(0, np.int64), np.zeros(0, np.int64))
-"""No rows."""
 
 
 class Holder(NamedTuple):

@@ -24,7 +24,6 @@ from nba_broker.hosts.routers import Router
 from nba_broker.model.drift import Drift
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
-from nba_broker.pipeline.askers import Answers
 from nba_broker.pipeline.intake import Intake
 from nba_broker.pipeline.lines import At, Lines
 from nba_broker.pipeline.timeline import DayEnd, Due, Event, Eviction, Step, Timeline
@@ -32,7 +31,7 @@ from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
 from nba_broker.records.evidence import NamedByAnalyst, uids
-from nba_broker.records.names import NO_NAMES, Names
+from nba_broker.records.names import NO_NAMES, Answers, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.uids import texts
@@ -179,7 +178,8 @@ class Pipeline:
                 case Step():
                     verdicts += self._step(event)
                 case Answers():
-                    self._learn(event)
+                    self.names.learn(event)
+                    self.counters.answers += len(event)
                 case Due(ts):
                     verdicts += self._applied(self.annotations.due(ts))
                 case DayEnd(ts):
@@ -194,9 +194,9 @@ class Pipeline:
         """Take a step through the stages; the first one, hosts, is part of the timeline."""
         sessions, slot = step.sessions, step.slot
         lines = self._announce(step) + self._annotate(step)
-        self._learn(step.answers)
         pool, dst = self._destinations(sessions)
-        name = self.names.ids(slot, dst)
+        name = self.names.ids(slot, dst, step.answers)
+        self.counters.answers += len(step.answers)
         self.wider.see(sessions, slot, pool)
         columns = {
             "pool": pool,
@@ -221,10 +221,6 @@ class Pipeline:
         if step.ended is not None:
             lines.append(self._end(step, step.ended))
         return lines
-
-    def _learn(self, answers: Answers) -> None:
-        """Take the names under which hosts know addresses."""
-        self.counters.answers += len(answers)
 
     def _announce(self, step: Step) -> list[Verdict]:
         """The first line of each new host."""

@@ -17,9 +17,8 @@ from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
 from nba_broker.hosts.routers import Router
 from nba_broker.model.windows import HostWindows
-from nba_broker.pipeline.askers import NO_ANSWERS, Answers
 from nba_broker.pipeline.tracker import Tracked, Tracker
-from nba_broker.records.names import Names
+from nba_broker.records.names import NO_ANSWERS, Answers, Names
 from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations

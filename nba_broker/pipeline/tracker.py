@@ -11,7 +11,8 @@ import numpy as np
 from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.identity import Identity
 from nba_broker.hosts.routers import Router
-from nba_broker.pipeline.askers import NO_ANSWERS, Answers, Askers
+from nba_broker.pipeline.askers import Askers
+from nba_broker.records.names import NO_ANSWERS, Answers
 from nba_broker.records.sessions import Lease, Sessions, part_of
 
 _LEASES = 65_536  # leases that wait for their time at most: a clock may be years ahead

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from nba_broker.model.scorer import Scorer
-from nba_broker.pipeline.askers import Answers
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.pipeline.timeline import Event, Step
 from nba_broker.records.addresses import printed
-from nba_broker.records.names import NO_NAMES, Names, order, take
+from nba_broker.records.names import NO_NAMES, Answers, Names, order, take
 from nba_broker.records.sessions import NO_SESSIONS, Sessions
 from nba_broker.records.sessions import take as take_sessions
 from nba_broker.records.times import YEAR
