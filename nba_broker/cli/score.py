@@ -47,7 +47,8 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
     """Write the log; the exit status, and the lines for standard output."""
     from nba_broker.archive import conn_log  # needs pyarrow, which the worker does without
 
-    archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
+    local = [str(network) for network in settings.local]
+    archive = conn_log.read(arguments.paths, local=local, names=True)
     for line in archive.errors:
         LOG.error("%s", line)
     for line in archive.warnings:
@@ -80,8 +81,8 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
 
 
 def _verdicts(archive: Archive, pipeline: Pipeline) -> Iterator[Verdict]:
-    for batch in archive.batches():
-        yield from pipeline.process(batch)
+    for batch, names in archive.batches_with_names():
+        yield from pipeline.process(batch, names)
     yield from pipeline.finish()
 
 

@@ -109,7 +109,9 @@ class Bench:
                 try:
                     message = decode(line)
                     if isinstance(message, SessionBatch) and ledger.enter(message):
-                        pipeline.intake.add(message.node, message.now, message.sessions, number / 10)
+                        pipeline.intake.add(
+                            message.node, message.now, message.sessions, number / 10
+                        )
                     elif isinstance(message, Lease):
                         pipeline.lease(message)
                 except NBAError:
