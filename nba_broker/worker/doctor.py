@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import shutil
@@ -29,7 +30,7 @@ from nba_broker.records.errors import (
     ZeekError,
 )
 from nba_broker.records.ports import port_code
-from nba_broker.wire.codec import Hello, NameBatch, SessionBatch, decode
+from nba_broker.wire.codec import Hello, Message, NameBatch, SessionBatch, decode
 from nba_broker.wire.connection import Link
 from nba_broker.wire.partitions import partition_of
 from nba_broker.worker import lock, snapshot, snapshot_file
@@ -72,10 +73,11 @@ class Heard:
 
     def hear(self, frame: bytes) -> None:
         """Note what one frame says."""
-        try:
-            message = decode(frame)
-        except MessageError:
-            return
+        with contextlib.suppress(MessageError):
+            self.note(decode(frame))
+
+    def note(self, message: Message) -> None:
+        """Note what one message says."""
         if isinstance(message, Hello):
             if partition_of(message.worker) == self.partition:
                 self.workers.add(message.worker)

@@ -220,10 +220,9 @@ class Worker:
 
     def _account(self, batch: Batch) -> bool:
         """Whether the batch is new; raises MessageError if it cannot be accounted for."""
-        if isinstance(batch, NameBatch):
-            return self.names.enter(batch)
+        ledger = self.names if isinstance(batch, NameBatch) else self.ledger
         before = self.ledger.missed
-        if not self.ledger.enter(batch):
+        if not ledger.enter(batch):
             self.invalid.drop("repeated batch", f"batch {batch.seq} of {batch.node} is repeated")
             return False
         if self.ledger.missed > before:
