@@ -151,6 +151,7 @@ class Client:
             ("string", "default"),
             *numbers,
             ("real", 0.25),
+            *[("count", n) for n in range(11, 14)],
         )
 
     def unknown_hosts(self) -> None:

@@ -47,7 +47,8 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
     """Write the log; the exit status, and the lines for standard output."""
     from nba_broker.archive import conn_log  # needs pyarrow, which the worker does without
 
-    archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
+    local = [str(network) for network in settings.local]
+    archive = conn_log.read(arguments.paths, local=local, names=True)
     for line in archive.errors:
         LOG.error("%s", line)
     for line in archive.warnings:
@@ -73,16 +74,23 @@ def _score(arguments: argparse.Namespace, settings: Settings, log: Path) -> tupl
     lines += [
         "",
         f"{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
-        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more}) -> "
+        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more})"
+        f"{_names(pipeline)} -> "
         f"{arguments.out}/{options.DEVICE_LOG}",
     ]
     return 1 if report.errors else 0, lines
 
 
 def _verdicts(archive: Archive, pipeline: Pipeline) -> Iterator[Verdict]:
-    for batch in archive.batches():
-        yield from pipeline.process(batch)
+    for batch, names in archive.batches_with_names():
+        yield from pipeline.process(batch, names)
     yield from pipeline.finish()
+
+
+def _names(pipeline: Pipeline) -> str:
+    """How many names hosts asked for; "" without dns logs."""
+    number = pipeline.counters.answers
+    return f", {number} names that they asked for" if number else ""
 
 
 def _warn(pipeline: Pipeline, sessions: int) -> None:

@@ -127,18 +127,21 @@ def part_of(names: Names, start: int, stop: int) -> Names:
 
 
 def order(names: Names) -> np.ndarray:
-    """Places int64 [n] that sort by (ts, host, segment, name, address, ttl), so that every replay
-    has the same order; an unknown segment comes last."""
+    """Places int64 [n] that sort by time and then by :func:`keys`, so that every replay has the
+    same order."""
+    return np.lexsort((*keys(names), names.ts))
+
+
+def keys(names: Names) -> tuple[np.ndarray, ...]:
+    """Columns [n] to sort rows of the same time by, the most important last: host, segment, name,
+    address, TTL; an unknown segment comes last."""
     segment = [] if names.segment is None else [_ranks(names.segment, "")]
-    return np.lexsort(
-        (
-            names.ttl,
-            *reversed(_halves(names.address)),
-            _ranks(names.name.tolist()),
-            *segment,
-            *reversed(_halves(names.host)),
-            names.ts,
-        )
+    return (
+        names.ttl,
+        *reversed(_halves(names.address)),
+        _ranks(names.name.tolist()),
+        *segment,
+        *reversed(_halves(names.host)),
     )
 
 
