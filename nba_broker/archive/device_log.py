@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nba_broker.records.evidence import NamedDestinations, brief_name
 from nba_broker.records.segments import Hosts
 from nba_broker.records.sessions import segment_name
 from nba_broker.records.verdicts import Row, Verdict
@@ -54,6 +55,7 @@ _TABLE = (
     "confidence",
     "sessions",
     "since",
+    "goes to",
 )
 
 
@@ -184,7 +186,8 @@ def _json_value(kind: str, value: Any) -> str:
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """The latest verdict of each host as aligned text, one line each under a line of titles.
 
-    ``rows`` are a log's rows as dictionaries, in any order; unset columns may be missing.
+    ``rows`` are a log's rows as dictionaries, in any order; unset columns may be missing. ``goes
+    to`` may be among them: names, as text.
     """
     latest: dict[str, Mapping[str, Any]] = {}
     hosts = Hosts()
@@ -212,7 +215,9 @@ def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> 
     """Print verdicts: as a readable table, as CSV with all columns, or as the log's JSON."""
     rows = [verdict.row() for verdict in verdicts]
     if form == "table":
-        print(table([dict(row.items()) for row in rows]))
+        goes = [_goes_to(verdict) for verdict in verdicts]
+        shown = zip(rows, goes, strict=True)
+        print(table([dict(row.items()) | {"goes to": names} for row, names in shown]))
     elif form == "json":
         for row in rows:
             print(_in_charset(_json_line(row), sys.stdout.encoding))
@@ -221,6 +226,12 @@ def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> 
         writer.writerow(COLUMNS)
         for row in rows:
             writer.writerow(_csv_value(COLUMNS[name], value) for name, value in row.items())
+
+
+def _goes_to(verdict: Verdict) -> str:
+    """The names to which a host goes."""
+    found = [one for one in verdict.evidence if isinstance(one, NamedDestinations)]
+    return ", ".join(brief_name(name) for one in found for name in one.names)
 
 
 def _in_charset(line: str, charset: str) -> str:

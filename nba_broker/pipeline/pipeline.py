@@ -361,12 +361,14 @@ class Pipeline:
         return self.identity.routers()
 
     def standing(self) -> Iterator[Verdict]:
-        """The present verdict of every host; ``ts`` is its latest session's."""
+        """The present verdict of every host; ``ts`` is its latest session's, and the evidence is
+        where it goes by name."""
         for slot in self.identity.names(0, self.identity.capacity):
             if self.first_seen.announced[slot]:
                 ts, count = float(self.windows.last_ts[slot]), int(self.windows.count[slot])
                 at = self._lines.latest(slot, ts, count)
-                yield self._lines.decided(self.decider.standing(slot), at)
+                goes = evidence.of_host(self.windows, slot, self.names)
+                yield self._lines.decided(self.decider.standing(slot), at, goes)
 
     def unknown_hosts(
         self,

@@ -93,6 +93,18 @@ class Surprising(Destination):
 
 
 @dataclass(frozen=True, slots=True)
+class NamedDestinations:
+    """The names to which most of a host's last sessions with a name went, most first."""
+
+    names: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """For an analyst to read."""
+        return f"goes to {', '.join(map(brief_name, self.names))}"
+
+
+@dataclass(frozen=True, slots=True)
 class WindowExtent:
     """The extent of the scored window: its number of sessions, the first one at ``since``."""
 

@@ -94,7 +94,13 @@ def make(views: Views, listen: str) -> Starlette:
             annotation_file.append(views.annotations.path, annotation)
         except AnnotationError as error:
             return shown(request, key, filters, 400, error=str(error), values=dict(form))
-        parts = (annotation.action, annotation.host, annotation.device, annotation.pool)
+        parts = (
+            annotation.action,
+            annotation.host,
+            annotation.device,
+            annotation.pool,
+            annotation.name,
+        )
         LOG.info("%s: %s", views.annotations.path, " ".join(filter(None, parts)))
         where = f"/host?id={quote(key, safe=':')}&done={annotation.action}"
         return RedirectResponse(f"{where}&{filters.query()}".rstrip("&"), 303)
@@ -139,7 +145,9 @@ def annotation_of(form: Mapping[str, str], latest: Row) -> Annotation:
         raise AnnotationError("confirm: there is a newer verdict; check it and confirm again")
     if action == "ignore" and not form.get("reason", "").strip():
         raise AnnotationError("ignore: give a reason")
-    columns = {"label": ("device", "category"), "ignore": ("pool", "expires")}.get(action, ())
+    columns = {"label": ("device", "category"), "ignore": ("pool", "name", "expires")}.get(
+        action, ()
+    )
     row = {name: form.get(name, "") for name in ("at", "reason", *columns)}
     row |= {"action": action, "host": meant[target]}
     now = round(time.time(), 3)

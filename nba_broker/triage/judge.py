@@ -101,7 +101,7 @@ class Annotations:
         return sorted(found, key=lambda one: one.at)
 
     def about_all(self) -> list[Annotation]:
-        """The annotations of all hosts, which ignore pools."""
+        """The annotations of all hosts, which ignore destinations."""
         return [one for one in self._all if not one.host]
 
     def names(self) -> set[tuple[str, str]]:
@@ -121,7 +121,11 @@ def _judge(host: Host, given: Sequence[Annotation], newest: float) -> Judged:
         return Judged(host, latest, False)
     # While the log grows, ``newest`` is a moment ago: an annotation of now counts already.
     ignored = next(
-        (one for one in given if one.action == "ignore" and not one.pool and newest < one.expires),
+        (
+            one
+            for one in given
+            if one.action == "ignore" and not one.of_destinations and newest < one.expires
+        ),
         None,
     )
     # To ignore a host or a pool writes no line, so such an annotation never waits for one.

@@ -29,11 +29,13 @@ _STATES = {state.encode(): state for state in STATES}
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
 _FINER = 1e11  # a time from this on is in milliseconds (JSON::TS_MILLIS), or finer
 _SEGMENT = ("vlan", "site")
-# The texts of alternatives and evidence have what the columns behind them have.
+# The texts of alternatives and evidence have what the columns behind them have, but for the
+# beginnings of long names.
 _SEARCHED = [
     name
     for name, kind in COLUMNS.items()
-    if "string" in kind and not name.startswith(("evidence_", "alternative_"))
+    if "string" in kind
+    and (name == "evidence_name" or not name.startswith(("evidence_", "alternative_")))
 ]
 _UNKNOWN_FILES = 20  # errors that are listed one by one
 

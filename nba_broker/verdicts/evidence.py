@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from nba_broker.baseline.host_baseline import Anomaly
@@ -9,13 +11,14 @@ from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scores
-from nba_broker.model.windows import Windows
+from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.addresses import printed
 from nba_broker.records.evidence import (
     AlarmSum,
     Attended,
     Evidence,
     MissingSessions,
+    NamedDestinations,
     Surprising,
     WindowExtent,
 )
@@ -65,6 +68,15 @@ def of_window(
             )
         )
     return (*found, WindowExtent(len(there), when[there[0]]))
+
+
+def of_host(windows: HostWindows, slot: int, names: NameTable) -> tuple[NamedDestinations, ...]:
+    """The names in a host's latest window, where there are any."""
+    numbers = windows.latest(np.array([slot])).columns["name"][0]
+    found = Counter(names.text(number) for number in numbers.tolist())
+    del found[""]
+    most = sorted(found, key=lambda name: (-found[name], name))
+    return (NamedDestinations(tuple(most[:_NAMED])),) if most else ()
 
 
 def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) -> tuple[Evidence]:
