@@ -139,6 +139,11 @@ def memory(hosts: int) -> Iterator[Figure]:
     yield f"memory.{hosts}_hosts_against_goal", (at_rest - before) / hosts / goal, "ratio"
 
 
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return _status("VmRSS")
+
+
 def _status(name: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):

@@ -96,8 +96,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         devices = agreement.devices_of(labels.read(arguments.labels))
+        archive = conn_log.read(arguments.archive, names=True)
         pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
-        print(*lines(coverage(conn_log.read(arguments.archive), pools), devices), sep="\n")
+        print(*lines(coverage(archive, pools), devices), sep="\n")
     except NBAError as error:
         print(f"names: {error}", file=sys.stderr)
         return 1

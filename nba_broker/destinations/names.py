@@ -16,7 +16,7 @@ import numpy as np
 from nba_broker.destinations.fair_table import FairTable
 from nba_broker.destinations.pools import PRIVATE
 from nba_broker.records.addresses import in_network
-from nba_broker.records.grouping import by_slot, changes
+from nba_broker.records.grouping import changes
 from nba_broker.records.names import NO_ANSWERS, Answers, is_name
 from nba_broker.records.slots import Column, Slots
 
@@ -205,14 +205,19 @@ class NameTable:
     def _as_of(
         self, slot: np.ndarray, key: np.ndarray, before: np.ndarray, answers: _Answers
     ) -> np.ndarray:
-        """The names of sessions, int32 [n], before[i] of these answers into account for session i,
-        int64 [n]; no name has to leave meanwhile."""
-        own, site = self._own(slot, key), self.site.value[self.site.rows(key.tolist())]
+        """The names of sessions, int32 [n], with the first before[i] of these answers for session
+        i, int64 [n]; no name has to leave meanwhile."""
+        found, public = self._own(slot, key), np.flatnonzero(answers.public)
+        number = self._number(self.texts.use(answers.name.tolist(), answers.slot, answers.ts))
         if len(answers):
-            own_changes, site_changes = self._take(answers)
-            _correct(own, slot, key, before, own_changes)
-            _correct(site, np.zeros_like(slot), key, before, site_changes)
-        return np.where(self._present(own), own, np.where(self._present(site), site, NO_NAME))
+            _correct(found, slot, key, before, self._take_own(answers, number))
+        rows = np.flatnonzero(~self._present(found))
+        site = self.site.value[self.site.rows(key[rows].tolist())]
+        if len(public):
+            changes = self._take_site(answers.part(public), public, number[public])
+            _correct(site, np.zeros(len(rows), np.int64), key[rows], before[rows], changes)
+        found[rows] = np.where(self._present(site), site, NO_NAME)
+        return found
 
     def _own(self, slot: np.ndarray, key: np.ndarray) -> np.ndarray:
         """The names that hosts have for addresses themselves, int32 [n]."""
@@ -225,39 +230,27 @@ class NameTable:
         """Which of these numbers are of names in the table, bool [n]."""
         return np.asarray((self._number(number & _ROW) == number) & (number != NO_NAME))
 
-    def _take(self, answers: _Answers) -> tuple[_Changes, _Changes]:
-        """Take answers; returns what they change for their hosts, and for the site, there with the
-        slot 0."""
-        slot, key = answers.slot, answers.key
-        name = self._number(self.texts.use(answers.name.tolist(), slot, answers.ts))
-        public = np.flatnonzero(answers.public)
-        known = np.flatnonzero(slot >= 0)
-        return (
-            self._take_own(known, slot[known], key[known], name[known]),
-            self._take_site(public, key[public], name[public], answers.part(public)),
-        )
-
-    def _take_site(
-        self, place: np.ndarray, key: np.ndarray, name: np.ndarray, answers: _Answers
-    ) -> _Changes:
-        row = self.site.use(key.tolist(), answers.slot, answers.ts)
+    def _take_site(self, answers: _Answers, place: np.ndarray, name: np.ndarray) -> _Changes:
+        """Take public answers at ``place`` among all; the site's changes have the slot 0."""
+        row = self.site.use(answers.key.tolist(), answers.slot, answers.ts)
         other = row[self.site.value[row] != name]
         self.site.value[row] = name  # of equal rows, the last
         at = np.flatnonzero(np.isin(row, other)) if len(other) else np.zeros(0, np.int64)
-        return _Changes(place[at], np.zeros(len(at), np.int64), key[at], name[at])
+        return _Changes(place[at], np.zeros(len(at), np.int64), answers.key[at], name[at])
 
-    def _take_own(
-        self, place: np.ndarray, slot: np.ndarray, key: np.ndarray, name: np.ndarray
-    ) -> _Changes:
+    def _take_own(self, answers: _Answers, name: np.ndarray) -> _Changes:
+        """Take the answers of known hosts."""
+        slot, key = answers.slot, answers.key
+        known = np.flatnonzero(slot >= 0)
         # Most hosts ask again for what they know already.
-        news = np.unique(slot[self._own(slot, key) != name])
-        order = by_slot(slot)
+        news = np.unique(slot[known][self._own(slot[known], key[known]) != name[known]])
+        order = np.argsort(slot, kind="stable")
         begin, end = (np.searchsorted(slot[order], news, side) for side in ("left", "right"))
         found: list[tuple[int, int, int, int]] = []
         for host, start, stop in zip(news.tolist(), begin.tolist(), end.tolist(), strict=True):
             rows = order[start:stop]
-            columns = (place[rows], key[rows], name[rows])
-            found += self._take_of(host, *(column.tolist() for column in columns))
+            columns = (column.tolist() for column in (rows, key[rows], name[rows]))
+            found += self._take_of(host, *columns)
         places, slots, keys, names = zip(*found, strict=True) if found else ((), (), (), ())
         return _Changes(
             np.array(places, np.int64),

@@ -198,13 +198,8 @@ class Pipeline:
         name = self.names.ids(slot, dst, step.answers)
         self.counters.answers += len(step.answers)
         self.wider.see(sessions, slot, pool)
-        columns = {
-            "pool": pool,
-            "dst": dst,
-            "name": name,
-            "dport": sessions.dport,
-            "uid": texts(sessions.uid),
-        }
+        columns = {"pool": pool, "dst": dst, "name": name, "dport": sessions.dport}
+        columns["uid"] = texts(sessions.uid)
         windows = self.windows.push(slot, sessions.ts, **columns)
         context = self._verdicts.context(slot, sessions.ts, pool, dst, name)
         scores = self._score(step, windows, context)
@@ -361,8 +356,7 @@ class Pipeline:
         return self.identity.routers()
 
     def standing(self) -> Iterator[Verdict]:
-        """The present verdict of every host; ``ts`` is its latest session's, and the evidence is
-        where it goes by name."""
+        """The present verdict of every host, as of its latest session, with where it goes."""
         for slot in self.identity.names(0, self.identity.capacity):
             if self.first_seen.announced[slot]:
                 ts, count = float(self.windows.last_ts[slot]), int(self.windows.count[slot])

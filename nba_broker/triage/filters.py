@@ -32,8 +32,8 @@ class Filters:
     """The filters; an empty one passes every host.
 
     ``text`` must be in the latest verdict, and ``name``, such as ``fw.ring.com`` or ``*.ring.com``,
-    must match that of a destination in its evidence. The state must have begun after ``since``, a time, or
-    ``7d`` for seven days before the end of the log.
+    must match that of a destination in its evidence. The state must have begun after ``since``, a
+    time, or ``7d`` for seven days before the end of the log.
     """
 
     state: tuple[str, ...] = ()
