@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ _CONSEQUENCES = {"ts": _UNKNOWN, "id.orig_h": _UNKNOWN, "query": _UNKNOWN}
 _NEIGHBOURS = frozenset({"137", "5353", "5355"})
 # Only these give addresses; the name in the answer to another query may look like one.
 _TYPES = frozenset({"1", "28", "255"})
+_CONN = frozenset({"ts", "id.orig_h", "id.orig_p", "id.resp_p"})
 _TYPE_NAMES = frozenset({"A", "AAAA", "*"})
 _REMEMBERED = 262_144  # addresses
 _PART = 65_536  # rows
@@ -73,7 +75,7 @@ class ArchivedNames:
         for path in paths:
             found = Diagnostics(_CONSEQUENCES)
             try:
-                for rows in log_rows.some(path, "dns"):
+                for rows in log_rows.some(path, "dns", _is_wanted):
                     found.rows += len(rows)
                     taken = [one for one in answers(rows, found.miss) if first <= one[0] < last]
                     if taken:
@@ -149,10 +151,10 @@ def answers(
     have rows whose name is not one of :func:`nba_broker.records.names.is_name`. ``miss`` is called
     with a column, 1 and its value if a row has no answers because that value is not understood.
     """
-    flat = [row if log_columns.is_flat(row) else log_columns.flat(row) for row in rows]
-    flat = [row for row in flat if _has_addresses(row)]
-    times, _ = log_values.times(row.get("ts") for row in flat)
-    for row, ts in zip(flat, times.tolist(), strict=True):
+    rows = [row for row in rows if _has_addresses(row)]
+    times, _ = log_values.times(row.get("ts") for row in rows)
+    times = log_values.microseconds(times + [_seconds(row.get("rtt")) for row in rows])
+    for row, ts in zip(rows, times.tolist(), strict=True):
         host = _packed(text(row.get("id.orig_h")))
         name = text(row.get("query")).lower().removesuffix(".")
         if host is None:
@@ -160,11 +162,20 @@ def answers(
         elif not 0 <= ts < END_OF_TIME:
             miss("ts", 1, text(row.get("ts")))
         elif is_name(name):
-            when = float(log_values.microseconds(ts + _seconds(row.get("rtt"))))
-            place = {one: text(value) for one, value in row.items() if is_place(one)}
-            segment = segment_of(place) if place else ""
+            places = _places(tuple(row))
+            segment = segment_of({one: text(row[one]) for one in places}) if places else ""
             for address, ttl in _addresses(row):
-                yield when, host, address, ttl, name, segment
+                yield ts, host, address, ttl, name, segment
+
+
+def _is_wanted(name: str) -> bool:
+    return name in log_columns.DNS or name in _CONN or is_place(name)
+
+
+@lru_cache(maxsize=4096)
+def _places(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a row's columns that say where it was seen."""
+    return tuple(filter(is_place, names))
 
 
 def _has_addresses(row: Mapping[str, Any]) -> bool:

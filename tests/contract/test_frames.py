@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from nba_broker.records.addresses import printed
 from nba_broker.records.errors import MessageError
 from nba_broker.records.evidence import Attended, WindowExtent
 from nba_broker.records.ports import port_name
 from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import Alternative, HostGroup, UnknownHosts, Verdict
 from nba_broker.wire import codec
-from nba_broker.wire.codec import ErrorReply, Hello, SessionBatch, Status
+from nba_broker.wire.codec import ErrorReply, Hello, NameBatch, SessionBatch, Status
 
 FRAMES = Path(__file__).parent / "frames"
 Recorded = Callable[[str], str]
@@ -59,6 +60,20 @@ def test_the_vlans_of_a_batch_are_understood(recorded: Recorded) -> None:
     batch = codec.decode(recorded("vlans"))
     assert isinstance(batch, SessionBatch)
     assert batch.sessions.segment == ["", "/10", "/10.20", "", ""]
+
+
+def test_names_are_understood(recorded: Recorded) -> None:
+    batch = codec.decode(recorded("names"))
+    assert isinstance(batch, NameBatch)
+    assert (batch.node, batch.sent, batch.skipped) == ("standalone", len(batch), 0)
+    names = batch.names
+    assert names.segment is None
+    assert names.ts.tolist()[:3] == [1700000000.01, 1700000000.01, 1700000000.11]
+    assert {printed(host) for host in names.host.tolist()} == {"10.0.0.1"}
+    assert names.name.tolist()[:3] == ["fw.ring.com", "fw.ring.com", "time.example.org"]
+    addresses = list(map(printed, names.address.tolist()))
+    assert addresses[:3] == ["8.8.8.8", "1.1.1.1", "2001:4860:4860::8888"]
+    assert names.ttl.tolist()[:3] == [60.0, 61.0, 60.0]
 
 
 def test_a_heartbeat_is_a_batch_without_sessions(recorded: Recorded) -> None:
