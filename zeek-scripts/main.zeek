@@ -100,7 +100,7 @@ export {
 	    evidence_sessions: vector of count, evidence_weight: vector of
 	    double, evidence_surprise: vector of double,
 	    alternative_device: vector of string, alternative_confidence: vector of
-	    double, similar_host: string);
+	    double, similar_host: string, evidence_name: vector of string);
 
 	## Manager to all other nodes: which device an address is, see :zeek:see:`NBA::device_of`.
 	##

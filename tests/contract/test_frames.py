@@ -107,7 +107,8 @@ def test_an_event_that_is_for_zeek_is_refused_by_name(name: str, recorded: Recor
 
 def test_our_verdict_is_one_that_zeek_took(recorded: Recorded) -> None:
     ts = 1700000060.5
-    destination = Attended("192.0.2.7", 443, "tcp", "as:64500", "Acme", ts - 30.5, "Cabc", 7, 0.88)
+    where = ("192.0.2.7", 443, "tcp", "as:64500", "Acme")
+    destination = Attended(*where, ts - 30.5, "Cabc", 7, 0.88, name="fw.example.com")
     ours = codec.encode_verdict(
         Verdict(
             ts=ts,
