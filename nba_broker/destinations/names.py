@@ -149,24 +149,29 @@ class NameTable:
         self.texts.look_back(limit, now)
         self.site.look_back(limit, now)
 
-    def saved(self) -> tuple[list[SavedRow], list[SavedRow]]:
-        """The rows of the tables of names and of addresses, for a snapshot. The value of a name is
-        its number, that of an address the number of its name."""
-        texts, site = self.texts, self.site
-        numbers = self._number(np.arange(len(texts.keys)))
-        return _saved(texts, numbers), _saved(site, site.value)
+    def saved(self, size: int = 1024) -> Iterator[tuple[list[SavedRow], list[SavedRow]]]:
+        """Rows of the tables of names and of addresses in parts, for a snapshot; the table may
+        change between two parts. The value of a name is its number, that of an address the number
+        of its name."""
+        for start in range(0, len(self.texts.keys), size):
+            rows = np.arange(start, min(start + size, len(self.texts.keys)))
+            yield _saved(self.texts, rows, self._number(rows)), []
+        for start in range(0, len(self.site.keys), size):
+            rows = np.arange(start, min(start + size, len(self.site.keys)))
+            yield [], _saved(self.site, rows, self.site.value[rows])
 
     def restore(self, names: Sequence[SavedRow], addresses: Sequence[SavedRow]) -> None:
         """Fill an empty table with that of a snapshot. Raises ValueError if it cannot be one."""
         highest = max((one.value >> _BITS for one in names), default=0)
         # A window may remember the number of a name that had left before the snapshot.
         self.texts.times[:] = highest + 1
-        for one in names:
+        # What moved to another row while the snapshot was written is there twice.
+        for one in {one.key: one for one in names}.values():
             if one.value & _ROW != one.row or one.value < 0 or not is_name(str(one.key)):
                 raise ValueError("a name that is none")
             self.texts.restore(one.row, str(one.key), one.owner, one.used)
             self.texts.times[one.row] = one.value >> _BITS
-        for one in addresses:
+        for one in {one.key: one for one in addresses}.values():
             if not 0 <= one.value < 1 << 31:
                 raise ValueError("the number of a name is out of range")
             self.site.restore(one.row, int(one.key), one.owner, one.used, one.value)
@@ -281,12 +286,10 @@ class NameTable:
         columns["next"][host] = following
 
 
-def _saved(table: FairTable[Any], value: np.ndarray) -> list[SavedRow]:
-    used, owner = table.used, table.owner
-    return [
-        SavedRow(row, key, int(owner[row]), float(used[row]), int(value[row]))
-        for key, row in table.row_of.items()
-    ]
+def _saved(table: FairTable[Any], rows: np.ndarray, value: np.ndarray) -> list[SavedRow]:
+    columns = (rows, map(table.keys.__getitem__, rows), table.owner[rows], table.used[rows], value)
+    lists = (one.tolist() if isinstance(one, np.ndarray) else one for one in columns)
+    return [SavedRow(*row) for row in zip(*lists, strict=True) if row[1] is not None]
 
 
 def _correct(

@@ -190,12 +190,13 @@ def _stages(pipeline: Pipeline) -> dict[str, Columns]:
 def _names(pipeline: Pipeline) -> Iterator[bytes]:
     """What the site's hosts asked for. After the hosts: a name whose number a host has, and which
     left meanwhile, is then not taken for another one."""
-    identity = pipeline.identity
-    owner = {slot: key for slot, (key, _) in identity.names(0, identity.capacity).items()}
-    for kind, rows in zip(_NAME_TABLES, pipeline.names.saved(), strict=True):
-        for start in range(0, len(rows), 8 * _PART):
-            part = rows[start : start + 8 * _PART]
-            yield _line({kind: [[*one[:2], owner.get(one.owner), *one[3:]] for one in part]})
+
+    def owner(slot: int) -> str:
+        return "".join(key for key, _ in pipeline.identity.names(slot, slot + 1).values())
+
+    for tables in pipeline.names.saved():
+        for kind, rows in zip(_NAME_TABLES, tables, strict=True):
+            yield _line({kind: [[*one[:2], owner(one.owner), *one[3:]] for one in rows]})
 
 
 def _restore(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nba_broker.destinations.names import KEPT, NameTable
+from nba_broker.destinations.names import KEPT, NameTable, SavedRow
 from nba_broker.records.addresses import canonical
 from nba_broker.records.names import Answers, Names
 from nba_broker.records.slots import Slots
@@ -257,14 +257,18 @@ def test_full_tables_do_not_depend_on_how_events_are_cut(
     assert len(whole.site) <= most_addresses
 
 
+def saved(names: NameTable) -> tuple[list[SavedRow], list[SavedRow]]:
+    parts = list(names.saved(size=3))
+    return [row for part, _ in parts for row in part], [row for _, part in parts for row in part]
+
+
 def restored(names: NameTable) -> NameTable:
     """A table as a worker that starts again has it."""
     other = table()
-    saved = names.saved()
-    other.restore(*saved)
+    other.restore(*saved(names))
     for name, column in names.columns.items():
         other.columns[name][:] = column
-    assert other.saved() == saved
+    assert saved(other) == saved(names)
     return other
 
 
@@ -295,11 +299,11 @@ def test_a_number_from_before_a_snapshot_means_no_other_name_after_it() -> None:
 def test_rows_that_no_table_has_are_refused(data: st.DataObject) -> None:
     names = table()
     seen(names, [Event(1, 0, "52.0.0.1", "a.example"), Event(2, 0, "52.0.0.2", "b.example")])
-    texts, addresses = names.saved()
+    texts, addresses = saved(names)
     bad = data.draw(
         st.sampled_from(
             [
-                ([*texts, texts[0]], addresses),
+                ([*texts, texts[0]._replace(key="other.example")], addresses),
                 ([texts[0]._replace(row=-1)], addresses),
                 ([texts[0]._replace(row=1 << 20, value=1 << 20)], addresses),
                 ([texts[0]._replace(key="")], addresses),
@@ -307,9 +311,24 @@ def test_rows_that_no_table_has_are_refused(data: st.DataObject) -> None:
                 ([texts[0]._replace(key="x" * 256)], addresses),
                 ([texts[0]._replace(used=float("nan"))], addresses),
                 (texts, [addresses[0]._replace(value=-1)]),
-                (texts, [addresses[0], addresses[0]._replace(row=7)]),
+                (texts, [addresses[0], addresses[0]._replace(key=7)]),
             ]
         )
     )
     with pytest.raises(ValueError, match="a "):
         table().restore(*bad)
+
+
+def test_a_name_that_moves_while_a_snapshot_is_written_is_restored_once() -> None:
+    names = table(names=2)
+    seen(names, [Event(1, 0, "52.0.0.1", "a.example"), Event(2, 0, "52.0.0.2", "b.example")])
+    parts = names.saved(size=2)
+    first = next(parts)[0]
+    seen(names, [Event(3, 0, "52.0.0.3", "c.example"), Event(4, 0, "52.0.0.1", "a.example")])
+    rest = list(parts)
+    again = table()
+    again.restore(
+        [*first, *(row for part, _ in rest for row in part)],
+        [row for _, part in rest for row in part],
+    )
+    assert seen(again, [Event(9, 5, "52.0.0.1")]) == ["a.example"]
