@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nba_broker.archive import device_log, zeek_log
-from nba_broker.records.evidence import Attended
+from nba_broker.records.evidence import Attended, NamedDestinations
 from nba_broker.records.verdicts import STATES, Alternative, Row, Verdict
 
 VERDICT = Row(
@@ -191,7 +192,7 @@ def verdicts(text: Any) -> Any:
     return st.builds(
         Row,
         **dict.fromkeys(("hostname", "vendor", "device", "category", "model", "worker"), text),
-        **dict.fromkeys(("alternatives", "evidence"), _vector(text)),
+        **dict.fromkeys(("alternatives", "evidence", "evidence_name"), _vector(text)),
         **dict.fromkeys(("ts", "since", "first_seen"), _time),
         uids=st.just(()),
         host=st.ip_addresses().map(str),
@@ -290,3 +291,21 @@ def test_the_table_shows_hosts_of_two_vlans_apart_and_one_of_them_once() -> None
     assert "VLAN" in head
     assert len(lines) == 2
     assert [line.split()[0] for line in lines] == ["10.0.0.7"] * 2
+
+
+HOSTILE = "=cmd|'/c_calc'!a1"
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_hosts_show_where_they_go_and_no_name_is_a_formula(
+    form: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = Attended("1.2.3.4", 1, "tcp", "as:1", "", 1.5e9, "", 1, 1.0, name=HOSTILE)
+    goes = NamedDestinations((HOSTILE, "b.example"))
+    device_log.show([as_verdict(evidence=(goes, where))], form)
+    said = capsys.readouterr().out
+    assert f"{HOSTILE}, b.example" in said
+    if form == "table":
+        assert "GOES TO" in said
+    if form == "csv":
+        assert next(csv.DictReader(io.StringIO(said)))["evidence_name"] == f"'{HOSTILE}"
