@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from nba_broker.cli import main
-from nba_broker.pipeline.askers import Answers
-from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.cli.options import DEVICE_LOG as LOG
+from nba_broker.pipeline.askers import Askers
 from nba_broker.records.addresses import printed
+from nba_broker.records.names import Answers
 from testing.worker import running_worker
-from testing.zeek import Cluster, Standalone, read, replay, wait_until
+from testing.zeek import Cluster, Standalone, read, read_rows, replay, wait_until
 from tests.zeek.helpers import zeek_logs
 
 pytestmark = pytest.mark.usefixtures("zeek")
@@ -28,18 +29,19 @@ Row = tuple[float, str, str, str, float]
 def learned(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     """What pipelines of this process learn from now on."""
     rows: list[Row] = []
-    learn = Pipeline._learn
+    of_hosts = Askers._answers
 
-    def note(self: Pipeline, answers: Answers) -> None:
-        hosts = self.identity.names(0, self.identity.capacity)
+    def note(self: Askers, *arguments: Any) -> Answers:
+        answers = of_hosts(self, *arguments)
+        hosts = self._identity.names(0, self._identity.capacity)
         of = answers.names
         names = [hosts[slot][0] for slot in answers.slot.tolist()]
         addresses = map(printed, of.address.tolist())
         columns = of.ts.tolist(), names, of.name.tolist(), addresses, of.ttl.tolist()
         rows.extend(zip(*columns, strict=True))
-        learn(self, answers)
+        return answers
 
-    monkeypatch.setattr(Pipeline, "_learn", note)
+    monkeypatch.setattr(Askers, "_answers", note)
     return rows
 
 
@@ -55,6 +57,13 @@ def test_hosts_learn_the_same_names_live_and_from_dns_log(
     assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
     assert len(live) >= 9
     assert live == learned
+    ours, theirs = (
+        [(row["host"], row["ts"], row["evidence"]) for row in read_rows(tmp_path / way / LOG)]
+        for way in ("live", "offline")
+    )
+    assert ours == theirs
+    if capture == "lsif":
+        assert any("pool.ntp.org (" in str(evidence) for _, _, evidence in ours)
 
 
 def last(zeek: Standalone | Cluster, kind: str) -> list[dict[str, str]]:
