@@ -38,9 +38,19 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "overload": lambda _: cluster.overload(),
     "latency": lambda _: cluster.latency(),
     "sensor": lambda _: sensor.cost(),
+    "report": lambda _: sensor.reports(),
     "outage": lambda _: sensor.outage(),
 }
-NEED_ZEEK = ("transport", "end-to-end", "cluster", "overload", "latency", "sensor", "outage")
+NEED_ZEEK = (
+    "transport",
+    "end-to-end",
+    "cluster",
+    "overload",
+    "latency",
+    "sensor",
+    "report",
+    "outage",
+)
 NEED_BROWSER = ("triage",)
 NEED_EXTRA = ("archive", "archive-ten-million", "workers", "fit")
 

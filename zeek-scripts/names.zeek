@@ -62,21 +62,23 @@ function report_name(c: connection, msg: dns_msg, ans: dns_answer, a: addr)
 		}
 
 	local batch = share$names;
+	local waiting_names = |batch$ts| + 1;
+	local now = network_time();
 
-	if ( waiting_rows(share) == 0 )
-		share$batch_began = network_time();
+	if ( waiting_names == 1 && |share$batch$ts| == 0 )
+		share$batch_began = now;
 
 	if ( c?$vlan && c$vlan != 0 )
-		add_vlan(c, batch$vlan, |batch$ts|);
+		add_vlan(c, batch$vlan, waiting_names - 1);
 
 	++share$seen_names;
-	batch$ts += time_to_double(network_time());
+	batch$ts += time_to_double(now);
 	batch$host += host;
 	batch$name += name;
 	batch$address += a;
 	batch$ttl += interval_to_double(ans$TTL);
 
-	if ( |batch$ts| >= batch_size || |batch$ts| >= max_batch_size )
+	if ( waiting_names >= batch_size || waiting_names >= max_batch_size )
 		flush_batch(share);
 	}
 

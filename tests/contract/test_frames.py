@@ -25,7 +25,13 @@ Recorded = Callable[[str], str]
 
 @pytest.fixture(params=sorted(path.name for path in FRAMES.iterdir()))
 def recorded(request: pytest.FixtureRequest) -> Recorded:
-    return lambda name: (FRAMES / request.param / f"{name}.json").read_text()
+    def read(name: str) -> str:
+        path = FRAMES / request.param / f"{name}.json"
+        if not path.exists():
+            pytest.skip(f"no {name} recorded from Zeek {request.param} (tests.contract.record)")
+        return path.read_text()
+
+    return read
 
 
 def arguments(frame: str) -> list[Any]:
