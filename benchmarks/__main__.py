@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import archives, cluster, live, offline, page, sensor
+from benchmarks import archives, cluster, live, names, offline, page, sensor
 from benchmarks.offline import Figure
 from testing import processes
 from testing.browser import find_chromium
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "pipeline": lambda _: offline.pipeline(),
     "memory": lambda _: offline.memory(100_000),
     "memory-million": lambda _: offline.memory(1_000_000),
+    "names": lambda _: names.table(),
     "decode": lambda _: offline.decoding(),
     "archive": lambda _: offline.archive(2_000_000),
     "archive-ten-million": lambda _: offline.archive(10_000_000),
@@ -37,9 +38,19 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "overload": lambda _: cluster.overload(),
     "latency": lambda _: cluster.latency(),
     "sensor": lambda _: sensor.cost(),
+    "report": lambda _: sensor.reports(),
     "outage": lambda _: sensor.outage(),
 }
-NEED_ZEEK = ("transport", "end-to-end", "cluster", "overload", "latency", "sensor", "outage")
+NEED_ZEEK = (
+    "transport",
+    "end-to-end",
+    "cluster",
+    "overload",
+    "latency",
+    "sensor",
+    "report",
+    "outage",
+)
 NEED_BROWSER = ("triage",)
 NEED_EXTRA = ("archive", "archive-ten-million", "workers", "fit")
 

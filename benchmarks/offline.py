@@ -69,7 +69,7 @@ def feed(pipeline: Pipeline, batches: Iterable[Sessions]) -> tuple[int, float]:
     while step := list(islice(batches, STEP)):
         began = time.process_time()
         for batch in step:
-            pipeline.add("bench", float(batch.ts[-1]), batch, 0.0)
+            pipeline.intake.add("bench", float(batch.ts[-1]), batch, 0.0)
         pipeline.flush(0.0)
         seconds += time.process_time() - began
         sessions += sum(map(len, step))
@@ -137,6 +137,11 @@ def memory(hosts: int) -> Iterator[Figure]:
     yield f"memory.{hosts}_hosts", (at_rest - before) / hosts, "B/host"
     yield f"memory.snapshot.{hosts}_hosts", (highest - before) / hosts, "B/host"
     yield f"memory.{hosts}_hosts_against_goal", (at_rest - before) / hosts / goal, "ratio"
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return _status("VmRSS")
 
 
 def _status(name: str) -> int:

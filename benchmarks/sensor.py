@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks import live
 from benchmarks.offline import Figure
 from nba_broker.archive.zeek_process import free_port
+from nba_broker.records.errors import ZeekError
 from nba_broker.records.sessions import Sessions, concatenate
 from nba_broker.wire.codec import SessionBatch, decode, encode_ack, encode_hello
 from nba_broker.wire.connection import Link
@@ -26,6 +27,7 @@ from testing.client import Client
 from testing.traffic import Traffic
 from testing.worker import Measured, measured_worker
 from testing.zeek import (
+    PACKAGE,
     Cluster,
     Standalone,
     ZeekProcess,
@@ -37,6 +39,7 @@ from testing.zeek import (
 from tools import capture
 
 FLOWS = 200_000
+REPORTS = 500_000
 HOSTS = 1_000
 SECONDS = 100.0  # that the capture lasts
 HANG = 60.0  # seconds without the worker, of these
@@ -65,6 +68,35 @@ def cost() -> Iterator[Figure]:
     yield "sensor.without", without, "cpu-s"
     yield "sensor.with", with_it, "cpu-s"
     yield "sensor.with_against_without", with_it / without, "ratio"
+
+
+def reports() -> Iterator[Figure]:
+    """One session and one name: the sensor's processor time until each is sent."""
+    with tempfile.TemporaryDirectory(prefix="nba-") as name:
+        folder = Path(name)
+        make_capture(folder / "flows.pcap", 100, 10.0)
+        start = _reporting(folder, 0, names=False)
+        for kind in ("session", "name"):
+            whole = _reporting(folder, REPORTS, names=kind == "name")
+            yield f"sensor.report_{kind}", (whole - start) / REPORTS * 1e6, "cpu-us"
+
+
+def _reporting(folder: Path, rows: int, *, names: bool) -> float:
+    """Seconds of processor time of a single Zeek that reports so many."""
+    arguments = (
+        *replay(folder / "flows.pcap"),
+        PACKAGE / "standalone.zeek",
+        "NBA::listen_port=0/tcp",
+        BEATS.with_name("report.zeek"),
+        f"NBA::bench_rows={rows}",
+        f"NBA::bench_names={'T' if names else 'F'}",
+    )
+    zeek = ZeekProcess(folder / "zeek", arguments)
+    zeek.start()
+    seconds = processes.ended(zeek.pid)
+    if zeek.wait():
+        raise ZeekError(zeek.output)
+    return seconds
 
 
 def _without(folder: Path, flows: Path) -> float:

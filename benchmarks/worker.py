@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from nba_broker.cli import config
 from nba_broker.cli.build import build_pipeline
+from nba_broker.records.names import NO_NAMES, Names
 from nba_broker.records.sessions import Sessions
 from nba_broker.wire.connection import Link
 from nba_broker.wire.reorder import Reorder
@@ -30,10 +31,18 @@ class Slow(Reorder):
         super().__init__(hold)
         self._seconds = seconds
 
-    def add(self, node: str, clock: float, sessions: Sessions, now: float, ticket: int = 0) -> None:
+    def add(
+        self,
+        node: str,
+        clock: float,
+        sessions: Sessions,
+        now: float,
+        ticket: int = 0,
+        names: Names = NO_NAMES,
+    ) -> None:
         """As :class:`Reorder`."""
         time.sleep(len(sessions) * self._seconds)
-        super().add(node, clock, sessions, now, ticket)
+        super().add(node, clock, sessions, now, ticket, names)
 
 
 def main() -> None:

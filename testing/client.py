@@ -118,7 +118,7 @@ class Client:
             ("real", ts - 60.25),
             ("string", "change"),
             strings(
-                "192.0.2.7 443/tcp as:64500 (Acme) sessions=7 weight=0.88 "
+                "192.0.2.7 443/tcp fw.example.com (Acme) sessions=7 weight=0.88 "
                 "last=2023-11-14T22:13:50Z",
                 "of 8 sessions since 2023-11-14T22:13:20Z",
             ),
@@ -139,6 +139,7 @@ class Client:
             strings("acme-plug"),
             vector("real", 0.05),
             ("string", ""),
+            strings("fw.example.com"),
         )
 
     def status(self) -> None:
@@ -151,6 +152,7 @@ class Client:
             ("string", "default"),
             *numbers,
             ("real", 0.25),
+            *[("count", n) for n in range(11, 14)],
         )
 
     def unknown_hosts(self) -> None:

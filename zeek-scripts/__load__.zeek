@@ -2,6 +2,7 @@
 
 @load ./main
 @load ./sessions
+@load ./names
 @load ./lease
 @load ./device-log
 @load ./site-log

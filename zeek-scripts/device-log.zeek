@@ -88,6 +88,9 @@ export {
 		## The host that an analyst named, if this host has the name because it is similar. The
 		## confidence is the similarity.
 		similar_host: addr &log &optional;
+		## The name by which the host, or else another one, asked for each destination in the
+		## evidence; empty if nobody did. Unset if that holds for all.
+		evidence_name: vector of string &log &optional;
 	};
 
 	## Event that can be handled to access the :zeek:type:`NBA::DeviceInfo` record as it is sent
@@ -256,7 +259,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence_ts: vector of double, evidence_sessions: vector of count,
     evidence_weight: vector of double, evidence_surprise: vector of double,
     alternative_device: vector of string, alternative_confidence: vector of
-    double, similar_host: string)
+    double, similar_host: string, evidence_name: vector of string)
 	{
 	if ( ! is_manager )
 		return;
@@ -292,7 +295,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    |evidence_org|, |evidence_ts|))
 	    || |evidence_sessions| != |evidence_weight|
 	    || |evidence_weight| + |evidence_surprise| != |evidence_dst|
-	    || |alternative_confidence| != |alternative_device| )
+	    || |alternative_confidence| != |alternative_device|
+	    || ( |evidence_name| > 0 && |evidence_name| != |evidence_dst| ) )
 		why = "lists of different lengths";
 	else if ( ! is_short(vector(mac, hostname, vendor, previous, device, category,
 	    model, worker, vlan, site))
@@ -300,6 +304,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || ! is_short(evidence)
 	    || ! is_short(evidence_pool)
 	    || ! is_short(evidence_org)
+	    || ! is_short(evidence_name)
 	    || ! is_short(alternative_device)
 	    || ! is_short(uids) )
 		why = "too long a text";
@@ -364,6 +369,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		}
 	if ( similar_host != "" )
 		info$similar_host = to_addr(similar_host);
+	if ( |evidence_name| > 0 )
+		info$evidence_name = evidence_name;
 
 	Log::write(DEVICE_LOG, info);
 	hook host_judged(info);

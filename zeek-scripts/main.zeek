@@ -42,6 +42,37 @@ export {
 	    addr, uid: vector of string, mac: vector of string, dst: vector of
 	    addr, dport: vector of port, vlan: vector of string);
 
+	## Sensor to worker: the names that hosts asked the DNS for. It is sent just before the batch of
+	## :zeek:see:`NBA::sessions` of the same number, whose acknowledgement holds for both.
+	##
+	## node: The name of the sensor.
+	##
+	## run: The sensor's run.
+	##
+	## seq: The number of the batch of sessions that follows.
+	##
+	## sent: How many names this run has published, including these.
+	##
+	## skipped: How many names this run has seen but not published.
+	##
+	## now: As in the batch of sessions that follows.
+	##
+	## ts: When each answer came.
+	##
+	## host: Who asked.
+	##
+	## name: The name that was asked for: lower case, without a final dot, printable ASCII.
+	##
+	## address: An address that the name stands for.
+	##
+	## ttl: How long the answer may be kept, in seconds.
+	##
+	## vlan: As in :zeek:see:`NBA::sessions`.
+	global names: event(node: string, run: string, seq: count, sent: count,
+	    skipped: count, now: double, ts: vector of double, host: vector of
+	    addr, name: vector of string, address: vector of addr, ttl: vector of
+	    double, vlan: vector of string);
+
 	## Worker to all: a heartbeat. Sent when it joins and every few seconds.
 	##
 	## worker: The worker's name, which has its partition, see :zeek:see:`NBA::partition_of`.
@@ -69,7 +100,7 @@ export {
 	    evidence_sessions: vector of count, evidence_weight: vector of
 	    double, evidence_surprise: vector of double,
 	    alternative_device: vector of string, alternative_confidence: vector of
-	    double, similar_host: string);
+	    double, similar_host: string, evidence_name: vector of string);
 
 	## Manager to all other nodes: which device an address is, see :zeek:see:`NBA::device_of`.
 	##
@@ -93,7 +124,8 @@ export {
 	global worker_status: event(worker: string, model: string, received: count,
 	    lost: count, skipped: count, late: count, invalid: count,
 	    scored: count, hosts: count, evicted: count, verdicts: count,
-	    queue: count, lag: double);
+	    queue: count, lag: double, names_received: count, names_lost: count,
+	    names_skipped: count);
 
 	## Worker to manager: which kinds of hosts are unknown. Sent at the end of each day, in UTC.
 	##
@@ -115,6 +147,9 @@ export {
 
 	## Where :zeek:see:`NBA::sessions` goes, followed by the partition and a slash.
 	const sessions_topic_prefix = "zeek/nba/sessions/";
+
+	## Where :zeek:see:`NBA::names` goes, followed by the partition and a slash.
+	const names_topic_prefix = "zeek/nba/names/";
 
 	## Where :zeek:see:`NBA::hello` comes from.
 	const hello_topic = "zeek/nba/hello/";

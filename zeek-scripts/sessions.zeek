@@ -1,4 +1,4 @@
-##! Sends the start of each host's sessions to its worker, in numbered and acknowledged batches.
+##! Sends each host's sessions and the names that it asked for to its worker, in numbered and acknowledged batches.
 
 @load base/utils/hash_hrw
 @load base/utils/site
@@ -20,7 +20,7 @@ export {
 	## :zeek:see:`NBA::partitions`, and const for the same reason.
 	const routers: set[string] = {} &redef;
 
-	## A batch is sent when it has this many sessions.
+	## A batch is sent when it has this many sessions, or this many names have come with it.
 	option batch_size = 256;
 
 	## A batch is sent when its first session has waited this long.
@@ -29,8 +29,8 @@ export {
 	## After this much silence an empty batch is sent, so that the worker knows the time.
 	option heartbeat_interval = 250msecs;
 
-	## While this many batches of a partition wait for an acknowledgement, its sessions are
-	## skipped and counted. A slow worker costs sessions, but neither memory nor packets.
+	## While this many batches of a partition wait for an acknowledgement, its sessions and
+	## names are skipped and counted. A slow worker costs sessions, but neither memory nor packets.
 	option max_unacked = 64;
 
 	## Called after a batch has been published.
@@ -83,11 +83,25 @@ type Batch: record {
 	vlan: vector of string;
 };
 
+# Answers to DNS queries, which are sent just before the sessions since then, with their number: the
+# worker knows a name before the session for which it was asked.
+type NameBatch: record {
+	ts: vector of double;
+	host: vector of addr;
+	name: vector of string;
+	address: vector of addr;
+	ttl: vector of double;
+	# As that of sessions.
+	vlan: vector of string;
+};
+
 # What is sent to the worker of one partition.
 type Share: record {
 	partition: count;
 	run: string;
 	batch: Batch;
+	names: NameBatch;
+	# When the first of them came.
 	batch_began: time &default=double_to_time(0.0);
 	# Whether Zeek's clock was far ahead of the batch's first session.
 	clock_stands: bool &default=F;
@@ -97,6 +111,10 @@ type Share: record {
 	seen_sessions: count &default=0;
 	sent_sessions: count &default=0;
 	skipped_sessions: count &default=0;
+	seen_names: count &default=0;
+	sent_names: count &default=0;
+	skipped_names: count &default=0;
+	invalid_names: count &default=0;
 };
 
 # By partition; empty while the package is not active.
@@ -148,29 +166,76 @@ function unacked_batches(share: Share): count
 	return share$last_seq - share$acked_seq;
 	}
 
-# Makes the column of VLANs as long as the others.
-function fill_vlans(batch: Batch)
+# How many sessions and names wait to be sent.
+function waiting_rows(share: Share): count
 	{
-	while ( |batch$vlan| < |batch$ts| )
-		batch$vlan += "";
+	return |share$batch$ts| + |share$names$ts|;
+	}
+
+# Makes a column of VLANs as long as the others.
+function fill_vlans(vlan: vector of string, rows: count)
+	{
+	while ( |vlan| < rows )
+		vlan += "";
+	}
+
+# Adds the VLAN of one more row than there are.
+function add_vlan(c: connection, vlan: vector of string, rows: count)
+	{
+	fill_vlans(vlan, rows);
+	vlan += c?$inner_vlan ? fmt("%d.%d", c$vlan, c$inner_vlan) : cat(c$vlan);
+	}
+
+# Whether an address is that of a host to identify.
+function is_local_host(host: addr): bool
+	{
+	return host !in never_hosts
+	    && host in ( |hosts| > 0 ? hosts : Site::local_nets );
+	}
+
+# The originator's MAC address, lower case as Zeek prints it; an empty string without one.
+function originator_mac(c: connection): string
+	{
+	local mac = c$orig?$l2_addr ? c$orig$l2_addr : "";
+	return no_mac in mac ? "" : mac;
+	}
+
+function send_names(share: Share, until: double)
+	{
+	local batch = share$names;
+	share$sent_names += |batch$ts|;
+
+	if ( |batch$vlan| > 0 )
+		fill_vlans(batch$vlan, |batch$ts|);
+
+	Cluster::publish(fmt("%s%d/", names_topic_prefix, share$partition), NBA::names,
+	    this_node, share$run, share$last_seq, share$sent_names,
+	    share$skipped_names, until, batch$ts, batch$host, batch$name,
+	    batch$address, batch$ttl, batch$vlan);
+
+	share$names = NameBatch();
 	}
 
 function send_batch(share: Share, now: time)
 	{
 	local batch = share$batch;
+	local until = time_to_double(all_reported_until(now));
 
 	++share$last_seq;
 	share$sent_sessions += |batch$ts|;
 	share$last_sent_at = network_time();
 
+	if ( |share$names$ts| > 0 )
+		send_names(share, until);
+
 	if ( |batch$vlan| > 0 )
-		fill_vlans(batch);
+		fill_vlans(batch$vlan, |batch$ts|);
 
 	Cluster::publish(fmt("%s%d/", sessions_topic_prefix, share$partition),
 	    NBA::sessions, this_node, share$run, share$last_seq,
-	    share$sent_sessions, share$skipped_sessions, time_to_double(
-	    all_reported_until(now)), batch$ts, batch$host, batch$uid,
-	    batch$mac, batch$dst, batch$dport, batch$vlan);
+	    share$sent_sessions, share$skipped_sessions, until, batch$ts,
+	    batch$host, batch$uid, batch$mac, batch$dst, batch$dport,
+	    batch$vlan);
 
 	share$batch = Batch();
 	hook batch_sent(unacked_batches(share));
@@ -178,17 +243,17 @@ function send_batch(share: Share, now: time)
 
 function flush_batch(share: Share)
 	{
-	local waiting_sessions = |share$batch$ts|;
-
-	if ( waiting_sessions == 0 )
+	if ( waiting_rows(share) == 0 )
 		return;
 
 	# While a capture is read, packets wait and no session is skipped: see pcap.zeek.
 	if ( ! worker_lives(share$partition)
 	    || ( unacked_batches(share) >= max_unacked && ! offline ) )
 		{
-		share$skipped_sessions += waiting_sessions;
+		share$skipped_sessions += |share$batch$ts|;
+		share$skipped_names += |share$names$ts|;
 		share$batch = Batch();
+		share$names = NameBatch();
 		return;
 		}
 
@@ -216,8 +281,7 @@ function report_session(c: connection)
 		mac = "";
 		}
 
-	if ( host in never_hosts
-	    || host !in ( |hosts| > 0 ? hosts : Site::local_nets ) )
+	if ( ! is_local_host(host) )
 		if ( mac == "" || host !in no_address )
 			return;
 
@@ -227,18 +291,16 @@ function report_session(c: connection)
 
 	if ( waiting_sessions == 1 )
 		{
-		share$batch_began = network_time();
-		share$clock_stands = ! offline && share$batch_began - c$start_time >
-		    clock_leap;
+		local now = network_time();
+		share$clock_stands = ! offline && now - c$start_time > clock_leap;
+
+		if ( |share$names$ts| == 0 )
+			share$batch_began = now;
 		}
 
 	# VLAN 0 only carries a frame's priority.
 	if ( c?$vlan && c$vlan != 0 )
-		{
-		fill_vlans(batch);
-		batch$vlan += c?$inner_vlan ? fmt("%d.%d", c$vlan, c$inner_vlan) : cat(
-		    c$vlan);
-		}
+		add_vlan(c, batch$vlan, waiting_sessions - 1);
 
 	++share$seen_sessions;
 	batch$ts += time_to_double(c$start_time);
@@ -262,12 +324,12 @@ event NBA::tick()
 		{
 		local share = shares[i];
 
-		if ( |share$batch$ts| > 0 && now - share$batch_began >= flush_interval )
+		if ( waiting_rows(share) > 0 && now - share$batch_began >= flush_interval )
 			flush_batch(share);
 
 		# An empty batch ignores max_unacked: if the last batches were lost, its
 		# acknowledgement restarts the flow.
-		if ( |share$batch$ts| == 0
+		if ( waiting_rows(share) == 0
 		    && now - share$last_sent_at >= heartbeat_interval
 		    && worker_lives(share$partition) )
 			send_batch(share, now);

@@ -61,6 +61,18 @@ export {
 		lag: interval &log &optional;
 		## The worker's model.
 		model: string &log &optional;
+		## Names that hosts of a sensor asked for, one for each address in an answer.
+		names_seen: count &log &optional;
+		## Names that a sensor has published.
+		names_sent: count &log &optional;
+		## Names not published, as with sessions.
+		names_skipped: count &log &optional;
+		## Names with spaces or other bytes than printable ASCII, which are not reported.
+		names_invalid: count &log &optional;
+		## Names that the worker has received.
+		names_received: count &log &optional;
+		## Names published but not received.
+		names_lost: count &log &optional;
 	};
 
 	## Event that can be handled to access the :zeek:type:`NBA::StatsInfo` record as it is sent
@@ -83,7 +95,11 @@ function write_stats()
 			    $seen=share$seen_sessions - |share$batch$ts|,
 			    $sent=share$sent_sessions,
 			    $skipped=share$skipped_sessions,
-			    $unacked=unacked_batches(share)));
+			    $unacked=unacked_batches(share),
+			    $names_seen=share$seen_names - |share$names$ts|,
+			    $names_sent=share$sent_names,
+			    $names_skipped=share$skipped_names,
+			    $names_invalid=share$invalid_names));
 			}
 
 	if ( is_manager )
@@ -126,7 +142,8 @@ event zeek_done() &priority=-5
 
 event NBA::worker_status(worker: string, model: string, received: count,
     lost: count, skipped: count, late: count, invalid: count, scored: count,
-    hosts: count, evicted: count, verdicts: count, queue: count, lag: double)
+    hosts: count, evicted: count, verdicts: count, queue: count, lag: double,
+    names_received: count, names_lost: count, names_skipped: count)
 	{
 	if ( ! is_manager || ! is_short(vector(worker, model)) )
 		return;
@@ -147,7 +164,8 @@ event NBA::worker_status(worker: string, model: string, received: count,
 	    $partition=partition_of(worker), $skipped=skipped,
 	    $received=received, $lost=lost, $late=late, $invalid=invalid,
 	    $scored=scored, $hosts=hosts, $evicted=evicted, $verdicts=verdicts,
-	    $queue=queue, $model=model);
+	    $queue=queue, $model=model, $names_received=names_received,
+	    $names_lost=names_lost, $names_skipped=names_skipped);
 
 	if ( is_plausible_time(lag) )
 		info$lag = double_to_interval(lag);

@@ -1,4 +1,4 @@
-"""Reads conn.log archives to sessions: in order, each once, with the leases of DHCP."""
+"""Reads conn.log archives to sessions: in order, each once, with leases and DNS answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nba_broker.archive import discover, repeats
+from nba_broker.archive.answers import ArchivedNames
 from nba_broker.archive.codes import ROW
 from nba_broker.archive.external_sort import MEMORY, Sorter
 from nba_broker.archive.file_times import FileTimes
@@ -19,6 +20,7 @@ from nba_broker.archive.report import Report
 from nba_broker.records import uids
 from nba_broker.records.columns import Ascii, Coded
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.names import Names
 from nba_broker.records.sessions import Lease, Sessions
 
 __all__ = ["ROW", "Archive", "Each", "Report", "read"]
@@ -32,8 +34,9 @@ class Archive:
 
     Rows are codes.ROW: ``host`` and ``dst`` index ``addresses``, ``mac`` indexes ``macs``,
     ``segment`` ``segments``, and ``log`` ``logs``, the file names, and ``paths``. leases: sorted by
-    time. dns_logs: files with dns rows. errors, warnings: lines for the user, complete from the
-    start. Sessions beyond the given memory stay on disk until this object is deleted.
+    time. names: the DNS answers, if they were asked for. dns_logs: files with dns rows. errors,
+    warnings: lines for the user, complete from the start. Sessions beyond the given memory stay on
+    disk until this object is deleted.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Archive:
         self.logs = tuple(Path(path).name for path in found.conn)
         self.leases: tuple[Lease, ...] = reader.leases()
         self.dns_logs = tuple(dict.fromkeys([*found.dns, *reader.dns_logs]))
+        self.names = ArchivedNames(memory)
         self.errors = reader.report.errors
         self.warnings = reader.report.warnings
         for file, number in times.judge().items():
@@ -108,6 +112,13 @@ class Archive:
         """The sessions in order, ``size`` at a time."""
         return map(self.sessions, self.rows(size))
 
+    def batches_with_names(self, size: int = 65536) -> Iterator[tuple[Sessions, Names]]:
+        """The same, each batch with the DNS answers until its last session that are not with an
+        earlier one."""
+        until = self.names.reader()
+        for batch in self.batches(size):
+            yield batch, until(float(batch.ts[-1]))
+
     def sessions(self, rows: np.ndarray) -> Sessions:
         """Rows as a batch."""
         segment = None
@@ -134,6 +145,7 @@ def read(
     memory: int = MEMORY,
     progress: Callable[[int, int, int], None] | None = None,
     each: Each | None = None,
+    names: bool = False,
 ) -> Archive:
     """Read files, folders and ``-`` (standard input) as one archive.
 
@@ -141,8 +153,9 @@ def read(
     space. Sessions with since <= ts < until are kept. memory: bytes for sessions; more are sorted
     on disk, in the same order. progress: called after each file with (files read, all files,
     sessions so far). each: reads the files in other processes, each as a whole, with the same
-    result; by default they are read here, block by block. A bad file is named in ``errors``, and
-    the others are read; raises ArchiveError if no file can be read.
+    result; by default they are read here, block by block. names: also read the DNS answers. A bad
+    file is named in ``errors``, and the others are read; raises ArchiveError if no file can be
+    read.
     """
     paths = list(paths)
     found = discover.find(paths)
@@ -196,7 +209,10 @@ def read(
             f"read as conn logs by their content, not their names: {', '.join(guessed[:3])}{more}"
         )
     report.warnings += [*found.warnings, *_warnings(findings)]
-    return Archive(reader, sorter, found, findings, times, memory)
+    archive = Archive(reader, sorter, found, findings, times, memory)
+    if names:
+        archive.names.read(archive.dns_logs, report, since, until)
+    return archive
 
 
 def _warnings(findings: repeats.Findings) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nba_broker.archive.log_writer import Form, Log, LogWriter, json_line
+from nba_broker.records.evidence import NamedDestinations, brief_name
 from nba_broker.records.segments import Hosts
 from nba_broker.records.sessions import segment_name
 from nba_broker.records.verdicts import Row, Verdict
@@ -26,7 +27,9 @@ _TYPES = (
     | {"host": "addr", "confidence": "double", "sessions": "count", "similar_host": "addr"}
     | {"evidence_dst": "vector[addr]", "evidence_port": "vector[port]"}
     | {"evidence_ts": "vector[time]", "evidence_sessions": "vector[count]"}
-    | dict.fromkeys(("evidence_proto", "evidence_pool", "evidence_org"), "vector[string]")
+    | dict.fromkeys(
+        ("evidence_proto", "evidence_pool", "evidence_org", "evidence_name"), "vector[string]"
+    )
     | dict.fromkeys(("evidence_weight", "evidence_surprise"), "vector[double]")
     | {"alternative_device": "vector[string]", "alternative_confidence": "vector[double]"}
 )
@@ -47,6 +50,7 @@ _TABLE = (
     "confidence",
     "sessions",
     "since",
+    "goes to",
 )
 
 
@@ -68,7 +72,8 @@ class Writer(LogWriter):
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """The latest verdict of each host as aligned text, one line each under a line of titles.
 
-    ``rows`` are a log's rows as dictionaries, in any order; unset columns may be missing.
+    ``rows`` are a log's rows as dictionaries, in any order; unset columns may be missing. ``goes
+    to`` may be among them: names, as text.
     """
     latest: dict[str, Mapping[str, Any]] = {}
     hosts = Hosts()
@@ -96,7 +101,9 @@ def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> 
     """Print verdicts: as a readable table, as CSV with all columns, or as the log's JSON."""
     rows = [verdict.row() for verdict in verdicts]
     if form == "table":
-        print(table([dict(row.items()) for row in rows]))
+        goes = [_goes_to(verdict) for verdict in verdicts]
+        shown = zip(rows, goes, strict=True)
+        print(table([dict(row.items()) | {"goes to": names} for row, names in shown]))
     elif form == "json":
         for row in rows:
             print(_in_charset(json_line(LOG, row.items()), sys.stdout.encoding))
@@ -105,6 +112,12 @@ def show(verdicts: Sequence[Verdict], form: Literal["table", "csv", "json"]) -> 
         writer.writerow(COLUMNS)
         for row in rows:
             writer.writerow(_csv_value(COLUMNS[name], value) for name, value in row.items())
+
+
+def _goes_to(verdict: Verdict) -> str:
+    """The names to which a host goes."""
+    found = [one for one in verdict.evidence if isinstance(one, NamedDestinations)]
+    return ", ".join(brief_name(name) for one in found for name in one.names)
 
 
 def _in_charset(line: str, charset: str) -> str:
@@ -117,10 +130,11 @@ def _in_charset(line: str, charset: str) -> str:
 
 
 def _csv_value(kind: str, value: Any) -> str:
+    # A spreadsheet takes what begins so for a formula, and names come from the network.
     if kind.startswith("vector["):
-        return "; ".join(map(str, value))
-    # A spreadsheet takes what begins so for a formula, and host names come from the network.
-    text = f"{value:.6f}" if kind == "time" else str(value)
+        text = "; ".join(map(str, value))
+    else:
+        text = f"{value:.6f}" if kind == "time" else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 

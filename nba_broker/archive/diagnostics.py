@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 # A file with more invalid rows than the first share is an error. Up to the second share, they are
 # no more than damage here and there, which needs no warning.
 _UNUSABLE, _ODDITIES = 0.5, 0.01
 
 _NO_LEASE = "the leases are not known"
-_CONSEQUENCES = {
+CONSEQUENCES = {
     "id.resp_p": "services are unknown",
     "proto": "services are unknown",
     "local_orig": "local hosts are known by their addresses alone",
@@ -23,10 +23,12 @@ _CONSEQUENCES = {
 class Diagnostics:
     """Rows of one file with an invalid value, by column, and an example of each.
 
-    rows: all rows of the file; skipped: those that are left out.
+    rows: all rows of the file; skipped: those that are left out. consequences: by column, what
+    follows from an invalid value.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, consequences: Mapping[str, str] = CONSEQUENCES) -> None:
+        self._consequences = consequences
         self.rows = self.skipped = 0
         self._lost: dict[str, tuple[int, str]] = {}
         self._invalid: dict[str, tuple[int, str]] = {}
@@ -58,7 +60,7 @@ class Diagnostics:
             yield self._left_out("cannot be used")
         for column, (number, value) in self._invalid.items():
             if self._are_many(number):
-                yield f"{_found(column, value)}, so {_CONSEQUENCES[column]}"
+                yield f"{_found(column, value)}, so {self._consequences[column]}"
         if len(self._units - {0.0}) > 1:
             yield (
                 "the times in column ts change their unit within the file, so the result may be "
@@ -70,10 +72,10 @@ class Diagnostics:
         if self._are_some(self.skipped):
             yield self._left_out("are left out")
         for column in self._absent:
-            yield f"there is no column {column}, so {_CONSEQUENCES[column]}"
+            yield f"there is no column {column}, so {self._consequences[column]}"
         for column, (number, value) in self._invalid.items():
             if self._are_some(number):
-                consequence = _CONSEQUENCES[column]
+                consequence = self._consequences[column]
                 yield f"in {number} of {self.rows} rows: {_found(column, value)}, so {consequence}"
 
     def _are_many(self, rows: int) -> bool:

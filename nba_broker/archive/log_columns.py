@@ -30,11 +30,14 @@ CONN_ONLY = frozenset(
 SOMETIMES = frozenset({"history", "orig_bytes", "resp_bytes"})
 """Those of CONN_ONLY that a row may lack: nothing came back, or the start was not seen."""
 DHCP = ("mac", "assigned_addr", "assigned_ip", "host_name", "client_fqdn", "msg_types")
-_DNS = ("query", "qtype", "answers", "rcode", "trans_id")
+DNS = (
+    *("query", "qtype", "qtype_name", "rcode", "rcode_name", "rtt", "answers", "TTLs", "rejected"),
+    "trans_id",
+)
 _DNS_ONLY = frozenset({"qtype", "rcode", "trans_id", "answers"})
 _VOLUMES = ("duration",)
 _BESIDE = ("local_resp", "resp_l2_addr")
-_KNOWN = (*CONN, *PLACE, *sorted(CONN_ONLY), *DHCP, *_DNS, *_VOLUMES, "_path")
+_KNOWN = (*CONN, *PLACE, *sorted(CONN_ONLY), *DHCP, *DNS, *_VOLUMES, "_path")
 _WORD = re.compile(r"[^a-z0-9]+")
 
 # Logs whose rows are sessions: Zeek's own, and those of packages that write some of them again.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,14 +16,16 @@ Row = dict[str, Any]
 _SOME = 4096
 
 
-def some(path: str | Path, log: str) -> Iterator[list[Row]]:
+def some(
+    path: str | Path, log: str, wanted: Callable[[str], bool] = lambda _: True
+) -> Iterator[list[Row]]:
     """The rows of a log ("dhcp", "dns"), in lists of a few thousand, with Zeek's names of the
-    columns and without unset fields. Raises ArchiveError or OSError after the rows that can be
-    read."""
+    columns and without unset fields. ``wanted``: as in zeek_log.parse, by Zeek's names. Raises
+    ArchiveError or OSError after the rows that can be read."""
     kept: list[Row] = []
     try:
-        for row, path_of_header in _all(path):
-            row = row if log_columns.is_flat(row) else log_columns.flat(row)
+        for row, path_of_header in _all(path, log, wanted):
+            row = row if _is_flat(tuple(row)) else log_columns.flat(row)
             of: str | None
             if name := row.get("_path") or path_of_header:
                 of = kind(text(name))
@@ -52,13 +55,24 @@ def texts(value: Any) -> list[str]:
     return [one for one in text(value).split(",") if one]
 
 
-def _all(path: str | Path) -> Iterator[tuple[Row, str]]:
+@lru_cache(maxsize=4096)
+def _is_flat(names: tuple[str, ...]) -> bool:
+    return log_columns.is_flat(names)
+
+
+def _all(path: str | Path, log: str, wanted: Callable[[str], bool]) -> Iterator[tuple[Row, str]]:
     if parquet.is_parquet(path):
         yield from ((row, "") for row in parquet.rows(path))
         return
-    yield from discover.logs_in(path, _of_stream)
 
+    def is_wanted(name: str) -> bool:
+        return name == "_path" or wanted(log_columns.zeek_name(name))
 
-def _of_stream(_: str, stream: BinaryIO) -> Iterator[tuple[Row, str]]:
-    for header, body in zeek_log.segments(stream):
-        yield from ((row, header.path) for row in zeek_log.parse(header, body, as_it_is=True))
+    def of_stream(_: str, stream: BinaryIO) -> Iterator[tuple[Row, str]]:
+        for header, body in zeek_log.segments(stream):
+            if header.path and kind(header.path) != log and "_path" not in header.fields:
+                continue
+            rows = zeek_log.parse(header, body, True, is_wanted)
+            yield from ((row, header.path) for row in rows)
+
+    yield from discover.logs_in(path, of_stream)

@@ -13,7 +13,16 @@ from nba_broker.records.slots import Column, Columns
 from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.uids import TEXT
 
-EVIDENCE = np.dtype([("ts", "f8"), ("dst", "V16"), ("dport", "i4"), ("pool", "i4"), ("uid", TEXT)])
+EVIDENCE = np.dtype(
+    [
+        ("ts", "f8"),
+        ("dst", "V16"),
+        ("name", "i4"),
+        ("dport", "i4"),
+        ("pool", "i4"),
+        ("uid", TEXT),
+    ]
+)
 """What is kept of a surprising session, beside its surprise."""
 
 SHOWN = 3
@@ -29,12 +38,13 @@ COLUMNS = {
 @dataclass(frozen=True, slots=True)
 class SurprisingSession:
     """A session that counted towards an alarm: ``surprise`` in nats, ``ts`` in seconds since the
-    epoch, ``dst`` an address of 16 bytes, ``dport`` a port code, ``pool`` an index into the table
-    of pools, ``uid`` as in conn.log, "" where it is not known."""
+    epoch, ``dst`` an address of 16 bytes, ``name`` the number of its name, ``dport`` a port code,
+    ``pool`` an index into the table of pools, ``uid`` as in conn.log, "" where it is not known."""
 
     surprise: float
     ts: float
     dst: bytes
+    name: int
     dport: int
     pool: int
     uid: str
@@ -61,6 +71,7 @@ def check(sessions: np.ndarray) -> None:
     if not (
         ((sessions["ts"] >= 0) & (sessions["ts"] < END_OF_TIME)).all()
         and (sessions["pool"] >= 0).all()
+        and (sessions["name"] >= 0).all()
         and ((sessions["dport"] >= 0) & (sessions["dport"] < len(PROTOCOLS) << 16)).all()
         and (np.ascontiguousarray(sessions["uid"]).view(np.uint8) < 128).all()
     ):
@@ -114,8 +125,8 @@ class Evidence:
             sessions=int(columns["surprising_sessions"][host]),
             since=float(columns["since"][host]),
             evidence=tuple(
-                SurprisingSession(parts / PER_NAT, ts, dst, dport, pool, uid.decode("ascii"))
-                for parts, (ts, dst, dport, pool, uid) in zip(
+                SurprisingSession(parts / PER_NAT, ts, dst, name, dport, pool, uid.decode("ascii"))
+                for parts, (ts, dst, name, dport, pool, uid) in zip(
                     surprise, self.sessions[host].tolist(), strict=True
                 )
                 if parts

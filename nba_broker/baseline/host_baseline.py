@@ -40,7 +40,8 @@ class HostSessions:
     that the host is taken for, int [n], negative for none; None where that holds for all. counted:
     which sessions are scored and learned, bool [n]; None for all. paused: of which sessions' hosts
     nothing is missing now, bool [n], see :mod:`nba_broker.baseline.missing`; None for none. dst:
-    addresses "V16" [n], and uid: uids.TEXT [n], only for the evidence of an alarm.
+    addresses "V16" [n], name: the numbers of their names, int32 [n], and uid: uids.TEXT [n], only
+    for the evidence of an alarm.
     """
 
     slot: np.ndarray
@@ -51,6 +52,7 @@ class HostSessions:
     counted: np.ndarray | None = None
     paused: np.ndarray | None = None
     dst: np.ndarray | None = None
+    name: np.ndarray | None = None
     uid: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -59,7 +61,7 @@ class HostSessions:
     def evidence(self) -> dict[str, np.ndarray]:
         """The columns that are shown as evidence of an alarm, without those left out."""
         shown = {"ts": self.ts, "pool": self.pool, "dport": self.dport}
-        more = {"dst": self.dst, "uid": self.uid}
+        more = {"dst": self.dst, "name": self.name, "uid": self.uid}
         return shown | {name: column for name, column in more.items() if column is not None}
 
 

@@ -44,6 +44,11 @@ def add_to(commands: options.Commands) -> None:
     ignore = commands.add_parser("ignore", parents=parents, help="suppress notices")
     ignore.add_argument("host", nargs="?", metavar="HOST", help=f"{_HOST} (default: all hosts)")
     ignore.add_argument("--pool", metavar="P", help="only about this pool, address or network")
+    ignore.add_argument(
+        "--name",
+        metavar="N",
+        help="only about this name, such as fw.ring.com or *.ntp.org",
+    )
     ignore.add_argument("--expires", metavar="T", help="when this ends (default: never)")
     for parser in (label, confirm, ignore):
         parser.set_defaults(action=annotate)
@@ -55,7 +60,7 @@ def annotate(arguments: argparse.Namespace, settings: Settings) -> int:
         raise ConfigError("annotations: give the worker's annotation file (--annotations F.csv)")
     row = {
         name: str(getattr(arguments, name, None) or "")
-        for name in ("at", "host", "device", "category", "pool", "reason", "expires")
+        for name in ("at", "host", "device", "category", "pool", "reason", "expires", "name")
     }
     row["at"] = row["at"] or print_time(round(time.time(), 3))
     annotation = annotation_file.parse(row | {"action": arguments.command}, arguments.command)
@@ -70,7 +75,8 @@ def annotate(arguments: argparse.Namespace, settings: Settings) -> int:
         LOG.warning(
             "%s: no database uses this form of name (as:15169, cc:de); only an override may", pool
         )
-    meant = " ".join(filter(None, (host, pool, annotation.device)))
+    name = f"name {annotation.name}" if annotation.name else ""
+    meant = " ".join(filter(None, (host, pool, name, annotation.device)))
     print(f"{settings.annotations}: {arguments.command} {meant}, from {row['at']} on")
     return 0
 

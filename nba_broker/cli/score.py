@@ -51,7 +51,8 @@ def _score(
     from nba_broker.archive import conn_log  # needs pyarrow, which the worker does without
 
     log = folder / options.DEVICE_LOG
-    archive = conn_log.read(arguments.paths, local=[str(network) for network in settings.local])
+    local = [str(network) for network in settings.local]
+    archive = conn_log.read(arguments.paths, local=local, names=True)
     for line in archive.errors:
         LOG.error("%s", line)
     for line in archive.warnings:
@@ -79,7 +80,8 @@ def _score(
     lines += [
         "",
         f"{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
-        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more}) -> "
+        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more})"
+        f"{_names(pipeline)} -> "
         f"{arguments.out}/{options.DEVICE_LOG}",
     ]
     return 1 if report.errors else 0, lines
@@ -87,12 +89,18 @@ def _score(
 
 def _verdicts(archive: Archive, pipeline: Pipeline, events: list[SiteEvent]) -> Iterator[Verdict]:
     """The verdicts; the events of the site are added to ``events``."""
-    for batch in archive.batches():
-        yield from pipeline.process(batch)
+    for batch, names in archive.batches_with_names():
+        yield from pipeline.process(batch, names)
         events += pipeline.site_events
         pipeline.site_events.clear()
     yield from pipeline.finish()
     events += pipeline.site_events
+
+
+def _names(pipeline: Pipeline) -> str:
+    """How many names hosts asked for; "" without dns logs."""
+    number = pipeline.counters.answers
+    return f", {number} names that they asked for" if number else ""
 
 
 def _warn(pipeline: Pipeline, sessions: int) -> None:

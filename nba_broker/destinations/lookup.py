@@ -16,14 +16,16 @@ _MOST = 131_072  # addresses remembered
 
 
 class Destinations(NamedTuple):
-    """Of n sessions: pool int32 [n], an index into the table of pools, and dst "V16" [n]."""
+    """Of n sessions: pool int32 [n], an index into the table of pools, dst "V16" [n], name int32
+    [n], a number of :class:`nba_broker.destinations.names.NameTable`."""
 
     pool: np.ndarray
     dst: np.ndarray
+    name: np.ndarray
 
 
 class Lookup:
-    """The stage between hosts and windows."""
+    """The stage between hosts and windows. It gives no names, which depend on what hosts asked."""
 
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
@@ -38,7 +40,7 @@ class Lookup:
             more = len(self._pools.table) - len(self._latest)
             self._latest = np.append(self._latest, np.zeros(more, "V16"))
         self._latest[pool] = dst
-        return Destinations(pool, dst)
+        return Destinations(pool, dst, np.zeros(len(pool), np.int32))
 
     def address(self, pool: int) -> bytes:
         """The latest destination in a pool, 16 bytes, since the start; empty if there is none."""

@@ -253,6 +253,13 @@ class Identity:
                 self._leases.hostnames.setdefault(host, hostname)
             self._routers.changes.pop(name, None)
 
+    def holder(self, zone: str, *, likely: bool = False) -> int | None:
+        """The slot of the host that has an address in its segment, or, with ``likely``, in another
+        one that may be the same; None if there is none, or if several may be the same."""
+        owner = self._addresses.likely_owner if likely else self._addresses.owner
+        name = owner(zone)
+        return None if name is None else self._hosts.slot_of.get(name)
+
     def look_back(self, limit: float, now: float) -> None:
         """A clock was set back: times later than ``limit`` become ``now``."""
         self._routers.look_back(limit, now)

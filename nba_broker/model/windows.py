@@ -18,8 +18,8 @@ NO_INTERVAL = np.float32(np.inf)
 """Interval of a host's first session, which has no session before it."""
 
 _SESSION = [("ts", "f8"), ("pool", "i4"), ("dport", "i4")]
-_EVIDENCE = [("dst", "V16"), ("uid", uids.PACKED)]
-_WIDE_EVIDENCE = [("dst", "V16"), ("uid", uids.WIDE)]
+_EVIDENCE = [("dst", "V16"), ("name", "i4"), ("uid", uids.PACKED)]
+_WIDE_EVIDENCE = [("dst", "V16"), ("name", "i4"), ("uid", uids.WIDE)]
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Windows:
     slot: the host, int64 [B]. index: the place of the deciding session in the pushed batch, int64
     [B]. count: the number of the host's sessions until then, int64 [B]. columns, each [B, N]: pool
     int32 (NO_POOL in front), interval float32 in seconds, dport int32, and, where evidence is kept,
-    ts, dst and uid (see uids.unpack).
+    ts, dst, name and uid (see uids.unpack).
     """
 
     slot: np.ndarray
@@ -91,8 +91,8 @@ class Schedule:
 class HostWindows:
     """Keeps a ring of each host's last sessions, and returns windows by the schedule.
 
-    The windows do not depend on how the sessions are cut into batches. evidence: whether ts, dst
-    and uid are kept. slots: the store of slots; one of its own if None.
+    The windows do not depend on how the sessions are cut into batches. evidence: whether ts, dst,
+    name and uid are kept. slots: the store of slots; one of its own if None.
     """
 
     def __init__(
@@ -181,6 +181,7 @@ class HostWindows:
             and np.isfinite(records["last_ts"]).all()
             and (ring["ts"] < np.inf).all()  # -inf where a window grew
             and (ring["pool"] >= NO_POOL).all()
+            and (ring["name"] >= 0).all()
             and ((ring["dport"] >= 0) & (ring["dport"] < len(PROTOCOLS) << 16)).all()
         ):
             raise ValueError("a host's sessions are out of range")
@@ -196,7 +197,8 @@ class HostWindows:
         """Append sessions, in time order, and return the windows that are due.
 
         slot int64 [n], ts float64 [n]; ``columns``, each [n], are pool, dport and, with evidence,
-        dst and uid (uids.TEXT).
+        dst, uid (uids.TEXT) and name (the number of the destination's name, see
+        nba_broker.destinations.names; by default none has one).
         """
         self.slots.reserve(int(slot.max(initial=-1)) + 1)
         order = by_slot(slot)
@@ -211,6 +213,7 @@ class HostWindows:
             if uids.are_wide(columns["uid"]):
                 self.widen()
             columns["uid"] = uids.pack(columns["uid"], self._record["uid"])
+            columns.setdefault("name", np.zeros(len(ts), np.int32))
         sessions = np.empty(len(order), self._record)
         for name in self._record.names or ():
             sessions[name] = columns[name]
@@ -271,7 +274,7 @@ class HostWindows:
         nothing = (number < 0) | (sessions["pool"] == NO_POOL)
         gathered = {name: np.ascontiguousarray(sessions[name][:, 1:]) for name in ("pool", "dport")}
         if self._evidence:  # not copied, because few windows become evidence
-            gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "uid")}
+            gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "name", "uid")}
         gathered["pool"][nothing[:, 1:]] = NO_POOL
         gathered["interval"] = _intervals(ts, nothing)
         return gathered

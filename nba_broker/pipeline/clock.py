@@ -8,13 +8,16 @@ after one packet from the future it stands still, and the sessions that follow s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from nba_broker.archive.file_times import FEW, are_strays
-from nba_broker.records.sessions import Sessions
+from nba_broker.records.names import NO_NAMES, Names
+from nba_broker.records.sessions import NO_SESSIONS, Sessions
 from nba_broker.records.times import DAY, HOUR, MINUTE, YEAR
 
 WAIT = 5.0
@@ -25,18 +28,29 @@ PACE = 1.0
 
 _MOST = 100_000  # sessions held at most
 
-_NO_SESSIONS = Sessions(np.zeros(0), [], [], [], [], np.zeros(0, np.int32))
-
 
 class Batch(NamedTuple):
     """Sessions of one node. ``clock``: the node's time, in seconds since the epoch. ``now``: the
-    arrival, in monotonic seconds. ``ticket``: the number of the batch in the order of arrival."""
+    arrival, in monotonic seconds. ``ticket``: the number of the batch in the order of arrival.
+    ``names``: the node's DNS answers since its batch before."""
 
     node: str
     clock: float
     sessions: Sessions
     now: float
     ticket: int = 0
+    names: Names = NO_NAMES
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it only gives the node's time."""
+        return not len(self.sessions) and not len(self.names)
+
+    def at(self, clock: float, times: Callable[[np.ndarray], np.ndarray]) -> Batch:
+        """The batch at another time; ``times`` gives its rows' new times for their old ones."""
+        names = replace(self.names, ts=times(self.names.ts)) if len(self.names) else self.names
+        sessions = replace(self.sessions, ts=times(self.sessions.ts))
+        return self._replace(clock=clock, sessions=sessions, names=names)
 
 
 @dataclass(slots=True)
@@ -109,7 +123,7 @@ class Clock:
             clock = batch.clock
         elif len(ts) and self._is_plausible(float(ts[-1]), batch.now):
             clock = float(ts[-1])
-        if clock is None and not self.live and not len(ts):
+        if clock is None and not self.live and batch.is_empty:
             # An empty batch is the end of a capture; its clock is an hour ahead.
             return [*self.finish(), batch._replace(clock=self.latest + HOUR)]
         if clock is None:
@@ -170,12 +184,16 @@ class Clock:
         self.accepted += len(ts)
         if self.leap >= YEAR:  # an archive has no clock besides its sessions
             return batch
-        if not len(ts) or (ts.max() <= batch.clock + MINUTE and ts.min() >= batch.clock - YEAR):
+
+        def is_wrong(ts: np.ndarray) -> np.ndarray:
+            wrong: np.ndarray = (ts > batch.clock + MINUTE) | (ts < batch.clock - YEAR)
+            return wrong
+
+        wrong = is_wrong(ts)
+        if not wrong.any() and not is_wrong(batch.names.ts).any():
             return batch
-        wrong = (ts > batch.clock + MINUTE) | (ts < batch.clock - YEAR)
-        times = np.where(wrong, batch.clock, ts)
         self._count_restamped(ts[wrong])
-        return batch._replace(sessions=replace(batch.sessions, ts=times))
+        return batch.at(batch.clock, lambda ts: np.where(is_wrong(ts), batch.clock, ts))
 
     def _count_restamped(self, ts: np.ndarray) -> None:
         self.restamped += len(ts)
@@ -183,7 +201,7 @@ class Clock:
             self.stray = float(ts[0])
 
     def _hold(self, batch: Batch) -> list[Batch]:
-        if self.held and not len(batch.sessions) and not len(self.held[-1].sessions):
+        if self.held and batch.is_empty and self.held[-1].is_empty:
             self.held.pop()  # of several empty batches only the first and the latest matter
         self.held.append(batch)
         decided = self.due(batch.now)
@@ -192,7 +210,7 @@ class Clock:
         # Other nodes wait for held sessions, but not for a clock alone.
         waits = any(len(one.sessions) for one in self.held)
         clock = self.latest if waits else self.expected(batch.now)
-        return [Batch(batch.node, clock, _NO_SESSIONS, batch.now, batch.ticket)]
+        return [Batch(batch.node, clock, NO_SESSIONS, batch.now, batch.ticket)]
 
     def _has_jumped(self, now: float) -> bool | None:
         """Whether the clock continues from the new time; None while that is undecided."""
@@ -237,7 +255,12 @@ class Clock:
             ts = batch.sessions.ts
             self._count_restamped(ts)
             self.accepted += len(ts)
-            times = np.clip(ts - (batch.clock - expected), self.latest, expected)
-            sessions = replace(batch.sessions, ts=times)
-            passing.append(batch._replace(clock=expected, sessions=sessions))
+            shift = batch.clock - expected
+            passing.append(batch.at(expected, partial(_clipped, shift, self.latest, expected)))
         return passing
+
+
+def _clipped(shift: float, earliest: float, latest: float, ts: np.ndarray) -> np.ndarray:
+    """Times moved back by ``shift``, within these limits."""
+    clipped: np.ndarray = np.clip(ts - shift, earliest, latest)
+    return clipped

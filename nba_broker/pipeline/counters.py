@@ -13,3 +13,4 @@ class Counters:
     scored: int = 0
     verdicts: int = 0
     evicted: int = 0
+    answers: int = 0

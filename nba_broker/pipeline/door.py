@@ -91,15 +91,15 @@ class Door:
         )
 
     def waiting(self) -> Iterator[Batch]:
-        """The held batches that have sessions."""
+        """The held batches that are not empty."""
         for clock in self._clocks.values():
-            yield from (batch for batch in clock.held if len(batch.sessions))
+            yield from (batch for batch in clock.held if not batch.is_empty)
 
     def first_held(self, node: str) -> float:
-        """The number of a node's first held batch with sessions; infinity if there is none."""
+        """The number of a node's first held batch that is not empty; infinity if there is none."""
         clock = self._clocks.get(node)
         held = clock.held if clock else []
-        return next((float(one.ticket) for one in held if len(one.sessions)), np.inf)
+        return next((float(one.ticket) for one in held if not one.is_empty), np.inf)
 
     def pass_in_order(self, sessions: Sessions) -> Iterator[Sessions]:
         """Take an archive's sessions, which are in order and come without a node's clock; yields
@@ -160,10 +160,7 @@ class Door:
         if not shift:
             return batches
         return [
-            batch._replace(
-                clock=batch.clock - shift,
-                sessions=replace(batch.sessions, ts=np.maximum(batch.sessions.ts - shift, 0.0)),
-            )
+            batch.at(batch.clock - shift, lambda ts: np.maximum(ts - shift, 0.0))
             for batch in batches
         ]
 

@@ -1,4 +1,4 @@
-"""Batches of all nodes in, sessions in time order out: each once, at a plausible time."""
+"""Batches of all nodes in, sessions and answers in time order out, at plausible times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from nba_broker.pipeline.clock import Batch
 from nba_broker.pipeline.door import Door
+from nba_broker.records.names import NO_NAMES, Names
 from nba_broker.records.sessions import Sessions
 from nba_broker.wire.mirrored_sensors import MirroredSensors
 from nba_broker.wire.reorder import Reorder
@@ -30,7 +31,7 @@ class Intake:
 
     @property
     def first(self) -> float:
-        """The lowest number of a batch with waiting sessions; infinity if none waits."""
+        """The lowest number of a batch with waiting rows; infinity if none waits."""
         return min(self.reorder.first, *(batch.ticket for batch in self.door.waiting()), np.inf)
 
     @property
@@ -43,11 +44,13 @@ class Intake:
         """The event time that the clocks of all live nodes have passed."""
         return self.reorder.passed
 
-    def add(self, node: str, clock: float, sessions: Sessions, now: float) -> int:
-        """Take a node's batch: ``clock`` is its network time, ``now`` monotonic seconds. Returns
-        the batch's number."""
+    def add(
+        self, node: str, clock: float, sessions: Sessions, now: float, names: Names = NO_NAMES
+    ) -> int:
+        """Take a node's batch: ``clock`` is its network time, ``now`` monotonic seconds, ``names``
+        the DNS answers that it saw since its batch before. Returns the batch's number."""
         self._tickets += 1
-        self._enter(self.door.enter(Batch(node, clock, sessions, now, self._tickets)))
+        self._enter(self.door.enter(Batch(node, clock, sessions, now, self._tickets, names)))
         return self._tickets
 
     def release(self, now: float) -> Sessions | None:
@@ -56,6 +59,11 @@ class Intake:
         if self.door.is_undecided(now):
             return None
         return self.reorder.release(now)
+
+    def names(self) -> Names:
+        """The answers that passed with the sessions since the last call, in the order of their
+        time."""
+        return self.reorder.names()
 
     def due(self, now: float) -> None:
         """Enter the held batches that may pass at ``now``, without a new batch."""
@@ -93,4 +101,6 @@ class Intake:
             self.reorder.move(*self.door.moved.popitem())
         for batch in batches:
             sessions = self.mirrored.once(batch.node, batch.sessions)
-            self.reorder.add(batch.node, batch.clock, sessions, batch.now, batch.ticket)
+            self.reorder.add(
+                batch.node, batch.clock, sessions, batch.now, batch.ticket, batch.names
+            )

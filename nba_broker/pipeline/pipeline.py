@@ -16,6 +16,7 @@ from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
 from nba_broker.baseline.missing import Regular
 from nba_broker.destinations.lookup import Destinations, Lookup
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.first_seen import FirstSeen
@@ -33,6 +34,7 @@ from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
 from nba_broker.records.evidence import NamedByAnalyst, uids
+from nba_broker.records.names import NO_NAMES, Answers, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.uids import texts
@@ -82,6 +84,7 @@ class Pipeline:
         self.identity = Identity()
         self.first_seen = FirstSeen(self.slots)
         self.wider = WiderLans(pools, self.identity, self.slots)
+        self.names = NameTable(self.slots)
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
         self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
@@ -91,6 +94,7 @@ class Pipeline:
         self.annotations = AppliedAnnotations(
             manifest.classes,
             pools,
+            self.names,
             self.identity,
             self.windows,
             self.decider,
@@ -113,29 +117,28 @@ class Pipeline:
 
     # Sessions in.
 
-    def add(self, node: str, clock: float, sessions: Sessions, now: float) -> int:
-        """Take a batch as :meth:`push` does, but process it at the next :meth:`flush`. Returns the
-        batch's number, see :class:`Intake`."""
-        return self.intake.add(node, clock, sessions, now)
-
-    def push(self, node: str, clock: float, sessions: Sessions, now: float) -> list[Verdict]:
-        """Take a sensor node's batch: ``clock`` is its network time, ``now`` monotonic seconds."""
-        self.intake.add(node, clock, sessions, now)
+    def push(
+        self, node: str, clock: float, sessions: Sessions, now: float, names: Names = NO_NAMES
+    ) -> list[Verdict]:
+        """Take a sensor node's batch, see :meth:`Intake.add`."""
+        self.intake.add(node, clock, sessions, now, names)
         return self._release(now)
 
     def flush(self, now: float) -> list[Verdict]:
-        """Process the sessions that may pass at ``now``, without a new batch."""
+        """Process the sessions that may pass at ``now``, after :meth:`Intake.add` or without it."""
         self.intake.due(now)
         return self._release(now)
 
-    def process(self, sessions: Sessions) -> list[Verdict]:
-        """Take sessions that are in order already, as an archive's are; call :meth:`finish` after
-        the last."""
+    def process(self, sessions: Sessions, names: Names = NO_NAMES) -> list[Verdict]:
+        """Take sessions that are in order already, as an archive's are, and the DNS answers until
+        the last of them, in order, too; call :meth:`finish` after the last."""
+        self.timeline.hear(names)
         return [verdict for part in self.intake.in_order(sessions) for verdict in self._work(part)]
 
     def finish(self) -> list[Verdict]:
         """Process all waiting sessions; none will follow."""
-        return [verdict for part in self.intake.finish() for verdict in self._work(part)]
+        verdicts = [verdict for part in self.intake.finish() for verdict in self._work(part)]
+        return verdicts + self._take(self.timeline.rest())
 
     def lease(self, lease: Lease) -> None:
         """Take a lease, a DHCP server's grant of an address to a MAC."""
@@ -157,8 +160,9 @@ class Pipeline:
         return self._work(sessions) + self._take(self.timeline.pass_to(self.intake.passed))
 
     def _work(self, sessions: Sessions) -> list[Verdict]:
-        """Process sessions in order, at plausible times."""
+        """Process sessions in order, at plausible times, and the answers that passed with them."""
         self._look_back()
+        self.timeline.hear(self.intake.names())
         return self._take(self.timeline.events(sessions))
 
     def _take(self, events: Iterable[Event]) -> list[Verdict]:
@@ -167,6 +171,9 @@ class Pipeline:
             match event:
                 case Step():
                     verdicts += self._step(event)
+                case Answers():
+                    self.names.learn(event)
+                    self.counters.answers += len(event)
                 case Due(ts):
                     verdicts += self._applied(self.annotations.due(ts))
                 case DayEnd(ts):
@@ -180,10 +187,12 @@ class Pipeline:
     def _step(self, step: Step) -> list[Verdict]:
         """Take a step through the stages; the first one, hosts, is part of the timeline."""
         lines = self._announce(step) + self._annotate(step)
-        destinations = self._destinations(step.sessions)
-        self.wider.see(step.sessions, step.slot, destinations.pool)
-        for part, to in self.site.parts(step, destinations):
-            lines += self._part(part, to)
+        to = self._destinations(step.sessions)
+        to = to._replace(name=self.names.ids(step.slot, to.dst, step.answers))
+        self.counters.answers += len(step.answers)
+        self.wider.see(step.sessions, step.slot, to.pool)
+        for part, to_part in self.site.parts(step, to):
+            lines += self._part(part, to_part)
         lines.sort(key=lambda line: line.ts)
         self.counters.sessions += len(step.sessions)
         self.counters.verdicts += len(lines)
@@ -194,11 +203,10 @@ class Pipeline:
     def _part(self, step: Step, to: Destinations) -> list[Verdict]:
         """Take sessions that no event of the site explains, and in which none begins or ends."""
         sessions, slot = step.sessions, step.slot
-        pool, dst = to
-        columns = {"pool": pool, "dst": dst, "dport": sessions.dport, "uid": texts(sessions.uid)}
+        columns = to._asdict() | {"dport": sessions.dport, "uid": texts(sessions.uid)}
         windows = self.windows.push(slot, sessions.ts, **columns)
         windows = self.site.decisive(step, windows)
-        context = self._verdicts.context(slot, sessions.ts, pool, dst)
+        context = self._verdicts.context(slot, sessions.ts, *to)
         scores = self._score(step, windows, context)
         anomalies = self._judge(step, columns, context)
         alarms = [anomaly.index for anomaly in anomalies]
@@ -307,7 +315,7 @@ class Pipeline:
     def _window(self, step: Step, windows: Windows, scores: Scores, decision: Decision) -> Verdict:
         """The line that a window leads to."""
         row = decision.window
-        why = evidence.of_window(windows, scores, row, self.pools)
+        why = evidence.of_window(windows, scores, row, self.pools, self.names)
         if decision.state == IMPOSTOR:
             named = self.annotations.devices[decision.label].device
             why = (NamedByAnalyst(named), *why)
@@ -316,7 +324,7 @@ class Pipeline:
 
     def _alarm(self, step: Step, anomaly: Anomaly, decision: Decision) -> Verdict:
         """The line of an alarm."""
-        why = evidence.of_anomaly(anomaly, self.pools)
+        why = evidence.of_anomaly(anomaly, self.pools, self.names)
         return self._lines.decided(decision, self._at(step, anomaly.index), why, uids(why))
 
     def _regular(self, step: Step, regular: Regular) -> Verdict:
@@ -358,12 +366,13 @@ class Pipeline:
         return self.identity.routers()
 
     def standing(self) -> Iterator[Verdict]:
-        """The present verdict of every host; ``ts`` is its latest session's."""
+        """The present verdict of every host, as of its latest session, with where it goes."""
         for slot in self.identity.names(0, self.identity.capacity):
             if self.first_seen.announced[slot]:
                 ts, count = float(self.windows.last_ts[slot]), int(self.windows.count[slot])
                 at = self._lines.latest(slot, ts, count)
-                yield self._lines.decided(self.decider.standing(slot), at)
+                goes = evidence.of_host(self.windows, slot, self.names)
+                yield self._lines.decided(self.decider.standing(slot), at, goes)
 
     def unknown_hosts(
         self,
@@ -378,7 +387,7 @@ class Pipeline:
         slots = self.decider.unknown(ts)
         slots = slots[self.windows.last_ts[slots] >= since]
         return groups.unknown_hosts(
-            ts, slots, self.identity, self.windows, self.pools, logged or {}
+            ts, slots, self.identity, self.windows, self.pools, self.names, logged or {}
         )
 
     def use(self, scorer: Scorer) -> None:
@@ -431,6 +440,7 @@ class Pipeline:
         self.timeline.look_back(limit, now)
         self.identity.look_back(limit, now)
         self.site.events.look_back(limit, now)
+        self.names.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
             for stage in (self.windows, self.first_seen, self.baseline, self.decider):
@@ -443,6 +453,7 @@ class Pipeline:
         self.identity.release(slots.tolist())
         self.annotations.forget(slots)
         self.baseline.forget(slots)
+        self.names.forget(slots)
         self.slots.reset(slots)
         if self.shadow is not None:
             self.shadow.forget(slots)

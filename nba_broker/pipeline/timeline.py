@@ -1,7 +1,7 @@
 """Merges all events into one stream in event time, and cuts sessions into steps.
 
-Sessions, leases, annotations that become due, ends of hours and days, evictions, and the
-recognition of routers and bonds are events in time. Within a step, a host changes only by its
+Sessions, leases, DNS answers, annotations that become due, ends of hours and days, evictions, and
+the recognition of routers and bonds are events in time. Within a step, a host changes only by its
 sessions, so that each stage can take a step as a whole. No other module cuts sessions.
 """
 
@@ -18,6 +18,7 @@ from nba_broker.hosts.identity import UNSPECIFIED, Identity
 from nba_broker.hosts.routers import Router
 from nba_broker.model.windows import HostWindows
 from nba_broker.pipeline.tracker import Tracked, Tracker
+from nba_broker.records.names import NO_ANSWERS, Answers, Names
 from nba_broker.records.sessions import Sessions, part_of
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
@@ -34,7 +35,9 @@ class Step:
     slot: the host of each session, int64 [n]. new: places of the sessions with which a host is
     first logged, int64 [k]. annotations: those to apply to a host, by the place of the session from
     which they apply: the first of the step, or the first of its host. ended: the MAC that the last
-    session shows to be a router or part of a bond; it ends as a host after the step.
+    session shows to be a router or part of a bond; it ends as a host after the step. answers: the
+    DNS answers among the sessions. They change nothing but the names of destinations, and come
+    before nearly every session, so they do not cut a step; each says its place.
     """
 
     sessions: Sessions
@@ -42,6 +45,7 @@ class Step:
     new: np.ndarray
     annotations: Mapping[int, Sequence[Annotation]] = field(default_factory=dict)
     ended: Router | Bond | None = None
+    answers: Answers = NO_ANSWERS
 
     def part(self, start: int, stop: int) -> Step:
         """The sessions from ``start`` up to ``stop``, without new hosts, annotations and ends."""
@@ -80,7 +84,8 @@ class Due:
     ts: float
 
 
-Event = Step | Eviction | DayEnd | Due
+Event = Step | Answers | Eviction | DayEnd | Due
+"""Answers by themselves are those that no session of their step follows."""
 
 
 class Timeline:
@@ -111,8 +116,18 @@ class Timeline:
 
     def look_back(self, limit: float, now: float) -> None:
         """A clock began or was set back: an event time after ``limit`` becomes ``now``."""
+        self.tracker.askers.look_back(limit, now)
         if self.clock > limit:
             self.clock, self._day_ends = now, np.nan
+
+    def hear(self, names: Names) -> None:
+        """Take DNS answers, in time order; they come before the sessions of their time."""
+        self.tracker.askers.hear(names)
+
+    def rest(self) -> Iterator[Event]:
+        """The answers that no session will follow."""
+        if len(answers := self.tracker.askers.until(np.inf)):
+            yield answers
 
     def events(self, sessions: Sessions) -> Iterator[Event]:
         """The events up to the last of these sessions, which are in time order."""
@@ -139,6 +154,8 @@ class Timeline:
             self._day_ends = (now // _DAY + 1) * _DAY
         if self._annotations.next_at <= now:
             yield Due(now)
+        if len(self.tracker.askers) and len(answers := self.tracker.askers.until(now)):
+            yield answers
 
     def _steps(self, tracked: Tracked) -> Iterator[Event]:
         """Cut these sessions into steps where annotations or new prototypes require it."""
@@ -151,7 +168,8 @@ class Timeline:
             place = new[(new >= start) & (new < stop)] - start
             here = {row - start: some for row, some in annotations.items() if start <= row < stop}
             last = tracked.ended if stop == len(slot) else None
-            yield Step(part_of(sessions, start, stop), slot[start:stop], place, here, last)
+            answers = tracked.answers.part(start, stop)
+            yield Step(part_of(sessions, start, stop), slot[start:stop], place, here, last, answers)
             start = stop
 
     def _stop(

@@ -1,4 +1,4 @@
-"""Which host each session belongs to, with the leases that fall between them."""
+"""Which host each session belongs to, with the leases and DNS answers that fall between them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.identity import Identity
 from nba_broker.hosts.routers import Router
+from nba_broker.pipeline.askers import Askers
+from nba_broker.records.names import NO_ANSWERS, Answers
 from nba_broker.records.sessions import Lease, Sessions, part_of
 
 _LEASES = 65_536  # leases that wait for their time at most: a clock may be years ahead
@@ -18,21 +20,24 @@ _LEASES = 65_536  # leases that wait for their time at most: a clock may be year
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """Sessions with the slot of each one's host, int64 [n]. ended: the MAC that the last session
-    shows to be a router or part of a bond, None if it shows neither."""
+    """Sessions with the slot of each one's host, int64 [n], and the answers that came among them.
+    ended: the MAC that the last session shows to be a router or part of a bond, None if it shows
+    neither."""
 
     sessions: Sessions
     slot: np.ndarray
     ended: Router | Bond | None
+    answers: Answers = NO_ANSWERS
 
 
 class Tracker:
-    """Assigns sessions to hosts."""
+    """Assigns sessions, and the DNS answers among them, to hosts."""
 
     def __init__(self, identity: Identity | None = None) -> None:
         self.identity = Identity() if identity is None else identity
         self.leases: deque[Lease] = deque()
         """Leases that are not due yet, in the order of their time."""
+        self.askers = Askers(self.identity)
 
     def lease(self, lease: Lease) -> None:
         """Take a lease; it applies to sessions from its time on."""
@@ -57,7 +62,10 @@ class Tracker:
             if self.leases:
                 stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
             part = part_of(sessions, at, stop)
+            before = self.askers.holders(float(part.ts[-1])) if len(self.askers) else {}
             found = self.identity.slots(part.ts, part.host, part.mac, part.segment, part.dport)
             covered = len(found.slots)
-            yield Tracked(part_of(part, 0, covered), found.slots, found.ended)
+            part = part_of(part, 0, covered)
+            answers = self.askers.among(part, found.slots, before) if before else NO_ANSWERS
+            yield Tracked(part, found.slots, found.ended, answers)
             at += covered

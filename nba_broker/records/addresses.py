@@ -6,6 +6,8 @@ import ipaddress
 import re
 import socket
 
+import numpy as np
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -37,6 +39,18 @@ def printed(packed: bytes) -> str:
     if packed.startswith(_IPV4_IN_IPV6):
         return socket.inet_ntop(socket.AF_INET, packed[12:])
     return socket.inet_ntop(socket.AF_INET6, packed)
+
+
+def in_network(addresses: np.ndarray, network: Network) -> np.ndarray:
+    """Which addresses "V16" [n] a network holds, bool [n]."""
+    length = network.prefixlen + (96 if network.version == 4 else 0)
+    bits = 128 - length
+    mask = np.frombuffer((((1 << length) - 1) << bits).to_bytes(16, "big"), np.uint8)
+    whole = int(network.network_address) + ((0xFFFF << 32) if network.version == 4 else 0)
+    prefix = np.frombuffer(whole.to_bytes(16, "big"), np.uint8)
+    packed = np.ascontiguousarray(addresses).view(np.uint8).reshape(-1, 16)
+    inside: np.ndarray = ((packed & mask) == prefix).all(1)
+    return inside
 
 
 def canonical_mac(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 from nba_broker.records.times import print_time
 
 _NAMED = 8  # addresses in a text at most, to keep it short
+_NAME = 80  # characters of a name in a text, which has 256 in all
 
 
 class Evidence(Protocol):
@@ -23,7 +24,8 @@ class Evidence(Protocol):
 @dataclass(frozen=True, slots=True)
 class Destination:
     """The destination of sessions of the host. ``transport`` is its name as Zeek prints it,
-    ``organisation`` that of a public pool, "" where none is known.
+    ``organisation`` that of a public pool, and ``name`` the one by which the host knew the address;
+    "" where none is known.
 
     ``ts`` is the time of the last of these sessions in seconds since the epoch. ``uid`` is that of
     the most important one, for a look into conn.log.
@@ -36,16 +38,29 @@ class Destination:
     organisation: str
     ts: float
     uid: str
+    name: str = field(default="", kw_only=True)
 
     @property
     def place(self) -> str:
         """The destination as text; the text of the evidence begins with it."""
-        return place(self.address, self.port, self.transport, self.pool, self.organisation)
+        return f"{self.address} {self.port}/{self.transport} {self.known_as}"
+
+    @property
+    def known_as(self) -> str:
+        """The name with the network behind it, ``fw.ring.com (Amazon.com, Inc.)``, or the pool,
+        ``as:16509 (Amazon.com, Inc.)``."""
+        return known_as(self.name, self.pool, self.organisation)
 
 
-def place(address: str, port: int, transport: str, pool: str, organisation: str) -> str:
-    """A destination as text: ``52.0.0.1 443/tcp as:16509 (Amazon.com, Inc.)``."""
-    return f"{address} {port}/{transport} {pool}{f' ({organisation})' if organisation else ''}"
+def known_as(name: str, pool: str, organisation: str) -> str:
+    """What a destination is called in a text, see :attr:`Destination.known_as`."""
+    behind = organisation or (pool if name else "")
+    return f"{brief_name(name) or pool}{f' ({behind})' if behind else ''}"
+
+
+def brief_name(name: str) -> str:
+    """A name in a text: its end, which says who owns it, where it is longer than a text needs."""
+    return name if len(name) <= _NAME else f"...{name[-_NAME + 3 :]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,18 @@ class RegularDestination(Destination):
         what = "back" if self.back else "missing"
         place = self.place.removeprefix(" ")
         return f"{what}: {place} last={print_time(self.ts)} usual={self.daily:.1f} a day"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDestinations:
+    """The names to which most of a host's last sessions with a name went, most first."""
+
+    names: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """For an analyst to read."""
+        return f"goes to {', '.join(map(brief_name, self.names))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,10 @@ class Sessions:
         return len(self.ts)
 
 
+NO_SESSIONS = Sessions(np.zeros(0), [], [], [], [], np.zeros(0, np.int32))
+"""An empty batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A DHCP server's grant of an address: from ``ts`` on, ``ip`` belongs to ``mac``, in

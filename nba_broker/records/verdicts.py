@@ -167,6 +167,9 @@ class Verdict:
                 round(one.probability, _DIGITS) for one in self.alternatives
             ),
             similar_host=similar[0] if similar else "",
+            evidence_name=(
+                tuple(one.name for one in found) if any(one.name for one in found) else ()
+            ),
         )
 
 
@@ -212,32 +215,35 @@ class Row:
     alternative_device: tuple[str, ...] = ()
     alternative_confidence: tuple[float, ...] = ()
     similar_host: str = ""
+    evidence_name: tuple[str, ...] = ()
 
     def destinations(self) -> list[Destination]:
         """The destinations in the evidence that have an address, a time, and a weight or surprise
         in the columns; without uids."""
         # Zeek's TSV prints a vector of one empty text as an empty vector.
         organisations = self.evidence_org or ("",) * len(self.evidence_dst)
+        names = self.evidence_name or ("",) * len(self.evidence_dst)
         common = zip(
             self.evidence_dst,
             self.evidence_port,
             self.evidence_proto,
             self.evidence_pool,
             organisations,
+            names,
             self.evidence_ts,
             strict=False,
         )
         if self.evidence_surprise:
             found: list[Destination] = [
-                Surprising(host, port, proto, pool, org, ts, "", surprise)
-                for (host, port, proto, pool, org, ts), surprise in zip(
+                Surprising(host, port, proto, pool, org, ts, "", surprise, name=name)
+                for (host, port, proto, pool, org, name, ts), surprise in zip(
                     common, self.evidence_surprise, strict=False
                 )
             ]
         else:
             found = [
-                Attended(host, port, proto, pool, org, ts, "", sessions, weight)
-                for (host, port, proto, pool, org, ts), sessions, weight in zip(
+                Attended(host, port, proto, pool, org, ts, "", sessions, weight, name=name)
+                for (host, port, proto, pool, org, name, ts), sessions, weight in zip(
                     common, self.evidence_sessions, self.evidence_weight, strict=False
                 )
             ]

@@ -94,8 +94,9 @@ def make(views: Views, listen: str) -> Starlette:
             annotation_file.append(views.annotations.path, annotation)
         except AnnotationError as error:
             return shown(request, key, filters, 400, error=str(error), values=dict(form))
-        parts = (annotation.action, annotation.host, annotation.device, annotation.pool)
-        LOG.info("%s: %s", views.annotations.path, " ".join(filter(None, parts)))
+        what = (annotation.device, annotation.pool, annotation.name)
+        parts = filter(None, (annotation.action, annotation.host, *what))
+        LOG.info("%s: %s", views.annotations.path, " ".join(parts))
         where = f"/host?id={quote(key, safe=':')}&done={annotation.action}"
         return RedirectResponse(f"{where}&{filters.query()}".rstrip("&"), 303)
 
@@ -139,7 +140,8 @@ def annotation_of(form: Mapping[str, str], latest: Row) -> Annotation:
         raise AnnotationError("confirm: there is a newer verdict; check it and confirm again")
     if action == "ignore" and not form.get("reason", "").strip():
         raise AnnotationError("ignore: give a reason")
-    columns = {"label": ("device", "category"), "ignore": ("pool", "expires")}.get(action, ())
+    own = {"label": ("device", "category"), "ignore": ("pool", "name", "expires")}
+    columns = own.get(action, ())
     row = {name: form.get(name, "") for name in ("at", "reason", *columns)}
     row |= {"action": action, "host": meant[target]}
     now = round(time.time(), 3)

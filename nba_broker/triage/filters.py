@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from nba_broker.archive.device_log import order
 from nba_broker.records.addresses import canonical, canonical_mac
+from nba_broker.records.name_patterns import matches, pattern
 from nba_broker.records.times import parse_time
 from nba_broker.records.verdicts import STATES
 from nba_broker.triage.judge import Judged
@@ -17,7 +18,7 @@ from nba_broker.triage.judge import Judged
 PAGE = 50
 """Hosts on a page."""
 
-NAMES = ("state", "device", "category", "vendor", "q", "since", "view", "page")
+NAMES = ("state", "device", "category", "vendor", "name", "q", "since", "view", "page")
 """The parameters of an address."""
 
 VIEWS = ("all", "attention", "inventory")
@@ -30,14 +31,16 @@ _LONGEST = 256
 class Filters:
     """The filters; an empty one passes every host.
 
-    ``text`` must be in the latest verdict. The state must have begun after ``since``, a time, or
-    ``7d`` for seven days before the end of the log.
+    ``text`` must be in the latest verdict, and ``name``, such as ``fw.ring.com`` or ``*.ring.com``,
+    must match that of a destination in its evidence. The state must have begun after ``since``, a
+    time, or ``7d`` for seven days before the end of the log.
     """
 
     state: tuple[str, ...] = ()
     device: str = ""
     category: str = ""
     vendor: str = ""
+    name: str = ""
     text: str = ""
     since: str = ""
     view: str = "all"
@@ -54,6 +57,7 @@ class Filters:
             device=last.get("device", ""),
             category=last.get("category", ""),
             vendor=last.get("vendor", ""),
+            name=last.get("name", ""),
             text=last.get("q", ""),
             since=last.get("since", ""),
             view=view if view in VIEWS else "all",
@@ -72,6 +76,8 @@ class Filters:
             for value in sorted({value for one, value in query if one == name} - {"", *values}):
                 raise ValueError(f"{name} {value!r} is not one of {', '.join(values)}")
         made.begin(0.0)
+        if made.name:
+            pattern(made.name)
         return made
 
     def query(self, **changes: object) -> str:
@@ -82,6 +88,7 @@ class Filters:
             ("device", made.device),
             ("category", made.category),
             ("vendor", made.vendor),
+            ("name", made.name),
             ("q", made.text),
             ("since", made.since),
             ("view", "" if made.view == "all" else made.view),
@@ -118,7 +125,7 @@ class Filters:
             begin = self.begin(newest)
         except ValueError:
             begin = 0.0
-        text = _canonical(self.text.lower())
+        text, name = _canonical(self.text.lower()), self.name.lower().removesuffix(".")
         passed = [
             one
             for one in hosts
@@ -127,6 +134,7 @@ class Filters:
             and (not self.category or latest.category == self.category)
             and (not self.vendor or latest.vendor == self.vendor)
             and latest.since >= begin
+            and (not name or any(matches(name, one) for one in latest.evidence_name))
             and (not text or text in one.host.text)
         ]
         urgent = sorted((one for one in passed if one.attention), key=lambda one: one.urgency)

@@ -101,7 +101,7 @@ class Annotations:
         return sorted(found, key=lambda one: one.at)
 
     def about_all(self) -> list[Annotation]:
-        """The annotations of all hosts, which ignore pools."""
+        """The annotations of all hosts, which ignore destinations."""
         return [one for one in self._all if not one.host]
 
     def names(self) -> set[tuple[str, str]]:
@@ -120,10 +120,8 @@ def _judge(host: Host, given: Sequence[Annotation], newest: float) -> Judged:
     if not given and not alarming:
         return Judged(host, latest, False)
     # While the log grows, ``newest`` is a moment ago: an annotation of now counts already.
-    ignored = next(
-        (one for one in given if one.action == "ignore" and not one.pool and newest < one.expires),
-        None,
-    )
+    ignores = (one for one in given if one.action == "ignore" and not one.of_destinations)
+    ignored = next((one for one in ignores if newest < one.expires), None)
     # To ignore a host or a pool writes no line, so such an annotation never waits for one.
     waiting = [one for one in given if one.action != "ignore" and one.at > latest.ts]
     return Judged(

@@ -27,11 +27,13 @@ ALARMS = tuple(STATES[state] for state in ALARMING)
 _STATES = {state.encode(): state for state in STATES}
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
 _SEGMENT = ("vlan", "site")
-# The texts of alternatives and evidence have what the columns behind them have.
+# The texts of alternatives and evidence have what the columns behind them have, but for the
+# beginnings of long names.
 _SEARCHED = [
     name
     for name, kind in COLUMNS.items()
-    if "string" in kind and not name.startswith(("evidence_", "alternative_"))
+    if "string" in kind
+    and (name == "evidence_name" or not name.startswith(("evidence_", "alternative_")))
 ]
 
 

@@ -1,4 +1,4 @@
-"""A host's verdicts and the destinations in their evidence as a picture of pools over time."""
+"""A host's verdicts and the destinations in their evidence, by name or pool, over time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nba_broker.records.verdicts import Row
 
 WIDTH = 1000
 LEFT = 220
-"""Where the time axis begins; the pools' names are to the left of it."""
+"""Where the time axis begins; the names of destinations are to the left of it."""
 
 _RIGHT = 16
 _TOP = 44
@@ -61,7 +61,8 @@ class Timeline:
     """The picture; all lengths are in its own pixels, WIDTH wide."""
 
     height: int = 0
-    lanes: list[tuple[float, str, str]] = field(default_factory=list)  # y, pool, organisation
+    lanes: list[tuple[float, str, str]] = field(default_factory=list)
+    """Each lane's y, name or else pool, and organisation."""
     ticks: list[tuple[float, str]] = field(default_factory=list)
     bands: list[Band] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
@@ -87,27 +88,32 @@ def lay_out(
         return round(LEFT + share * (WIDTH - LEFT - _RIGHT), 1)
 
     weight: dict[str, float] = defaultdict(float)
-    name: dict[str, str] = {}
+    behind: dict[str, str] = {}
     for one in found:
-        weight[one.pool] += _share(one)
-        name.setdefault(one.pool, one.organisation)
-    pools = sorted(weight, key=lambda pool: (-weight[pool], pool))
-    shown = pools if len(pools) <= _LANES else pools[: _LANES - 1]
-    lane = {pool: number for number, pool in enumerate(shown)}
-    lanes = [(_y(number), pool, name[pool]) for pool, number in lane.items()]
-    if len(pools) > len(shown):
-        lanes.append((_y(len(shown)), f"{len(pools) - len(shown)} other pools", ""))
+        weight[_lane(one)] += _share(one)
+        behind.setdefault(_lane(one), one.organisation)
+    every = sorted(weight, key=lambda name: (-weight[name], name))
+    shown = every if len(every) <= _LANES else every[: _LANES - 1]
+    lane = {name: number for number, name in enumerate(shown)}
+    lanes = [(_y(number), name, behind[name]) for name, number in lane.items()]
+    if len(every) > len(shown):
+        lanes.append((_y(len(shown)), f"{len(every) - len(shown)} other destinations", ""))
     return Timeline(
         height=_TOP + _LANE * len(lanes) + 30,
         lanes=lanes,
         ticks=[(x(ts), text) for ts, text in _ticks(begin, end)],
         bands=_bands(verdicts, end, x),
         marks=[
-            Mark(x(one.ts), _y(lane.get(one.pool, len(shown))), _size(one), one)
+            Mark(x(one.ts), _y(lane.get(_lane(one), len(shown))), _size(one), one)
             for one in found[-_MARKS:]
         ],
         shades=_shades(events, begin, end, x),
     )
+
+
+def _lane(one: Destination) -> str:
+    """What a destination is listed by."""
+    return one.name or one.pool
 
 
 def _y(lane: int) -> float:

@@ -21,6 +21,7 @@ import jinja2
 from nba_broker import __version__
 from nba_broker.records.errors import ConfigError
 from nba_broker.records.evidence import Attended, Destination, Surprising
+from nba_broker.records.name_patterns import matches
 from nba_broker.records.times import print_time
 from nba_broker.records.verdicts import STATES, Row
 from nba_broker.triage import evidence, filters, health, timeline
@@ -71,6 +72,12 @@ def _environment() -> jinja2.Environment:
         "left": timeline.LEFT,
     }
     return environment
+
+
+def _parent(name: str) -> str:
+    """What is above a name, "" where that is a top-level domain."""
+    above = name.partition(".")[2]
+    return above if "." in above else ""
 
 
 def _utc(ts: float, form: str) -> str:
@@ -237,6 +244,7 @@ class Views:
             "devices": sorted({one.device for one in latest} - {""}),
             "categories": sorted({one.category for one in latest} - {""}),
             "vendors": sorted({one.vendor for one in latest} - {""}),
+            "names": sorted({name for one in latest for name in one.evidence_name} - {""}),
         }
 
     def _details(self, one: Judged) -> dict[str, Any]:
@@ -254,6 +262,7 @@ class Views:
         now = evidence.pieces(latest)
         uids = [uid for uid in latest.uids if _UID.fullmatch(uid)]
         pools = {one.pool for one in found} | {one.address for _, one in now if one}
+        names = {one.name for one in found if one.name}
         return {
             "one": one,
             "latest": latest,
@@ -269,8 +278,13 @@ class Views:
             # The destinations are only in the text, which no code reads.
             "undrawn": not found and any(verdict.evidence for verdict in verdicts),
             "annotations": self.annotations.about(latest)[::-1],
-            "common": [one for one in self.annotations.about_all() if one.pool in pools],
+            "common": [
+                one
+                for one in self.annotations.about_all()
+                if one.pool in pools or any(matches(one.name, name) for name in names)
+            ],
             "pools": sorted(pools),
+            "names": sorted(names | {f"*.{parent}" for parent in map(_parent, names) if parent}),
         }
 
     def _pivot(self, uids: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ from typing import TextIO
 
 from nba_broker.records.addresses import Network, canonical, canonical_mac
 from nba_broker.records.errors import AnnotationError
+from nba_broker.records.name_patterns import pattern
+from nba_broker.records.names import MAX_NAME
 from nba_broker.records.times import END_OF_TIME, parse_time, print_time
 
 ACTIONS = ("label", "confirm", "ignore")
@@ -38,7 +40,8 @@ class Annotation:
 
     ``at`` and ``expires`` are seconds since the epoch: 0 from the beginning, infinity never.
     ``host`` is a MAC (lower case, colons), an address as Zeek prints it, a network, a hostname
-    (lower case), or "" for every host; ``pool`` a pool's name, an address or a network.
+    (lower case), or "" for every host; ``pool`` a pool's name, an address or a network; ``name`` a
+    pattern of names (see nba_broker.records.name_patterns).
     """
 
     at: float
@@ -49,6 +52,7 @@ class Annotation:
     pool: str = ""
     reason: str = ""
     expires: float = math.inf
+    name: str = ""
 
     @property
     def mac(self) -> str:
@@ -71,6 +75,11 @@ class Annotation:
         """The destinations of ``pool`` if it is an address, a network or a multicast group, which
         may be in another pool; else None."""
         return _network(self.pool.removeprefix("mcast:"))
+
+    @property
+    def of_destinations(self) -> bool:
+        """Whether it is about destinations, by pool or name, not about all that a host does."""
+        return bool(self.pool or self.name)
 
     @property
     def hostname(self) -> str:
@@ -211,22 +220,25 @@ def _parse(row: dict[str, str]) -> Annotation:
     action = row["action"]
     if action not in ACTIONS:
         raise ValueError(f"action {action!r} is none of {', '.join(ACTIONS)}")
-    host, pool = canonical_host(row["host"]), row.get("pool", "")
+    host, pool, name = canonical_host(row["host"]), row.get("pool", ""), row.get("name", "")
     device, category = row.get("device", ""), row.get("category", "")
-    for name, text in row.items():
-        if not text.isprintable() or len(text.encode()) > _LONGEST:
-            raise ValueError(f"{name} {text!r} is too long or not printable")
+    for column, text in row.items():
+        longest = MAX_NAME + 2 if column == "name" else _LONGEST
+        if not text.isprintable() or len(text.encode()) > longest:
+            raise ValueError(f"{column} {text!r} is too long or not printable")
     at, expires = _time(row, "at", 0.0), _time(row, "expires", math.inf)
-    if not host and (action != "ignore" or not pool):
-        raise ValueError("host is empty; only ignore with a pool may mean every host")
+    if not host and (action != "ignore" or not (pool or name)):
+        raise ValueError("host is empty; only ignore with a pool or a name may mean every host")
+    if pool and name:
+        raise ValueError("pool and name exclude each other; give two annotations")
     if (action == "label") != bool(device):
         raise ValueError("device is for label, which needs one")
     if _names_a_host(device):
         raise ValueError(f"device {device!r} is a MAC or an address; give the host first")
     if category and action != "label":
         raise ValueError("category is only for label")
-    if action != "ignore" and (pool or expires < math.inf):
-        raise ValueError("pool and expires are only for ignore")
+    if action != "ignore" and (pool or name or expires < math.inf):
+        raise ValueError("pool, name and expires are only for ignore")
     if action == "confirm" and not at:
         raise ValueError("at is empty; confirm needs the time at which the host is right")
     if expires <= at:
@@ -240,6 +252,7 @@ def _parse(row: dict[str, str]) -> Annotation:
         pool=_pool(pool),
         reason=row.get("reason", ""),
         expires=expires,
+        name=pattern(name) if name else "",
     )
 
 

@@ -19,6 +19,7 @@ from functools import cache
 import numpy as np
 
 from nba_broker.baseline.host_baseline import HostBaseline
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import Identity
@@ -64,6 +65,7 @@ class AppliedAnnotations:
         self,
         classes: Sequence[Class],
         pools: Pools,
+        names: NameTable,
         identity: Identity,
         windows: HostWindows,
         decider: Decider,
@@ -91,7 +93,7 @@ class AppliedAnnotations:
         self._index = AnnotationIndex(identity)
         # By slot: the names under which a host was looked up.
         self._looked_up: dict[int, set[tuple[str, ...]]] = defaultdict(set)
-        self.ignored_destinations = IgnoredDestinations(pools)
+        self.ignored_destinations = IgnoredDestinations(pools, names)
         self._warned: set[tuple[str, str]] = set()  # a device in the file, the class's spelling
 
     @property
@@ -154,7 +156,8 @@ class AppliedAnnotations:
         decider = self._decider
         until: dict[int, float] = {}
         for annotation in self._annotations:
-            if annotation.action == "ignore" and not annotation.pool and annotation.at <= now:
+            ignores = annotation.action == "ignore" and not annotation.of_destinations
+            if ignores and annotation.at <= now:
                 for slot in slots(annotation):
                     until[slot] = max(until.get(slot, _PAST), annotation.expires)
         for slot in decider.ignored().tolist():
@@ -318,7 +321,7 @@ class AppliedAnnotations:
         # Also before an annotation is due: a worker that starts again has passed that time.
         self.ignored_destinations.clear()
         for annotation in self._annotations:
-            if annotation.pool:
+            if annotation.of_destinations:
                 self.ignored_destinations.set(
                     annotation, set(slots(annotation)) if annotation.host else set()
                 )
@@ -345,7 +348,7 @@ class AppliedAnnotations:
         if annotation.action == "confirm":
             began = self._first_seen.first_seen[slot]
             return bool(annotation.at > host.confirmed_at and annotation.at >= began)
-        if annotation.pool:
+        if annotation.of_destinations:
             return not self.ignored_destinations.applies(annotation, slot)
         return bool(annotation.expires > max(annotation.at, now, host.ignored_until))
 
@@ -375,7 +378,7 @@ class AppliedAnnotations:
         if annotation.action == "confirm":
             self._baseline.accept(np.array([slot]))
             return self._applied(slot, decider.confirm(slot, ts, annotation.at), ts, evidence)
-        if annotation.pool:
+        if annotation.of_destinations:
             self.ignored_destinations.add(annotation, slot)
         else:
             decider.ignore(slot, annotation.expires)

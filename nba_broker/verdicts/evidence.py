@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from nba_broker.baseline.host_baseline import Anomaly
 from nba_broker.baseline.missing import Regular
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scores
-from nba_broker.model.windows import Windows
+from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.addresses import printed
 from nba_broker.records.evidence import (
     AlarmSum,
     Attended,
     Evidence,
     MissingSessions,
+    NamedDestinations,
     RegularDestination,
     Surprising,
     WindowExtent,
@@ -28,16 +32,19 @@ _NAMED = 3  # destinations in a verdict, so that an analyst can read it at a gla
 _DIGITS = 4  # of a weight: more would be noise, and would differ between machines
 
 
-def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple[Evidence, ...]:
+def of_window(
+    windows: Windows, scores: Scores, row: int, pools: Pools, names: NameTable
+) -> tuple[Evidence, ...]:
     """The destinations with the most attention in the window ``row``, each with the weight of all
     its sessions, then the window's extent.
 
-    Each destination has the uid of the session with the largest weight; of equal ones, the latest.
+    Each destination has the uid of the session with the largest weight, of equal ones the latest,
+    and the name that it had in the latest.
     """
     columns, attention = windows.columns, scores.attention[row].tolist()
     # Rounded before the comparison: further digits are noise.
     rounded = scores.attention[row].astype(float).round(_DIGITS).tolist()
-    numbers = columns["pool"][row].tolist()
+    numbers, named = columns["pool"][row].tolist(), columns["name"][row].tolist()
     destinations, ports = columns["dst"][row].tolist(), columns["dport"][row].tolist()
     when = np.floor(columns["ts"][row]).tolist()  # so that none is later than its line
     keys = list(zip(destinations, ports, numbers, strict=True))
@@ -55,6 +62,7 @@ def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple
         found.append(
             Attended(
                 *_destination(*key, pools),
+                name=names.text(named[groups[key][0]]),
                 ts=when[groups[key][0]],
                 uid=unpack(columns["uid"][row, best].tobytes()),
                 sessions=len(groups[key]),
@@ -64,17 +72,27 @@ def of_window(windows: Windows, scores: Scores, row: int, pools: Pools) -> tuple
     return (*found, WindowExtent(len(there), when[there[0]]))
 
 
+def of_host(windows: HostWindows, slot: int, names: NameTable) -> tuple[NamedDestinations, ...]:
+    """The names in a host's latest window, where there are any."""
+    numbers = windows.latest(np.array([slot])).columns["name"][0]
+    found = Counter(names.text(number) for number in numbers.tolist())
+    del found[""]
+    most = sorted(found, key=lambda name: (-found[name], name))
+    return (NamedDestinations(tuple(most[:_NAMED])),) if most else ()
+
+
 def of_missing(sessions: int, manifest: Manifest, settings: DecisionSettings) -> tuple[Evidence]:
     """How many sessions a host with ``sessions`` sessions lacks for its first verdict."""
     needed = manifest.min_sessions + (settings.windows_for - 1) * manifest.early_stride
     return (MissingSessions(max(needed - sessions, 0)),)
 
 
-def of_anomaly(anomaly: Anomaly, pools: Pools) -> tuple[Evidence, ...]:
+def of_anomaly(anomaly: Anomaly, pools: Pools, names: NameTable) -> tuple[Evidence, ...]:
     """An alarm's sum, then its most surprising sessions."""
     sessions = [
         Surprising(
             *_destination(one.dst, one.dport, one.pool, pools),
+            name=names.text(one.name),
             ts=one.ts,
             uid=one.uid,
             surprise=one.surprise,

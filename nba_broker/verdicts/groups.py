@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.hosts.identity import Identity
 from nba_broker.hosts.vendor import vendor
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.addresses import printed
+from nba_broker.records.evidence import brief_name
 from nba_broker.records.segments import described, zoned
 from nba_broker.records.verdicts import HostGroup, UnknownHosts
 from nba_broker.verdicts import similarity
@@ -59,6 +63,7 @@ def unknown_hosts(
     identity: Identity,
     hosts: HostWindows,
     pools: Pools,
+    names: NameTable,
     logged: Mapping[str, str],
 ) -> UnknownHosts:
     """The groups of these hosts, int64 [n], which are unknown at ``ts``.
@@ -81,13 +86,22 @@ def unknown_hosts(
         address = found.windows.columns["dst"].reshape(-1)[place].tobytes()
         return pools.place(printed(address)).organisation
 
+    columns = found.windows.columns
+    service = similarity.services(columns["dport"])
+
+    def name(members: np.ndarray, pool: int, code: int) -> str:
+        there = (found.windows.pool[members] == pool) & (service[members] == code)
+        return _commonest(columns["name"][members][there], names)
+
     size = np.bincount(found.group)
     order = np.argsort(-size, kind="stable")
     largest = []
     for number in order[:_GROUPS].tolist():
         members = np.flatnonzero(found.group == number)
         some = tuple(address(slot) for slot in found.slot[members[:_NAMED]].tolist())
-        mostly = found.profiles.select(members).mostly(pools.table, organisation)
+        mostly = found.profiles.select(members).mostly(
+            pools.table, organisation, partial(name, members)
+        )
         largest.append(HostGroup(len(members), some, found.vendors[members[0]], mostly))
     return UnknownHosts(
         ts,
@@ -97,3 +111,14 @@ def unknown_hosts(
         other_groups=max(len(order) - _GROUPS, 0),
         idle=len(slots) - len(found.slot),
     )
+
+
+def _commonest(numbers: np.ndarray, names: NameTable) -> str:
+    """The commonest of the names with these numbers, int32 [n], with dots where there are others;
+    "" where there is none."""
+    found = Counter(names.text(number) for number in numbers.tolist())
+    del found[""]
+    if not found:
+        return ""
+    name, _ = min(found.items(), key=lambda item: (-item[1], item[0]))
+    return f"{brief_name(name)}{', ...' if len(found) > 1 else ''}"

@@ -6,17 +6,20 @@ from functools import cache
 
 import numpy as np
 
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.windows import Windows
-from nba_broker.records.addresses import Network
+from nba_broker.records.addresses import in_network
+from nba_broker.records.name_patterns import matches
 from nba_broker.verdicts.annotation_file import Annotation
 
 
 class IgnoredDestinations:
-    """The annotations that ignore a pool or network, each with the slots of its hosts."""
+    """The annotations that ignore a pool, network or name, each with the slots of its hosts."""
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, names: NameTable) -> None:
         self._pools = pools
+        self._names = names
         self._hosts: dict[Annotation, set[int]] = {}
 
     def set(self, annotation: Annotation, slots: set[int]) -> None:
@@ -52,6 +55,7 @@ class IgnoredDestinations:
             np.repeat(ts, shape[1]),
             windows.pool.reshape(-1),
             windows.columns["dst"].reshape(-1),
+            windows.columns["name"].reshape(-1),
         ).reshape(shape)
         # Exactly half is common, because equal sessions have equal attention. Rounding must not
         # decide then.
@@ -64,11 +68,12 @@ class IgnoredDestinations:
         ts: np.ndarray,
         pool: np.ndarray,
         dst: np.ndarray,
+        name: np.ndarray,
     ) -> np.ndarray:
         """Whether an analyst ignores the destination of each of n sessions for its host, bool [n].
 
         slot int64 [n]: the hosts. ts float64 [n]. pool int [n]: indices into the table of pools.
-        dst V16 [n]: addresses.
+        dst V16 [n]: addresses. name int32 [n]: numbers of names.
         """
         ignored = np.zeros(len(slot), bool)
         within = cache(lambda: self._pools.translation.unpacked(dst))
@@ -77,10 +82,12 @@ class IgnoredDestinations:
             if annotation.host:
                 holds &= np.isin(slot, list(slots))
             network = annotation.destinations
-            if network is not None:
-                there = _in_network(dst, network)
+            if annotation.name:
+                holds &= np.isin(name, self._matching(annotation.name, name))
+            elif network is not None:
+                there = in_network(dst, network)
                 if network.version == 4:
-                    there |= _in_network(within(), network)
+                    there |= in_network(within(), network)
                 holds &= there
             elif (number := self._pools.index(annotation.pool)) is not None:
                 holds &= pool == number
@@ -89,14 +96,7 @@ class IgnoredDestinations:
             ignored |= holds
         return ignored
 
-
-def _in_network(dst: np.ndarray, network: Network) -> np.ndarray:
-    """Which addresses V16 [n] a network holds, bool [n]."""
-    length = network.prefixlen + (96 if network.version == 4 else 0)
-    bits = 128 - length
-    mask = np.frombuffer((((1 << length) - 1) << bits).to_bytes(16, "big"), np.uint8)
-    whole = int(network.network_address) + ((0xFFFF << 32) if network.version == 4 else 0)
-    prefix = np.frombuffer(whole.to_bytes(16, "big"), np.uint8)
-    packed = np.ascontiguousarray(dst).view(np.uint8).reshape(-1, 16)
-    inside: np.ndarray = ((packed & mask) == prefix).all(1)
-    return inside
+    def _matching(self, pattern: str, name: np.ndarray) -> list[int]:
+        """Those of these numbers, int32 [n], whose names match a pattern."""
+        numbers = np.unique(name).tolist()
+        return [one for one in numbers if matches(pattern, self._names.text(one))]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.model.windows import Windows
+from nba_broker.records.evidence import known_as
 from nba_broker.records.ports import HIGH, port_name
 
 SAME_KIND = 0.85
@@ -61,10 +62,16 @@ class Profiles:
             self.slot[rows], np.append(0, size.cumsum()), self.feature[entries], self.root[entries]
         )
 
-    def mostly(self, table: Sequence[str], organisation: Callable[[int], str]) -> str:
+    def mostly(
+        self,
+        table: Sequence[str],
+        organisation: Callable[[int], str],
+        called: Callable[[int, int], str] = lambda pool, service: "",
+    ) -> str:
         """The pairs with the largest share of all these hosts' sessions, as text, each with its
         percentage; the pairs after the first need at least 1 %. ``organisation`` returns that of a
-        pool's index, or ""."""
+        pool's index, or "". ``called`` returns a name of a pair's destinations, or "": pool, and
+        service as by :func:`services`."""
         pair, inverse = np.unique(self.feature[self.feature >= 0], return_inverse=True)
         share = np.bincount(inverse, self.root[self.feature >= 0] ** 2, len(pair))
         order = np.argsort(-share.round(9), kind="stable")[:_MENTIONED]
@@ -74,8 +81,7 @@ class Profiles:
         for number, code, part in zip(pool.tolist(), service.tolist(), percent, strict=True):
             if texts and part < 1:
                 break
-            who = organisation(number)
-            name = f"{table[number]} ({who})" if who else table[number]
+            name = known_as(called(number, code), table[number], organisation(number))
             texts.append(f"{name} {_service(code)} {part:.0f} %")
         return ", ".join(texts)
 
@@ -90,8 +96,7 @@ def profiles(
     local = np.array([table[one].startswith(_LOCAL) for one in number.tolist()], bool)
     weight = np.where(local[place], _LOCAL_WEIGHT, 1.0)
     weight /= np.bincount(host, weight, len(hosts))[host]
-    port = dport.astype(np.int64)
-    service = np.where((port & 0xFFFF) >= HIGH, (port & ~0xFFFF) | HIGH, port)
+    service = services(dport)
     features = np.concatenate(
         [pool.astype(np.int64) * _SERVICES + service, _ANYWHERE * _SERVICES + service]
     )
@@ -105,6 +110,12 @@ def profiles(
         feature=feature[column],
         root=np.sqrt(np.bincount(entry, shares, len(place))),
     )
+
+
+def services(dport: np.ndarray) -> np.ndarray:
+    """The services of port codes, int64 of the same shape: ports drawn at random are one."""
+    port = dport.astype(np.int64)
+    return np.where((port & 0xFFFF) >= HIGH, (port & ~0xFFFF) | HIGH, port)
 
 
 def of_windows(windows: Windows, table: Sequence[str]) -> Profiles:

@@ -39,14 +39,19 @@ class Verdicts:
         self._pools = pools
 
     def context(
-        self, slot: np.ndarray, ts: np.ndarray, pool: np.ndarray, dst: np.ndarray
+        self,
+        slot: np.ndarray,
+        ts: np.ndarray,
+        pool: np.ndarray,
+        dst: np.ndarray,
+        name: np.ndarray,
     ) -> Context:
         """The context before sessions: slot int64 [n], ts float64 [n], pool int32 [n] into the
-        table of pools, dst "V16" [n]."""
+        table of pools, dst "V16" [n], name int32 [n] by number."""
         return Context(
             device_class=self._decider.class_of(slot),
             named=self._decider.is_named(slot),
-            counted=~self._annotations.ignored_destinations.ignored(slot, ts, pool, dst),
+            counted=~self._annotations.ignored_destinations.ignored(slot, ts, pool, dst, name),
         )
 
     def decide(

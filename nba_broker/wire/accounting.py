@@ -1,4 +1,7 @@
-"""Accounts for every session that a sensor saw: received, lost on the way, or skipped there."""
+"""Accounts for every session that a sensor saw: received, lost on the way, or skipped there.
+
+Names have a ledger of their own, in which the word sessions stands for them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nba_broker.records.errors import MessageError
-from nba_broker.wire.codec import SessionBatch
+from nba_broker.wire.codec import Batch
 
 MAX_NODES = 1024  # far above any cluster: made-up names must not fill the memory
 
@@ -41,18 +44,18 @@ class Account:
     _lost_before: int = 0  # in earlier runs
     _skipped_before: int = 0  # in earlier runs
 
-    def begin(self, batch: SessionBatch, known: int) -> None:
+    def begin(self, batch: Batch, known: int) -> None:
         """Begin with a run's first batch; the snapshot holds ``known`` of its sessions."""
         self.run, self.seq, self._arrived = batch.run, 0, 0
         self._lost_before, self._skipped_before = self.lost, self.skipped
-        self._unheard = batch.sent - len(batch.sessions)
+        self._unheard = batch.sent - len(batch)
         self.missed += max(self._unheard - known, 0)
 
-    def add(self, batch: SessionBatch) -> None:
+    def add(self, batch: Batch) -> None:
         """Add a batch of this run; it must be later than those before."""
         self.seq, self.sent = batch.seq, batch.sent
-        self.received += len(batch.sessions)
-        self._arrived += len(batch.sessions)
+        self.received += len(batch)
+        self._arrived += len(batch)
         self.lost = self._lost_before + max(batch.sent - self._unheard - self._arrived, 0)
         self.skipped = self._skipped_before + batch.skipped
 
@@ -70,7 +73,7 @@ class Ledger:
         self._known = dict(positions or {})
         self._kept = dict(self._known)
 
-    def enter(self, batch: SessionBatch) -> bool:
+    def enter(self, batch: Batch) -> bool:
         """Account for a batch; False if it is a repetition that must not be processed.
 
         Raises MessageError if the batch is of a new node and there are ``MAX_NODES`` already.

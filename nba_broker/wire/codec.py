@@ -20,6 +20,7 @@ import zeekpy
 
 from nba_broker.records.addresses import canonical
 from nba_broker.records.errors import MessageError
+from nba_broker.records.names import Names, is_name
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Lease, Sessions, segment_name, site_of
 from nba_broker.records.site_events import SiteEvent
@@ -27,6 +28,7 @@ from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import UnknownHosts, Verdict
 
 SESSIONS_TOPIC = "zeek/nba/sessions/"  # followed by the partition and a slash
+NAMES_TOPIC = "zeek/nba/names/"  # likewise
 HELLO_TOPIC = "zeek/nba/hello/"
 LEASE_TOPIC = "zeek/nba/lease/"
 VERDICT_TOPIC = "zeek/nba/verdict/"
@@ -36,6 +38,7 @@ ACK_TOPIC = "zeek/nba/ack/{node}/"
 MAX_ROWS = 65_536  # far above any sensible batch size
 MAX_TEXT = 256  # bytes of a string; the Zeek side checks the same limit
 _MAX_UID = 32
+_MAX_TTL = 2**32  # seconds; the DNS has 32 bits for it
 _FAR = END_OF_TIME + 86_400.0
 
 
@@ -50,6 +53,26 @@ class SessionBatch:
     skipped: int
     now: float
     sessions: Sessions
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class NameBatch:
+    """``NBA::names``: the DNS answers that belong to the batch of sessions with the same number,
+    which follows. ``sent`` and ``skipped`` count names."""
+
+    node: str
+    run: str
+    seq: int
+    sent: int
+    skipped: int
+    now: float
+    names: Names
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +90,8 @@ class ErrorReply:
     context: str
 
 
-Message = SessionBatch | Hello | Lease | ErrorReply
+Batch = SessionBatch | NameBatch
+Message = Batch | Hello | Lease | ErrorReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +155,10 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
     )
     if not len(ts) == len(host) == len(uid) == len(mac) == len(dst) == len(dport) <= MAX_ROWS:
         raise ValueError("columns differ in length or are too long")
-    if not set(map(type, ts)) <= {float, int}:
-        raise TypeError("a time is not a number")
-    times = np.array(ts, np.float64)
-    if not ((times >= 0) & (times < END_OF_TIME)).all():
-        raise ValueError("a time is out of range")
     if not ("".join(uid).isascii() and max(map(len, uid), default=0) <= _MAX_UID):
         raise ValueError("a uid is too long or not ASCII")
     sessions = Sessions(
-        times,
+        _numbers(ts, END_OF_TIME),
         list(map(_address, host)),
         uid,
         list(map(_mac, mac)),
@@ -156,6 +175,40 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
         _time(now),
         sessions,
     )
+
+
+def _decode_names(arguments: list[Argument]) -> NameBatch:
+    node, run, seq, sent, skipped, now, *columns = arguments
+    ts, host, name, address, ttl, *vlan = (list(map(_VALUE, _column(one))) for one in columns)
+    if not len(ts) == len(host) == len(name) == len(address) == len(ttl) <= MAX_ROWS:
+        raise ValueError("columns differ in length or are too long")
+    names = Names(
+        _numbers(ts, END_OF_TIME),
+        np.frombuffer(b"".join(map(_packed, host)), "V16"),
+        np.array([*map(_name, name), None], object)[:-1],  # never an array of single characters
+        np.frombuffer(b"".join(map(_packed, address)), "V16"),
+        _numbers(ttl, _MAX_TTL),
+        _segments(_text(node), vlan, len(ts)),
+    )
+    return NameBatch(
+        _text(node),
+        _text(run),
+        _count(seq),
+        _count(sent),
+        _count(skipped),
+        _time(now),
+        names,
+    )
+
+
+def _numbers(values: list[Any], limit: float) -> np.ndarray:
+    """A column of numbers, float64 [n], from 0 to below a limit."""
+    if not set(map(type, values)) <= {float, int}:
+        raise TypeError("a time is not a number")
+    numbers = np.array(values, np.float64)
+    if not ((numbers >= 0) & (numbers < limit)).all():
+        raise ValueError("a time is out of range")
+    return numbers
 
 
 def _segments(node: str, columns: list[list[Any]], rows: int) -> list[str] | None:
@@ -188,6 +241,7 @@ def _decode_lease(arguments: list[Argument]) -> Lease:
 
 _DECODERS: dict[str, Callable[[list[Argument]], Message]] = {
     "NBA::sessions": _decode_sessions,
+    "NBA::names": _decode_names,
     "NBA::hello": _decode_hello,
     "NBA::lease": _decode_lease,
 }
@@ -227,6 +281,13 @@ def _check_port(port: str) -> int:
     return port_code(int(match[1]), match[2])
 
 
+def _check_name(name: str) -> str:
+    name = name.lower().removesuffix(".")
+    if not is_name(name):
+        raise ValueError(f"{name!r} is not a name")
+    return name
+
+
 def _check_vlan(vlan: str) -> str:
     if vlan and not _VLAN.fullmatch(vlan):
         raise ValueError(f"{vlan!r} is not a VLAN")
@@ -241,6 +302,8 @@ _address = _Checked(lambda text: canonical(text)[0]).__getitem__
 _mac = _Checked(_check_mac).__getitem__
 _port = _Checked(_check_port).__getitem__
 _vlan = _Checked(_check_vlan).__getitem__
+_name = _Checked(_check_name).__getitem__
+_packed = _Checked(lambda text: canonical(text)[1]).__getitem__
 
 
 def _column(argument: Argument) -> list[Any]:
@@ -365,6 +428,9 @@ class Status:
     verdicts: int
     queue: int
     lag: float
+    names_received: int
+    names_lost: int
+    names_skipped: int
 
 
 def encode_status(status: Status) -> str:

@@ -17,6 +17,7 @@ from nba_broker.records.errors import ConfigError, LinkError, MessageError
 from nba_broker.wire.codec import (
     HELLO_TOPIC,
     LEASE_TOPIC,
+    NAMES_TOPIC,
     SESSIONS_TOPIC,
     decode_subscribed,
     encode_subscription,
@@ -31,7 +32,7 @@ _FAILURES = (OSError, WebSocketException, TimeoutError, ValueError, MessageError
 class Link:
     """A connection to Zeek's WebSocket API that reconnects until it is closed.
 
-    partition: subscribe to the sessions of this partition only.
+    partition: subscribe to the sessions and names of this partition only.
     pause: seconds before the first retry. The pauses grow to 30 s, with jitter, so that many
     workers do not return at the same moment.
 
@@ -51,7 +52,12 @@ class Link:
         except (InvalidURI, ValueError) as error:
             raise ConfigError(f"url: {error}") from error
         self.url = url
-        self._topics = [f"{SESSIONS_TOPIC}{partition}/", HELLO_TOPIC, LEASE_TOPIC]
+        self._topics = [
+            f"{SESSIONS_TOPIC}{partition}/",
+            f"{NAMES_TOPIC}{partition}/",
+            HELLO_TOPIC,
+            LEASE_TOPIC,
+        ]
         # A Zeek that reads a capture tells by this name which client has left.
         self._application = name_in(partition, "nba-broker")
         self._tls = tls

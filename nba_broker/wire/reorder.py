@@ -1,40 +1,115 @@
-"""Puts the sessions of all sensor nodes into the order of their time.
+"""Puts the sessions and DNS answers of all sensor nodes into the order of their time.
 
 A cluster spreads one host's sessions over its nodes, so batches arrive out of order. A session is
 released once the clock of every live node has passed it by ``hold`` seconds, or once it has waited
 for ``patience`` seconds. A session that arrives later than that is counted as late and released out
-of order.
+of order. Answers wait in the same way, so a session never overtakes the answers before it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from nba_broker.records.sessions import Sessions, concatenate, order, take
+from nba_broker.records import names as name_rows
+from nba_broker.records import sessions as session_rows
+from nba_broker.records.names import NO_NAMES, Names
+from nba_broker.records.sessions import Sessions
+
+Rows = TypeVar("Rows", bound=Sessions | Names)
 
 
-class _Held(NamedTuple):
-    """Sessions of one batch that are held back, with their first and last time, the batch's node
+@dataclass(frozen=True, slots=True)
+class _Held(Generic[Rows]):
+    """Rows of one batch that are held back, with their first and last time, the batch's node
     and number, and the time of its arrival."""
 
     earliest: float
     latest: float
-    sessions: Sessions
+    rows: Rows
     node: str
     ticket: int
     came: float
 
-    def rest(self, sessions: Sessions) -> _Held:
-        """Some of these sessions; at least one."""
-        ts = sessions.ts
-        return self._replace(earliest=float(ts.min()), latest=float(ts.max()), sessions=sessions)
+    def rest(self, rows: Rows) -> _Held[Rows]:
+        """Some of these rows; at least one."""
+        ts = rows.ts
+        return replace(self, earliest=float(ts.min()), latest=float(ts.max()), rows=rows)
 
-    def at(self, ts: np.ndarray) -> _Held:
-        """The same sessions at other times."""
-        return self.rest(replace(self.sessions, ts=ts))
+    def at(self, ts: np.ndarray) -> _Held[Rows]:
+        """The same rows at other times."""
+        return self.rest(replace(self.rows, ts=ts))
+
+
+class _Waiting(Generic[Rows]):
+    """All rows of one kind that are held back. The arguments are that kind's functions, see
+    :mod:`nba_broker.records.sessions`."""
+
+    def __init__(
+        self,
+        concatenate: Callable[[list[Rows]], Rows],
+        take: Callable[[Rows, np.ndarray], Rows],
+        order: Callable[[Rows], np.ndarray],
+    ) -> None:
+        self.held: list[_Held[Rows]] = []
+        self.late = 0
+        self._released = -np.inf
+        self._concatenate = concatenate
+        self._take = take
+        self._order = order
+
+    def __len__(self) -> int:
+        return sum(len(held.rows) for held in self.held)
+
+    def add(self, rows: Rows, node: str, ticket: int, came: float) -> None:
+        """Hold a batch's rows back."""
+        if len(rows):
+            ts = rows.ts
+            self.held.append(_Held(float(ts.min()), float(ts.max()), rows, node, ticket, came))
+
+    def move(self, node: str, seconds: float) -> None:
+        """See :meth:`Reorder.move`."""
+        self.held = [
+            held.at(held.rows.ts + seconds) if held.node == node else held for held in self.held
+        ]
+
+    def go_back(self, now: float, limit: float) -> None:
+        """See :meth:`Reorder.go_back`."""
+        self._released = min(self._released, now)
+        self.held = [
+            held.at(np.where(held.rows.ts > limit, now, held.rows.ts))
+            if held.latest > limit
+            else held
+            for held in self.held
+        ]
+
+    def until(self, limit: float) -> Rows:
+        """Release the rows up to this time, in the order of their time."""
+        ready: list[Rows] = []
+        pending: list[_Held[Rows]] = []
+        for held in self.held:
+            if held.earliest > limit:
+                pending.append(held)
+            elif held.latest <= limit:
+                ready.append(held.rows)
+            else:
+                goes = held.rows.ts <= limit
+                ready.append(self._take(held.rows, np.flatnonzero(goes)))
+                pending.append(held.rest(self._take(held.rows, np.flatnonzero(~goes))))
+        self.held = pending
+        released = self._concatenate(ready)
+        if not ready:
+            return released
+        places = self._order(released)
+        # A single sensor's rows are in order already, and taking them is the most expensive step.
+        if not (places[1:] > places[:-1]).all():
+            released = self._take(released, places)
+        self.late += int(np.count_nonzero(released.ts < self._released))
+        self._released = max(self._released, float(released.ts[-1]))
+        return released
 
 
 class Reorder:
@@ -44,7 +119,7 @@ class Reorder:
     silence: seconds without a batch after which a node no longer holds the others back.
     settle: seconds after the first batch in which nothing is released, since some nodes may not
     have sent anything yet; twice their heartbeat.
-    most: sessions held back at most; a node whose clock stands still must not fill the memory.
+    most: rows held back at most; a node whose clock stands still must not fill the memory.
     patience: seconds that a session waits at most for a node whose clock is behind; by default
     twice the sum of ``hold``, ``silence`` and ``settle``.
     """
@@ -63,69 +138,79 @@ class Reorder:
         self.most = most
         self.patience = 2 * (hold + silence + settle) if patience is None else patience
         self._settled = np.inf
-        self.late = 0
         self.passed = -np.inf
         """Event time that the clocks of all live nodes had passed at the last release."""
         self._clock: dict[str, float] = {}
         self._heard: dict[str, float] = {}
-        self._pending: list[_Held] = []
-        self._released = -np.inf
+        self._sessions = _Waiting(session_rows.concatenate, session_rows.take, session_rows.order)
+        self._names = _Waiting(name_rows.concatenate, name_rows.take, name_rows.order)
+        self._passed_names: list[Names] = []
 
     def __len__(self) -> int:
-        """Sessions held back."""
-        return sum(len(held.sessions) for held in self._pending)
+        """Rows held back."""
+        return len(self._sessions) + len(self._names)
+
+    @property
+    def late(self) -> int:
+        """Sessions that came too late to be put in order."""
+        return self._sessions.late
+
+    @property
+    def late_names(self) -> int:
+        """Answers that came too late to be put in order."""
+        return self._names.late
 
     @property
     def oldest(self) -> float:
         """Event time of the earliest session that is held back; infinity if there is none."""
-        return min((held.earliest for held in self._pending), default=np.inf)
+        return min((held.earliest for held in self._sessions.held), default=np.inf)
 
     @property
     def first(self) -> float:
-        """The lowest number of a batch with sessions that are held back; infinity if there is
-        none."""
-        return min((held.ticket for held in self._pending), default=np.inf)
+        """The lowest number of a batch with rows that are held back; infinity if there is none."""
+        tickets = [held.ticket for held in self._sessions.held]
+        tickets += [held.ticket for held in self._names.held]
+        return min(tickets, default=np.inf)
 
     @property
     def since(self) -> float:
         """Arrival of the first batch with sessions that are held back; infinity if there is
         none."""
-        return min((held.came for held in self._pending), default=np.inf)
+        return min((held.came for held in self._sessions.held), default=np.inf)
 
-    def add(self, node: str, clock: float, sessions: Sessions, now: float, ticket: int = 0) -> None:
+    def add(
+        self,
+        node: str,
+        clock: float,
+        sessions: Sessions,
+        now: float,
+        ticket: int = 0,
+        names: Names = NO_NAMES,
+    ) -> None:
         """Add a node's batch.
 
         clock: the node's network time. now: the worker's monotonic time in seconds. ticket: the
-        batch's number.
+        batch's number. names: the DNS answers that the node saw since its batch before.
         """
         self._clock[node] = clock
         self._heard[node] = max(now, self._heard.get(node, now))
         self._settled = min(self._settled, now + self.settle)
-        if len(sessions):
-            ts = sessions.ts
-            held = _Held(float(ts.min()), float(ts.max()), sessions, node, ticket, now)
-            self._pending.append(held)
+        self._sessions.add(sessions, node, ticket, now)
+        self._names.add(names, node, ticket, now)
 
     def move(self, node: str, seconds: float) -> None:
-        """Move a node's clock, and its sessions that are held back, by this many seconds."""
+        """Move a node's clock, and its rows that are held back, by this many seconds."""
         if node in self._clock:
             self._clock[node] += seconds
-        self._pending = [
-            held.at(held.sessions.ts + seconds) if held.node == node else held
-            for held in self._pending
-        ]
+        self._sessions.move(node, seconds)
+        self._names.move(node, seconds)
 
     def go_back(self, now: float, limit: float) -> None:
-        """Set event time back to ``now``, after a clock was set back: sessions that are held back
-        with a time after ``limit`` get the time ``now``."""
-        self._released = min(self._released, now)
+        """Set event time back to ``now``, after a clock was set back: rows that are held back with
+        a time after ``limit`` get the time ``now``."""
         self.passed = min(self.passed, now)
-        self._pending = [
-            held.at(np.where(held.sessions.ts > limit, now, held.sessions.ts))
-            if held.latest > limit
-            else held
-            for held in self._pending
-        ]
+        self._sessions.go_back(now, limit)
+        self._names.go_back(now, limit)
 
     def push(self, node: str, clock: float, sessions: Sessions, now: float) -> Sessions:
         """:meth:`add` a batch, and :meth:`release`."""
@@ -136,7 +221,7 @@ class Reorder:
         """The sessions that no longer have to wait at ``now``, in the order of their time: all of
         them if every node is silent."""
         if now < self._settled:
-            return concatenate([])
+            return session_rows.concatenate([])
         live = [
             self._clock[node] for node, heard in self._heard.items() if now - heard <= self.silence
         ]
@@ -145,7 +230,7 @@ class Reorder:
         if len(self) > self.most:
             return self.flush()
         limit = self.passed if live else np.inf
-        for held in self._pending:
+        for held in self._sessions.held:
             if now - held.came > self.patience:  # releases other nodes' earlier sessions, too
                 limit = max(limit, held.latest)
         return self._until(limit)
@@ -154,26 +239,14 @@ class Reorder:
         """All sessions that are held back, in the order of their time."""
         return self._until(np.inf)
 
+    def names(self) -> Names:
+        """The answers that were released since the last call, in the order of their time: those
+        until the time up to which sessions were."""
+        names, self._passed_names = name_rows.concatenate(self._passed_names), []
+        return names
+
     def _until(self, limit: float) -> Sessions:
-        ready: list[Sessions] = []
-        pending: list[_Held] = []
-        for held in self._pending:
-            if held.earliest > limit:
-                pending.append(held)
-            elif held.latest <= limit:
-                ready.append(held.sessions)
-            else:
-                goes = held.sessions.ts <= limit
-                ready.append(take(held.sessions, np.flatnonzero(goes)))
-                pending.append(held.rest(take(held.sessions, np.flatnonzero(~goes))))
-        self._pending = pending
-        released = concatenate(ready)
-        if not ready:
-            return released
-        places = order(released)
-        # A single sensor's sessions are in order already, and take() is the most expensive step.
-        if not (places[1:] > places[:-1]).all():
-            released = take(released, places)
-        self.late += int(np.count_nonzero(released.ts < self._released))
-        self._released = max(self._released, float(released.ts[-1]))
-        return released
+        names = self._names.until(limit)
+        if len(names):
+            self._passed_names.append(names)
+        return self._sessions.until(limit)

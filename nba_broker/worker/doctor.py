@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import shutil
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import numpy as np
 
 from nba_broker.archive import zeek_process
 from nba_broker.destinations.databases import Database
@@ -26,7 +29,8 @@ from nba_broker.records.errors import (
     SnapshotError,
     ZeekError,
 )
-from nba_broker.wire.codec import Hello, SessionBatch, decode
+from nba_broker.records.ports import port_code
+from nba_broker.wire.codec import Hello, Message, NameBatch, SessionBatch, decode
 from nba_broker.wire.connection import Link
 from nba_broker.wire.partitions import partition_of
 from nba_broker.worker import lock, snapshot, snapshot_file
@@ -35,6 +39,8 @@ from nba_broker.worker.settings import Settings
 LISTEN = 6.0  # seconds: a worker says hello every five, a sensor sends four batches a second
 OLD = 90  # days after which too many networks of an IP database have moved
 SKEW = 5.0  # seconds that a sensor's clock may differ from this machine's
+QUERIES = 10  # DNS queries of hosts without any answer, from which on answers must be missing
+_DNS_PORTS = (port_code(53, "udp"), port_code(53, "tcp"))
 _BYTES_PER_SESSION, _BYTES_PER_HOST = 46, 1_050  # of the state, see docs/operations.md
 
 
@@ -61,18 +67,24 @@ class Heard:
     clocks: dict[str, float] = field(default_factory=dict)  # seconds ahead of this machine's clock
     seen: dict[str, int] = field(default_factory=dict)  # sessions since its start
     skipped: dict[str, list[int]] = field(default_factory=dict)  # first and last count
+    queries: int = 0  # sessions to DNS servers
+    names: int = 0  # answers to them
     identity: Identity = field(default_factory=Identity)
 
     def hear(self, frame: bytes) -> None:
         """Note what one frame says."""
-        try:
-            message = decode(frame)
-        except MessageError:
-            return
+        with contextlib.suppress(MessageError):
+            self.note(decode(frame))
+
+    def note(self, message: Message) -> None:
+        """Note what one message says."""
         if isinstance(message, Hello):
             if partition_of(message.worker) == self.partition:
                 self.workers.add(message.worker)
+        elif isinstance(message, NameBatch):
+            self.names += len(message)
         elif isinstance(message, SessionBatch):
+            self.queries += int(np.isin(message.sessions.dport, _DNS_PORTS).sum())
             self.clocks[message.node] = message.now - time.time()
             self.seen[message.node] = message.sent + message.skipped
             counts = self.skipped.setdefault(message.node, [message.skipped, message.skipped])
@@ -321,6 +333,7 @@ def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Find
             "wait if they started just now; else check the interface, and that NBA::hosts (if "
             "empty, Site::local_nets) contains your networks",
         )
+    yield names(heard)
     for node in sorted(expected - heard.clocks.keys()):
         yield Finding(
             f"{node} is not heard", "check that it runs and has the package; deploy it again"
@@ -339,6 +352,19 @@ def sensors(heard: Heard, expected: set[str], holder: str = "") -> Iterator[Find
                 f"{node} skipped {last - first} sessions meanwhile",
                 "the worker does not keep up; see the section on capacity in docs/operations.md",
             )
+
+
+def names(heard: Heard) -> Finding:
+    """Whether sensors report the names that hosts ask for."""
+    if heard.names:
+        return Finding(f"heard {heard.names} names that hosts asked for")
+    if heard.queries < QUERIES:
+        return Finding(f"heard no name that a host asked for, and {heard.queries} DNS queries")
+    return Finding(
+        f"heard {heard.queries} DNS queries of hosts, but no answer",
+        "check that NBA::report_names is T, that Zeek writes dns.log with answers, and that the "
+        "sensors see both directions",
+    )
 
 
 def expected_sensors(chosen: Path | None = None) -> set[str]:

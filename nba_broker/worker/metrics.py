@@ -15,6 +15,7 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Windows
 from nba_broker.records.errors import ConfigError
 from nba_broker.verdicts.shadow import Shadow
+from nba_broker.wire.accounting import Ledger
 from nba_broker.worker.worker import Worker
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -50,18 +51,8 @@ class WorkerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics except the histogram; docs/operations.md lists them."""
         worker, pipeline = self._worker, self._worker.pipeline
-        # A copy, since the event loop adds nodes while this thread reads.
-        accounts = list(worker.ledger.accounts.items())
-        for name, text in (
-            ("received", "Sessions that arrived"),
-            ("lost", "Sessions that were sent and did not arrive"),
-            ("skipped", "Sessions that sensors saw and did not publish"),
-            ("missed", "Sessions sent before this worker joined"),
-        ):
-            family = CounterMetricFamily(f"nba_{name}_sessions", text, labels=["node"])
-            for node, account in accounts:
-                family.add_metric([node], getattr(account, name))
-            yield family
+        yield from _accounts("sessions", worker.ledger, ("received", "lost", "skipped", "missed"))
+        yield from _accounts("names", worker.names, ("received", "lost", "skipped"))
         invalid = CounterMetricFamily(
             "nba_invalid_messages",
             "Messages that broke the contract, and internal errors",
@@ -93,6 +84,17 @@ class WorkerCollector(Collector):
                 "Sessions that another node also reported",
                 pipeline.intake.mirrored.dropped,
             ),
+            (
+                "nba_late_names",
+                "Names that arrived after later ones",
+                pipeline.intake.reorder.late_names,
+            ),
+            (
+                "nba_dropped_names",
+                "Names that no known host had asked for",
+                pipeline.timeline.tracker.askers.dropped,
+            ),
+            ("nba_processed_names", "Names that the pipeline processed", counters.answers),
             ("nba_processed_sessions", "Sessions that the pipeline processed", counters.sessions),
             ("nba_scored_windows", "Windows that the model scored", counters.scored),
             ("nba_evicted_hosts", "Hosts evicted to make room for others", counters.evicted),
@@ -144,6 +146,26 @@ class WorkerCollector(Collector):
                 "Time since the model was made",
                 now - manifest.created.timestamp(),
             )
+
+
+_OF_ACCOUNT = {
+    "received": "{} that arrived",
+    "lost": "{} that were sent and did not arrive",
+    "skipped": "{} that sensors saw and did not publish",
+    "missed": "{} sent before this worker joined",
+}
+
+
+def _accounts(kind: str, ledger: Ledger, counts: tuple[str, ...]) -> Iterator[Metric]:
+    """What became of each node's sessions or names."""
+    # A copy, since the event loop adds nodes while this thread reads.
+    accounts = list(ledger.accounts.items())
+    for name in counts:
+        text = _OF_ACCOUNT[name].format(kind.capitalize())
+        family = CounterMetricFamily(f"nba_{name}_{kind}", text, labels=["node"])
+        for node, account in accounts:
+            family.add_metric([node], getattr(account, name))
+        yield family
 
 
 def _drift(drift: Drift) -> Iterator[Metric]:

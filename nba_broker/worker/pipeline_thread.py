@@ -10,17 +10,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar, TypeVarTuple
 
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.names import Names, concatenate
 from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import Verdict
 from nba_broker.wire.accounting import Ledger, Position
-from nba_broker.wire.codec import SessionBatch
+from nba_broker.wire.codec import Batch, NameBatch, SessionBatch
 from nba_broker.worker.invalid import InvalidMessages
 
-Arrived = tuple[float, SessionBatch | Lease | None]
+Arrived = tuple[float, Batch | Lease | None]
 """The arrival of a message, in monotonic seconds, and the message; None only wakes the pipeline."""
 
 Acknowledgement = tuple[str, int]
 """The run, and the number of its last batch that was processed."""
+
+_NAME_BATCHES = 64
+"""Batches of names of one node that wait for its next sessions at most: as many as it sends without
+an acknowledgement."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -50,6 +55,7 @@ class PipelineThread:
         # acknowledged yet.
         self._held: dict[str, deque[_Entered]] = {}
         self._unacknowledged: dict[str, deque[_Entered]] = {}
+        self._names: dict[str, deque[Names]] = {}  # by node: names whose sessions follow
 
     async def call(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """Run a function on the thread, and wait for its result."""
@@ -78,6 +84,9 @@ class PipelineThread:
                 try:
                     if isinstance(message, Lease):
                         self.pipeline.lease(message)
+                    elif isinstance(message, NameBatch):
+                        names = self._names.setdefault(message.node, deque(maxlen=_NAME_BATCHES))
+                        names.append(message.names)
                     elif message is not None:
                         self._enter(message, arrived)
                 except Exception as error:
@@ -113,7 +122,8 @@ class PipelineThread:
 
     def _enter(self, batch: SessionBatch, arrived: float) -> None:
         # With the time of its arrival: a node whose batches wait here is not silent.
-        ticket = self.pipeline.add(batch.node, batch.now, batch.sessions, arrived)
+        names = concatenate(list(self._names.pop(batch.node, ())))
+        ticket = self.pipeline.intake.add(batch.node, batch.now, batch.sessions, arrived, names)
         entered = _Entered(ticket, Position(batch.run, batch.sent), (batch.run, batch.seq))
         self._held.setdefault(batch.node, deque()).append(entered)
         self._unacknowledged.setdefault(batch.node, deque()).append(entered)

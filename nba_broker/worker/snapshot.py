@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +23,8 @@ from nba_broker.baseline import evidence
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.evidence import EVIDENCE, SHOWN
 from nba_broker.baseline.missing import pools_of
+from nba_broker.destinations.fair_table import NOBODY
+from nba_broker.destinations.names import SavedRow
 from nba_broker.hosts.address_table import Binding
 from nba_broker.hosts.identity import Identity
 from nba_broker.model.features import FEATURE_VERSION
@@ -43,7 +45,7 @@ from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.accounting import Position
 from nba_broker.worker.snapshot_file import verified
 
-FORMAT = 5
+FORMAT = 6
 
 # Errors that the content of a wrong file may raise; they become SnapshotErrors.
 _UNREADABLE = (
@@ -56,6 +58,7 @@ _UNREADABLE = (
     OSError,
 )
 
+_NAME_TABLES = ("names", "named_addresses")
 _PART = 512  # hosts whose state is copied at once: about 2 MB, a few milliseconds
 _LINE = 1 << 26  # bytes of a line at most
 
@@ -101,6 +104,7 @@ def parts(
         keys = iter(list(state))
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
+    yield from _names(pipeline)
     leases = [dataclasses.astuple(lease) for lease in pipeline.timeline.tracker.leases]
     # Last, because the table of pools only grows: it then has a name for every index above.
     site = pipeline.site.events.state()
@@ -182,7 +186,20 @@ def _stages(pipeline: Pipeline) -> dict[str, Columns]:
         "first_seen": pipeline.first_seen.columns,
         "baseline": pipeline.baseline.columns,
         "site": pipeline.site.events.columns,
+        "names": pipeline.names.columns,
     }
+
+
+def _names(pipeline: Pipeline) -> Iterator[bytes]:
+    """What the site's hosts asked for. After the hosts: a name whose number a host has, and which
+    left meanwhile, is then not taken for another one."""
+
+    def owner(slot: int) -> str:
+        return "".join(key for key, _ in pipeline.identity.names(slot, slot + 1).values())
+
+    for tables in pipeline.names.saved():
+        for kind, rows in zip(_NAME_TABLES, tables, strict=True):
+            yield _line({kind: [[*one[:2], owner(one.owner), *one[3:]] for one in rows]})
 
 
 def _restore(
@@ -226,10 +243,13 @@ def _restore(
         raise ValueError("a decision of less than no bytes")
     reader = _Hosts(pipeline, len(header["classes"]), None if same_decision else decision_bytes)
     line: dict[str, Any] = {}
+    names: dict[str, list[Any]] = {kind: [] for kind in _NAME_TABLES}
     while file.tell() < end:
         line = _read_line(file)
         if "hosts" in line:
             reader.read(line, file, end)
+        for kind in names.keys() & line.keys():
+            names[kind] += line[kind]
         _restore_identity(line, pipeline.identity)
     table = line["pools"]
     if len(set(table)) < len(table) or not all(isinstance(name, str) for name in table):
@@ -238,6 +258,9 @@ def _restore(
         raise ValueError("a pool without a name")
     pipeline.pools.restore(table)
     pipeline.site.events.restore(line["site"], len(table))
+    pipeline.names.restore(
+        *([_saved_row(one, reader.slot_of) for one in rows] for rows in names.values())
+    )
     if same_decision:
         _restore_devices(line, reader, pipeline.annotations)
     for ts, ip, *texts in line["leases"]:
@@ -277,6 +300,7 @@ class _Hosts:
         pipeline.first_seen.check(records["first_seen"])
         pipeline.baseline.check(records["baseline"], self._classes)
         pipeline.site.events.check(records["site"])
+        pipeline.names.check(records["names"])
         # Every surprise needs its session.
         if odd != np.flatnonzero(records["baseline"]["evidence_surprise"].any(1)).tolist():
             raise ValueError("surprises without their sessions")
@@ -325,6 +349,12 @@ def _restore_identity(line: dict[str, Any], identity: Identity) -> None:
         identity.claims()[zone] = _claim(**claim)
     identity.bonds().update(_texts(line.get("bonds", {})))
     identity.routers().update(_times(line.get("routers", {})))
+
+
+def _saved_row(row: Sequence[Any], slot_of: Mapping[str, int]) -> SavedRow:
+    """A row of a table of names; ``slot_of``: the slots of the hosts that own rows."""
+    number, key, owner, used, value = row
+    return SavedRow(int(number), key, slot_of.get(owner, NOBODY), float(used), int(value))
 
 
 def _schedule(window: Any) -> Schedule:

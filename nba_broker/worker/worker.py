@@ -23,9 +23,10 @@ from nba_broker.records.errors import MessageError
 from nba_broker.records.sessions import Lease
 from nba_broker.wire.accounting import Ledger, Position
 from nba_broker.wire.codec import (
+    Batch,
     ErrorReply,
     Hello,
-    SessionBatch,
+    NameBatch,
     Status,
     decode,
     encode_status,
@@ -52,7 +53,7 @@ FLUSH_PERIOD = 0.25
 """Seconds after which the pipeline is woken if nothing arrives."""
 
 STEP = 8192
-"""Sessions of a step; their batches are acknowledged after it, while sensors send more."""
+"""Sessions and names of a step; their batches are acknowledged after it, while more are sent."""
 
 INBOX = 8192
 """Messages that wait for the pipeline at most; then the socket is not read."""
@@ -104,6 +105,9 @@ class Worker:
         self.name = name
         self.partition = partition_of(name)
         self.ledger = Ledger(positions)
+        self.names = Ledger()
+        """The account of the names; a snapshot has no positions of it, so ``missed`` means
+        nothing."""
         self.invalid = InvalidMessages()
         self.lag = 0.0
         """Seconds from the arrival of the oldest session of the last step, or of one that still
@@ -219,10 +223,11 @@ class Worker:
             except MessageError as error:
                 self.invalid.drop(error.kind, str(error))
 
-    def _account(self, batch: SessionBatch) -> bool:
+    def _account(self, batch: Batch) -> bool:
         """Whether the batch is new; raises MessageError if it cannot be accounted for."""
+        ledger = self.names if isinstance(batch, NameBatch) else self.ledger
         before = self.ledger.missed
-        if not self.ledger.enter(batch):
+        if not ledger.enter(batch):
             self.invalid.drop("repeated batch", f"batch {batch.seq} of {batch.node} is repeated")
             return False
         if self.ledger.missed > before:
@@ -255,13 +260,13 @@ class Worker:
         await self._publisher.send_acknowledgements()
 
     async def _next_step(self) -> list[Arrived]:
-        """The messages that wait, of ``STEP`` sessions or little more; at least one message."""
+        """The messages that wait, of ``STEP`` rows or little more; at least one message."""
         waiting: list[Arrived] = []
-        sessions = 0
-        while not waiting or (sessions < STEP and not self._inbox.empty()):
+        rows = 0
+        while not waiting or (rows < STEP and not self._inbox.empty()):
             arrived, message = await self._inbox.get()
             waiting.append((arrived, message))
-            sessions += len(message.sessions) if isinstance(message, SessionBatch) else 0
+            rows += len(message) if isinstance(message, Batch) else 0
         return waiting
 
     def _measure_lag(self, since: float) -> None:
@@ -313,4 +318,7 @@ class Worker:
             verdicts=counters.verdicts,
             queue=self.queue,
             lag=self.lag,
+            names_received=self.names.received,
+            names_lost=self.names.lost,
+            names_skipped=self.names.skipped,
         )

@@ -103,6 +103,7 @@ def main() -> None:
     folder().mkdir(exist_ok=True)
     record_capture({"NBA::sessions": "sessions", "NBA::sessions empty": "heartbeat"}, "kinds.pcap")
     record_capture({"NBA::sessions": "vlans"}, "vlans.pcap")
+    record_capture({"NBA::names": "names"}, "names.pcap")
     record_capture({"NBA::lease": "lease"}, "lease.pcap")
     record_conversation()
 

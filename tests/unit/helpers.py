@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,8 @@ from nba_broker.destinations.databases import Place
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.addresses import canonical
+from nba_broker.records.names import Names
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
 from nba_broker.verdicts.decision_settings import DecisionSettings
@@ -66,6 +68,22 @@ def sessions(rows: Sequence[tuple[float, str, str, str]]) -> Sessions:
         [row[3] for row in rows],
         np.full(len(rows), port_code(443, "tcp"), np.int32),
     )
+
+
+def names(rows: Sequence[tuple[float, str, str, str]]) -> Names:
+    """Rows of (ts, host, name, address), all with a TTL of a minute."""
+    return Names(
+        np.array([row[0] for row in rows], np.float64),
+        packed(row[1] for row in rows),
+        np.array([row[2] for row in rows], object),
+        packed(row[3] for row in rows),
+        np.full(len(rows), 60.0),
+    )
+
+
+def packed(addresses: Iterable[str]) -> np.ndarray:
+    """Addresses in 16 bytes each, "V16" [n]."""
+    return np.frombuffer(b"".join(canonical(text)[1] for text in addresses), "V16")
 
 
 def host(number: int, *, times: Sequence[float], dst: str) -> list[tuple[float, str, str, str]]:

@@ -229,6 +229,7 @@ def device_line(**changes: Any) -> Document:
         "alternative_device": ["Lamp"],
         "alternative_confidence": [0.02],
         "similar_host": "192.168.77.21",
+        "evidence_name": ["fw.ring.com"],
     } | changes
 
 

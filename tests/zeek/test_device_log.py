@@ -65,6 +65,14 @@ VERDICTS = {
     "one destination without organisation": verdict(
         evidence=(Attended(*GATEWAY, sessions=64, weight=1.0), WindowExtent(64, TS - 500))
     ),
+    "names that an attacker chose": verdict(
+        evidence=(
+            Attended(*CLOUD, sessions=50, weight=0.7, name="=cmd|'/c calc'!a,<script>.example"),
+            Attended(*GATEWAY, sessions=14, weight=0.3, name="xn--" + "x" * 251),
+            Attended(*GATEWAY, sessions=14, weight=0.3),
+            WindowExtent(64, TS - 500),
+        )
+    ),
     "similar host": verdict(
         reason="annotation", evidence=(SimilarHost("10.0.0.7", "02:00:00:00:00:07", 0.9688),)
     ),

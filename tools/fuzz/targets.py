@@ -27,6 +27,7 @@ from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import MessageError, NBAError
+from nba_broker.records.names import NO_NAMES
 from nba_broker.records.sessions import Lease, Sessions, concatenate, part_of
 from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import REASONS, STATES, Verdict
@@ -34,7 +35,7 @@ from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.accounting import Ledger
-from nba_broker.wire.codec import MAX_TEXT, SessionBatch, decode, encode_verdict
+from nba_broker.wire.codec import MAX_TEXT, NameBatch, SessionBatch, decode, encode_verdict
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import snapshot, snapshot_file
 from testing.traffic import Traffic, frame
@@ -104,12 +105,16 @@ class Bench:
         def read(data: bytes) -> None:
             ledger, pipeline = Ledger(), self.pipeline()
             lines = data.split(b"\n")
-            refused = 0
+            refused, answers = 0, NO_NAMES
             for number, line in enumerate(lines):
                 try:
                     message = decode(line)
-                    if isinstance(message, SessionBatch) and ledger.enter(message):
-                        pipeline.add(message.node, message.now, message.sessions, number / 10)
+                    if isinstance(message, NameBatch):
+                        answers = message.names
+                    elif isinstance(message, SessionBatch) and ledger.enter(message):
+                        pipeline.intake.add(
+                            message.node, message.now, message.sessions, number / 10, answers
+                        )
                     elif isinstance(message, Lease):
                         pipeline.lease(message)
                 except NBAError:
@@ -205,6 +210,21 @@ class Bench:
 
         return Target(bent([json.loads(good[1])]) | mangled(good), read)
 
+    def dns(self) -> Target:
+        """A dns.log beside a conn.log."""
+        self.write("dns/conn.log", (SEEDS / "conn.log").read_bytes())
+        good = [(SEEDS / name).read_bytes() for name in ("dns.log", "dns.json")]
+
+        def read(data: bytes) -> None:
+            path = self.write("dns/dns.log", data)
+            archive = conn_log.read([path.with_name("conn.log")], names=True)
+            pipeline = self.pipeline()
+            with np.errstate(all="ignore"):
+                for batch, names in archive.batches_with_names():
+                    check(pipeline.process(batch, names))
+
+        return Target(bent([json.loads(good[1])]) | mangled(good), read)
+
     def work(self, pipeline: Pipeline, batches: Iterable[Sessions]) -> None:
         """Process these sessions, and check the verdicts."""
         with np.errstate(all="ignore"):
@@ -267,7 +287,17 @@ class Bench:
 
 
 TARGETS = (
-    *("frames", "conn", "conn-json", "parquet", "dhcp", "labels", "annotations", "overrides"),
+    *(
+        "frames",
+        "conn",
+        "conn-json",
+        "parquet",
+        "dhcp",
+        "dns",
+        "labels",
+        "annotations",
+        "overrides",
+    ),
     *("manifest", "snapshot", "mmdb", "config"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nba_broker.archive import device_log, zeek_log
-from nba_broker.records.evidence import Attended
+from nba_broker.records.evidence import Attended, NamedDestinations
 from nba_broker.records.verdicts import STATES, Alternative, Row, Verdict
 
 VERDICT = Row(
@@ -77,7 +78,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
         *("default", "-", "-", "-"),
-        *["-"] * 12,
+        *["-"] * 13,
     ]
 
 
@@ -98,7 +99,7 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
         (
             "tsv",
             "192.0.2.7,2001:db8::7\t443,53\ttcp,udp\tas:64500,gw\tExample\\x2c Inc.,(empty)\t"
-            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-",
+            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-\tfw.ring.com,(empty)",
         ),
         (
             "json",
@@ -106,13 +107,25 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
             '"evidence_proto":["tcp","udp"],"evidence_pool":["as:64500","gw"],'
             '"evidence_org":["Example, Inc.",""],"evidence_ts":[1700000030.0,1700000060.0],'
             '"evidence_sessions":[5,3],"evidence_weight":[0.75,0.25],'
-            '"alternative_device":["acme-plug"],"alternative_confidence":[0.05]}',
+            '"alternative_device":["acme-plug"],"alternative_confidence":[0.05],'
+            '"evidence_name":["fw.ring.com",""]}',
         ),
     ],
 )
 def test_columns_of_evidence_are_zeeks(tmp_path: Path, form: str, shown: str) -> None:
     found = (
-        Attended("192.0.2.7", 443, "tcp", "as:64500", "Example, Inc.", 1.70000003e9, "C1", 5, 0.75),
+        Attended(
+            "192.0.2.7",
+            443,
+            "tcp",
+            "as:64500",
+            "Example, Inc.",
+            1.70000003e9,
+            "C1",
+            5,
+            0.75,
+            name="fw.ring.com",
+        ),
         Attended("2001:db8::7", 53, "udp", "gw", "", 1.70000006e9, "C2", 3, 0.25),
     )
     verdict = as_verdict(evidence=found, alternatives=(PLUG,))
@@ -179,7 +192,7 @@ def verdicts(text: Any) -> Any:
     return st.builds(
         Row,
         **dict.fromkeys(("hostname", "vendor", "device", "category", "model", "worker"), text),
-        **dict.fromkeys(("alternatives", "evidence"), _vector(text)),
+        **dict.fromkeys(("alternatives", "evidence", "evidence_name"), _vector(text)),
         **dict.fromkeys(("ts", "since", "first_seen"), _time),
         uids=st.just(()),
         host=st.ip_addresses().map(str),
@@ -278,3 +291,21 @@ def test_the_table_shows_hosts_of_two_vlans_apart_and_one_of_them_once() -> None
     assert "VLAN" in head
     assert len(lines) == 2
     assert [line.split()[0] for line in lines] == ["10.0.0.7"] * 2
+
+
+HOSTILE = "=cmd|'/c_calc'!a1"
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_hosts_show_where_they_go_and_no_name_is_a_formula(
+    form: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = Attended("1.2.3.4", 1, "tcp", "as:1", "", 1.5e9, "", 1, 1.0, name=HOSTILE)
+    goes = NamedDestinations((HOSTILE, "b.example"))
+    device_log.show([as_verdict(evidence=(goes, where))], form)
+    said = capsys.readouterr().out
+    assert f"{HOSTILE}, b.example" in said
+    if form == "table":
+        assert "GOES TO" in said
+    if form == "csv":
+        assert next(csv.DictReader(io.StringIO(said)))["evidence_name"] == f"'{HOSTILE}"

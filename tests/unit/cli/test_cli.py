@@ -45,13 +45,13 @@ def test_what_an_answer_was_taken_for_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = ["--at", "2026-01-01", "--annotations", str(tmp_path / "annotations.csv")]
-    for words in ("confirm hal-lamp", "ignore --pool as:abc", "confirm 10.0.0.9"):
+    for words in ("confirm hal-lamp", "ignore --pool as:abc", "ignore --name *.NTP.org"):
         assert main([*words.split(), *answers]) == 0
     said = [line.partition("csv: ")[2] for line in capsys.readouterr().out.splitlines()]
     assert said == [
         "confirm hostname hal-lamp, from 2026-01-01 on",
         "ignore pool as:abc, from 2026-01-01 on",
-        "confirm 10.0.0.9, from 2026-01-01 on",
+        "ignore name *.ntp.org, from 2026-01-01 on",
     ]
     assert [record.getMessage().split(": ")[0] for record in caplog.records] == ["pool as:abc"]
 

@@ -381,7 +381,7 @@ def test_annotations_are_applied_by_the_right_time_while_clocks_are_compared(
     one.process(sessions(lamp(START - DAY, 30)))
     one.windows.last_ts[0] = LATER
     now = START + 60
-    one.add("a", now, sessions(lamp(now - 1, 1, unit=8)), 0.0)
+    one.intake.add("a", now, sessions(lamp(now - 1, 1, unit=8)), 0.0)
     assert one.push("b", now + DAY, sessions(lamp(now - 1 + DAY, 1, unit=9)), 0.1) == []
     assert one.intake.door.is_undecided(0.1)
     label = Annotation(START + 3 * DAY, "02:00:00:00:00:07", "label", "Lens")

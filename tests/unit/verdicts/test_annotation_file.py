@@ -15,7 +15,8 @@ from nba_broker.records.errors import AnnotationError
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import COLUMNS, Annotation
 
-HEADER = ",".join(COLUMNS)
+HEADER = ",".join(COLUMNS[:-1])
+"""Without the last column, ``name``, as files of earlier versions are."""
 
 
 def written(folder: Path, *rows: str, header: str = HEADER) -> Path:
@@ -110,8 +111,8 @@ def test_a_name_that_differs_from_a_known_one_only_in_its_spelling_is_found() ->
         ("2026-01-01,h,confirm,Camera,,,,", "device is for label"),
         ("2026-01-01,,label,Camera,,,,", "host is empty"),
         ("2026-01-01,,ignore,,,,,", "host is empty"),
-        ("2026-01-01,h,label,Camera,,as:1,,", "pool and expires are only for ignore"),
-        ("2026-01-01,h,confirm,,,,,2027-01-01", "pool and expires are only for ignore"),
+        ("2026-01-01,h,label,Camera,,as:1,,", "only for ignore"),
+        ("2026-01-01,h,confirm,,,,,2027-01-01", "only for ignore"),
         ("2026-01-01,h,ignore,,camera,,,", "category is only for label"),
         (",h,confirm,,,,,", "confirm needs the time"),
         (f"2026-01-01,h,label,{'x' * 300},,,,", "too long"),
@@ -192,3 +193,44 @@ def test_a_host_in_place_of_the_device_is_refused(device: str) -> None:
     row = {"at": "", "host": "Hall_Lamp", "action": "label", "device": device}
     with pytest.raises(AnnotationError, match="give the host first"):
         annotation_file.parse(row, "here")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("*.NTP.org", "*.ntp.org"),
+        ("fw.ring.com.", "fw.ring.com"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("=cmd.example", "=cmd.example"),
+        ("*." + "x" * 255, "*." + "x" * 255),
+    ],
+)
+def test_a_name_is_kept_as_the_log_has_it(name: str, meant: str) -> None:
+    row = {"at": "", "host": "", "action": "ignore", "name": name}
+    assert annotation_file.parse(row, "here").name == meant
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({"name": "bücher.example"}, "give it as DNS has it"),
+        ({"name": "*"}, "not a name"),
+        ({"name": "*.*.org"}, "not a name"),
+        ({"name": "a*.org"}, "not a name"),
+        ({"name": "a b.org"}, "not a name"),
+        ({"name": "a..org"}, "not a name"),
+        ({"name": "x" * 300}, "too long"),
+        ({"name": "a.org", "pool": "as:1"}, "pool and name exclude each other"),
+        ({"name": "a.org", "action": "confirm", "host": "h"}, "only for ignore"),
+    ],
+)
+def test_what_is_no_pattern_of_names_is_refused(row: dict[str, str], complaint: str) -> None:
+    with pytest.raises(AnnotationError, match=complaint):
+        annotation_file.parse({"at": "", "host": "", "action": "ignore"} | row, "here")
+
+
+def test_a_file_without_the_column_name_asks_for_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "2026-01-01,good,confirm,,,,,")
+    row = annotation_file.parse({"at": "", "host": "", "action": "ignore", "name": "a.org"}, "here")
+    with pytest.raises(AnnotationError, match="there is no column name; add it"):
+        annotation_file.append(path, row)

@@ -7,22 +7,25 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from nba_broker.archive import zeek_process
 from nba_broker.cli import main
 from nba_broker.model.scorer import Scorer
-from nba_broker.wire.codec import encode_hello
+from nba_broker.records.ports import port_code
+from nba_broker.wire.codec import SessionBatch, encode_hello
 from nba_broker.wire.connection import Link
 from nba_broker.worker import doctor, snapshot, snapshot_file
 from nba_broker.worker.doctor import Finding, Heard
 from nba_broker.worker.settings import Settings
-from tests.unit.helpers import LAMP_CLOUD, MAC, pipeline
-from tests.unit.worker.test_worker import frame
+from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
+from tests.unit.worker.test_worker import frame, name_frame
 
 ModelFolder = Callable[..., Path]
 
@@ -109,6 +112,20 @@ def test_without_a_worker_nothing_is_said_of_sensors() -> None:
     assert advised(list(doctor.sensors(heard(), {"worker-1"}))) == [
         "no worker is running, so sensors are silent"
     ]
+
+
+def test_names_that_arrive_are_counted_and_missing_ones_noticed() -> None:
+    queries = sessions(host(7, times=list(range(20)), dst="192.168.1.1"))
+    queries = replace(queries, dport=np.full(20, port_code(53, "udp"), np.int32))
+    batch = SessionBatch("worker-1", "R1", 1, 20, 0, time.time(), queries)
+    quiet, deaf, well = heard(HELLO), heard(HELLO), heard(HELLO)
+    for one in (deaf, well):
+        one.note(batch)
+    well.hear(name_frame(1, [(5.5, "192.168.1.7", "lamp.example", LAMP_CLOUD)], 1))
+    assert doctor.names(quiet).advice == doctor.names(well).advice == ""
+    assert "1 names" in doctor.names(well).text
+    assert "20 DNS queries" in doctor.names(deaf).text
+    assert "NBA::report_names" in doctor.names(deaf).advice
 
 
 def test_a_sensor_of_the_layout_that_is_not_heard_is_named() -> None:

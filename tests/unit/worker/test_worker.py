@@ -75,6 +75,30 @@ def frame(
     return json.dumps({"type": "data-message", "data": [0, 0, body]}).encode()
 
 
+def name_frame(seq: int, rows: Rows, sent: int, *, skipped: int = 0) -> bytes:
+    """Names as Zeek sends them: rows of (ts, host, name, address)."""
+
+    def value(kind: str, data: Any) -> dict[str, Any]:
+        return {"@data-type": kind, "data": data}
+
+    def column(kind: str, data: Sequence[Any]) -> dict[str, Any]:
+        return value("vector", [value(kind, one) for one in data])
+
+    arguments = [
+        *(value("string", text) for text in ("worker-1", "R1")),
+        *(value("count", number) for number in (seq, sent, skipped)),
+        value("real", 1e6),
+        column("real", [row[0] for row in rows]),
+        column("address", [row[1] for row in rows]),
+        column("string", [row[2] for row in rows]),
+        column("address", [row[3] for row in rows]),
+        column("real", [60.0] * len(rows)),
+        column("string", []),
+    ]
+    body = value("vector", [value("string", "NBA::names"), value("vector", arguments)])
+    return json.dumps({"type": "data-message", "data": [0, 0, body]}).encode()
+
+
 class Zeek:
     """What the worker sees of Zeek: some frames, then silence; and what it says."""
 
@@ -441,12 +465,75 @@ def scraped(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
+ASKED: Rows = [
+    (5.5, LAMP[0][1], "lamp.example", LAMP_CLOUD),
+    (15.5, LAMP[0][1], "lamp.example", LAMP_CLOUD),
+]
+
+
+def test_names_are_processed_and_acknowledged_with_the_sessions_that_follow(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder())
+    zeek = Zeek(
+        frame(1, LAMP[:10], 10),
+        name_frame(2, ASKED[:1], 1),
+        frame(2, LAMP[10:], 20),
+        name_frame(3, ASKED[1:], 4, skipped=2),
+        frame(3, [], 20),
+        then=terminate,
+    )
+    worker = work(zeek, made)
+    assert made.counters.answers == 2
+    assert zeek.events("NBA::ack")[-1] == ["worker-1", "R1", 3]
+    status = worker.status()
+    assert (status.names_received, status.names_lost, status.names_skipped) == (2, 2, 2)
+    assert (status.received, status.lost, status.skipped) == (20, 0, 0)
+
+
+def test_names_whose_sessions_were_lost_come_with_the_next_ones(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    zeek = Zeek(
+        frame(1, LAMP[:10], 10),
+        name_frame(2, ASKED[:1], 1),
+        frame(3, LAMP[15:], 20),
+        then=terminate,
+    )
+    worker = work(zeek, made)
+    assert made.counters.answers == 1
+    assert worker.ledger.lost == 5
+
+
+def test_repeated_names_count_once(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    again = [name_frame(2, ASKED[:1], 1)] * 2
+    worker = work(Zeek(frame(1, LAMP, 20), *again, frame(2, [], 20), then=terminate), made)
+    assert made.counters.answers == worker.names.received == 1
+    assert worker.invalid["repeated batch"] == 1
+
+
+def test_a_name_that_breaks_the_contract_is_dropped_and_the_sessions_go_on(
+    model_folder: ModelFolder,
+) -> None:
+    made = pipeline(model_folder())
+    odd = name_frame(1, [(5.5, LAMP[0][1], "a b", LAMP_CLOUD)], 1)
+    worker = work(Zeek(odd, frame(1, LAMP, 20), then=terminate), made)
+    assert worker.invalid["malformed NBA::names"] == 1
+    assert made.counters.sessions == 20
+
+
 def test_metrics_say_what_the_counters_say(model_folder: ModelFolder) -> None:
     folder = model_folder(created="2026-01-01T00:00:00+00:00")
     scorer = metrics.TimedScorer(folder)
     made = pipeline(folder)
     made.scorer = scorer
-    zeek = Zeek(frame(1, LAMP[:10], 10), b"{", frame(3, LAMP[10:], 25, skipped=2), then=terminate)
+    zeek = Zeek(
+        frame(1, LAMP[:10], 10),
+        b"{",
+        name_frame(3, [*ASKED, (3.0, "192.168.1.99", "a.b", LAMP_CLOUD)], 3),
+        frame(3, LAMP[10:], 25, skipped=2),
+        then=terminate,
+    )
     worker = work(zeek, made)
     port = free_port()
     metrics.serve(f"127.0.0.1:{port}", worker, scorer)
@@ -454,6 +541,9 @@ def test_metrics_say_what_the_counters_say(model_folder: ModelFolder) -> None:
     assert found['nba_received_sessions_total{node="worker-1"}'] == 20
     assert found['nba_lost_sessions_total{node="worker-1"}'] == 5
     assert found['nba_skipped_sessions_total{node="worker-1"}'] == 2
+    assert found['nba_received_names_total{node="worker-1"}'] == 3
+    assert found["nba_processed_names_total"] == 2
+    assert found["nba_dropped_names_total"] == 1
     assert found['nba_invalid_messages_total{kind="not JSON"}'] == 1
     assert found["nba_scored_windows_total"] == made.counters.scored > 0
     assert found["nba_verdicts_total"] == 2

@@ -37,6 +37,7 @@ export {
 		alternative_device: vector of string &default=vector("acme-plug");
 		alternative_confidence: vector of double &default=vector(0.05);
 		similar_host: string &default="";
+		evidence_name: vector of string &default=vector("fw.example.com", "");
 	};
 
 	global give: function(v: Verdict);
@@ -53,7 +54,8 @@ function give(v: Verdict)
 	    v$model, v$worker, v$vlan, v$site, v$evidence_dst, v$evidence_port,
 	    v$evidence_proto, v$evidence_pool, v$evidence_org, v$evidence_ts,
 	    v$evidence_sessions, v$evidence_weight, v$evidence_surprise,
-	    v$alternative_device, v$alternative_confidence, v$similar_host);
+	    v$alternative_device, v$alternative_confidence, v$similar_host,
+	    v$evidence_name);
 	}
 
 event Test::done()

@@ -31,6 +31,7 @@ event Worker::acknowledge(node: string, run: string, seq: count, last: bool)
 event zeek_init()
 	{
 	Cluster::subscribe(NBA::sessions_topic_prefix);
+	Cluster::subscribe(NBA::names_topic_prefix);
 	Cluster::subscribe(NBA::lease_topic);
 	# Not at once: a hello may be faster than the subscriptions.
 	schedule 500msecs { Worker::join() };
@@ -58,6 +59,21 @@ event NBA::sessions(node: string, run: string, seq: count, sent: count,
 		event Worker::acknowledge(node, run, seq, last);
 	else
 		schedule delay { Worker::acknowledge(node, run, seq, last) };
+	}
+
+event NBA::names(node: string, run: string, seq: count, sent: count,
+    skipped: count, now: double, ts: vector of double, host: vector of addr,
+    name: vector of string, address: vector of addr, ttl: vector of double,
+    vlan: vector of string)
+	{
+	print fmt("%s names of batch %d: %d, sent %d, skipped %d", node, seq, |ts|,
+	    sent, skipped);
+
+	if ( print_sessions )
+		for ( i in ts )
+			print fmt("  %.6f %s %s %s %.0f%s", ts[i], host[i], name[i],
+			    address[i], ttl[i], |vlan| == 0 ? "" : fmt(
+			    " VLAN \"%s\"", vlan[i]));
 	}
 
 event NBA::lease(ts: double, ip: addr, mac: string, hostname: string)

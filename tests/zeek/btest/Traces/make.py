@@ -116,6 +116,49 @@ def dhcp(kind: int, yiaddr: str = "0.0.0.0") -> bytes:
     return head + addresses + hardware + b"\0" * 192 + options + b"\xff"
 
 
+def labels(name: bytes) -> bytes:
+    """A name as the DNS has it; labels may have any bytes but dots."""
+    return b"".join(bytes((len(one),)) + one for one in name.split(b".") if one) + b"\0"
+
+
+def query(number: int, name: bytes, kind: int = 1) -> bytes:
+    """A DNS query for A (1), AAAA (28) or another type of record."""
+    head = struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0)
+    return head + labels(name) + struct.pack("!HH", kind, 1)
+
+
+def answer(
+    number: int,
+    name: bytes,
+    addresses: Sequence[str],
+    *,
+    through: bytes = b"",
+    kind: int = 1,
+    code: int = 0,
+) -> bytes:
+    """The answer, by way of a CNAME if one is given; ``code`` is 3 if there is no such name."""
+    records, owner = [], name
+    if through:
+        records.append((owner, 5, 300, labels(through)))
+        owner = through
+    for number_of, text in enumerate(addresses):
+        packed = ipaddress.ip_address(text).packed
+        records.append((owner, 28 if len(packed) == 16 else 1, 60 + number_of, packed))
+    data = struct.pack("!HHHHHH", number, 0x8180 | code, 1, len(records), 0, 0)
+    data += labels(name) + struct.pack("!HH", kind, 1)
+    for owner, of, ttl, content in records:
+        data += labels(owner) + struct.pack("!HHIH", of, 1, ttl, len(content)) + content
+    return data
+
+
+def asked(at: float, port: int, one: bytes, other: bytes, client: str = "10.0.0.1") -> list[Packet]:
+    """A query of a host's and the answer, 10 ms later."""
+    return [
+        (at, frame(CAMERA, datagram(client, "10.0.0.254", port, 53, one))),
+        (at + 0.01, frame(GATEWAY, datagram("10.0.0.254", client, 53, port, other), CAMERA)),
+    ]
+
+
 def write(name: str, packets: list[Packet]) -> None:
     """Write a pcap file with microsecond times, Ethernet."""
     data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
@@ -124,6 +167,58 @@ def write(name: str, packets: list[Packet]) -> None:
         head = (int(START) + micros // 1_000_000, micros % 1_000_000, len(packet), len(packet))
         data += struct.pack("<IIII", *head) + packet
     (Path(__file__).parent / name).write_bytes(data)
+
+
+def names() -> list[Packet]:
+    """DNS queries: what hosts ask for, failures, odd names, and what is about neighbours."""
+    packets: list[Packet] = []
+    good = [CLOUD, "1.1.1.1"]
+    for number, (name, addresses, more) in enumerate(
+        [
+            (b"Fw.Ring.com", good, {"through": b"edge.example.net"}),
+            (b"time.example.org", ["2001:4860:4860::8888"], {"kind": 28}),
+            (b"nowhere.example.org", [], {"code": 3}),
+            (b"4.3.2.1", [CLOUD], {}),
+            (b"=cmd|'/c'!a1.example.org", [CLOUD], {}),
+            (b"<b>.example.org", [CLOUD], {}),
+            (b".".join([b"a" * 63] * 3 + [b"b" * 61]), [CLOUD], {}),
+            # What is not sent: the root, spaces, control characters, UTF-8, and no UTF-8.
+            (b"", [CLOUD], {}),
+            (b"a b.example.org", [CLOUD], {}),
+            (b"a\x00\x1b.example.org", [CLOUD], {}),
+            ("münchen.example.org".encode(), [CLOUD], {}),
+            (b"\xff\xfe.example.org", [CLOUD], {}),
+        ]
+    ):
+        kind = int(more.get("kind", 1))
+        one = query(number, name, kind)
+        other = answer(number, name, addresses, **more)  # type: ignore[arg-type]
+        packets += asked(0.1 * number, 41000 + number, one, other)
+    # Somebody else's question, and neighbours that answer everybody.
+    packets += asked(2.0, 42000, query(1, b"a.org"), answer(1, b"a.org", [CLOUD]), "9.9.9.9")
+    told = answer(0, b"plug.local", ["10.0.0.2"])
+    packets += [
+        (
+            2.1,
+            frame(CAMERA, datagram("10.0.0.1", "224.0.0.251", 5353, 5353, query(0, b"plug.local"))),
+        ),
+        (2.2, frame(PLUG, datagram("10.0.0.2", "224.0.0.251", 5353, 5353, told))),
+        (2.3, frame(CAMERA, datagram("10.0.0.1", "224.0.0.252", 42001, 5355, query(9, b"plug")))),
+        (
+            2.4,
+            frame(
+                PLUG,
+                datagram("10.0.0.2", "10.0.0.1", 5355, 42001, answer(9, b"plug", ["10.0.0.2"])),
+                CAMERA,
+            ),
+        ),
+    ]
+    # Two questions at once from one port, answered in the other order.
+    first, second = (query(n, b"%d.example.org" % n) for n in (21, 22))
+    packets += asked(3.0, 43000, first, answer(22, b"22.example.org", [CLOUD]))
+    packets += asked(3.005, 43000, second, answer(21, b"21.example.org", ["1.1.1.1"]))
+    packets.append((9.0, frame(CAMERA, syn("10.0.0.1", CLOUD, 44000, 443))))
+    return sorted(packets, key=lambda packet: packet[0])
 
 
 def main() -> None:
@@ -223,6 +318,7 @@ def main() -> None:
         mirrored(4789, VXLAN + bytes.fromhex(ARP), sport=50001),
     ]
     write("tunnels.pcap", [(0.01 * n, frame(GATEWAY, one)) for n, one in enumerate(tunnels)])
+    write("names.pcap", names())
     # No tag, one, two, only a priority, and no tag again.
     write(
         "vlans.pcap",

@@ -19,7 +19,8 @@ event zeek_init()
 		{
 		++n;
 		Test::give(Test::Verdict());
-		event NBA::worker_status("btest", "default", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0);
+		event NBA::worker_status("btest", "default", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		    0.0, 0, 0, 0);
 		}
 
 	event Test::done();

@@ -16,13 +16,15 @@ event zeek_init()
 	    $evidence_proto=vector(), $evidence_pool=vector(),
 	    $evidence_org=vector(), $evidence_ts=vector(),
 	    $evidence_sessions=vector(), $evidence_weight=vector(),
-	    $alternative_device=vector(), $alternative_confidence=vector()));
+	    $alternative_device=vector(), $alternative_confidence=vector(),
+	    $evidence_name=vector()));
 	# An alarm's evidence has no weight, but a surprise.
 	Test::give(Test::Verdict($state="misbehaving", $evidence_dst=vector(192.0.2.7),
 	    $evidence_port=vector(8), $evidence_proto=vector("icmp"),
 	    $evidence_pool=vector("as:1,2"), $evidence_org=vector(""),
 	    $evidence_ts=vector(1700000059.123456), $evidence_sessions=vector(),
 	    $evidence_weight=vector(), $evidence_surprise=vector(9.5),
-	    $similar_host="10.0.0.7"));
+	    $similar_host="10.0.0.7", $evidence_name=vector(
+	    "=cmd,<b>.example.com")));
 	event Test::done();
 	}

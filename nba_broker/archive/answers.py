@@ -1,0 +1,235 @@
+"""Reads DNS answers from dns logs: who asked for which name, and the addresses in the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nba_broker.archive import log_columns, log_rows, log_values
+from nba_broker.archive.diagnostics import Diagnostics
+from nba_broker.archive.external_sort import MEMORY, Sorter
+from nba_broker.archive.log_values import is_unset, text
+from nba_broker.archive.report import Report, failure
+from nba_broker.archive.segment_columns import is_place, segment_of
+from nba_broker.records.addresses import canonical
+from nba_broker.records.errors import ArchiveError
+from nba_broker.records.names import NO_NAMES, Names, concatenate, is_name, keys, part_of
+from nba_broker.records.times import END_OF_TIME
+
+_ROW = np.dtype(
+    [
+        ("ts", "f8"),
+        ("host", "V16"),
+        ("address", "V16"),
+        ("ttl", "f8"),
+        ("name", "i4"),
+        ("segment", "i4"),
+    ]
+)
+_UNKNOWN = "the names that hosts asked for are not known"
+_CONSEQUENCES = {"ts": _UNKNOWN, "id.orig_h": _UNKNOWN, "query": _UNKNOWN}
+# As in zeek-scripts/names.zeek: NetBIOS, mDNS and LLMNR, whose answers are about neighbours.
+_NEIGHBOURS = frozenset({"137", "5353", "5355"})
+# Only these give addresses; the name in the answer to another query may look like one.
+_TYPES = frozenset({"1", "28", "255"})
+_CONN = frozenset({"ts", "id.orig_h", "id.orig_p", "id.resp_p"})
+_TYPE_NAMES = frozenset({"A", "AAAA", "*"})
+_REMEMBERED = 262_144  # addresses
+_PART = 65_536  # rows
+
+Answer = tuple[float, bytes, bytes, float, str, str]
+"""When the answer came, who asked, the address, its TTL in seconds, the name, and the segment."""
+
+
+class ArchivedNames:
+    """The DNS answers of an archive, in order of time.
+
+    memory: bytes for rows; more are sorted on disk until this object is deleted.
+    """
+
+    def __init__(self, memory: int = MEMORY) -> None:
+        self._names: dict[str, int] = {}
+        self._by_code = np.zeros(0, object)
+        self._segments: dict[str, int] = {}
+        self._sorter = Sorter(_ROW, "ts", lambda rows: keys(self._of(rows)), memory)
+
+    def __len__(self) -> int:
+        return len(self._sorter)
+
+    def read(
+        self,
+        paths: Iterable[str | Path],
+        report: Report,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> None:
+        """Take the answers of these files with since <= ts < until. The report says which file
+        cannot be read, and what is not understood."""
+        first = -np.inf if since is None else since
+        last = np.inf if until is None else until
+        for path in paths:
+            found = Diagnostics(_CONSEQUENCES)
+            try:
+                for rows in log_rows.some(path, "dns", _is_wanted):
+                    found.rows += len(rows)
+                    taken = [one for one in answers(rows, found.miss) if first <= one[0] < last]
+                    if taken:
+                        self._sorter.add(self._coded(taken))
+            except (ArchiveError, OSError) as error:
+                report.errors.append(failure(path, error))
+            report.errors += [failure(path, ArchiveError(line)) for line in found.errors()]
+            report.warnings += [failure(path, ArchiveError(line)) for line in found.warnings()]
+
+    def parts(self, size: int = _PART) -> Iterator[Names]:
+        """All rows in order, at most ``size`` at a time."""
+        return map(self._of, self._sorter.parts(size)) if len(self) else iter(())
+
+    def reader(self) -> Callable[[float], Names]:
+        """A function that gives the rows until a time that it has not given before."""
+        parts = self.parts()
+        waiting = NO_NAMES
+
+        def until(ts: float) -> Names:
+            nonlocal waiting
+            taken = []
+            while True:
+                stop = int(np.searchsorted(waiting.ts, ts, side="right"))
+                taken.append(part_of(waiting, 0, stop))
+                waiting = part_of(waiting, stop, len(waiting))
+                if len(waiting) or not len(waiting := next(parts, NO_NAMES)):
+                    return concatenate([one for one in taken if len(one)])
+
+        return until
+
+    def _coded(self, rows: Sequence[Answer]) -> np.ndarray:
+        names, segments = self._names, self._segments
+        return np.array(
+            [
+                (
+                    ts,
+                    host,
+                    address,
+                    ttl,
+                    names.setdefault(name, len(names)),
+                    segments.setdefault(segment, len(segments)),
+                )
+                for ts, host, address, ttl, name, segment in rows
+            ],
+            _ROW,
+        )
+
+    def _of(self, rows: np.ndarray) -> Names:
+        segments = np.array(list(self._segments), object)
+        return Names(
+            np.ascontiguousarray(rows["ts"]),
+            np.ascontiguousarray(rows["host"]),
+            self._texts()[rows["name"]],
+            np.ascontiguousarray(rows["address"]),
+            np.ascontiguousarray(rows["ttl"]),
+            segments[rows["segment"]].tolist() if any(self._segments) else None,
+        )
+
+    def _texts(self) -> np.ndarray:
+        """The names by code, objects."""
+        if len(self._by_code) < len(self._names):
+            self._by_code = np.array(list(self._names), object)
+        return self._by_code
+
+
+def answers(
+    rows: Sequence[Mapping[str, Any]],
+    miss: Callable[[str, int, str], None] = lambda *_: None,
+) -> Iterator[Answer]:
+    """The answers in rows of a dns log with Zeek's names of the columns: one for each address.
+
+    Rows of failed queries, of other types of query, and about neighbours (mDNS) have none, and so
+    have rows whose name is not one of :func:`nba_broker.records.names.is_name`. ``miss`` is called
+    with a column, 1 and its value if a row has no answers because that value is not understood.
+    """
+    rows = [row for row in rows if _has_addresses(row)]
+    times, _ = log_values.times(row.get("ts") for row in rows)
+    times = log_values.microseconds(times + [_seconds(row.get("rtt")) for row in rows])
+    for row, ts in zip(rows, times.tolist(), strict=True):
+        host = _packed(text(row.get("id.orig_h")))
+        name = text(row.get("query")).lower().removesuffix(".")
+        if host is None:
+            miss("id.orig_h", 1, text(row.get("id.orig_h")))
+        elif not 0 <= ts < END_OF_TIME:
+            miss("ts", 1, text(row.get("ts")))
+        elif is_name(name):
+            places = _places(tuple(row))
+            segment = segment_of({one: text(row[one]) for one in places}) if places else ""
+            for address, ttl in _addresses(row):
+                yield ts, host, address, ttl, name, segment
+
+
+def _is_wanted(name: str) -> bool:
+    return name in log_columns.DNS or name in _CONN or is_place(name)
+
+
+@lru_cache(maxsize=4096)
+def _places(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a row's columns that say where it was seen."""
+    return tuple(filter(is_place, names))
+
+
+def _has_addresses(row: Mapping[str, Any]) -> bool:
+    """Whether a row may have answers."""
+    if not row.get("answers") or _is_failure(row):
+        return False
+    kind, kind_name = text(row.get("qtype")), text(row.get("qtype_name"))
+    if not is_unset(kind):
+        if kind not in _TYPES:
+            return False
+    elif not is_unset(kind_name) and kind_name not in _TYPE_NAMES:
+        return False
+    ports = text(row.get("id.resp_p")), text(row.get("id.orig_p"))
+    return _NEIGHBOURS.isdisjoint(port.partition("/")[0] for port in ports)
+
+
+def _is_failure(row: Mapping[str, Any]) -> bool:
+    code, name = text(row.get("rcode")), text(row.get("rcode_name")).upper()
+    failed = name != "NOERROR" and not is_unset(name) if is_unset(code) else code != "0"
+    return failed or log_values.boolean(text(row.get("rejected"))) == 1
+
+
+def _addresses(row: Mapping[str, Any]) -> Iterator[tuple[bytes, float]]:
+    """The addresses among a row's answers, each with its TTL, 0 where that is missing."""
+    found, lives = row.get("answers"), row.get("TTLs")
+    ttls = lives if isinstance(lives, (list, tuple)) else log_rows.texts(lives)
+    for number, answer in enumerate(log_rows.texts(found)):
+        address = _packed(answer)
+        if address is not None:
+            yield address, _seconds(ttls[number] if number < len(ttls) else 0.0)
+
+
+def _seconds(value: Any) -> float:
+    """An interval in seconds; 0 if it is unset or invalid."""
+    if not isinstance(value, float):
+        try:
+            value = float(text(value))
+        except ValueError:
+            return 0.0
+    return value if math.isfinite(value) and 0 <= value < 2**32 else 0.0
+
+
+class _Packed(dict[str, bytes | None]):
+    """Addresses as 16 bytes, remembered; None for any other text."""
+
+    def __missing__(self, address: str) -> bytes | None:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        try:
+            packed: bytes | None = canonical(address)[1]
+        except (OSError, ValueError):
+            packed = None
+        self[address] = packed
+        return packed
+
+
+_packed = _Packed().__getitem__
