@@ -139,6 +139,9 @@ class Client:
             strings("acme-plug"),
             vector("real", 0.05),
             ("string", ""),
+            strings(),
+            ("string", ""),
+            ("string", ""),
         )
 
     def status(self) -> None:

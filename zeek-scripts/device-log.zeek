@@ -88,6 +88,13 @@ export {
 		## The host that an analyst named, if this host has the name because it is similar. The
 		## confidence is the similarity.
 		similar_host: addr &log &optional;
+		## What the host may be if it has no device, and the reasons, for an analyst to
+		## read. They take no part in the verdict.
+		hints: vector of string &log &optional;
+		## The maker that the hints say, if it is clear.
+		hint_maker: string &log &optional;
+		## The kind of device that the hints say, if it is clear.
+		hint_kind: string &log &optional;
 	};
 
 	## Event that can be handled to access the :zeek:type:`NBA::DeviceInfo` record as it is sent
@@ -256,7 +263,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence_ts: vector of double, evidence_sessions: vector of count,
     evidence_weight: vector of double, evidence_surprise: vector of double,
     alternative_device: vector of string, alternative_confidence: vector of
-    double, similar_host: string)
+    double, similar_host: string, hints: vector of string, hint_maker: string,
+    hint_kind: string)
 	{
 	if ( ! is_manager )
 		return;
@@ -286,6 +294,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || |evidence| > max_items
 	    || |evidence_dst| > max_items
 	    || |alternative_device| > max_items
+	    || |hints| > max_items
 	    || |uids| > max_uids )
 		why = "too long a list";
 	else if ( ! are_parallel(|evidence_dst|, vector(|evidence_port|, |evidence_pool|,
@@ -295,12 +304,13 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || |alternative_confidence| != |alternative_device| )
 		why = "lists of different lengths";
 	else if ( ! is_short(vector(mac, hostname, vendor, previous, device, category,
-	    model, worker, vlan, site))
+	    model, worker, vlan, site, hint_maker, hint_kind))
 	    || ! is_short(alternatives)
 	    || ! is_short(evidence)
 	    || ! is_short(evidence_pool)
 	    || ! is_short(evidence_org)
 	    || ! is_short(alternative_device)
+	    || ! is_short(hints)
 	    || ! is_short(uids) )
 		why = "too long a text";
 	else
@@ -364,6 +374,12 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		}
 	if ( similar_host != "" )
 		info$similar_host = to_addr(similar_host);
+	if ( |hints| > 0 )
+		info$hints = hints;
+	if ( hint_maker != "" )
+		info$hint_maker = hint_maker;
+	if ( hint_kind != "" )
+		info$hint_kind = hint_kind;
 
 	Log::write(DEVICE_LOG, info);
 	hook host_judged(info);

@@ -30,6 +30,7 @@ from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
 from nba_broker.records.evidence import NamedByAnalyst, uids
+from nba_broker.records.hints import HostFacts
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.uids import texts
@@ -107,7 +108,9 @@ class Pipeline:
         )
         self._destinations = Lookup(pools)
         self._verdicts = Verdicts(self.decider, self.annotations, pools)
-        self._lines = Lines(self.identity, self.first_seen, self.annotations, manifest.id, worker)
+        self._lines = Lines(
+            self.identity, self.facts, self.first_seen, self.annotations, manifest.id, worker
+        )
         if shadow is not None:
             shadow.watch(
                 Watched(self.windows, self.annotations, self.decider, self.identity, pools)
@@ -365,8 +368,12 @@ class Pipeline:
         slots = self.decider.unknown(ts)
         slots = slots[self.windows.last_ts[slots] >= since]
         return groups.unknown_hosts(
-            ts, slots, self.identity, self.windows, self.pools, logged or {}
+            ts, slots, self.identity, self.facts, self.windows, self.pools, logged or {}
         )
+
+    def facts(self, slot: int) -> HostFacts:
+        """What is known of a host beside its sessions."""
+        return self.identity.facts(slot)
 
     def use(self, scorer: Scorer) -> None:
         """Switch to another model. Hosts keep their sessions and the names that both models know.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from nba_broker.records.evidence import Attended, Destination, Evidence, SimilarHost, Surprising
+from nba_broker.records.hints import NO_HINT, Hint
 
 STATES = ("learning", "identified", "unknown", "changed", "misbehaving", "impostor")
 
@@ -17,12 +18,14 @@ _DIGITS = 4  # of a share, a probability or a surprise: more would be noise
 @dataclass(frozen=True, slots=True)
 class HostGroup:
     """Similar unknown hosts: their number, the addresses of some, the maker of their interfaces, ""
-    where unknown, and where most of their sessions go."""
+    where unknown, where most of their sessions go, and what most of them may be, "" where that is
+    not clear."""
 
     hosts: int
     addresses: tuple[str, ...]
     vendor: str
     mostly: str
+    guess: str = ""
 
     @property
     def text(self) -> str:
@@ -30,7 +33,8 @@ class HostGroup:
         more = ", ..." if self.hosts > len(self.addresses) else ""
         vendor = f" by {self.vendor}" if self.vendor else ""
         addresses = ", ".join(self.addresses)
-        return f"{self.hosts} ({addresses}{more}){vendor}, mostly {self.mostly}"
+        guess = f" [{self.guess}]" if self.guess else ""
+        return f"{self.hosts} ({addresses}{more}){vendor}{guess}, mostly {self.mostly}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Verdict:
     since the epoch. ``previous`` is the device before, or else the state before.
     ``evidence`` has destinations of one kind, :class:`Attended` or :class:`Surprising`; ``uids``
     are for a pivot into conn.log. ``vlan`` and ``site`` are the parts of the segment in which
-    ``host`` is unique, see :func:`segment_parts`.
+    ``host`` is unique, see :func:`segment_parts`. ``hint``: what a host without a device may be.
     """
 
     ts: float
@@ -105,6 +109,7 @@ class Verdict:
     worker: str = ""
     vlan: str = ""
     site: str = ""
+    hint: Hint = NO_HINT
 
     def row(self) -> Row:
         """This verdict as a row of the log."""
@@ -148,6 +153,9 @@ class Verdict:
                 round(one.probability, _DIGITS) for one in self.alternatives
             ),
             similar_host=similar[0] if similar else "",
+            hints=self.hint.texts,
+            hint_maker=self.hint.maker,
+            hint_kind=self.hint.kind,
         )
 
 
@@ -193,6 +201,9 @@ class Row:
     alternative_device: tuple[str, ...] = ()
     alternative_confidence: tuple[float, ...] = ()
     similar_host: str = ""
+    hints: tuple[str, ...] = ()
+    hint_maker: str = ""
+    hint_kind: str = ""
 
     def destinations(self) -> list[Destination]:
         """The destinations in the evidence that have an address, a time, and a weight or surprise

@@ -227,6 +227,9 @@ def device_line(**changes: Any) -> Document:
         "alternative_device": ["Lamp"],
         "alternative_confidence": [0.02],
         "similar_host": "192.168.77.21",
+        "hints": ["doorbell? Maker", "OUI Maker"],
+        "hint_maker": "Maker",
+        "hint_kind": "doorbell",
     } | changes
 
 

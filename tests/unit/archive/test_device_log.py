@@ -42,7 +42,8 @@ PLUG = Alternative("acme-plug", 0.05)
 
 def as_verdict(**changes: Any) -> Verdict:
     """VERDICT as data, without evidence and alternatives but for those in the changes."""
-    common = {f.name: getattr(VERDICT, f.name) for f in dataclasses.fields(Verdict)}
+    shared = {f.name for f in dataclasses.fields(Verdict)} & device_log.COLUMNS.keys()
+    common = {name: getattr(VERDICT, name) for name in shared}
     return Verdict(**common | {"evidence": (), "alternatives": ()} | changes)
 
 
@@ -77,7 +78,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
         *("default", "-", "-", "-"),
-        *["-"] * 12,
+        *["-"] * 15,
     ]
 
 
@@ -98,7 +99,7 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
         (
             "tsv",
             "192.0.2.7,2001:db8::7\t443,53\ttcp,udp\tas:64500,gw\tExample\\x2c Inc.,(empty)\t"
-            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-",
+            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-\t-\t-\t-",
         ),
         (
             "json",

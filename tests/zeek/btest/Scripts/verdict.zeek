@@ -37,6 +37,9 @@ export {
 		alternative_device: vector of string &default=vector("acme-plug");
 		alternative_confidence: vector of double &default=vector(0.05);
 		similar_host: string &default="";
+		hints: vector of string &default=vector();
+		hint_maker: string &default="";
+		hint_kind: string &default="";
 	};
 
 	global give: function(v: Verdict);
@@ -53,7 +56,8 @@ function give(v: Verdict)
 	    v$model, v$worker, v$vlan, v$site, v$evidence_dst, v$evidence_port,
 	    v$evidence_proto, v$evidence_pool, v$evidence_org, v$evidence_ts,
 	    v$evidence_sessions, v$evidence_weight, v$evidence_surprise,
-	    v$alternative_device, v$alternative_confidence, v$similar_host);
+	    v$alternative_device, v$alternative_confidence, v$similar_host,
+	    v$hints, v$hint_maker, v$hint_kind);
 	}
 
 event Test::done()
