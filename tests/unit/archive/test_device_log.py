@@ -180,7 +180,7 @@ def verdicts(text: Any) -> Any:
     return st.builds(
         Row,
         **dict.fromkeys(("hostname", "vendor", "device", "category", "model", "worker"), text),
-        **dict.fromkeys(("alternatives", "evidence"), _vector(text)),
+        **dict.fromkeys(("alternatives", "evidence", "hints"), _vector(text)),
         **dict.fromkeys(("ts", "since", "first_seen"), _time),
         uids=st.just(()),
         host=st.ip_addresses().map(str),
@@ -203,7 +203,8 @@ def test_what_is_written_reads_back(
     expected = {
         name: list(item) if isinstance(item, tuple) else item
         for name, item in verdict.items()
-        if item != "" and not (item == () and name.startswith(("evidence_", "alternative_")))
+        if item != ""
+        and not (item == () and name.startswith(("evidence_", "alternative_", "hint")))
     }
     assert zeek_log.read(path) == [expected]
 
