@@ -7,7 +7,7 @@ same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,6 +88,9 @@ class Pipeline:
         self.slots = Slots()
         self.intake = Intake(reorder)
         self.identity = Identity()
+        # No method of the pipeline: that would keep its memory until the collector runs.
+        self.facts: Callable[[int], HostFacts] = self.identity.facts
+        """What is known of the host in a slot beside its sessions."""
         self.first_seen = FirstSeen(self.slots)
         self.wider = WiderLans(pools, self.identity, self.slots)
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
@@ -370,10 +373,6 @@ class Pipeline:
         return groups.unknown_hosts(
             ts, slots, self.identity, self.facts, self.windows, self.pools, logged or {}
         )
-
-    def facts(self, slot: int) -> HostFacts:
-        """What is known of a host beside its sessions."""
-        return self.identity.facts(slot)
 
     def use(self, scorer: Scorer) -> None:
         """Switch to another model. Hosts keep their sessions and the names that both models know.

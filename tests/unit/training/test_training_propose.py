@@ -20,6 +20,7 @@ from training.data.agreement import agreement
 from training.data.labels import Label
 
 ACME, OTHER = "00:00:0c:00:00:{:02x}", "00:00:aa:00:00:{:02x}"  # Cisco's and Xerox's
+LOCAL = "02:00:00:00:00:{:02x}"  # no maker's
 CONN = "ts\tuid\tid.orig_h\tid.resp_h\tid.resp_p\tproto\torig_l2_addr"
 DNS = "ts\tuid\tquery\tqtype\tanswers"
 DHCP = "ts\tmac\thost_name\tassigned_addr"
@@ -168,12 +169,12 @@ def test_the_category_is_what_the_hints_say(group: list[hosts.Host], category: s
 
 
 def test_hints_rest_on_leases_names_and_announcements(tmp_path: Path) -> None:
-    rows = conn(1, OTHER.format(1), "1.0.0.7", 443) + conn(2, OTHER.format(2), "1.0.0.8", 443)
-    rows += ["999\tCmdns\t10.0.0.1\t224.0.0.251\t5353\tudp\t" + OTHER.format(1)]
-    rows += ["998\tCasks\t10.0.0.1\t224.0.0.251\t5353\tudp\t" + OTHER.format(1)]
-    rows += ["997\tCdns\t10.0.0.2\t10.0.0.254\t53\tudp\t" + OTHER.format(2)]
+    rows = conn(1, LOCAL.format(1), "1.0.0.7", 443) + conn(2, LOCAL.format(2), "1.0.0.8", 443)
+    rows += ["999\tCmdns\t10.0.0.1\t224.0.0.251\t5353\tudp\t" + LOCAL.format(1)]
+    rows += ["998\tCasks\t10.0.0.1\t224.0.0.251\t5353\tudp\t" + LOCAL.format(1)]
+    rows += ["997\tCdns\t10.0.0.2\t10.0.0.254\t53\tudp\t" + LOCAL.format(2)]
     log(tmp_path, "conn", CONN, rows)
-    log(tmp_path, "dhcp", DHCP, [f"500\t{OTHER.format(1)}\tHS110\t10.0.0.1"])
+    log(tmp_path, "dhcp", DHCP, [f"500\t{LOCAL.format(1)}\tHS110\t10.0.0.1"])
     log(
         tmp_path,
         "dns",
