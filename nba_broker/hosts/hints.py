@@ -62,9 +62,9 @@ def hint(facts: HostFacts) -> Hint:
         maker, for_maker, kind = _consistent(maker, for_maker, kind, known)
     except _Contradiction:
         return NO_HINT
-    used = [*for_maker, *for_kind, *for_system]
-    reasons = tuple(dict.fromkeys(clue.reason for clue in clues if clue in used))
-    return Hint(maker, kind, system, reasons[:MOST_REASONS])
+    used = {clue.reason for clue in (*for_maker, *for_kind, *for_system)}
+    reasons = dict.fromkeys(clue.reason for clue in clues if clue.reason in used)
+    return Hint(maker, kind, system, tuple(reasons)[:MOST_REASONS])
 
 
 def _agreed(

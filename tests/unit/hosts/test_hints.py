@@ -102,6 +102,8 @@ def test_a_pc_with_an_adapter_of_another_maker_is_a_pc_of_no_known_maker() -> No
 def test_the_reasons_are_those_that_the_hint_rests_on() -> None:
     assert hint(WYZE).texts == ("Wyze", "*.wyzecam.com 71 %", "OUI Wyze Labs Inc")
     assert hint(replace(WYZE, hostname="cam7")) == hint(WYZE)
+    used_at = HostFacts(vendor="Tp-Link Technologies Co.,Ltd.", ports=("9999/tcp",))
+    assert hint(used_at).texts[2:] == ("listens at 9999/tcp",)
 
 
 def test_a_hint_says_more_than_the_maker_of_the_interface_or_not() -> None:
