@@ -140,6 +140,9 @@ class Client:
             vector("real", 0.05),
             ("string", ""),
             strings("fw.example.com"),
+            strings(),
+            ("string", ""),
+            ("string", ""),
         )
 
     def status(self) -> None:

@@ -7,6 +7,7 @@ from random import Random
 from typing import Literal
 
 from nba_broker.archive import device_log
+from nba_broker.hosts.hints import hint
 from nba_broker.records.evidence import (
     AlarmSum,
     Attended,
@@ -15,6 +16,7 @@ from nba_broker.records.evidence import (
     Surprising,
     WindowExtent,
 )
+from nba_broker.records.hints import NO_HINT, HostFacts
 from nba_broker.records.verdicts import Alternative, Verdict
 from testing import traffic
 
@@ -93,6 +95,7 @@ class Verdicts:
             uids=tuple(f"C{self._random.getrandbits(60):016x}" for _ in range(3)),
             model="default-b57756f0",
             worker="manager-1",
+            hint=NO_HINT if named else hint(HostFacts(vendor)),
         )
 
     def _evidence(self, ts: float, state: str) -> tuple[Evidence, ...]:

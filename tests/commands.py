@@ -137,6 +137,7 @@ NOT_RUN = {
     " /opt/so/saltstack/local/salt/elasticsearch/files/ingest/zeek.nba_stats": _SOC,
     "python -m tools.names ARCHIVE... --labels labels.csv": _LSIF,
     "python -m tools.day_one ARCHIVE... --model DIR --truth labels.csv": _LSIF,
+    "nba-train labels ARCHIVE --truth labels.csv --products tools/products.csv": _LSIF,
     "python -m tools.splice lsif --device 84:f3:eb:18:91:dd --attack beacon-30min --at 2019-07-12"
     " --out spliced": _LSIF,
     "nba-broker score spliced --out spliced": _LSIF,

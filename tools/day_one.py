@@ -59,7 +59,7 @@ def report(path: str, model: Path, truth: list[labels.Label]) -> list[str]:
     pipeline = build_pipeline(settings, worker="")
     verdicts = first_week(archive, pipeline)
     identity = pipeline.identity
-    devices = agreement.devices_of(truth)
+    devices = labels.devices_of(truth)
     known = {one.mac or one.host: one for one in verdicts}  # the latest of each host
     hosts = {host: devices[host] for host in known if host in devices}
     ever = {

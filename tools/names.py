@@ -24,7 +24,7 @@ from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.pipeline.tracker import Tracker
 from nba_broker.records.errors import NBAError
 from nba_broker.records.slots import Slots
-from training.data import agreement, labels
+from training.data import labels
 
 HOUR = 3600.0
 
@@ -95,7 +95,7 @@ def main() -> int:
     parser.add_argument("--labels", type=Path, action="append", default=[], metavar="L.csv")
     arguments = parser.parse_args()
     try:
-        devices = agreement.devices_of(labels.read(arguments.labels))
+        devices = labels.devices_of(labels.read(arguments.labels))
         archive = conn_log.read(arguments.archive, names=True)
         pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
         print(*lines(coverage(archive, pools), devices), sep="\n")

@@ -91,6 +91,13 @@ export {
 		## The name by which the host, or else another one, asked for each destination in the
 		## evidence; empty if nobody did. Unset if that holds for all.
 		evidence_name: vector of string &log &optional;
+		## What the host may be if it has no device, and the reasons, for an analyst to
+		## read. They take no part in the verdict.
+		hints: vector of string &log &optional;
+		## The maker that the hints say, if it is clear.
+		hint_maker: string &log &optional;
+		## The kind of device that the hints say, if it is clear.
+		hint_kind: string &log &optional;
 	};
 
 	## Event that can be handled to access the :zeek:type:`NBA::DeviceInfo` record as it is sent
@@ -259,7 +266,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence_ts: vector of double, evidence_sessions: vector of count,
     evidence_weight: vector of double, evidence_surprise: vector of double,
     alternative_device: vector of string, alternative_confidence: vector of
-    double, similar_host: string, evidence_name: vector of string)
+    double, similar_host: string, evidence_name: vector of string, hints: vector of
+    string, hint_maker: string, hint_kind: string)
 	{
 	if ( ! is_manager )
 		return;
@@ -289,6 +297,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || |evidence| > max_items
 	    || |evidence_dst| > max_items
 	    || |alternative_device| > max_items
+	    || |hints| > max_items
 	    || |uids| > max_uids )
 		why = "too long a list";
 	else if ( ! are_parallel(|evidence_dst|, vector(|evidence_port|, |evidence_pool|,
@@ -299,13 +308,14 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || ( |evidence_name| > 0 && |evidence_name| != |evidence_dst| ) )
 		why = "lists of different lengths";
 	else if ( ! is_short(vector(mac, hostname, vendor, previous, device, category,
-	    model, worker, vlan, site))
+	    model, worker, vlan, site, hint_maker, hint_kind))
 	    || ! is_short(alternatives)
 	    || ! is_short(evidence)
 	    || ! is_short(evidence_pool)
 	    || ! is_short(evidence_org)
 	    || ! is_short(evidence_name)
 	    || ! is_short(alternative_device)
+	    || ! is_short(hints)
 	    || ! is_short(uids) )
 		why = "too long a text";
 	else
@@ -371,6 +381,12 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		info$similar_host = to_addr(similar_host);
 	if ( |evidence_name| > 0 )
 		info$evidence_name = evidence_name;
+	if ( |hints| > 0 )
+		info$hints = hints;
+	if ( hint_maker != "" )
+		info$hint_maker = hint_maker;
+	if ( hint_kind != "" )
+		info$hint_kind = hint_kind;
 
 	Log::write(DEVICE_LOG, info);
 	hook host_judged(info);

@@ -100,7 +100,8 @@ export {
 	    evidence_sessions: vector of count, evidence_weight: vector of
 	    double, evidence_surprise: vector of double,
 	    alternative_device: vector of string, alternative_confidence: vector of
-	    double, similar_host: string, evidence_name: vector of string);
+	    double, similar_host: string, evidence_name: vector of string,
+	    hints: vector of string, hint_maker: string, hint_kind: string);
 
 	## Manager to all other nodes: which device an address is, see :zeek:see:`NBA::device_of`.
 	##
@@ -118,7 +119,13 @@ export {
 	## mac: The client's MAC address.
 	##
 	## hostname: The client's name; empty if it sent none.
-	global lease: event(ts: double, ip: addr, mac: string, hostname: string);
+	##
+	## vendor_class: The client's vendor class (option 60); empty if it sent none.
+	##
+	## params: The options that the client asked for, in its order (option 55); empty if it sent
+	##         none.
+	global lease: event(ts: double, ip: addr, mac: string, hostname: string,
+	    vendor_class: string, params: vector of count);
 
 	## Worker to manager: its status. :zeek:see:`NBA::StatsInfo` explains the arguments.
 	global worker_status: event(worker: string, model: string, received: count,

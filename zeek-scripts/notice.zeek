@@ -129,6 +129,8 @@ function describe(note: Notice::Type, rec: DeviceInfo): string
 			    rec$sessions, describe_time(rec$first_seen),
 			    |rec$alternatives| > 0 ? join_string_vec(
 			    rec$alternatives, ", ") : "none");
+			if ( rec?$hints )
+				said += ". Hints: " + join_string_vec(rec$hints, "; ");
 			break;
 
 		case Changed_Device:

@@ -17,6 +17,9 @@ from nba_broker.records.times import END_OF_TIME
 _NOBODY = frozenset({"0.0.0.0", "::"})
 # Bro up to 2.5 calls it assigned_ip.
 _ADDRESSES = ("assigned_addr", "assigned_ip")
+_HOSTNAMES = ("host_name", "client_fqdn")
+# Zeek's policy/protocols/dhcp/software calls it so. No script of Zeek logs the parameter list.
+_VENDOR_CLASSES = ("client_software",)
 
 
 def leases(
@@ -45,7 +48,14 @@ def leases(
         if not _acknowledged(row.get("msg_types")):
             continue
         place = {name: text(value) for name, value in row.items() if is_place(name)}
-        yield Lease(float(log_values.microseconds(ts)), ip, mac, _hostname(row), segment_of(place))
+        yield Lease(
+            float(log_values.microseconds(ts)),
+            ip,
+            mac,
+            _first(row, _HOSTNAMES),
+            segment_of(place),
+            vendor_class=_first(row, _VENDOR_CLASSES),
+        )
 
 
 def _acknowledged(types: Any) -> bool:
@@ -57,8 +67,9 @@ def _acknowledged(types: Any) -> bool:
     return any("ACK" in text(one).upper() and "NAK" not in text(one).upper() for one in types)
 
 
-def _hostname(row: Mapping[str, Any]) -> str:
-    for name in ("host_name", "client_fqdn"):
+def _first(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The text in the first of these columns that is set, "" if none is."""
+    for name in names:
         if not is_unset(found := text(row.get(name))):
             return clean(found)
     return ""

@@ -16,8 +16,10 @@ import numpy as np
 from nba_broker.hosts.address_table import AddressTable, Binding, is_link_local
 from nba_broker.hosts.bonds import Bond, Bonds
 from nba_broker.hosts.host_table import HostTable
-from nba_broker.hosts.leases import Leases
+from nba_broker.hosts.leases import DhcpClient, Leases
 from nba_broker.hosts.routers import AddressTimes, Router, Routers
+from nba_broker.hosts.vendor import vendor
+from nba_broker.records.hints import HostFacts
 from nba_broker.records.macs import eui64_mac, is_mac, is_virtual
 from nba_broker.records.ports import PROTOCOL_CODES
 from nba_broker.records.segments import bare, is_ipv4, segment_of, zoned_all
@@ -27,6 +29,7 @@ UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 """Originators without an address; only their MAC says which host they are."""
 
 _ICMP = PROTOCOL_CODES["icmp"]
+_NO_CLIENT = DhcpClient()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +250,8 @@ class Identity:
         for slot in dict.fromkeys(slots):  # in this order, so that the slots are reused in it
             self._addresses.forget_all(slot)
             name = self._hosts.remove(slot)
-            hostname = self._leases.hostnames.pop(name, None)
             # Only now, not when the bond is found: lines from before the bond are written first.
-            if hostname is not None and (host := self._bonds.host_of.get(name)) is not None:
-                self._leases.hostnames.setdefault(host, hostname)
+            self._leases.forget(name, self._bonds.host_of.get(name))
             self._routers.changes.pop(name, None)
 
     def holder(self, zone: str, *, likely: bool = False) -> int | None:
@@ -303,6 +304,13 @@ class Identity:
         """The name that the host gave when it asked for a lease, "" when unknown."""
         return self._leases.hostnames.get(self._hosts.name[slot], "")
 
+    def facts(self, slot: int) -> HostFacts:
+        """What is known of the host by its MAC and its leases."""
+        client = self._leases.clients.get(self._hosts.name[slot], _NO_CLIENT)
+        return HostFacts(
+            vendor(self.mac(slot)), self.hostname(slot), client.vendor_class, client.params
+        )
+
     def everywhere(self, address: str) -> list[str]:
         """The segments that an address is known in, [""] when it is known in none."""
         return self._addresses.segments(address) or [""]
@@ -314,6 +322,10 @@ class Identity:
     def hostnames(self) -> dict[str, str]:
         """Hostnames by MAC; the state itself."""
         return self._leases.hostnames
+
+    def clients(self) -> dict[str, DhcpClient]:
+        """DHCP clients by MAC; the state itself."""
+        return self._leases.clients
 
     def claims(self) -> dict[str, Binding]:
         """The latest lease by address; the state itself."""

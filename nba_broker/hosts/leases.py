@@ -1,8 +1,9 @@
-"""What DHCP leases say of hosts: the MAC that has an address, the hostname of a MAC."""
+"""What DHCP leases say of hosts: the MAC that has an address, the hostname and client of a MAC."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from nba_broker.hosts.address_table import AddressTable, Binding
 from nba_broker.hosts.host_table import HostTable
@@ -11,14 +12,24 @@ from nba_broker.records.segments import bare, may_be_one, zoned
 from nba_broker.records.sessions import Lease
 
 
+@dataclass(frozen=True, slots=True)
+class DhcpClient:
+    """What a DHCP client says of itself: options 60 and 55 (RFC 2132), empty where unknown."""
+
+    vendor_class: str = ""
+    params: tuple[int, ...] = ()
+
+
 class Leases:
-    """Applies leases to the table of addresses, and keeps the hostnames."""
+    """Applies leases to the table of addresses, and keeps the hostnames and the clients."""
 
     def __init__(self, hosts: HostTable, addresses: AddressTable) -> None:
         self._hosts = hosts
         self._addresses = addresses
         self.hostnames: dict[str, str] = {}
         """MAC -> the hostname of its latest lease that gave one."""
+        self.clients: dict[str, DhcpClient] = {}
+        """MAC -> the client of its latest lease that described one."""
 
     def take(self, lease: Lease, mac: str) -> None:
         """From here on the address of a lease belongs to ``mac``, the MAC of the lease or of the
@@ -40,9 +51,11 @@ class Leases:
                 addresses.assign(zone, mac)
                 addresses.keep(mac, zone)
         if lease.hostname:
-            if len(self.hostnames) >= addresses.limit:
-                self._trim_hostnames()
+            self._make_room(self.hostnames)
             self.hostnames[mac] = lease.hostname
+        if lease.vendor_class or lease.params:
+            self._make_room(self.clients)
+            self.clients[mac] = DhcpClient(lease.vendor_class, lease.params)
 
     def _zones(self, lease: Lease) -> list[str]:
         """The address of a lease in its segments; none where it may be that of two hosts."""
@@ -65,12 +78,21 @@ class Leases:
         bindings.clear()
         bindings.update(kept)
 
-    def _trim_hostnames(self) -> None:
-        """Keep only the hostnames of hosts that hold a slot."""
-        slot_of = self._hosts.slot_of
-        kept = {mac: name for mac, name in self.hostnames.items() if mac in slot_of}
-        self.hostnames.clear()
-        self.hostnames.update(kept)
+    def _make_room(self, table: dict[str, Any]) -> None:
+        """Keep only the values of hosts that hold a slot, if the table is full."""
+        if len(table) < self._addresses.limit:
+            return
+        kept = {mac: value for mac, value in table.items() if mac in self._hosts.slot_of}
+        table.clear()
+        table.update(kept)
+
+    def forget(self, name: str, host: str | None) -> None:
+        """Drop what leases said of a host, or leave it to ``host`` that this one is part of."""
+        tables: tuple[dict[str, Any], ...] = (self.hostnames, self.clients)
+        for table in tables:
+            value = table.pop(name, None)
+            if value is not None and host is not None:
+                table.setdefault(host, value)
 
     def of(self, zone: str) -> Binding | None:
         """The latest lease of an address. A lease without a segment counts for the one segment that
@@ -98,7 +120,7 @@ class Leases:
             self._addresses.forget(place)
             if theirs == place or self._is_only_source(theirs, place, kept):
                 self._addresses.rename(theirs, kept)
-                self.hostnames.pop(theirs, None)
+                self.forget(theirs, None)
 
     def would_lose_mac(self, zone: str, name: str) -> bool:
         """Whether :meth:`split` would take its MAC from a host."""

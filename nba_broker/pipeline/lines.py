@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from nba_broker.hosts.first_seen import FirstSeen
+from nba_broker.hosts.hints import hint
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
-from nba_broker.hosts.vendor import vendor
 from nba_broker.pipeline.timeline import Step
 from nba_broker.records.evidence import Evidence
+from nba_broker.records.hints import NO_HINT, HostFacts
 from nba_broker.records.sessions import segment_parts
 from nba_broker.records.verdicts import STATES, Alternative, Verdict
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
@@ -33,12 +35,13 @@ class At(NamedTuple):
 
 
 class Lines:
-    """Makes lines from decisions and from the host's identity. model: the id of the running model.
-    worker: a name for the log."""
+    """Makes lines from decisions and from the host's identity. facts: what is known of the host in
+    a slot. model: the id of the running model. worker: a name for the log."""
 
     def __init__(
         self,
         identity: Identity,
+        facts: Callable[[int], HostFacts],
         first_seen: FirstSeen,
         annotations: AppliedAnnotations,
         model: str,
@@ -47,6 +50,7 @@ class Lines:
         self.model = model
         self._worker = worker
         self._identity = identity
+        self._facts = facts
         self._first_seen = first_seen
         self._annotations = annotations
 
@@ -155,14 +159,14 @@ class Lines:
         confidence: float = 0.0,
         alternatives: tuple[Alternative, ...] = (),
     ) -> Verdict:
-        mac = self._identity.mac(slot)
+        facts = self._facts(slot)
         site, vlan = segment_parts(at.segment)
         return Verdict(
             ts=at.ts,
             host=at.host,
-            mac=mac,
-            hostname=self._identity.hostname(slot),
-            vendor=vendor(mac),
+            mac=self._identity.mac(slot),
+            hostname=facts.hostname,
+            vendor=facts.vendor,
             state=STATES[state],
             previous=previous,
             device=device,
@@ -179,4 +183,5 @@ class Lines:
             worker=self._worker,
             vlan=vlan,
             site=site,
+            hint=NO_HINT if device else hint(facts),
         )

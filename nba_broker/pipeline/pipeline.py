@@ -7,7 +7,7 @@ same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +34,7 @@ from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
 from nba_broker.records.evidence import NamedByAnalyst, uids
+from nba_broker.records.hints import HostFacts
 from nba_broker.records.names import NO_NAMES, Answers, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
@@ -82,6 +83,9 @@ class Pipeline:
         self.slots = Slots()
         self.intake = Intake(reorder)
         self.identity = Identity()
+        # No method of the pipeline: that would keep its memory until the collector runs.
+        self.facts: Callable[[int], HostFacts] = self.identity.facts
+        """What is known of the host in a slot beside its sessions."""
         self.first_seen = FirstSeen(self.slots)
         self.wider = WiderLans(pools, self.identity, self.slots)
         self.names = NameTable(self.slots)
@@ -106,7 +110,9 @@ class Pipeline:
         )
         self._destinations = Lookup(pools)
         self._verdicts = Verdicts(self.decider, self.annotations, pools)
-        self._lines = Lines(self.identity, self.first_seen, self.annotations, manifest.id, worker)
+        self._lines = Lines(
+            self.identity, self.facts, self.first_seen, self.annotations, manifest.id, worker
+        )
         if shadow is not None:
             shadow.watch(
                 Watched(self.windows, self.annotations, self.decider, self.identity, pools)
@@ -387,7 +393,7 @@ class Pipeline:
         slots = self.decider.unknown(ts)
         slots = slots[self.windows.last_ts[slots] >= since]
         return groups.unknown_hosts(
-            ts, slots, self.identity, self.windows, self.pools, self.names, logged or {}
+            ts, slots, self.identity, self.facts, self.windows, self.pools, self.names, logged or {}
         )
 
     def use(self, scorer: Scorer) -> None:

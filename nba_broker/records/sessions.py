@@ -69,13 +69,16 @@ NO_SESSIONS = Sessions(np.zeros(0), [], [], [], [], np.zeros(0, np.int32))
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A DHCP server's grant of an address: from ``ts`` on, ``ip`` belongs to ``mac``, in
-    ``segment`` if that is known."""
+    ``segment`` if that is known. ``vendor_class``, ``params``: options 60 and 55 of the client (RFC
+    2132), empty where unknown."""
 
     ts: float
     ip: str
     mac: str
     hostname: str
     segment: str = ""
+    vendor_class: str = ""
+    params: tuple[int, ...] = ()
 
 
 def concatenate(parts: list[Sessions]) -> Sessions:

@@ -13,6 +13,7 @@ from nba_broker.records.evidence import (
     SimilarHost,
     Surprising,
 )
+from nba_broker.records.hints import NO_HINT, Hint
 
 STATES = (
     "learning",
@@ -32,12 +33,14 @@ _DIGITS = 4  # of a share, a probability or a surprise: more would be noise
 @dataclass(frozen=True, slots=True)
 class HostGroup:
     """Similar unknown hosts: their number, the addresses of some, the maker of their interfaces, ""
-    where unknown, and where most of their sessions go."""
+    where unknown, where most of their sessions go, and what most of them may be, "" where that is
+    not clear."""
 
     hosts: int
     addresses: tuple[str, ...]
     vendor: str
     mostly: str
+    guess: str = ""
 
     @property
     def text(self) -> str:
@@ -45,7 +48,8 @@ class HostGroup:
         more = ", ..." if self.hosts > len(self.addresses) else ""
         vendor = f" by {self.vendor}" if self.vendor else ""
         addresses = ", ".join(self.addresses)
-        return f"{self.hosts} ({addresses}{more}){vendor}, mostly {self.mostly}"
+        guess = f" [{self.guess}]" if self.guess else ""
+        return f"{self.hosts} ({addresses}{more}){vendor}{guess}, mostly {self.mostly}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Verdict:
     since the epoch. ``previous`` is the device before, or else the state before.
     ``evidence`` has destinations of one kind, :class:`Attended` or :class:`Surprising`; ``uids``
     are for a pivot into conn.log. ``vlan`` and ``site`` are the parts of the segment in which
-    ``host`` is unique, see :func:`segment_parts`.
+    ``host`` is unique, see :func:`segment_parts`. ``hint``: what a host without a device may be.
     """
 
     ts: float
@@ -121,6 +125,7 @@ class Verdict:
     worker: str = ""
     vlan: str = ""
     site: str = ""
+    hint: Hint = NO_HINT
 
     def row(self) -> Row:
         """This verdict as a row of the log."""
@@ -170,6 +175,9 @@ class Verdict:
             evidence_name=(
                 tuple(one.name for one in found) if any(one.name for one in found) else ()
             ),
+            hints=self.hint.texts,
+            hint_maker=self.hint.maker,
+            hint_kind=self.hint.kind,
         )
 
 
@@ -216,6 +224,9 @@ class Row:
     alternative_confidence: tuple[float, ...] = ()
     similar_host: str = ""
     evidence_name: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    hint_maker: str = ""
+    hint_kind: str = ""
 
     def destinations(self) -> list[Destination]:
         """The destinations in the evidence that have an address, a time, and a weight or surprise

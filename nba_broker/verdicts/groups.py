@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools, of_database
+from nba_broker.hosts.hints import hint
 from nba_broker.hosts.identity import Identity
 from nba_broker.hosts.vendor import vendor
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.addresses import printed
 from nba_broker.records.evidence import brief_name
+from nba_broker.records.hints import HostFacts
 from nba_broker.records.segments import described, zoned
 from nba_broker.records.verdicts import HostGroup, UnknownHosts
 from nba_broker.verdicts import similarity
@@ -61,6 +63,7 @@ def unknown_hosts(
     ts: float,
     slots: np.ndarray,
     identity: Identity,
+    facts: Callable[[int], HostFacts],
     hosts: HostWindows,
     pools: Pools,
     names: NameTable,
@@ -68,8 +71,8 @@ def unknown_hosts(
 ) -> UnknownHosts:
     """The groups of these hosts, int64 [n], which are unknown at ``ts``.
 
-    logged: the address in a host's last line, by its MAC or else its address. A host that is not in
-    it is named by its latest address.
+    facts: what is known of the host in a slot. logged: the address in a host's last line, by its
+    MAC or else its address. A host that is not in it is named by its latest address.
     """
     found = compare(slots, identity, hosts, pools)
 
@@ -102,7 +105,8 @@ def unknown_hosts(
         mostly = found.profiles.select(members).mostly(
             pools.table, organisation, partial(name, members)
         )
-        largest.append(HostGroup(len(members), some, found.vendors[members[0]], mostly))
+        guess = _guess([facts(slot) for slot in found.slot[members].tolist()])
+        largest.append(HostGroup(len(members), some, found.vendors[members[0]], mostly, guess))
     return UnknownHosts(
         ts,
         len(slots),
@@ -122,3 +126,11 @@ def _commonest(numbers: np.ndarray, names: NameTable) -> str:
         return ""
     name, _ = min(found.items(), key=lambda item: (-item[1], item[0]))
     return f"{brief_name(name)}{', ...' if len(found) > 1 else ''}"
+
+
+def _guess(facts: Sequence[HostFacts]) -> str:
+    """What more than half of these hosts may be, "" if there is no such guess, or if it says no
+    more than the maker of their interfaces."""
+    hints = [one for one in map(hint, facts) if one.says_more]
+    (guess, hosts), *_ = Counter(one.guess for one in hints).most_common(1) or [("", 0)]
+    return guess if 2 * hosts > len(facts) else ""

@@ -10,7 +10,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -39,6 +39,7 @@ MAX_ROWS = 65_536  # far above any sensible batch size
 MAX_TEXT = 256  # bytes of a string; the Zeek side checks the same limit
 _MAX_UID = 32
 _MAX_TTL = 2**32  # seconds; the DNS has 32 bits for it
+_OPTIONS = 255  # of DHCP, by number and in a list
 _FAR = END_OF_TIME + 86_400.0
 
 
@@ -235,8 +236,20 @@ def _decode_hello(arguments: list[Argument]) -> Hello:
 
 
 def _decode_lease(arguments: list[Argument]) -> Lease:
-    ts, ip, mac, hostname = arguments
-    return Lease(_time(ts), _address(ip[1]), _mac(mac[1]), _text(hostname))
+    ts, ip, mac, hostname, *client = arguments
+    lease = Lease(_time(ts), _address(ip[1]), _mac(mac[1]), _text(hostname))
+    if not client:  # of an earlier package
+        return lease
+    vendor_class, params = client
+    return replace(lease, vendor_class=_text(vendor_class), params=_params(params))
+
+
+def _params(argument: Argument) -> tuple[int, ...]:
+    """A DHCP client's parameter request list."""
+    numbers = [_count((value["@data-type"], value["data"])) for value in _column(argument)]
+    if len(numbers) > _OPTIONS or max(numbers, default=0) > _OPTIONS:
+        raise ValueError("not a list of DHCP options")
+    return tuple(numbers)
 
 
 _DECODERS: dict[str, Callable[[list[Argument]], Message]] = {

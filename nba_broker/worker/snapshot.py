@@ -27,6 +27,7 @@ from nba_broker.destinations.fair_table import NOBODY
 from nba_broker.destinations.names import SavedRow
 from nba_broker.hosts.address_table import Binding
 from nba_broker.hosts.identity import Identity
+from nba_broker.hosts.leases import DhcpClient
 from nba_broker.model.features import FEATURE_VERSION
 from nba_broker.model.manifest import WINDOW_LIMIT
 from nba_broker.model.windows import Schedule
@@ -94,6 +95,7 @@ def parts(
     tables: dict[str, Mapping[str, Any]] = {
         "addresses": identity.addresses(),
         "hostnames": identity.hostnames(),
+        "clients": identity.clients(),
         "routers": identity.routers(),
         "turns": identity.turns(),
         "takes": identity.takes(),
@@ -263,9 +265,11 @@ def _restore(
     )
     if same_decision:
         _restore_devices(line, reader, pipeline.annotations)
-    for ts, ip, *texts in line["leases"]:
+    for ts, ip, mac, hostname, segment, *client in line["leases"]:
         _check_address(ip)
-        pipeline.lease(Lease(float(ts), ip, *map(str, texts)))
+        said = _client(*client)  # an earlier version wrote none
+        texts = str(mac), str(hostname), str(segment), said.vendor_class
+        pipeline.lease(Lease(float(ts), ip, *texts, said.params))
     if another and not only_shown:
         pipeline.reshape(
             manifest.schedule, manifest.classes, settings, ClassBaseline.of_model(manifest)
@@ -347,6 +351,8 @@ def _restore_identity(line: dict[str, Any], identity: Identity) -> None:
         identity.takes()[zone] = [(float(ts), str(mac)) for ts, mac in takes]
     for zone, claim in line.get("claims", {}).items():
         identity.claims()[zone] = _claim(**claim)
+    for mac, client in line.get("clients", {}).items():
+        identity.clients()[mac] = _client(**client)
     identity.bonds().update(_texts(line.get("bonds", {})))
     identity.routers().update(_times(line.get("routers", {})))
 
@@ -424,6 +430,12 @@ def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Bin
     if not all(isinstance(text, str) for text in (mac, hostname, against, before)):
         raise TypeError("a lease that is none")
     return Binding(mac, hostname, float(ts), against, before)
+
+
+def _client(vendor_class: str = "", params: Sequence[int] = ()) -> DhcpClient:
+    if not isinstance(vendor_class, str) or not all(isinstance(one, int) for one in params):
+        raise TypeError("a DHCP client that is none")
+    return DhcpClient(vendor_class, tuple(params))
 
 
 def _texts(table: dict[str, str]) -> dict[str, str]:

@@ -91,7 +91,12 @@ def test_a_heartbeat_is_a_batch_without_sessions(recorded: Recorded) -> None:
 
 def test_a_lease_is_understood(recorded: Recorded) -> None:
     assert codec.decode(recorded("lease")) == Lease(
-        1700000000.0, "10.0.0.1", "02:00:00:00:00:01", "camera"
+        1700000000.0,
+        "10.0.0.1",
+        "02:00:00:00:00:01",
+        "camera",
+        vendor_class="udhcp 1.30",
+        params=(1, 3, 6, 12, 15, 28, 42),
     )
 
 

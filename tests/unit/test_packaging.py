@@ -230,6 +230,9 @@ def device_line(**changes: Any) -> Document:
         "alternative_confidence": [0.02],
         "similar_host": "192.168.77.21",
         "evidence_name": ["fw.ring.com"],
+        "hints": ["doorbell? Maker", "OUI Maker"],
+        "hint_maker": "Maker",
+        "hint_kind": "doorbell",
     } | changes
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from nba_broker.archive import device_log
 from nba_broker.records.evidence import AlarmSum, Attended, SimilarHost, Surprising, WindowExtent
+from nba_broker.records.hints import Hint, Reason
 from nba_broker.records.verdicts import Alternative, Verdict
 from nba_broker.wire.codec import encode_verdict
 from testing.client import Client
@@ -75,6 +76,13 @@ VERDICTS = {
     ),
     "similar host": verdict(
         reason="annotation", evidence=(SimilarHost("10.0.0.7", "02:00:00:00:00:07", 0.9688),)
+    ),
+    "hints": verdict(
+        state="unknown",
+        device="",
+        hint=Hint(
+            "Wyze", "camera", reasons=(Reason("", "*.wyze.com", 0.71), Reason("OUI", "A, B"))
+        ),
     ),
     "first line": verdict(state="learning", reason="new", device="", previous="", model=""),
 }

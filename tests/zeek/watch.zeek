@@ -21,7 +21,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence_ts: vector of double, evidence_sessions: vector of count,
     evidence_weight: vector of double, evidence_surprise: vector of double,
     alternative_device: vector of string, alternative_confidence: vector of
-    double, similar_host: string, evidence_name: vector of string) &priority=-5
+    double, similar_host: string, evidence_name: vector of string,
+    hints: vector of string, hint_maker: string, hint_kind: string) &priority=-5
 	{
 	note("verdict", host);
 	}

@@ -26,15 +26,24 @@ def add(commands: Commands) -> None:
         action="append",
         type=Path,
         metavar="L.csv",
-        help="known labels: also print how the groups compare with them",
+        help="known labels: also print how the groups and the hints compare with them",
+    )
+    command.add_argument(
+        "--products",
+        type=Path,
+        metavar="P.csv",
+        help="maker and kind of the devices in --truth, as device,maker,kind: also check makers",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the proposed labels."""
-    from training.data import hosts, labels, propose
+    from training.data import hint_check, hosts, labels, propose
 
     truth = labels.read(arguments.truth or [])
+    if arguments.products and not truth:
+        raise labels.LabelsError("--products needs --truth: which host is which of these devices")
+    products = hint_check.read_products(arguments.products) if arguments.products else {}
     found = hosts.find(
         arguments.archive,
         archive.pools(arguments, SCHEMES[0]),
@@ -51,4 +60,4 @@ def run(arguments: argparse.Namespace) -> None:
     if truth:
         with extra("labels --truth"):
             from training.data.agreement import agreement
-        print(*agreement(found, truth), sep="\n")
+        print(*agreement(found, truth), *hint_check.check(found, truth, products), sep="\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from nba_broker.records.errors import ArchiveError
 from training.data.hosts import Found
-from training.data.labels import Label
+from training.data.labels import Label, devices_of
 
 
 def agreement(found: Found, truth: Sequence[Label]) -> list[str]:
@@ -27,15 +26,6 @@ def agreement(found: Found, truth: Sequence[Label]) -> list[str]:
     if not rows:
         raise ArchiveError("the archive has no host of --truth; check its labels")
     return compared(rows)
-
-
-def devices_of(labels: Sequence[Label]) -> dict[str, str]:
-    """The device of each labelled host, without hosts that were several devices in turn: these
-    belong to no single group."""
-    devices: dict[str, set[str]] = defaultdict(set)
-    for label in labels:
-        devices[label.host].add(label.device)
-    return {host: min(own) for host, own in devices.items() if len(own) == 1}
 
 
 def compared(rows: Sequence[tuple[str, int]]) -> list[str]:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from nba_broker.archive import conn_log
 from nba_broker.destinations.pools import Pools, of_database
+from nba_broker.hosts.hints import hint
 from nba_broker.hosts.identity import UNSPECIFIED
-from nba_broker.hosts.vendor import vendor
 from nba_broker.model.windows import HostWindows, Schedule
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.hints import NO_HINT, Hint
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
 from nba_broker.verdicts import similarity
@@ -28,12 +29,14 @@ _LATEST = 256  # sessions of each host to compare: enough, and a large site fits
 _NEVER = np.iinfo(np.int64).max
 
 _MDNS = port_code(5353, "udp")
+_DNS = [port_code(53, "udp"), port_code(53, "tcp")]
+_ASKED = 1_000_000  # DNS sessions whose names are read at most, the first: their uids take 150 MB
 
 
 @dataclass(slots=True)
 class Host:
     """What an archive says of one host. ``host``: its MAC, else its address. Times: seconds since
-    the epoch. ``names``, ``models``: announced by mDNS."""
+    the epoch. ``names``, ``models``: announced by mDNS. ``hint``: what it may be."""
 
     host: str
     address: str
@@ -44,6 +47,7 @@ class Host:
     last: float
     names: tuple[str, ...]
     models: tuple[str, ...]
+    hint: Hint = NO_HINT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,13 +71,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """The content of an archive. first: each slot's first session, seconds. speaker: the slot of
-    each session of mDNS, by uid. organisations: by pool."""
+    """The content of an archive. first: each slot's first session, seconds. speaker, asker: the
+    slot of each session of mDNS and of DNS, by uid. organisations: by pool."""
 
     tracker: Tracking
     windows: HostWindows
     first: dict[int, float]
     speaker: dict[str, int]
+    asker: dict[str, int]
     organisations: list[str]
 
 
@@ -95,7 +100,7 @@ def find(
     warnings = [
         *archive.errors,
         *archive.warnings,
-        *announced.read(archive.dns_logs, read.speaker),
+        *announced.read(archive.dns_logs, read.speaker, read.asker),
         *read.tracker.wider.hints("run again with --lans {lan}"),
     ]
     slots = _with_address(archive, read)
@@ -129,7 +134,7 @@ def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
     tracker = Tracking(pools)
     for lease in archive.leases:
         tracker.lease(lease)
-    read = _Read(tracker, HostWindows(Schedule(_LATEST, _NEVER), evidence=False), {}, {}, [])
+    read = _Read(tracker, HostWindows(Schedule(_LATEST, _NEVER), evidence=False), {}, {}, {}, [])
     for batch in archive.batches():
         for part in tracker.track(batch):
             sessions = part.sessions
@@ -138,6 +143,9 @@ def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
                 read.first.setdefault(int(slot), float(sessions.ts[row]))
             for row in np.flatnonzero(sessions.dport == _MDNS).tolist():
                 read.speaker[sessions.uid[row]] = int(part.slot[row])
+            for row in np.flatnonzero(np.isin(sessions.dport, _DNS)).tolist():
+                if len(read.asker) < _ASKED:
+                    read.asker[sessions.uid[row]] = int(part.slot[row])
             known = len(read.organisations)
             read.organisations.extend(_organisations(pools, known, sessions, part.pool))
     return read
@@ -158,17 +166,23 @@ def _with_address(archive: conn_log.Archive, read: _Read) -> np.ndarray:
 
 def _host(slot: int, read: _Read, announced: Announced) -> Host:
     identity = read.tracker.identity
-    mac = identity.mac(slot)
+    facts = replace(
+        identity.facts(slot),
+        names=announced.asked(slot),
+        services=announced.services(slot),
+        descriptions=announced.models(slot),
+    )
     return Host(
-        host=mac or identity.address(slot),
+        host=identity.mac(slot) or identity.address(slot),
         address=identity.address(slot),
-        vendor=vendor(mac),
-        hostname=identity.hostname(slot),
+        vendor=facts.vendor,
+        hostname=facts.hostname,
         sessions=int(read.windows.count[slot]),
         first=read.first[slot],
         last=float(read.windows.last_ts[slot]),
         names=announced.names(slot),
-        models=announced.models(slot),
+        models=facts.descriptions,
+        hint=hint(facts),
     )
 
 

@@ -196,3 +196,12 @@ def _host(text: str, place: str) -> str:
         return canonical(text)[0]
     except (OSError, ValueError):
         raise LabelsError(f"{place}: host {text!r} is neither a MAC nor an IP address") from None
+
+
+def devices_of(labels: Sequence[Label]) -> dict[str, str]:
+    """The device of each labelled host, without hosts that were several devices in turn: these
+    belong to no single group."""
+    devices: dict[str, set[str]] = defaultdict(set)
+    for label in labels:
+        devices[label.host].add(label.device)
+    return {host: min(own) for host, own in devices.items() if len(own) == 1}

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from nba_broker.hosts.hint_table import NON_IOT, table
 from nba_broker.records.errors import ArchiveError
 from training.data.announced import MODEL_KEYS, by_frequency
 from training.data.hosts import Found, Host
@@ -29,7 +30,7 @@ _LONGEST = 60  # characters of a proposed name
 
 def labels_file(found: Found) -> tuple[str, list[str]]:
     """The text of a labels file for a person to edit, and lines to print about it. The category of
-    each device is unknown: no log contains it.
+    a device is that which the hints say, else unknown.
 
     Raises ArchiveError when no group has enough sessions.
     """
@@ -48,8 +49,9 @@ def labels_file(found: Found) -> tuple[str, list[str]]:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for place, (number, name) in enumerate(zip(kept, names, strict=True), 1):
+        category = proposed_category(members[number])
         for one in members[number]:
-            writer.writerow((one.host, name, UNKNOWN, place, evidence(one, found.mostly[number])))
+            writer.writerow((one.host, name, category, place, evidence(one, found.mostly[number])))
     hosts = sum(len(members[number]) for number in kept)
     lines = [f"{hosts} hosts in {len(kept)} groups of similar behaviour"]
     if left := len(found.hosts) - hosts:
@@ -67,6 +69,7 @@ def evidence(host: Host, mostly: str) -> str:
         f"vendor {host.vendor}" if host.vendor else "",
         f"hostname {host.hostname}" if host.hostname else "",
         f"mDNS {', '.join((*host.models, *host.names)[:4])}" if host.models or host.names else "",
+        f"hint {host.hint.text}" if host.hint.says_more else "",
         f"{host.address} {host.sessions} sessions {_day(host.first)} to {_day(host.last)}",
         f"group mostly {mostly}",
     ]
@@ -84,12 +87,22 @@ def proposed_name(hosts: Sequence[Host]) -> str:
         [_model(one) for one in hosts],
         [_without_mac(one.hostname, one.host) for one in hosts],
         [_without_mac(one.names[0], one.host) for one in hosts if one.names],
+        [f"{one.hint.maker} {one.hint.kind}" for one in hosts if one.hint.maker and one.hint.kind],
         [one.vendor for one in hosts],
     ):
         counted = Counter(name for name in map(_plain, proposals) if name.lower() not in _NO_NAME)
         if counted:
             return by_frequency(counted)[0]
     return "Device"
+
+
+def proposed_category(hosts: Sequence[Host]) -> str:
+    """The category of these hosts: the kind that all their hints say, else UNKNOWN."""
+    kinds = {one.hint.kind for one in hosts} - {""}
+    if len(kinds) != 1:
+        return UNKNOWN
+    *_, general = chain = table().kinds(kinds.pop())
+    return general if general == NON_IOT else chain[0]
 
 
 def _model(host: Host) -> str:

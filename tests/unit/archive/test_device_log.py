@@ -43,7 +43,8 @@ PLUG = Alternative("acme-plug", 0.05)
 
 def as_verdict(**changes: Any) -> Verdict:
     """VERDICT as data, without evidence and alternatives but for those in the changes."""
-    common = {f.name: getattr(VERDICT, f.name) for f in dataclasses.fields(Verdict)}
+    shared = {f.name for f in dataclasses.fields(Verdict)} & device_log.COLUMNS.keys()
+    common = {name: getattr(VERDICT, name) for name in shared}
     return Verdict(**common | {"evidence": (), "alternatives": ()} | changes)
 
 
@@ -78,7 +79,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
         *("default", "-", "-", "-"),
-        *["-"] * 13,
+        *["-"] * 16,
     ]
 
 
@@ -99,7 +100,8 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
         (
             "tsv",
             "192.0.2.7,2001:db8::7\t443,53\ttcp,udp\tas:64500,gw\tExample\\x2c Inc.,(empty)\t"
-            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-\tfw.ring.com,(empty)",
+            "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-\tfw.ring.com,(empty)"
+            "\t-\t-\t-",
         ),
         (
             "json",
@@ -192,7 +194,7 @@ def verdicts(text: Any) -> Any:
     return st.builds(
         Row,
         **dict.fromkeys(("hostname", "vendor", "device", "category", "model", "worker"), text),
-        **dict.fromkeys(("alternatives", "evidence", "evidence_name"), _vector(text)),
+        **dict.fromkeys(("alternatives", "evidence", "evidence_name", "hints"), _vector(text)),
         **dict.fromkeys(("ts", "since", "first_seen"), _time),
         uids=st.just(()),
         host=st.ip_addresses().map(str),
@@ -215,7 +217,8 @@ def test_what_is_written_reads_back(
     expected = {
         name: list(item) if isinstance(item, tuple) else item
         for name, item in verdict.items()
-        if item != "" and not (item == () and name.startswith(("evidence_", "alternative_")))
+        if item != ""
+        and not (item == () and name.startswith(("evidence_", "alternative_", "hint")))
     }
     assert zeek_log.read(path) == [expected]
 

@@ -177,3 +177,10 @@ def test_leases_are_of_the_segment_that_their_rows_tell(tmp_path: Path) -> None:
     save(tmp_path, jsonl([seen(1.0, vlan=10), seen(2.0, vlan=20)]))
     save(tmp_path, jsonl([LEASE | {"vlan": 20}, LEASE | {"ts": 2.0}]), "dhcp.log")
     assert [one.segment for one in conn_log.read([tmp_path]).leases] == ["/20", ""]
+
+
+def test_the_vendor_class_is_read_where_zeek_logs_it(tmp_path: Path) -> None:
+    save(tmp_path, tsv([row()]))
+    save(tmp_path, jsonl([LEASE | {"client_software": "MSFT 5.0"}]), "dhcp.log")
+    (lease,) = conn_log.read([tmp_path]).leases
+    assert (lease.vendor_class, lease.params) == ("MSFT 5.0", ())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nba_broker.pipeline.pipeline import Pipeline
-from nba_broker.records.sessions import Sessions, part_of
+from nba_broker.records.sessions import Lease, Sessions, part_of
 from nba_broker.records.verdicts import HostGroup, UnknownHosts
 from nba_broker.verdicts import groups
 from nba_broker.verdicts.states import UNKNOWN
@@ -142,6 +142,16 @@ def test_the_organisation_of_a_pool_and_the_maker_of_a_kind_are_named(model_fold
     assert pipe.unknown_hosts(9.0).kinds == (
         "1 (192.168.1.5) by Cisco Systems, Inc, mostly as:1 (Organisation 1) 443/tcp 100 %",
     )
+
+
+def test_what_most_hosts_of_a_kind_may_be_is_said(model_folder: Model) -> None:
+    pipe = stranger_to_all(model_folder())
+    pipe.process(in_order(strangers(5, 6, 7)))
+    for number, name in ((5, "HS110"), (6, "HS100"), (7, "lamp")):
+        pipe.identity.lease(Lease(1.0, f"192.168.1.{number}", MAC.format(number), name))
+    assert " [plug? TP-Link], mostly" in pipe.unknown_hosts().kinds[0]
+    pipe.identity.lease(Lease(2.0, "192.168.1.6", MAC.format(6), "lamp"))
+    assert "), mostly" in pipe.unknown_hosts().kinds[0]
 
 
 def replace_mac(row: tuple, mac: str) -> tuple:

@@ -59,6 +59,18 @@ def test_an_identified_host_says_what_it_is_how_sure_and_why(model_folder: Model
     assert verdict.worker == "w"
 
 
+def test_a_host_without_a_device_has_hints_from_its_lease(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    made.lease(Lease(1.0, "192.168.1.7", MAC.format(7), "cam", vendor_class="MSFT 5.0"))
+    times = [100.9 + second for second in range(10)]
+    rows = [verdict.row() for verdict in process(made, host(7, times=times, dst=LAMP_CLOUD))]
+    new, identified = rows[0], rows[-1]
+    assert new.hints == ("pc? Windows", "vendor class MSFT 5.0")
+    assert (new.hint_kind, new.hint_maker) == ("pc", "")
+    assert identified.state == "identified"
+    assert (identified.hints, identified.hint_kind) == ((), "")
+
+
 def test_verdicts_do_not_depend_on_how_sessions_were_cut_into_batches(
     model_folder: ModelFolder,
 ) -> None:

@@ -11,14 +11,16 @@ import pytest
 
 from nba_broker.archive import conn_log
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.hints import NO_HINT, Hint, Reason
 from nba_broker.records.sessions import Sessions
 from tests.unit.helpers import pools
 from training.cli.main import main
-from training.data import hosts, labels, propose
+from training.data import hint_check, hosts, labels, propose
 from training.data.agreement import agreement
 from training.data.labels import Label
 
 ACME, OTHER = "00:00:0c:00:00:{:02x}", "00:00:aa:00:00:{:02x}"  # Cisco's and Xerox's
+LOCAL = "02:00:00:00:00:{:02x}"  # no maker's
 CONN = "ts\tuid\tid.orig_h\tid.resp_h\tid.resp_p\tproto\torig_l2_addr"
 DNS = "ts\tuid\tquery\tqtype\tanswers"
 DHCP = "ts\tmac\thost_name\tassigned_addr"
@@ -126,9 +128,12 @@ def test_an_archive_with_too_few_sessions_is_an_error(tmp_path: Path) -> None:
         proposed(tmp_path)
 
 
-def host(hostname: str = "", *, vendor: str = "", models=(), names=()) -> hosts.Host:
+def host(
+    hostname: str = "", *, vendor: str = "", models=(), names=(), hint: Hint = NO_HINT
+) -> hosts.Host:
+    announced = tuple(names), tuple(models)
     return hosts.Host(
-        "f4:b8:5e:ff:2b:1b", "10.0.0.1", vendor, hostname, 80, 0.0, 1.0, tuple(names), tuple(models)
+        "f4:b8:5e:ff:2b:1b", "10.0.0.1", vendor, hostname, 80, 0.0, 1.0, *announced, hint
     )
 
 
@@ -140,12 +145,92 @@ def host(hostname: str = "", *, vendor: str = "", models=(), names=()) -> hosts.
         ([host("ESP_FF2B1B", vendor="Espressif")], "ESP"),
         ([host("f4b85eff2b1b", names=["hue"])], "hue"),
         ([host("hall", models=["vendor=Acme", "md=Mini"])], "Mini"),
+        ([host(vendor="Acme", hint=Hint("TP-Link", "plug"))], "TP_Link_plug"),
+        ([host(vendor="Acme", hint=Hint("TP-Link"))], "Acme"),
         ([host("=cmd|x"), host()], "cmd_x"),
         ([host()], "Device"),
     ],
 )
 def test_the_best_evidence_of_a_group_names_it(group: list[hosts.Host], name: str) -> None:
     assert propose.proposed_name(group) == name
+
+
+@pytest.mark.parametrize(
+    ("group", "category"),
+    [
+        ([host(hint=Hint(kind="camera")), host()], "camera"),
+        ([host(hint=Hint(kind="phone"))], "non-iot"),
+        ([host(hint=Hint(kind="camera")), host(hint=Hint(kind="plug"))], "unknown"),
+        ([host()], "unknown"),
+    ],
+)
+def test_the_category_is_what_the_hints_say(group: list[hosts.Host], category: str) -> None:
+    assert propose.proposed_category(group) == category
+
+
+def test_hints_rest_on_leases_names_and_announcements(tmp_path: Path) -> None:
+    rows = conn(1, LOCAL.format(1), "1.0.0.7", 443) + conn(2, LOCAL.format(2), "1.0.0.8", 443)
+    rows += ["999\tCmdns\t10.0.0.1\t224.0.0.251\t5353\tudp\t" + LOCAL.format(1)]
+    rows += ["998\tCasks\t10.0.0.1\t224.0.0.251\t5353\tudp\t" + LOCAL.format(1)]
+    rows += ["997\tCdns\t10.0.0.2\t10.0.0.254\t53\tudp\t" + LOCAL.format(2)]
+    log(tmp_path, "conn", CONN, rows)
+    log(tmp_path, "dhcp", DHCP, [f"500\t{LOCAL.format(1)}\tHS110\t10.0.0.1"])
+    log(
+        tmp_path,
+        "dns",
+        DNS + "\tAA",
+        [
+            "999\tCmdns\tPlug._hap._tcp.local\t-\tTXT 4 ci=7\tT",
+            # A query lists the answers of another host that it knows.
+            "998\tCasks\t_hue._tcp.local\t12\tHue._hue._tcp.local\tF",
+            *["997\tCdns\tfw.ring.com\t1\t52.0.0.1\tF"] * 3,
+        ],
+    )
+    found = {one.address: one for one in hosts.find([tmp_path], pools()).hosts}
+    assert found["10.0.0.1"].hint.texts == ("plug? TP-Link", "hostname HS110", "mDNS ci=7")
+    assert found["10.0.0.2"].hint.texts == ("Ring", "*.ring.com 100 %")
+    assert "hint plug? TP-Link: hostname HS110" in propose.evidence(found["10.0.0.1"], "lan")
+
+
+def test_hints_are_counted_as_right_wrong_or_not_given() -> None:
+    hints = (
+        Hint("Ring", "doorbell", reasons=(Reason("hostname", "ring"),)),
+        Hint("TP-Link", "plug", reasons=(Reason("hostname", "HS110"),)),
+        Hint("TP-Link", "plug"),
+        NO_HINT,
+        Hint("TP-Link"),
+    )
+    every = tuple(
+        replace(host(hint=one), host=f"10.0.0.{number}", address=f"10.0.0.{number}")
+        for number, one in enumerate(hints)
+    )
+    found = hosts.Found(every, np.zeros(len(every), np.int64), ("",), ())
+    truth = [
+        Label("10.0.0.0", "Bell", "camera"),
+        Label("10.0.0.1", "Bulb", "bulb"),
+        Label("10.0.0.2", "Siren", "siren"),  # no kind of the table
+        Label("10.0.0.3", "Cam", "camera"),
+    ]
+    products = {
+        "Bell": hint_check.Product("Amazon"),
+        "Bulb": hint_check.Product("TP-Link"),
+    }
+    assert hint_check.check(found, truth, products) == [
+        "hints for 4 labelled hosts: maker given 3, right 2, wrong 0, 1 unchecked; "
+        "kind given 3, right 1, wrong 1, 1 unchecked",
+        "wrong hint for 10.0.0.1 Bulb: plug? TP-Link: hostname HS110",
+    ]
+
+
+def test_products_without_a_column_or_without_truth_are_an_error(site: Path, capsys) -> None:
+    (site / "products.csv").write_text("device,maker\nCam,Acme\n")
+    command = ["labels", str(site), "--out", str(site / "l.csv")]
+    command += ["--products", str(site / "products.csv")]
+    assert main(command) == 1
+    assert "--products needs --truth" in capsys.readouterr().err
+    (site / "known.csv").write_text(f"host,device\n{ACME.format(1)},Cam\n")
+    assert main([*command, "--truth", str(site / "known.csv")]) == 1
+    assert "no column kind" in capsys.readouterr().err
 
 
 def test_groups_with_the_same_evidence_get_numbers(tmp_path: Path) -> None:

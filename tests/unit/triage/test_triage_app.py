@@ -88,6 +88,18 @@ def posted(browser: TestClient, fields: dict[str, str], **headers: str) -> int:
     return sent.status_code
 
 
+def test_hints_stand_beside_the_verdict_and_are_searched(tmp_path: Path) -> None:
+    texts = ("camera? Wyze", "*.wyze.com 71 %", "OUI Wyze Labs")
+    unknown = verdict(2, state="unknown", device="", hints=texts, hint_kind="camera")
+    written(tmp_path / "nba_device.log", verdict(1), unknown)
+    browser = client(tmp_path)
+    assert "hint: camera? Wyze" in browser.get("/").text
+    assert shown(browser.get("/?q=wyze.com").text) == ["10.0.0.2"]
+    page = browser.get(f"/host?id={MAC.format(2)}").text
+    assert all(text in page for text in texts)
+    assert "<dt>Hints</dt>" not in browser.get(f"/host?id={MAC.format(1)}").text
+
+
 def test_hosts_that_need_attention_come_first_the_most_urgent_before_others(logs: Path) -> None:
     page = client(logs).get("/").text
     assert shown(page) == ["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.2", "10.0.0.1"]
@@ -280,6 +292,7 @@ def hostile(folder: Path) -> Path:
              "worker"), SCRIPT), alternatives=(f"{SCRIPT}=0.5",), evidence=(where, SCRIPT),
             uids=(SCRIPT, "C1$(reboot)"), evidence_pool=(f"as:1{SCRIPT}",), evidence_org=(SCRIPT,),
             alternative_device=(SCRIPT,)),
+        verdict(3, device="", hints=(SCRIPT, SCRIPT), hint_kind=SCRIPT, hint_maker=SCRIPT),
         verdict(2, hostname=SCRIPT),
     )  # fmt: skip
     row = Annotation(1.0, MAC.format(2), "label", SCRIPT, SCRIPT, reason=SCRIPT)

@@ -115,15 +115,40 @@ def test_sessions_of_the_first_second_of_1970_arrive() -> None:
     assert message.sessions.ts.tolist() == [0.0, 0.25]
 
 
+LEASE = (
+    value("real", 1.0),
+    value("address", "192.168.1.2"),
+    value("string", "02:00:00:00:00:0A"),
+    value("string", "lamp"),
+)
+
+
+def test_the_client_of_a_lease_is_understood() -> None:
+    lease = event("NBA::lease", *LEASE, value("string", "udhcp 1"), column("count", [1, 3, 255]))
+    client = {"vendor_class": "udhcp 1", "params": (1, 3, 255)}
+    assert decode(frame(lease)) == Lease(1.0, "192.168.1.2", "02:00:00:00:00:0a", "lamp", **client)
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        [value("string", "udhcp 1")],
+        [value("string", "x" * 257), column("count", [])],
+        [value("string", ""), column("count", [256])],
+        [value("string", ""), column("count", [1] * 256)],
+        [value("string", ""), column("string", ["1"])],
+        [value("string", ""), value("count", 1)],
+    ],
+)
+def test_a_lease_with_an_impossible_client_is_refused(client: list[Any]) -> None:
+    with pytest.raises(MessageError, match="malformed NBA::lease"):
+        decode(frame(event("NBA::lease", *LEASE, *client)))
+
+
 def test_hello_lease_and_error_reply_are_understood() -> None:
     assert decode(frame(event("NBA::hello", value("string", "w")))) == Hello("w")
-    lease = event(
-        "NBA::lease",
-        value("real", 1.0),
-        value("address", "192.168.1.2"),
-        value("string", "02:00:00:00:00:0A"),
-        value("string", "lamp"),
-    )
+    # Of an earlier package, which does not send the client.
+    lease = event("NBA::lease", *LEASE)
     assert decode(frame(lease)) == Lease(1.0, "192.168.1.2", "02:00:00:00:00:0a", "lamp")
     reply = {"type": "error", "code": "deserialization_failed", "context": "at offset 3"}
     assert decode(frame(reply)) == ErrorReply("deserialization_failed", "at offset 3")

@@ -61,6 +61,22 @@ def test_a_restored_worker_goes_on_as_if_it_had_never_stopped(
     assert {v.state for v in whole} >= {"learning", "identified"}
 
 
+def test_what_leases_say_of_clients_outlives_a_restart(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    first = pipeline(model_folder())
+    client = {"vendor_class": "MSFT 5.0", "params": (1, 3, 6)}
+    first.lease(Lease(500.0, "192.168.1.11", MAC.format(1), "pc", **client))
+    first.lease(Lease(1e9, "192.168.1.14", MAC.format(4), "pc", **client))  # not yet due
+    first.process(traffic())
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    (slot,) = second.identity.present(["192.168.1.11"], [MAC.format(1)])
+    assert second.facts(slot).vendor_class == "MSFT 5.0"
+    assert second.facts(slot).params == (1, 3, 6)
+    assert second.timeline.tracker.leases == first.timeline.tracker.leases
+
+
 def test_answers_outlive_a_restart(model_folder: ModelFolder, tmp_path: Path) -> None:
     table = traffic(2000)
     given = [

@@ -38,6 +38,9 @@ export {
 		alternative_confidence: vector of double &default=vector(0.05);
 		similar_host: string &default="";
 		evidence_name: vector of string &default=vector("fw.example.com", "");
+		hints: vector of string &default=vector();
+		hint_maker: string &default="";
+		hint_kind: string &default="";
 	};
 
 	global give: function(v: Verdict);
@@ -55,7 +58,7 @@ function give(v: Verdict)
 	    v$evidence_proto, v$evidence_pool, v$evidence_org, v$evidence_ts,
 	    v$evidence_sessions, v$evidence_weight, v$evidence_surprise,
 	    v$alternative_device, v$alternative_confidence, v$similar_host,
-	    v$evidence_name);
+	    v$evidence_name, v$hints, v$hint_maker, v$hint_kind);
 	}
 
 event Test::done()

@@ -76,7 +76,9 @@ event NBA::names(node: string, run: string, seq: count, sent: count,
 			    " VLAN \"%s\"", vlan[i]));
 	}
 
-event NBA::lease(ts: double, ip: addr, mac: string, hostname: string)
+event NBA::lease(ts: double, ip: addr, mac: string, hostname: string,
+    vendor_class: string, params: vector of count)
 	{
-	print fmt("lease %.6f %s %s %s", ts, ip, mac, hostname);
+	print fmt("lease %.6f %s %s %s \"%s\" %s", ts, ip, mac, hostname, vendor_class,
+	    params);
 	}

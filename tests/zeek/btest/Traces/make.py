@@ -105,13 +105,15 @@ def frame(src: str, packet: bytes, dst: str = GATEWAY, vlans: Sequence[int] = ()
 
 
 def dhcp(kind: int, yiaddr: str = "0.0.0.0") -> bytes:
-    """The payload of a DHCP message from or to the camera, which calls itself ``camera``."""
+    """The payload of a DHCP message from or to the camera, which calls itself ``camera``, and says
+    which client it has (BusyBox)."""
     reply = kind in (2, 5)
     head = struct.pack("!BBBBIHH", 2 if reply else 1, 1, 6, 0, 0x1234, 0, 0)
     addresses = b"\0" * 4 + ipaddress.ip_address(yiaddr).packed + b"\0" * 8
     hardware = bytes.fromhex(CAMERA.replace(":", "")).ljust(16, b"\0")
     options = b"\x63\x82\x53\x63" + bytes((53, 1, kind))
-    options += b"" if reply else bytes((12, 6)) + b"camera"
+    client = bytes((60, 10)) + b"udhcp 1.30" + bytes((55, 7, 1, 3, 6, 12, 15, 28, 42))
+    options += b"" if reply else bytes((12, 6)) + b"camera" + client
     options += bytes((51, 4, 0, 0, 14, 16)) if reply else b""
     return head + addresses + hardware + b"\0" * 192 + options + b"\xff"
 

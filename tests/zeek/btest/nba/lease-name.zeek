@@ -23,4 +23,6 @@ event zeek_init()
 	print client_name(DHCP::Info($ts=network_time(), $uids=set(),
 	    $client_fqdn="camera.example.org"));
 	print client_name(DHCP::Info($ts=network_time(), $uids=set())) == "";
+	# Escaped, it is four times as long; the worker takes no more than this.
+	print |name(string_fill(255, "\xff"))| <= max_text;
 	}

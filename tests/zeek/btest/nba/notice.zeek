@@ -20,7 +20,8 @@ event zeek_init()
 	Test::give(Test::Verdict($state="impostor"));
 	Test::give(Test::Verdict($state="unknown", $reason="reminder"));
 	Test::give(Test::Verdict($state="unknown", $reason="annotation"));
-	Test::give(Test::Verdict($state="unknown", $device=""));
+	Test::give(Test::Verdict($state="unknown", $device="",
+	    $hints=vector("camera? Acme", "OUI Acme")));
 	Test::give(Test::Verdict($host=10.0.0.2, $state="unknown", $device="", $mac="",
 	    $hostname="", $vendor="", $evidence=vector(),
 	    $alternatives=vector(), $uids=vector(), $model=""));

@@ -56,6 +56,9 @@ event zeek_init()
 	Test::give(Test::Verdict($similar_host="camera"));
 	Test::give(Test::Verdict($evidence_name=vector("a.example")));
 	Test::give(Test::Verdict($evidence_name=vector("", string_fill(257, "x"))));
+	Test::give(Test::Verdict($hints=items(17)));
+	Test::give(Test::Verdict($hints=vector(string_fill(257, "x"))));
+	Test::give(Test::Verdict($hint_kind=string_fill(257, "x")));
 
 	# The limits themselves are allowed.
 	Test::give(Test::Verdict($host=10.0.0.9, $ts=0.0, $confidence=1.0,

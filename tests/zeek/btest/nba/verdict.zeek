@@ -17,7 +17,8 @@ event zeek_init()
 	    $evidence_org=vector(), $evidence_ts=vector(),
 	    $evidence_sessions=vector(), $evidence_weight=vector(),
 	    $alternative_device=vector(), $alternative_confidence=vector(),
-	    $evidence_name=vector()));
+	    $evidence_name=vector(), $hints=vector("camera? Acme", "OUI Acme"),
+	    $hint_maker="Acme", $hint_kind="camera"));
 	# An alarm's evidence has no weight, but a surprise.
 	Test::give(Test::Verdict($state="misbehaving", $evidence_dst=vector(192.0.2.7),
 	    $evidence_port=vector(8), $evidence_proto=vector("icmp"),
