@@ -94,7 +94,12 @@ def pipeline(folder: Path, decision: Mapping[str, float] | None = None, **change
     """A pipeline that decides after few windows, so that tests need few sessions; ``decision``
     changes its DecisionSettings."""
     scorer = Scorer(folder)
-    quick: dict[str, Any] = {"windows_for": 2, "windows_against": 6, **(decision or {})}
+    quick: dict[str, Any] = {
+        "windows_for": 2,
+        "windows_against": 6,
+        "reminder": 86_400.0,
+        **(decision or {}),
+    }
     settings = {
         "settings": replace(DecisionSettings.of_model(scorer.manifest), **quick),
         "reorder": Reorder(),

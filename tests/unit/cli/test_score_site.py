@@ -11,6 +11,7 @@ import pytest
 from nba_broker.archive import site_log
 from nba_broker.cli.main import main
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.names import Names
 from nba_broker.records.sessions import Sessions
 from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.verdicts import Verdict
@@ -26,9 +27,9 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """An event that begins with the first session, and is over after the last."""
     process, finish = Pipeline.process, Pipeline.finish
 
-    def begin(self: Pipeline, sessions: Sessions) -> list[Verdict]:
+    def begin(self: Pipeline, sessions: Sessions, names: Names) -> list[Verdict]:
         self.site_events.append(BEGUN)
-        return process(self, sessions)
+        return process(self, sessions, names)
 
     def end(self: Pipeline) -> list[Verdict]:
         self.site_events.append(OVER)

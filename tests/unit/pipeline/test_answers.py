@@ -38,10 +38,11 @@ class Recorder(Pipeline):
     """A pipeline that writes down in which order sessions and answers came, and of which hosts."""
 
     def __init__(self, folder: Path, reorder: Reorder | None = None) -> None:
+        scorer = Scorer(folder)
         super().__init__(
             pools(),
-            Scorer(folder),
-            settings=DecisionSettings(),
+            scorer,
+            settings=DecisionSettings.of_model(scorer.manifest),
             reorder=Reorder() if reorder is None else reorder,
         )
         self.seen: list[Seen] = []

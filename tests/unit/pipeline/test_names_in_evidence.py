@@ -13,7 +13,6 @@ from nba_broker.records.evidence import Attended
 from nba_broker.records.names import Names
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
-from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.worker import snapshot, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, host, pipeline, sessions
 
@@ -58,9 +57,9 @@ def test_an_alarm_has_names_and_ignored_ones_raise_none(model_folder: ModelFolde
         made.annotate(given)
         usual = host(7, times=[1e6 + 3600.0 * n for n in range(240)], dst=LAMP_CLOUD)
         beacon = [1e6 + 5 * 86400 + 60.0 * n for n in range(2880)]
-        rows = sorted(usual + host(7, times=beacon, dst="2.9.9.9"))
+        rows = sorted(usual + host(7, times=beacon, dst="9.9.9.9"))
         found = made.process(
-            sessions(rows), asked(1e6 + 4 * 86400, 7, "c2.evil.example", "2.9.9.9")
+            sessions(rows), asked(1e6 + 4 * 86400, 7, "c2.evil.example", "9.9.9.9")
         )
         return [v for v in found if v.state == "misbehaving"]
 
@@ -71,7 +70,7 @@ def test_an_alarm_has_names_and_ignored_ones_raise_none(model_folder: ModelFolde
 
 
 def test_unknown_hosts_are_described_by_names(model_folder: ModelFolder) -> None:
-    made = pipeline(model_folder(), settings=DecisionSettings(known=0.5))
+    made = pipeline(model_folder())
     rows = host(7, times=[1.0 + 9 * n for n in range(40)], dst="9.9.9.9")
     made.process(sessions(rows), asked(1.5, 7, "p2p.strange.example", "9.9.9.9"))
     (kind,) = made.unknown_hosts().kinds

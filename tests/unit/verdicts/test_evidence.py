@@ -82,7 +82,7 @@ def test_uids_are_those_of_destinations_that_have_one() -> None:
 
 
 def made(*evidence: Evidence) -> Row:
-    shared = {name: getattr(verdict(), name) for name in Verdict.__slots__}
+    shared = {name: getattr(verdict(), name) for name in Verdict.__slots__ if name != "hint"}
     return Verdict(**shared | {"alternatives": (), "evidence": evidence}).row()
 
 
