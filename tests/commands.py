@@ -150,9 +150,16 @@ NOT_RUN = {
     "nba-train alarms lsif --labels lsif/labels.csv --rolling 2019-07-04 --every 2"
     " --json rolling.json": _LSIF,
     "nba-train alarms fit --labels fit/labels.csv --rolling 2021-03-11 --json rolling.json": _LSIF,
-    "nba-train stress lsif --labels lsif/labels.csv --model models/default --json lsif.json": _LSIF,
-    "nba-train stress fit --labels fit/labels.csv --model fit-first --judged 2021-03-13T15:00"
+    "nba-train fit lsif --labels lsif/labels.csv --until 2019-07-06 --background-without lsif"
+    " --out lsif-first": _LSIF,
+    "nba-train stress lsif --labels lsif/labels.csv --model lsif-first --judged 2019-07-06"
+    " --json lsif.json": _LSIF,
+    "nba-train fit fit --labels fit/labels.csv --until 2021-03-12 --background-without fit"
+    " --out fit-first": _LSIF,
+    "nba-train stress fit --labels fit/labels.csv --model fit-first --judged 2021-03-12"
     " --json fit.json": _LSIF,
+    "nba-train elsewhere fit sentinel uclfirewall thingscope iot23-benign non_iot --model lsif-first"
+    " --json elsewhere.json": _LSIF,
     "nba-train compare lsif non_iot --labels lsif/labels.csv --labels non_iot/labels.csv"
     " --protocol unit --by iot --json iot.json": _LSIF,
     "nba-train compare fit --labels fit/labels.csv --protocol unit --json units.json": _LSIF,
