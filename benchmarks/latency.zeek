@@ -21,8 +21,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence_ts: vector of double, evidence_sessions: vector of count,
     evidence_weight: vector of double, evidence_surprise: vector of double,
     alternative_device: vector of string, alternative_confidence: vector of
-    double, similar_host: string, hints: vector of string, hint_maker: string,
-    hint_kind: string)
+    double, similar_host: string, evidence_name: vector of string,
+    hints: vector of string, hint_maker: string, hint_kind: string)
 	{
 	# A new host's line comes of no score.
 	if ( reason != "new" )

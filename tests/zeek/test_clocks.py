@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("zeek")
 
 YEAR = 365.25 * 86_400
 START = 1_767_571_200.0
-SECONDS = 40  # of traffic
+SECONDS = 60  # of traffic: 120 sessions of each host
 Row = tuple[float, int, str]
 SLOWLY = """
 event new_connection(c: connection)

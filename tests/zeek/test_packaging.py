@@ -20,7 +20,10 @@ EIGHT = Path(__file__).parent / "btest/Traces/eight.pcap"
 def test_what_a_real_zeek_logs_fits_the_index_templates(tmp_path: Path) -> None:
     assert main.main(["pcap", str(EIGHT), "--out", str(tmp_path)]) == 0
     for log in LOGS:
-        rows = zeek_log.read(tmp_path / f"{log}.log")
+        path = tmp_path / f"{log}.log"
+        if log == "nba_site" and not path.exists():
+            continue  # nothing happened to many hosts at once
+        rows = zeek_log.read(path)
         assert rows
         for row in rows:
             assert misfits(ingested(log, row), mapping(log)) == set()
