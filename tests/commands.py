@@ -158,8 +158,8 @@ NOT_RUN = {
     " --out fit-first": _LSIF,
     "nba-train stress fit --labels fit/labels.csv --model fit-first --judged 2021-03-12"
     " --json fit.json": _LSIF,
-    "nba-train elsewhere fit sentinel uclfirewall thingscope iot23-benign non_iot --model lsif-first"
-    " --json elsewhere.json": _LSIF,
+    "nba-train elsewhere fit sentinel uclfirewall thingscope iot23-benign non_iot"
+    " --model lsif-first --json elsewhere.json": _LSIF,
     "nba-train compare lsif non_iot --labels lsif/labels.csv --labels non_iot/labels.csv"
     " --protocol unit --by iot --json iot.json": _LSIF,
     "nba-train compare fit --labels fit/labels.csv --protocol unit --json units.json": _LSIF,

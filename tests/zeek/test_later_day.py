@@ -47,5 +47,5 @@ def test_no_device_is_named_wrongly_at_the_end_of_the_day_and_most_are_named(
     last = {row["mac"]: row for row in zeek_log.read(tmp_path / "nba_device.log")}
     named = {mac: last[mac]["device"] for mac in truth if last[mac].get("device")}
     assert named.items() <= truth.items()
-    # A doorbell that uses a common cloud alone all day, and one of two confusable devices, may lack one.
+    # A doorbell that uses a common cloud alone, and one of two confusable devices, may have none.
     assert len(named) >= 5
