@@ -209,6 +209,10 @@ def test_models_without_a_common_device_cannot_be_compared(model_folder: ModelFo
         check_later_days(Scorer(model_folder()), Scorer(model_folder()), lamps("Candle"))
 
 
+CLOUDS = ("1.1.1.1", "8.8.8.8", "208.67.222.222")
+"""Addresses in three networks, of which the embedded database knows."""
+
+
 def write_site(folder: Path, start: float, seed: int) -> Path:
     """A conn log of two hosts of each kind, which differ in how often and where they talk."""
     folder.mkdir()
@@ -217,13 +221,13 @@ def write_site(folder: Path, start: float, seed: int) -> Path:
     for n in range(6):
         kind = n % 3
         times = start + np.cumsum(rng.exponential(PERIODS[kind], int(60_000 / PERIODS[kind])))
-        rows += [(ts, f"10.0.0.{n + 1}", f"224.0.0.{100 + kind}") for ts in times]
+        rows += [(ts, f"10.0.0.{n + 1}", CLOUDS[kind]) for ts in times]
     lines = [
         "#separator \\x09",
         "#path\tconn",
         "#fields\tts\tid.orig_h\tid.resp_h\tid.resp_p\tproto",
     ]
-    lines += [f"{ts:.6f}\t{host}\t{dst}\t5353\tudp" for ts, host, dst in sorted(rows)]
+    lines += [f"{ts:.6f}\t{host}\t{dst}\t443\ttcp" for ts, host, dst in sorted(rows)]
     (folder / "conn.log").write_text("\n".join(lines) + "\n")
     return folder
 
