@@ -17,11 +17,11 @@ from nba_broker.records.evidence import (
     WindowExtent,
 )
 from nba_broker.records.hints import NO_HINT, HostFacts
+from nba_broker.records.times import DAY
 from nba_broker.records.verdicts import Alternative, Verdict
 from testing import traffic
 
 START = 1767225600.0  # 2026-01-01
-_DAY = 86_400.0
 _DEVICES = (
     ("Hall_Camera", "camera", "Espressif Inc."),
     ("Front_Doorbell", "doorbell", "Amazon Technologies Inc."),
@@ -55,7 +55,7 @@ class Verdicts:
         self._lines = lines
         self._days = max(lines // max(hosts, 1), 2)
         self._ends = self._random.choices(_ENDS, _SHARES, k=hosts)
-        self._first = [START + _DAY * self._random.random() for _ in range(hosts)]
+        self._first = [START + DAY * self._random.random() for _ in range(hosts)]
 
     def all(self) -> list[Verdict]:
         """All of them, in order of time."""
@@ -74,7 +74,7 @@ class Verdicts:
         state = "learning" if turn == 0 else end if late or end == "unknown" else "identified"
         begun = {"learning": 0, "identified": 1, "unknown": 1}.get(state, self._days - 3)
         named = state not in ("learning", "unknown")
-        ts = first + turn * _DAY + self._random.random()
+        ts = first + turn * DAY + self._random.random()
         return Verdict(
             ts=ts,
             host=traffic.address(number),
@@ -88,7 +88,7 @@ class Verdicts:
             confidence=0.0 if turn == 0 else round(self._random.uniform(0.6, 1), 4),
             alternatives=_OTHERS if turn else (),
             sessions=2 + 400 * turn,
-            since=first + begun * _DAY,
+            since=first + begun * DAY,
             first_seen=first,
             reason="new" if turn == 0 else "change" if turn == begun else "reminder",
             evidence=self._evidence(ts, state) if turn else (MissingSessions(10),),

@@ -21,12 +21,11 @@ from nba_broker.cli import config
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import NBAError
+from nba_broker.records.times import DAY
 from nba_broker.records.verdicts import STATES, Verdict
 from nba_broker.verdicts import groups
 from training.data import agreement, labels
 from training.evaluation.notices import BASELINE, Manager
-
-DAY = 86_400.0
 
 
 def first_week(archive: conn_log.Archive, pipeline: Pipeline) -> list[Verdict]:

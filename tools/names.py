@@ -24,9 +24,8 @@ from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.pipeline.tracker import Tracker
 from nba_broker.records.errors import NBAError
 from nba_broker.records.slots import Slots
+from nba_broker.records.times import HOUR
 from training.data import labels
-
-HOUR = 3600.0
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from nba_broker.baseline import cusum, evidence, hours, keys
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.cusum import PER_NAT, Cusum
 from nba_broker.baseline.evidence import Anomaly, Evidence
-from nba_broker.baseline.hours import HOUR, HourTable
+from nba_broker.baseline.hours import HourTable
 from nba_broker.baseline.missing import Regular, pair_numbers
 from nba_broker.baseline.scoring import PAIR, HourSessions, Scoring
 from nba_broker.baseline.settings import BaselineSettings
@@ -26,9 +26,9 @@ from nba_broker.destinations.pools import of_database
 from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.ports import PROTOCOL_CODES
 from nba_broker.records.slots import Column, Slots
-from nba_broker.records.times import END_OF_TIME
+from nba_broker.records.times import END_OF_TIME, HOUR
 
-__all__ = ["HOUR", "Anomaly", "BaselineSettings", "HostBaseline", "HostSessions"]
+__all__ = ["Anomaly", "BaselineSettings", "HostBaseline", "HostSessions"]
 
 
 @dataclass(frozen=True, slots=True)

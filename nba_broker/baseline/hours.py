@@ -19,12 +19,11 @@ from nba_broker.baseline.missing import Regular
 from nba_broker.baseline.settings import OLDEST_PAIR, BaselineSettings
 from nba_broker.records.grouping import changes
 from nba_broker.records.slots import Column, Columns
+from nba_broker.records.times import HOUR
 
 ABSENT = -1
 """The place of a pair that is not in its host's table."""
 
-HOUR = 3600.0
-"""Seconds."""
 
 _MOST = 60_000  # sessions of a pair that are counted in an hour
 _TABLE = (
@@ -193,13 +192,14 @@ class HourTable:
         row, place = np.nonzero(gone | back)
         last = missing.last_seen(seen[row, place], hour[row])
         daily = 24 * share[row, place] * np.exp(table["mean"][row, place])
-        number = table["pair"][row, place] - 1
+        pair = table["pair"][row, place]
         return [
-            (one, Regular(-1, host, pair >> 20, pair & 0xFFFFF, float(at) * HOUR, usual, is_back))
-            for one, host, pair, at, usual, is_back in zip(
+            (one, Regular(-1, host, pool, dport, float(at) * HOUR, usual, is_back))
+            for one, host, pool, dport, at, usual, is_back in zip(
                 row.tolist(),
                 slot[row].tolist(),
-                number.tolist(),
+                missing.pools_of(pair).tolist(),
+                missing.services_of(pair).tolist(),
                 last.tolist(),
                 daily.tolist(),
                 back[row, place].tolist(),
@@ -227,7 +227,7 @@ class HourTable:
         """
         columns, settings = self._columns, self._settings
         pairs = columns["pair"][slot, : settings.lasting]
-        replaced = (pairs - 1 & 0xFFFFF) == (pair - 1 & 0xFFFFF)
+        replaced = missing.services_of(pairs) == missing.services_of(np.array(pair))
         replaced &= (pairs != pair) & (columns["count"][slot, : settings.lasting] == 0)
         columns["missing"][slot] |= replaced
         slot = slot[(columns["key"][slot] != key).all(1)]

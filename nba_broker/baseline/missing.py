@@ -64,6 +64,11 @@ def pools_of(pair: np.ndarray) -> np.ndarray:
     return np.asarray(pair - 1 >> 20)
 
 
+def services_of(pair: np.ndarray) -> np.ndarray:
+    """The port codes of pairs, int64 of the same shape as their numbers."""
+    return np.asarray(pair - 1 & 0xFFFFF)
+
+
 def end_hours(
     table: dict[str, np.ndarray], hour: np.ndarray, paused: np.ndarray, settings: BaselineSettings
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +104,7 @@ def end_hours(
 def _moved(table: dict[str, np.ndarray], present: np.ndarray, share: np.ndarray) -> np.ndarray:
     """For which pairs another pool offers the same service in this hour and does not always, bool
     [n, table_size]: a cloud that moves is not lost."""
-    service = np.where(table["pair"] == NO_PAIR, -1, (table["pair"] - 1) & 0xFFFFF)
+    service = np.where(table["pair"] == NO_PAIR, -1, services_of(table["pair"]))
     instead = np.where(present & (share < _ALWAYS), service, -2)
     return np.asarray((service[:, :, None] == instead[:, None, :]).any(2))
 

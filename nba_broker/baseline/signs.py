@@ -15,6 +15,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from nba_broker.baseline.missing import pair_numbers
 from nba_broker.baseline.site_settings import SiteSettings
 from nba_broker.baseline.uses import Use
 from nba_broker.records.grouping import by_slot, changes
@@ -98,7 +99,7 @@ class Signs:
         known = columns["pair"]
         order = by_slot(slot)
         slot = slot[order]
-        pair = (pool[order].astype(np.int64) << 20 | dport[order]) + 1
+        pair = pair_numbers(pool[order], dport[order])
         first = np.flatnonzero(changes(slot))
         hosts = slot[first]
         before = np.empty_like(pair)

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 from nba_broker.destinations.pools import of_database
-from nba_broker.records.ports import PROTOCOLS, port_code
+from nba_broker.records.ports import PROTOCOLS, port_code, service_codes
 
 
 class Use(IntEnum):
@@ -42,8 +42,7 @@ class Uses:
         self._of_service[port_code(0, "icmp") : port_code(0, "icmp") + (1 << 16)] = _ICMP
         for use, services in _SERVICES.items():
             for service in services:
-                port, _, transport = service.partition("/")
-                self._of_service[port_code(int(port), transport)] = use
+                self._of_service[service_codes(service)] = use
 
     def __call__(self, pool: np.ndarray, dport: np.ndarray, table: Sequence[str]) -> np.ndarray:
         """The use of each of n sessions, int8 [n]: pool int32 [n] into ``table``, which only grows,

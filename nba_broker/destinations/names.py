@@ -7,6 +7,7 @@ devices keep addresses for days. The state of before a session counts, whatever 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 
 from nba_broker.destinations.fair_table import FairTable
 from nba_broker.destinations.pools import PRIVATE
-from nba_broker.records.addresses import in_network
+from nba_broker.records.addresses import halves, in_network
 from nba_broker.records.grouping import changes
 from nba_broker.records.names import NO_ANSWERS, Answers, is_name
 from nba_broker.records.slots import Column, Slots
@@ -138,6 +139,12 @@ class NameTable:
         if row >= len(self.texts.keys) or self._number(row) != number:
             return ""
         return self.texts.keys[row] or ""
+
+    def count(self, numbers: np.ndarray) -> Counter[str]:
+        """How often each name is among these numbers, int32 [n]; NO_NAME does not count."""
+        found = Counter(self.text(number) for number in numbers.tolist())
+        del found[""]
+        return found
 
     def forget(self, slots: np.ndarray) -> None:
         """Forget the hosts of these slots, int64 [n]; what the site knows by them remains."""
@@ -313,15 +320,9 @@ def _correct(
 def _keys(addresses: np.ndarray) -> np.ndarray:
     """Addresses "V16" [n] as one number each, uint64 [n], never 0: that of an IPv4 address is its
     own, and two of IPv6 are equal by chance in one of 2**64 cases."""
-    high, low = _halves(addresses)
+    high, low = halves(addresses)
     keys: np.ndarray = np.maximum(low ^ high * np.uint64(0x9E3779B97F4A7C15), np.uint64(1))
     return keys
-
-
-def _halves(addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first and the last eight bytes of addresses "V16" [n], uint64 [n]."""
-    halves = np.ascontiguousarray(addresses).view(">u8").reshape(-1, 2).astype(np.uint64)
-    return halves[:, 0], halves[:, 1]
 
 
 def _usable(answers: Answers) -> _Answers:
@@ -341,7 +342,7 @@ def _usable(answers: Answers) -> _Answers:
 
 def _of_hosts(addresses: np.ndarray) -> np.ndarray:
     """Which addresses "V16" [n] can be those of hosts, bool [n]: filters answer 0.0.0.0."""
-    high, low = _halves(addresses)
+    high, low = halves(addresses)
     first = low >> np.uint64(24) & np.uint64(0xFF)
     ipv4 = (high == 0) & (low >> np.uint64(32) == 0xFFFF)
     wrong: np.ndarray = np.where(

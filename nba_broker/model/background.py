@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.records.ports import HIGH, PROTOCOLS, port_code, port_name
+from nba_broker.records.ports import PROTOCOLS, port_code, service_codes
 
 PAIR, BACK_OFF = 0.9, 0.09
 """Weights of a device's own pairs, and of what it would do elsewhere: its services at new pools of
@@ -226,25 +226,6 @@ def tells(dport: np.ndarray, pool: np.ndarray, table: Sequence[str]) -> np.ndarr
 def kind(pool: str) -> str:
     """The kind of a pool: ``as`` for ``as:16509``."""
     return pool.partition(":")[0]
-
-
-def service_name(code: int) -> str:
-    """The service of a port code, such as ``443/tcp`` or ``high/udp``."""
-    port, _, protocol = port_name(code).partition("/")
-    return f"{'high' if int(port) >= HIGH else port}/{protocol}"
-
-
-def service_codes(name: str) -> slice:
-    """The port codes of a service; raises ValueError for an invalid name."""
-    port, _, protocol = name.partition("/")
-    if protocol not in PROTOCOLS or not (
-        port == "high" or (port.isdecimal() and int(port[:9]) < 65_536)
-    ):
-        raise ValueError(f"not a service: {name!r}")
-    if port == "high":
-        return slice(port_code(HIGH, protocol), port_code(65_535, protocol) + 1)
-    code = port_code(int(port), protocol)
-    return slice(code, code + 1)
 
 
 def background_of(

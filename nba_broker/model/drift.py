@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from nba_broker.records.times import DAY, HOUR
+
 HOURS = 24
 """Hours over which the figures are means."""
 
@@ -21,8 +23,6 @@ FIGURES = ("never_seen_pools", "known", "confidence", "surprise")
 
 _WEIGHED_BY = {"never_seen_pools": "sessions", "surprise": "sessions"}
 _SUMS = ("sessions", "scores", *FIGURES)
-_HOUR = 3600.0
-_DAY = 86_400.0
 
 _ADVICE = "see docs/renewal.md: nba-train refresh on newer traffic"
 _TEXT = {
@@ -92,7 +92,7 @@ class Drift:
         if self._began >= 0 and self._now - self._began >= HOURS and not self._own_usual:
             self._own_usual = figures
         usual = self._own_usual | self.usual
-        day = int(self._now * _HOUR // _DAY)
+        day = int(self._now * HOUR // DAY)
         warnings = []
         for name, text in _TEXT.items():
             if name not in figures or name not in usual or self._warned.get(name) == day:
@@ -107,7 +107,7 @@ class Drift:
         return warnings
 
     def _add(self, ts: float, **sums: float) -> None:
-        hour = int(ts // _HOUR)
+        hour = int(ts // HOUR)
         if hour > self._now or hour <= self._now - HOURS:
             self._now = hour  # a sensor's clock may be wrong by years, in either direction
         if self._began < 0:

@@ -38,6 +38,7 @@ from nba_broker.records.hints import HostFacts
 from nba_broker.records.names import NO_NAMES, Answers, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
+from nba_broker.records.times import DAY
 from nba_broker.records.uids import texts
 from nba_broker.records.verdicts import STATES, UnknownHosts, Verdict
 from nba_broker.verdicts import evidence, groups
@@ -50,7 +51,6 @@ from nba_broker.verdicts.stage import Context, Verdicts
 from nba_broker.verdicts.states import IMPOSTOR, NO_DEVICE
 from nba_broker.wire.reorder import Reorder
 
-_DAY = 86_400.0
 _SUMMARIES = 8  # kept until they are read; nothing reads an archive's
 
 
@@ -183,7 +183,7 @@ class Pipeline:
                 case Due(ts):
                     verdicts += self._applied(self.annotations.due(ts))
                 case DayEnd(ts):
-                    found = self.unknown_hosts(ts, ts - _DAY)
+                    found = self.unknown_hosts(ts, ts - DAY)
                     self.summaries += [found] if found.hosts else []
                 case Eviction(slots):
                     self._forget(slots)

@@ -20,12 +20,11 @@ from nba_broker.model.windows import HostWindows
 from nba_broker.pipeline.tracker import Tracked, Tracker
 from nba_broker.records.names import NO_ANSWERS, Answers, Names
 from nba_broker.records.sessions import Sessions, part_of
+from nba_broker.records.times import DAY, HOUR
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 
 _CHUNK = 8192  # sessions at a time: enough to make numpy worthwhile, few enough for flat memory
-_HOUR = 3600.0
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ class Timeline:
             while at < len(part):
                 ts = float(part.ts[at])
                 yield from self.pass_to(ts)
-                ends = min(self._annotations.next_at, self._day_ends, (ts // _HOUR + 1) * _HOUR)
+                ends = min(self._annotations.next_at, self._day_ends, (ts // HOUR + 1) * HOUR)
                 stop = max(at + 1, int(np.searchsorted(part.ts, ends)))
                 for tracked in self.tracker.track(part_of(part, at, stop)):
                     yield from self._steps(tracked)
@@ -150,8 +149,8 @@ class Timeline:
         if now >= self._day_ends:
             yield DayEnd(self._day_ends)
         # A sensor's clock may be wrong by years, in either direction.
-        if np.isfinite(now) and not now < self._day_ends <= now + 2 * _DAY:
-            self._day_ends = (now // _DAY + 1) * _DAY
+        if np.isfinite(now) and not now < self._day_ends <= now + 2 * DAY:
+            self._day_ends = (now // DAY + 1) * DAY
         if self._annotations.next_at <= now:
             yield Due(now)
         if len(self.tracker.askers) and len(answers := self.tracker.askers.until(now)):

@@ -41,6 +41,12 @@ def printed(packed: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET6, packed)
 
 
+def halves(addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last eight bytes of addresses "V16" [n], as numbers, uint64 [n]."""
+    both = np.ascontiguousarray(addresses).view(">u8").reshape(-1, 2).astype(np.uint64)
+    return both[:, 0], both[:, 1]
+
+
 def in_network(addresses: np.ndarray, network: Network) -> np.ndarray:
     """Which addresses "V16" [n] a network holds, bool [n]."""
     length = network.prefixlen + (96 if network.version == 4 else 0)

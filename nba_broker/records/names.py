@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
 
 import numpy as np
+
+from nba_broker.records.addresses import halves
+from nba_broker.records.sessions import joined_segments
 
 MAX_NAME = 255
 """Characters of a name at most (RFC 1035 allows 253 without the final dot)."""
@@ -85,20 +87,13 @@ def concatenate(parts: Sequence[Names]) -> Names:
         return NO_NAMES
     if len(parts) == 1:
         return parts[0]
-    segment = None
-    if any(part.segment is not None for part in parts):
-        segment = list(
-            chain.from_iterable(
-                repeat("", len(part)) if part.segment is None else part.segment for part in parts
-            )
-        )
     return Names(
         np.concatenate([part.ts for part in parts]),
         np.concatenate([part.host for part in parts]),
         np.concatenate([part.name for part in parts]),
         np.concatenate([part.address for part in parts]),
         np.concatenate([part.ttl for part in parts]),
-        segment,
+        joined_segments([part.segment for part in parts], map(len, parts)),
     )
 
 
@@ -138,10 +133,10 @@ def keys(names: Names) -> tuple[np.ndarray, ...]:
     segment = [] if names.segment is None else [_ranks(names.segment, "")]
     return (
         names.ttl,
-        *reversed(_halves(names.address)),
+        *reversed(halves(names.address)),
         _ranks(names.name.tolist()),
         *segment,
-        *reversed(_halves(names.host)),
+        *reversed(halves(names.host)),
     )
 
 
@@ -149,9 +144,3 @@ def _ranks(texts: Sequence[str], last: str | None = None) -> np.ndarray:
     """The place of each text among all, sorted; ``last`` comes after all others."""
     ranks = {one: n for n, one in enumerate(sorted(set(texts), key=lambda one: (one == last, one)))}
     return np.fromiter(map(ranks.__getitem__, texts), np.int64, len(texts))
-
-
-def _halves(addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Addresses "V16" [n] as two columns of numbers, the more important one first."""
-    halves = np.ascontiguousarray(addresses).view(">u8").reshape(-1, 2)
-    return halves[:, 0], halves[:, 1]

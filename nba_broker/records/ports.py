@@ -1,4 +1,4 @@
-"""Ports as codes, a number and its transport in one integer, and which of them are ephemeral."""
+"""Ports as codes, a number and its transport in one integer; services; and ephemeral ports."""
 
 from __future__ import annotations
 
@@ -30,6 +30,25 @@ def port_code(port: int, protocol: str) -> int:
 def port_name(code: int) -> str:
     """The inverse of :func:`port_code`, as Zeek prints it: ``443/tcp``."""
     return f"{code & 0xFFFF}/{PROTOCOLS[code >> 16]}"
+
+
+def service_name(code: int) -> str:
+    """The service of a port code, such as ``443/tcp`` or ``high/udp``."""
+    port, _, protocol = port_name(code).partition("/")
+    return f"{'high' if int(port) >= HIGH else port}/{protocol}"
+
+
+def service_codes(name: str) -> slice:
+    """The port codes of a service; raises ValueError for an invalid name."""
+    port, _, protocol = name.partition("/")
+    if protocol not in PROTOCOLS or not (
+        port == "high" or (port.isdecimal() and int(port[:9]) < 65_536)
+    ):
+        raise ValueError(f"not a service: {name!r}")
+    if port == "high":
+        return slice(port_code(HIGH, protocol), port_code(65_535, protocol) + 1)
+    code = port_code(int(port), protocol)
+    return slice(code, code + 1)
 
 
 def drawn(dport: np.ndarray) -> np.ndarray:

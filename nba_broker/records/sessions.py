@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, repeat
@@ -92,16 +92,20 @@ def concatenate(parts: list[Sessions]) -> Sessions:
         list(chain.from_iterable(part.mac for part in parts)),
         list(chain.from_iterable(part.dst for part in parts)),
         np.concatenate([part.dport for part in parts]) if parts else np.zeros(0, np.int32),
-        _segments(parts),
+        joined_segments([part.segment for part in parts], map(len, parts)),
     )
 
 
-def _segments(parts: list[Sessions]) -> list[str] | None:
-    if all(part.segment is None for part in parts):
+def joined_segments(
+    columns: Sequence[Sequence[str] | None], rows: Iterable[int]
+) -> list[str] | None:
+    """The segments of several batches, with so many rows, as one column; None if all are None."""
+    if all(column is None for column in columns):
         return None
     return list(
         chain.from_iterable(
-            repeat("", len(part)) if part.segment is None else part.segment for part in parts
+            repeat("", number) if column is None else column
+            for column, number in zip(columns, rows, strict=True)
         )
     )
 

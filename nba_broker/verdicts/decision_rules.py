@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from nba_broker.model.scorer import Scores
+from nba_broker.model.windows import Windows
 from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.slots import Columns
 from nba_broker.verdicts.decision_settings import DecisionSettings
@@ -57,6 +59,22 @@ class ScoredWindows:
 
     def __len__(self) -> int:
         return len(self.slot)
+
+    @classmethod
+    def of(
+        cls, windows: Windows, ts: np.ndarray, scores: Scores, **others: np.ndarray | None
+    ) -> ScoredWindows:
+        """These windows with their scores; ts: as above, float64 [B]."""
+        return cls(
+            windows.slot,
+            windows.index,
+            ts,
+            scores.probability,
+            scores.known,
+            scores.ratio,
+            scores.telling,
+            **others,
+        )
 
     @classmethod
     def none(cls) -> ScoredWindows:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 
 from nba_broker.baseline.host_baseline import Anomaly
@@ -74,9 +72,7 @@ def of_window(
 
 def of_host(windows: HostWindows, slot: int, names: NameTable) -> tuple[NamedDestinations, ...]:
     """The names in a host's latest window, where there are any."""
-    numbers = windows.latest(np.array([slot])).columns["name"][0]
-    found = Counter(names.text(number) for number in numbers.tolist())
-    del found[""]
+    found = names.count(windows.latest(np.array([slot])).columns["name"][0])
     most = sorted(found, key=lambda name: (-found[name], name))
     return (NamedDestinations(tuple(most[:_NAMED])),) if most else ()
 

@@ -120,8 +120,7 @@ def unknown_hosts(
 def _commonest(numbers: np.ndarray, names: NameTable) -> str:
     """The commonest of the names with these numbers, int32 [n], with dots where there are others;
     "" where there is none."""
-    found = Counter(names.text(number) for number in numbers.tolist())
-    del found[""]
+    found = names.count(numbers)
     if not found:
         return ""
     name, _ = min(found.items(), key=lambda item: (-item[1], item[0]))

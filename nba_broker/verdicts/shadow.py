@@ -21,7 +21,7 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.errors import ModelError
 from nba_broker.records.slots import Column, Slots
-from nba_broker.records.times import print_time
+from nba_broker.records.times import DAY, print_time
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 from nba_broker.verdicts.decide import decide
 from nba_broker.verdicts.decision import Decider
@@ -41,8 +41,6 @@ REPORTED = 20
 
 LISTED = 1000
 """Hosts in the summary at most."""
-
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +197,7 @@ class Shadow:
         # A host's verdicts at the end of a step count for all its windows in the step, mostly one.
         decide(
             self._decider,
-            ScoredWindows(
-                windows.slot,
-                windows.index,
-                when,
-                scores.probability,
-                scores.known,
-                scores.ratio,
-                scores.telling,
-            ),
+            ScoredWindows.of(windows, when, scores),
         )
         slot, first, number = np.unique(windows.slot, return_index=True, return_counts=True)
         last = len(when) - 1 - np.unique(windows.slot[::-1], return_index=True)[1]
@@ -298,12 +288,12 @@ class Shadow:
 
     def _end_day(self, ts: float) -> None:
         """Log the summary line when a session of a later day, in UTC, has come."""
-        if ts // _DAY > self._day:
+        if ts // DAY > self._day:
             if np.isfinite(self._day):
                 hidden = self._reported_today - REPORTED
                 more = f" ({hidden} of them not logged)" if hidden > 0 else ""
                 self.lines.append(self.summary_line() + more)
-            self._day = ts // _DAY
+            self._day = ts // DAY
             self._reported_today = 0
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from nba_broker.model.windows import Windows
 from nba_broker.records.evidence import known_as
-from nba_broker.records.ports import HIGH, port_name
+from nba_broker.records.ports import HIGH, service_name
 
 SAME_KIND = 0.85
 """The similarity from which hosts count as the same kind. Chosen, like the two constants below, on
@@ -82,7 +82,7 @@ class Profiles:
             if texts and part < 1:
                 break
             name = known_as(called(number, code), table[number], organisation(number))
-            texts.append(f"{name} {_service(code)} {part:.0f} %")
+            texts.append(f"{name} {service_name(code)} {part:.0f} %")
         return ", ".join(texts)
 
 
@@ -182,11 +182,6 @@ def _dense(hosts: Profiles, features: np.ndarray) -> np.ndarray:
     dense = np.zeros((len(hosts), len(features)))
     dense[hosts.rows()[shared], place[shared]] = hosts.root[shared]
     return dense
-
-
-def _service(code: int) -> str:
-    name = port_name(code)
-    return name.replace(str(HIGH), "high") if code & 0xFFFF == HIGH else name
 
 
 def _numbered(group: np.ndarray) -> np.ndarray:

@@ -85,14 +85,10 @@ class Verdicts:
         if scores is None:
             return ScoredWindows.none()
         when, prototypes = ts[windows.index], self._annotations.prototypes
-        return ScoredWindows(
-            windows.slot,
-            windows.index,
+        return ScoredWindows.of(
+            windows,
             when,
-            scores.probability,
-            scores.known,
-            scores.ratio,
-            scores.telling,
+            scores,
             similarity=(
                 prototypes.similarity(windows, self._pools.table) if len(prototypes) else None
             ),

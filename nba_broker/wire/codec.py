@@ -149,7 +149,7 @@ _VALUE = itemgetter("data")
 
 
 def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
-    node, run, seq, sent, skipped, now, *columns = arguments
+    head, columns = _head(arguments), arguments[6:]
     # C functions in map(): this code runs for every session of every sensor.
     ts, host, uid, mac, dst, dport, *vlan = (
         list(map(_VALUE, _column(column))) for column in columns
@@ -165,21 +165,13 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
         list(map(_mac, mac)),
         list(map(_address, dst)),
         np.fromiter(map(_port, dport), np.int32, len(dport)),
-        _segments(_text(node), vlan, len(ts)),
+        _segments(head[0], vlan, len(ts)),
     )
-    return SessionBatch(
-        _text(node),
-        _text(run),
-        _count(seq),
-        _count(sent),
-        _count(skipped),
-        _time(now),
-        sessions,
-    )
+    return SessionBatch(*head, sessions)
 
 
 def _decode_names(arguments: list[Argument]) -> NameBatch:
-    node, run, seq, sent, skipped, now, *columns = arguments
+    head, columns = _head(arguments), arguments[6:]
     ts, host, name, address, ttl, *vlan = (list(map(_VALUE, _column(one))) for one in columns)
     if not len(ts) == len(host) == len(name) == len(address) == len(ttl) <= MAX_ROWS:
         raise ValueError("columns differ in length or are too long")
@@ -189,17 +181,15 @@ def _decode_names(arguments: list[Argument]) -> NameBatch:
         np.array([*map(_name, name), None], object)[:-1],  # never an array of single characters
         np.frombuffer(b"".join(map(_packed, address)), "V16"),
         _numbers(ttl, _MAX_TTL),
-        _segments(_text(node), vlan, len(ts)),
+        _segments(head[0], vlan, len(ts)),
     )
-    return NameBatch(
-        _text(node),
-        _text(run),
-        _count(seq),
-        _count(sent),
-        _count(skipped),
-        _time(now),
-        names,
-    )
+    return NameBatch(*head, names)
+
+
+def _head(arguments: list[Argument]) -> tuple[str, str, int, int, int, float]:
+    """The arguments that a batch of sessions and one of names begin with."""
+    node, run, seq, sent, skipped, now, *_ = arguments
+    return _text(node), _text(run), _count(seq), _count(sent), _count(skipped), _time(now)
 
 
 def _numbers(values: list[Any], limit: float) -> np.ndarray:

@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.ports import port_code
+from nba_broker.records.times import DAY
 from tests.training.quick import QUICK, quiet
 from tests.unit.helpers import pools
 from training.data.dataset import Origin
@@ -18,7 +19,7 @@ from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 from training.evaluation import origins
 from training.evaluation import rolling as module
-from training.evaluation.followed import DAY, Followed
+from training.evaluation.followed import Followed
 from training.model.fit import fit
 
 BEGIN = 1_600_000_000.0

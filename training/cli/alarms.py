@@ -68,8 +68,9 @@ def add(commands: Commands) -> None:
 def run(given: argparse.Namespace) -> None:
     """Write and print the figures."""
     with extra("alarms"):
+        from nba_broker.records.times import DAY
         from training.evaluation.alarms import alarms, table
-        from training.evaluation.followed import DAY, follow
+        from training.evaluation.followed import follow
 
         if given.rolling is not None:
             from training.evaluation.rolling import rolling

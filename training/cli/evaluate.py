@@ -10,13 +10,12 @@ from nba_broker.archive import results
 from nba_broker.destinations.databases import SCHEMES
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError, ConfigError
+from nba_broker.records.times import DAY
 from training.cli import archive, arguments, outputs
 from training.cli.arguments import Commands, extra, labelled, say
 from training.cli.arguments import command as add_command
 from training.data.enough import lacking, too_few
 from training.model import card
-
-_DAY = 86_400.0
 
 
 def add(commands: Commands) -> None:
@@ -89,7 +88,7 @@ def _of_recipe(given: argparse.Namespace) -> dict[str, Any]:
         from training.evaluation.rolling_days import rolling_days
     pools = archive.pools(given, SCHEMES[0])
     sessions, origin = archive.load(given, pools)
-    origins = regular(sessions, given.rolling, given.every * _DAY)
+    origins = regular(sessions, given.rolling, given.every * DAY)
     if not origins:
         raise ArchiveError("--rolling: no labelled host has a session from that time on")
     found = rolling_days(

@@ -14,12 +14,11 @@ from numpy.lib.recfunctions import repack_fields
 from nba_broker.archive import conn_log
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.destinations.pools import Pools
-from nba_broker.model.background import service_name, tells
 from nba_broker.records.errors import ArchiveError
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labelling import Labelling, absent, split_by_segment
 from training.data.labels import Label
-from training.data.public_counts import LEAST, Pairs
+from training.data.public_counts import LEAST, Pairs, pairs
 from training.data.tracking import Tracking
 
 # What labelling looks at, and what remains of a session.
@@ -172,24 +171,9 @@ def _read(
                     segment_of.setdefault(number, segment)
         keep = labelling.possibly(rows, slot, tracker.identity)
         others.update(np.unique(slot[~keep]).tolist())
-        _count(unlabelled, slot[~keep], rows["dport"][~keep], pool[~keep], pools.table)
+        more = pairs(slot[~keep], rows["dport"][~keep], pool[~keep], pools.table)
+        for number, of_host in more.items():
+            unlabelled[number].update(of_host)
         kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep]))
     rows, slot, pool = map(np.concatenate, zip(*kept, strict=True))
     return _Read(rows, slot, pool, others, unlabelled, segment_of, digest.hexdigest())
-
-
-def _count(
-    unlabelled: dict[int, Counter[tuple[str, str]]],
-    slot: np.ndarray,
-    dport: np.ndarray,
-    pool: np.ndarray,
-    table: Sequence[str],
-) -> None:
-    """Add sessions of unlabelled hosts: slot int64 [n], dport int32 [n], pool int32 [n]."""
-    some = tells(dport, pool, table)
-    keys = np.stack([slot[some], dport[some].astype(np.int64), pool[some]])
-    (slots, ports, places), number = np.unique(keys, axis=1, return_counts=True)
-    for host, code, place, count in zip(
-        slots.tolist(), ports.tolist(), places.tolist(), number.tolist(), strict=True
-    ):
-        unlabelled[host][service_name(code), table[place]] += count

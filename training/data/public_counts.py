@@ -6,7 +6,7 @@ Counts, not sessions: how often each device starts a session with a service to a
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from nba_broker.archive import results
-from nba_broker.model.background import service_codes, service_name, tells
+from nba_broker.model.background import tells
 from nba_broker.records.errors import ModelError
+from nba_broker.records.ports import service_codes, service_name
 from training.data.labelled_sessions import LabelledSessions
 
 COUNTS_FILE = "counts.json"
@@ -38,25 +39,24 @@ class Device:
     pairs: Pairs
 
 
-def pairs(dport: np.ndarray, pool: np.ndarray, table: Sequence[str]) -> Counter[tuple[str, str]]:
-    """The sessions that tell devices apart, by service and pool: dport int32 [n], pool int32 [n]
-    into ``table``."""
+def pairs(
+    host: np.ndarray, dport: np.ndarray, pool: np.ndarray, table: Sequence[str]
+) -> dict[int, Counter[tuple[str, str]]]:
+    """The sessions that tell devices apart, of each host by service and pool: host int64 [n], dport
+    int32 [n], pool int32 [n] into ``table``."""
     some = tells(dport, pool, table)
-    keys, number = np.unique(
-        np.stack([dport[some].astype(np.int64), pool[some]]), axis=1, return_counts=True
-    )
-    found: Counter[tuple[str, str]] = Counter()
-    for code, place, count in zip(*keys.tolist(), number.tolist(), strict=True):
-        found[service_name(code), table[place]] += count
+    keys = np.stack([host[some], dport[some].astype(np.int64), pool[some]])
+    keys, number = np.unique(keys, axis=1, return_counts=True)
+    found: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for one, code, place, count in zip(*keys.tolist(), number.tolist(), strict=True):
+        found[one][service_name(code), table[place]] += count
     return found
 
 
 def by_class(sessions: LabelledSessions, truth: np.ndarray, classes: int) -> list[Pairs]:
     """The pairs of each class; truth: of each session, int64 [n]."""
-    return [
-        pairs(sessions.dport[truth == number], sessions.pool[truth == number], sessions.table)
-        for number in range(classes)
-    ]
+    found = pairs(truth, sessions.dport, sessions.pool, sessions.table)
+    return [found[number] for number in range(classes)]
 
 
 def by_device(sessions: LabelledSessions, source: str) -> list[Device]:

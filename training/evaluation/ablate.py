@@ -11,6 +11,7 @@ import numpy as np
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.times import DAY
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from training.data.enough import enough
 from training.data.labelled_sessions import LabelledSessions
@@ -22,8 +23,6 @@ from training.model.examples import examples
 from training.model.fit import fit, split
 from training.model.predict import predict
 from training.model.settings import DEFAULT, Settings
-
-_DAY = 86_400.0
 
 LATER = 0.4
 """Share of each host's sessions, its last, that are predicted."""
@@ -118,7 +117,7 @@ def ablate_decision(
         scores.ratio,
         scores.telling,
     )
-    slot, day = np.unique(np.stack([windows.slot, (ts // _DAY).astype(np.int64)]), axis=1)
+    slot, day = np.unique(np.stack([windows.slot, (ts // DAY).astype(np.int64)]), axis=1)
     devices = [sessions.labels[number].device for number in slot.tolist()]
     names = [one.device for one in manifest.classes]
     outside = set(devices) - set(names)
@@ -127,7 +126,7 @@ def ablate_decision(
     say("| ---------------------- | ----: | ------: | ----: | ----: |")
     for name, settings in decisions(DecisionSettings.of_model(manifest)).items():
         changes = decide(decider_with(settings, len(names), int(slot.max()) + 1), scored)
-        verdicts = at_the_end(changes, names, slot, (day + 1) * _DAY)
+        verdicts = at_the_end(changes, names, slot, (day + 1) * DAY)
         found = outcomes(zip(devices, verdicts, strict=True), names, outside)
         result[name] = {
             "right": found.right,

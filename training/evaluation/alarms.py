@@ -15,10 +15,11 @@ import numpy as np
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.model.scorer import Scorer
+from nba_broker.records.times import DAY
 from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts.states import NO_DEVICE
 from training.evaluation.attacks import ATTACKS
-from training.evaluation.followed import DAY, Followed
+from training.evaluation.followed import Followed
 from training.evaluation.notices import raised, reason, wrong
 from training.evaluation.trials import SWAPS, detected
 from training.evaluation.trials import trials as trials_of

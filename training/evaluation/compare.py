@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.times import DAY
 from training.data.classes import renamed
 from training.data.labelled_sessions import LabelledSessions
 from training.data.recordings import caveat
@@ -21,8 +22,6 @@ from training.evaluation.compared_host_days import compared
 from training.evaluation.figures import Decisions
 from training.evaluation.protocols import Split
 from training.evaluation.samples import Samples, Segments
-
-_DAY = 86_400.0
 
 
 def run(
@@ -202,7 +201,7 @@ def _measure(material: Material, split: Split, baseline: Baseline) -> dict[str, 
     given = np.where((place >= 0)[:, None], probability[place], 0.0)
     decisions = _decisions(material, split, predictions, given)
     seed = material.settings.seed
-    period = own.cluster if split.cluster_name == "group" else (own.ts // _DAY).astype(np.int64)
+    period = own.cluster if split.cluster_name == "group" else (own.ts // DAY).astype(np.int64)
     start = segments.start[positions]
     waits = segments.segment[positions], positions - start + 1, segments.ts[start]
     return {

@@ -9,6 +9,7 @@ import numpy as np
 
 from nba_broker.model.manifest import Thresholds
 from nba_broker.model.windows import Schedule
+from nba_broker.records.times import DAY
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from training.evaluation import samples
 from training.evaluation.baselines.baseline import Material
@@ -18,8 +19,6 @@ from training.evaluation.samples import Samples
 from training.evaluation.verdicts import Scored, decide, decider_with
 from training.model.background import background, ratios
 from training.model.settings import DEFAULT
-
-_DAY = 86_400.0
 
 
 def compared(
@@ -77,7 +76,7 @@ def _of_fold(
     classes = len(material.classes)
     settings = DecisionSettings(_thresholds(classes), reminder=REMINDER)
     decider = decider_with(settings, classes, len(material.truth))
-    pairs = np.stack([segments.segment[position], (segments.ts[position] // _DAY).astype(np.int64)])
+    pairs = np.stack([segments.segment[position], (segments.ts[position] // DAY).astype(np.int64)])
     segment, day = np.unique(pairs, axis=1)
     trained = np.unique(material.truth[segments.segment[fold != number]])
     return host_days(

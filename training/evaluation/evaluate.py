@@ -15,13 +15,12 @@ from nba_broker.archive.conn_log import Each
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ModelError
+from nba_broker.records.times import DAY
 from nba_broker.verdicts.states import NO_DEVICE
 from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.host_days import REMINDER, by_device, figures, host_days
 from training.evaluation.verdicts import Change, of_windows
 from training.metrics.classification import best_of_day, summary
-
-_DAY = 86_400.0
 
 
 def evaluate(
@@ -52,7 +51,7 @@ def evaluate(
     ts = sessions.ts[windows.index]
     changes = of_windows(manifest, windows, ts, scores, REMINDER)
     first, best = best_of_day(scores.probability, windows.slot, ts)
-    day = (ts[first] // _DAY).astype(np.int64)
+    day = (ts[first] // DAY).astype(np.int64)
     days = host_days(changes, known, sessions.labels, windows.slot[first], day)
     return {
         "model": manifest.id,

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from nba_broker.records.times import DAY
 from training.metrics import curves
 from training.metrics.classification import confusion, macro_f1, per_class, precision_recall_f1
 from training.metrics.intervals import drawn, percentiles
-
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +117,7 @@ def once(decisions: Decisions, period: np.ndarray) -> Decisions:
 
 def over_time(decisions: Decisions, classes: Sequence[str]) -> list[dict[str, Any]]:
     """F1 of each class that occurs, by UTC day."""
-    day = (decisions.ts // _DAY).astype(np.int64)
+    day = (decisions.ts // DAY).astype(np.int64)
     rows = []
     for one in np.unique(day):
         here = day == one

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nba_broker.archive.conn_log import Archive
-from nba_broker.baseline.host_baseline import HOUR, BaselineSettings
+from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.times import DAY, HOUR
 from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.verdicts import Stream
 
-DAY = 86_400.0
 WEEK = 7 * DAY
 
 

@@ -12,18 +12,18 @@ import numpy as np
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.model.scorer import Scorer
+from nba_broker.records.times import DAY
 from nba_broker.verdicts.states import NO_DEVICE
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
-from training.evaluation.verdicts import Change, Stream, latest, of_stream, verdict
+from training.evaluation.followed import stream_of
+from training.evaluation.verdicts import Change, latest, of_stream, verdict
 from training.metrics.curves import area_of_risk, calibration_error, reliability, risk_coverage
-from training.metrics.outcomes import outcome
+from training.metrics.outcomes import OUTCOMES, outcome
 
 REMINDER = 86_400.0
 """Seconds after which a worker logs an unchanged host again, with its present confidence. This is
 the worker's default."""
-
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class HostDay:
         return {
             "host": self.label.host,
             "device": self.label.device,
-            "day": datetime.fromtimestamp(self.day * _DAY, UTC).strftime("%Y-%m-%d"),
+            "day": datetime.fromtimestamp(self.day * DAY, UTC).strftime("%Y-%m-%d"),
             "verdict": self.verdict,
             "confidence": self.confidence,
         }
@@ -63,9 +63,8 @@ def followed(sessions: LabelledSessions, scorer: Scorer) -> list[HostDay]:
     """The host-days of a worker that starts anew with this model at the first session."""
     if not len(sessions):
         return []
-    stream = Stream(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
-    changes = of_stream(stream, scorer, BaselineSettings(), REMINDER)
-    days = np.stack([sessions.series, (sessions.ts // _DAY).astype(np.int64)])
+    changes = of_stream(stream_of(sessions), scorer, BaselineSettings(), REMINDER)
+    days = np.stack([sessions.series, (sessions.ts // DAY).astype(np.int64)])
     series, day = np.unique(days, axis=1)
     names = [one.device for one in scorer.manifest.classes]
     return host_days(changes, names, sessions.labels, series, day)
@@ -85,7 +84,7 @@ def host_days(
     are those that it was trained on, all of them by default.
     """
     known = names if known is None else known
-    lines = latest(changes, series, (day + 1) * _DAY)
+    lines = latest(changes, series, (day + 1) * DAY)
     return [
         HostDay(
             series=number,
@@ -128,6 +127,5 @@ def by_device(days: Sequence[HostDay]) -> dict[str, dict[str, int]]:
     for one in days:
         counted.setdefault(one.label.device, Counter())[one.outcome] += 1
     return {
-        device: {what: counted[device][what] for what in ("right", "no_name", "wrong")}
-        for device in sorted(counted)
+        device: {what: counted[device][what] for what in OUTCOMES} for device in sorted(counted)
     }

@@ -12,6 +12,7 @@ import training.model.fit as fitting
 from nba_broker.archive.conn_log import Each
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
+from nba_broker.records.times import DAY
 from training.data.dataset import Origin
 from training.data.enough import enough
 from training.data.labelled_sessions import LabelledSessions
@@ -25,8 +26,6 @@ FEWEST = 3
 
 SHARES = (0.4, 0.8)
 """The first and the last origin, as shares of a recording's days."""
-
-_DAY = 86_400.0
 
 
 def scorer_of(
@@ -69,10 +68,10 @@ def spread(sessions: LabelledSessions, number: int) -> list[np.ndarray]:
     found = np.full((number, len(sessions.labels)), np.inf)
     for first, last, _ in recordings(sessions):
         own = (begin >= first) & (begin <= last)
-        days = np.unique(sessions.ts[own[sessions.series]] // _DAY)
+        days = np.unique(sessions.ts[own[sessions.series]] // DAY)
         if len(days) >= FEWEST:
             place = np.maximum((shares * len(days)).astype(np.int64), 1)
-            found[:, own] = days[place, None] * _DAY
+            found[:, own] = days[place, None] * DAY
     different = np.unique(found, axis=0)
     return [one for one in different if np.isfinite(one).any()]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nba_broker.records.times import parse_time
+from nba_broker.records.times import DAY, parse_time
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import LabelsError
 from training.data.traffic import Traffic
@@ -23,8 +23,6 @@ VALIDATION_SHARE = 0.25
 
 ALWAYS = -1
 """The fold of a segment that is in the training part of every fold."""
-
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,4 +213,4 @@ def _dealt(sessions: LabelledSessions, groups: np.ndarray, folds: int) -> np.nda
 
 
 def _days(sessions: LabelledSessions) -> np.ndarray:
-    return (sessions.ts // _DAY).astype(np.int64)
+    return (sessions.ts // DAY).astype(np.int64)

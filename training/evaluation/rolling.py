@@ -11,10 +11,11 @@ import numpy as np
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.times import DAY
 from training.data.dataset import Origin
 from training.data.public_counts import Pairs
 from training.evaluation.alarms import judged, printed, rated
-from training.evaluation.followed import DAY, Followed, between
+from training.evaluation.followed import Followed, between
 from training.evaluation.origins import scorer_of
 
 

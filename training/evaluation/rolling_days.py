@@ -13,6 +13,7 @@ import numpy as np
 from nba_broker.archive.conn_log import Each
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.times import DAY
 from training.data.dataset import Origin
 from training.data.labelled_sessions import LabelledSessions
 from training.data.public_counts import Pairs
@@ -26,8 +27,6 @@ AGES = (
     (np.inf, "from day 15 on"),
 )
 """Ages of a model: up to which day, and their names. Day 1 is the UTC day of the origin."""
-
-_DAY = 86_400.0
 
 
 def rolling_days(
@@ -71,7 +70,7 @@ def rolling_days(
                 "devices": len(scorer.manifest.classes),
             }
         )
-        found += [(int(one.day - since[one.series] // _DAY) + 1, one) for one in days]
+        found += [(int(one.day - since[one.series] // DAY) + 1, one) for one in days]
         say(
             f"{number} of {len(origins)}, from {when} on: {counted['host_days']} host-days, "
             f"{counted['right']} right, {counted['no_name']} no name, {counted['wrong']} wrong"

@@ -11,20 +11,18 @@ import numpy as np
 
 from nba_broker.baseline.host_baseline import BaselineSettings
 from nba_broker.model.scorer import Scorer
+from nba_broker.records.times import DAY
 from training.data.disturbances.registry import DISTURBANCES, disturbed
 from training.data.disturbances.traffic import POOLS, Traffic
 from training.data.labelled_sessions import LabelledSessions
-from training.evaluation.followed import DAY, Followed, stream_of
+from training.evaluation.followed import Followed, stream_of
 from training.evaluation.notices import raised, wrong
 from training.evaluation.verdicts import Change, Replay, at_the_end, replay
 from training.metrics.intervals import poisson_bounds, share_bounds
-from training.metrics.outcomes import outcomes
+from training.metrics.outcomes import OUTCOMES, outcome
 
 UNDISTURBED = "undisturbed"
 """The name of the sessions as they are."""
-
-OUTCOMES = ("right", "no_name", "wrong")
-"""How a host-day is counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,10 +135,11 @@ def _figures(judged: _Judged, each: Iterable[LabelledSessions]) -> _Figures:
         seen = _seen(judged, sessions)
         found, alerts = seen.changes, _alerts(judged, seen, sessions)
         verdicts = at_the_end(found, names, judged.series, (judged.day + 1) * DAY)
-        for host, called in zip(place.tolist(), zip(device, verdicts, strict=True), strict=True):
-            one = outcomes([called], names, {called[0]} - set(names))
-            total[host] += one.right, one.no_name, one.wrong
-            mistaken.update(one.mistaken)
+        for host, own, called in zip(place.tolist(), device, verdicts, strict=True):
+            kind = outcome(own, called, named=called in names, known=own in names)
+            total[host, OUTCOMES.index(kind)] += 1
+            if kind == "wrong":
+                mistaken[own, called] += 1
         notices += len(alerts)
         begin = float(np.nanmin(followed.since))
         site_events += sum(ts >= begin and one.state == "begun" for ts, one in seen.site_events)

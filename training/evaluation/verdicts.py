@@ -13,7 +13,6 @@ import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import (
-    HOUR,
     Anomaly,
     BaselineSettings,
     HostBaseline,
@@ -24,6 +23,7 @@ from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.slots import Slots
+from nba_broker.records.times import HOUR
 from nba_broker.records.verdicts import STATES
 from nba_broker.verdicts import decide as step
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision

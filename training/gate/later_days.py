@@ -15,6 +15,7 @@ import numpy as np
 from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import Schedule
 from nba_broker.records.errors import ArchiveError
+from nba_broker.records.times import DAY
 from nba_broker.verdicts.states import CHANGED, NO_DEVICE, UNKNOWN
 from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.host_days import HostDay, host_days
@@ -23,6 +24,7 @@ from training.gate.checks import Check, some
 from training.gate.standing import standing
 from training.metrics.classification import confusion, macro_f1, per_class, precision_recall_f1
 from training.metrics.intervals import binomial_bounds, drawn, percentiles
+from training.metrics.outcomes import OUTCOMES
 
 MARGIN = 0.02
 """Default of how far the candidate's macro-F1 may lie below the running model's."""
@@ -40,7 +42,6 @@ WRONG_DAYS = 0.01
 """Largest share of host-days that may end with a wrong name, beyond chance: one of a hundred hosts.
 An analyst who meets more of them stops believing the names."""
 
-_DAY = 86_400.0
 _NONE = "no name"
 
 
@@ -87,7 +88,7 @@ def check_later_days(
     ]
     size = len(names) + 1  # the last one is no name
     _, cluster = np.unique(
-        np.stack([series, (ts // _DAY).astype(np.int64)]), axis=1, return_inverse=True
+        np.stack([series, (ts // DAY).astype(np.int64)]), axis=1, return_inverse=True
     )
     called = [np.where(one.device == NO_DEVICE, size - 1, one.device)[both] for one in found]
     compared = _paired(truth[both], called[0], called[1], cluster.ravel()[both], size)
@@ -195,11 +196,10 @@ def _days(running: Sequence[HostDay], candidate: Sequence[HostDay]) -> dict[str,
     wrong = np.array(
         [[one.outcome == "wrong" for one in days] for days in (running, candidate)], bool
     )
-    kinds = ("right", "no_name", "wrong")
     counted = [Counter(one.outcome for one in days) for days in (running, candidate)]
     return {
-        "running": {kind: counted[0][kind] for kind in kinds},
-        "candidate": {kind: counted[1][kind] for kind in kinds},
+        "running": {kind: counted[0][kind] for kind in OUTCOMES},
+        "candidate": {kind: counted[1][kind] for kind in OUTCOMES},
         "wrong_only_with_running": int((wrong[0] & ~wrong[1]).sum()),
         "wrong_only_with_candidate": int((wrong[1] & ~wrong[0]).sum()),
     }
@@ -236,7 +236,7 @@ def _verdicts(
     ]
     moments = windows.count >= least
     judged = common[later.series]
-    days = np.stack([later.series[judged], (later.ts[judged] // _DAY).astype(np.int64)])
+    days = np.stack([later.series[judged], (later.ts[judged] // DAY).astype(np.int64)])
     series, day = np.unique(days, axis=1)
     names = [one.device for one in manifest.classes]
     return _Verdicts(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-_DAY = 86_400.0
+from nba_broker.records.times import DAY
 
 
 def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
@@ -43,7 +43,7 @@ def best_of_day(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first decision of each host on each UTC day, and the class with the highest mean
     probability of that day: both int64 [D]."""
-    day = (ts // _DAY).astype(np.int64)
+    day = (ts // DAY).astype(np.int64)
     _, first, place = np.unique(
         np.stack([series, day]), axis=1, return_index=True, return_inverse=True
     )

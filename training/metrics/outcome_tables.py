@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.metrics.outcomes import OUTCOMES
+
 CONFIDENCES = (0.0, 0.9, 0.99)
 """Confidences from which on names are counted in a text; a JSON has all of them."""
-
-_KINDS = ("right", "no_name", "wrong")
 
 
 def table(rows: Mapping[str, Mapping[str, Any]], what: str) -> list[str]:
@@ -19,8 +19,8 @@ def table(rows: Mapping[str, Mapping[str, Any]], what: str) -> list[str]:
         f"| {'-' * width} | --------: | ------------: | ------------: | ------------: |",
     ]
     for name, row in rows.items():
-        total = sum(row[kind] for kind in _KINDS)
-        cells = [share(row[kind], total) for kind in _KINDS]
+        total = sum(row[kind] for kind in OUTCOMES)
+        cells = [share(row[kind], total) for kind in OUTCOMES]
         lines.append(f"| {name:{width}} | {total:9d} | {' | '.join(cells)} |")
     return lines
 

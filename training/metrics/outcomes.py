@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+OUTCOMES = ("right", "no_name", "wrong")
+"""How a host-day is counted, see :class:`Outcomes`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -23,7 +26,7 @@ class Outcomes:
 
 
 def outcome(device: str, verdict: str, *, named: bool, known: bool) -> str:
-    """``right``, ``no_name`` or ``wrong``: whether a verdict, which is a name or a state, suits the
+    """One of OUTCOMES: whether a verdict, which is a name or a state, suits the
     device. known: whether the model knows the device; a verdict without a name is right if not."""
     if verdict == device or not (named or known):
         return "right"

@@ -12,7 +12,7 @@ from nba_broker.archive.conn_log import Each
 from nba_broker.model.background import Background, LikelihoodRatios, background_of
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError
-from nba_broker.records.ports import port_code
+from nba_broker.records.ports import service_codes
 from training.data.labelled_sessions import LabelledSessions
 from training.data.public_counts import Pairs, by_class
 
@@ -63,7 +63,7 @@ def typical(given: Background) -> np.ndarray:
 def ratio_of(ratios: LikelihoodRatios, pairs: Pairs | dict[tuple[str, str], float]) -> np.ndarray:
     """The mean ratio of a device's sessions that tell, for each class, nats, float64 [K]."""
     # A service is one of its ports.
-    dport = np.array([_a_port(service) for service, _ in pairs])
+    dport = np.array([service_codes(service).stop - 1 for service, _ in pairs])
     table = [pool for _, pool in pairs]
     each = ratios.of_pairs(dport, table)
     weight = np.array(list(pairs.values()), np.float64)
@@ -87,8 +87,3 @@ def _ratios(
     windows = sessions.windows(schedule)
     found = LikelihoodRatios(given)(windows.pool, windows.dport, sessions.table)
     return replace(windows, columns={}), *found
-
-
-def _a_port(service: str) -> int:
-    port, _, protocol = service.partition("/")
-    return port_code(65_535 if port == "high" else int(port), protocol)

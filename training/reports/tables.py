@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from training.metrics.outcomes import OUTCOMES
+
 PUBLISHED = {"nba-dst-interval": 0.9967}
 """Known accuracies of the paper's Table 4, on its own testbed."""
 
@@ -73,7 +75,7 @@ def _host_days(one: dict[str, Any] | None) -> list[str]:
     """The shares of host-days that are right, without a name, and wrong."""
     if one is None or not one["host_days"]:
         return ["        -", "      -", "     -"]
-    right, no_name, wrong = (one[what] / one["host_days"] for what in ("right", "no_name", "wrong"))
+    right, no_name, wrong = (one[what] / one["host_days"] for what in OUTCOMES)
     return [f"{right:9.1%}", f"{no_name:7.1%}", f"{wrong:6.1%}"]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nba_broker.baseline.host_baseline import HOUR, Anomaly, HostBaseline, HostSessions
+from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
 from nba_broker.records.ports import port_code
+from nba_broker.records.times import HOUR
 
 DAY = 24 * HOUR
 BEGIN = 1_600_000_000.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HOUR, HostBaseline
+from nba_broker.baseline.host_baseline import HostBaseline
+from nba_broker.records.times import HOUR
 from tests.unit.baseline.baseline_traffic import (
     BEGIN,
     CLOUD,

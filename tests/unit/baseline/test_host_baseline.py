@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nba_broker.baseline.class_baseline import ClassBaseline
-from nba_broker.baseline.host_baseline import HOUR, Anomaly, BaselineSettings, HostBaseline
+from nba_broker.baseline.host_baseline import Anomaly, BaselineSettings, HostBaseline
 from nba_broker.baseline.keys import ANY
 from nba_broker.records.ports import port_code
+from nba_broker.records.times import HOUR
 from tests.unit.baseline.baseline_traffic import (
     BEGIN,
     DAY,

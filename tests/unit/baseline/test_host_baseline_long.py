@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nba_broker.baseline.host_baseline import HOUR, BaselineSettings, HostBaseline, HostSessions
+from nba_broker.baseline.host_baseline import BaselineSettings, HostBaseline, HostSessions
 from nba_broker.records.ports import port_code
+from nba_broker.records.times import HOUR
 
 BEGIN = 400_000 * HOUR
 HTTPS = port_code(443, "tcp")

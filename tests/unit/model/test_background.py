@@ -14,10 +14,9 @@ from nba_broker.model.background import (
     Background,
     LikelihoodRatios,
     background_of,
-    service_name,
     tells,
 )
-from nba_broker.records.ports import port_code
+from nba_broker.records.ports import port_code, service_name
 
 HTTPS, DNS, MQTT, HIGH = (
     port_code(443, "tcp"),

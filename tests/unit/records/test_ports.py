@@ -1,13 +1,15 @@
-"""Which ports are drawn at random."""
+"""Which ports are drawn at random, and the services of ports."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nba_broker.baseline import keys
 from nba_broker.model import features
-from nba_broker.records.ports import HIGH, drawn, port_code
+from nba_broker.records.ports import HIGH, PROTOCOLS, drawn, port_code, service_codes, service_name
 
 
 def code(service: str) -> int:
@@ -38,3 +40,10 @@ def test_what_the_model_takes_for_high_is_drawn_for_the_baseline_too() -> None:
     assert (high == (ports >= HIGH)).all()
     assert drawn(ports[high]).all()
     assert not drawn(ports[:1024]).any()
+
+
+@given(st.integers(0, len(PROTOCOLS) * 65_536 - 1))
+def test_the_codes_of_a_service_are_those_with_its_name(one: int) -> None:
+    codes = service_codes(service_name(one))
+    assert codes.start <= one < codes.stop
+    assert service_name(codes.start) == service_name(codes.stop - 1) == service_name(one)

@@ -8,11 +8,10 @@ from itertools import accumulate, chain, repeat
 import numpy as np
 
 from nba_broker.records.ports import port_code
+from nba_broker.records.times import DAY, HOUR
 from training.data.disturbances.traffic import (
     BROADCAST,
-    DAY,
     GATEWAY,
-    HOUR,
     MINUTE,
     Traffic,
     more,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from nba_broker.records.times import HOUR
 from training.data.disturbances.retries import asked, failing
-from training.data.disturbances.traffic import HOUR, Traffic
+from training.data.disturbances.traffic import Traffic
 from training.data.labelled_sessions import LabelledSessions
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.data.disturbances.traffic import HOUR, Traffic, more, rows_of
+from nba_broker.records.times import HOUR
+from training.data.disturbances.traffic import Traffic, more, rows_of
 from training.data.labelled_sessions import LabelledSessions
 
 

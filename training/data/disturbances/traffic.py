@@ -9,11 +9,10 @@ import numpy as np
 
 from nba_broker.destinations.pools import of_database
 from nba_broker.records.ports import port_code
+from nba_broker.records.times import DAY, HOUR
 from training.data.labelled_sessions import LabelledSessions
 
 MINUTE = 60.0
-HOUR = 3600.0
-DAY = 86_400.0
 
 GATEWAY, BROADCAST, PUBLIC_RESOLVER = POOLS = "gw", "bcast", "as:15169"
 """Pools that disturbances use by name. The last one is that of Google Public DNS."""
