@@ -41,7 +41,7 @@ OLD = 90  # days after which too many networks of an IP database have moved
 SKEW = 5.0  # seconds that a sensor's clock may differ from this machine's
 QUERIES = 10  # DNS queries of hosts without any answer, from which on answers must be missing
 _DNS_PORTS = (port_code(53, "udp"), port_code(53, "tcp"))
-_BYTES_PER_SESSION, _BYTES_PER_HOST = 46, 1_050  # of the state, see docs/operations.md
+_BYTES_PER_SESSION, _BYTES_PER_HOST = 51, 2_200  # of a snapshot, see docs/operations.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +182,17 @@ def state(settings: Settings) -> Iterator[Finding]:
             "give the doctor the worker's --model, --config or NBA_MODEL; if the model was just "
             "switched, repeat this after the next snapshot",
         )
-    # The old snapshot stays until the new one is complete.
-    need = 2 * settings.max_hosts * (_BYTES_PER_SESSION * manifest.window + _BYTES_PER_HOST)
+    need = disk_needed(manifest.window, settings.max_hosts)
     free = shutil.disk_usage(settings.state).free
     text = (
         f"{free / 1e9:.1f} GB free there, {need / 1e9:.1f} GB needed for {settings.max_hosts} hosts"
     )
     yield Finding(text, "make room, or lower max_hosts" if free < need else "")
+
+
+def disk_needed(window: int, hosts: int) -> int:
+    """Bytes for the snapshots of so many hosts: the old one stays until the new one is complete."""
+    return 2 * hosts * (_BYTES_PER_SESSION * window + _BYTES_PER_HOST)
 
 
 def port(url: str, authority: bool) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from nba_broker.worker import doctor, snapshot, snapshot_file
 from nba_broker.worker.doctor import Finding, Heard
 from nba_broker.worker.settings import Settings
 from tests.unit.helpers import LAMP_CLOUD, MAC, host, pipeline, sessions
+from tests.unit.worker.test_snapshot import traffic
 from tests.unit.worker.test_worker import frame, name_frame
 
 ModelFolder = Callable[..., Path]
@@ -203,6 +204,14 @@ def test_state_model_and_databases_that_are_well_need_nothing(
     found = [*doctor.model_and_databases(settings), *doctor.state(settings)]
     assert advised(found) == []
     assert "feature version" in texts(found)
+
+
+def test_the_disk_that_the_doctor_asks_for_holds_both_snapshots(model_folder: ModelFolder) -> None:
+    made = pipeline(model_folder())
+    made.process(traffic(2000, hosts=200))
+    written = len(b"".join(snapshot.parts(made, {})))
+    needed = doctor.disk_needed(made.scorer.manifest.window, made.hosts)
+    assert 2 * written <= needed < 3 * written
 
 
 def test_a_state_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
