@@ -29,11 +29,13 @@ _LARGEST = 1 << 28  # bytes of a file of the folder: far above any model that ma
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What the windows of a known device reach but for a share ``error_rate`` of them; K classes.
+    """By which windows support a class, with an error rate of ``error_rate``; K classes.
 
-    known: the familiarity. support: the mean log likelihood ratio of each class, nats, [K].
-    possible: the smoothed probability of each class, [K]. exponent: of the smoothed probability,
-    which makes it a calibrated one.
+    known: the familiarity that all but the error rate of known devices' windows reach. support: the
+    mean log likelihood ratio from which a window supports each class, nats, [K]. possible: the
+    smoothed probability, as a share of the most probable class's, that all but the error rate of
+    each class's own windows reach, [K]. exponent: of the smoothed probability, which makes it a
+    calibrated one.
     """
 
     known: float

@@ -259,11 +259,12 @@ def _shown(
 ) -> np.ndarray:
     """What each window shows, int16 [n], of a host that has or had a certain device.
 
-    A window supports the most probable class if its sessions are as typical of the class as nearly
-    all of that class's own, and if they are enough to tell. It shows SEVERAL if other classes are
-    possible. Absence of evidence keeps a name; a window is against it only if its sessions are
-    likelier for hosts in general, see AGAINST. A named host whose windows support another class
-    without being against its name may be either.
+    A window supports the most probable class if its sessions are about as typical of the class as
+    that class's own, and if they are enough to tell. It shows SEVERAL if other classes are
+    possible: not much less probable, and without the window against them. Absence of evidence keeps
+    a name; a window is against it only if its sessions are likelier for hosts in general, see
+    AGAINST. A named host whose windows support another class without being against its name may be
+    either.
     """
     slot, row = windows.slot, np.arange(len(windows))
     state, device = columns["state"][slot], columns["device"][slot]
@@ -272,14 +273,13 @@ def _shown(
     enough = settings.enough(classes) / np.maximum(windows.telling, 1)
     supported = windows.known >= settings.thresholds.known
     supported &= windows.ratio[row, best] >= np.maximum(settings.support[best], enough)
-    possible = windows.probability >= settings.possible
-    supported &= possible[row, best]
+    limit = -np.maximum(AGAINST, enough)
+    possible = settings.are_possible(windows.probability) & (windows.ratio > limit[:, None])
     shown = np.where(possible.sum(1) == 1, best, SEVERAL)
     shown = np.where(supported, shown, NO_DEVICE)
 
     reference, label = _reference(columns, slot, classes), columns["label"][slot]
     has_one, labelled = reference != NO_DEVICE, label != NO_DEVICE
-    limit = -np.maximum(AGAINST, enough)
     not_against = has_one & (windows.ratio[row, np.where(has_one, reference, 0)] > limit)
     contested = not_against & ~labelled & (shown >= 0) & (shown != reference)
     ambiguous = state == AMBIGUOUS

@@ -62,17 +62,15 @@ class DecisionSettings:
         """The mean log likelihood ratio from which a window supports each class, float32 [K]."""
         return np.array(self.thresholds.support, np.float32)
 
-    @property
-    def possible(self) -> np.ndarray:
-        """The smoothed probability from which each class is possible, float32 [K]."""
-        return np.array(self.thresholds.possible, np.float32)
-
     def are_possible(self, probability: np.ndarray) -> np.ndarray:
-        """Which classes are possible by their smoothed probability, float32 [K], bool [K]; none if
-        the probabilities are of another model, as those of a snapshot that is only shown."""
-        if len(probability) != len(self.thresholds.possible):
-            return np.zeros(len(probability), bool)
-        found: np.ndarray = probability >= self.possible
+        """Which classes the smoothed probabilities, float32 [..., K], do not rule out, bool
+        [..., K]: at least the most probable one. None if the probabilities are of another model, as
+        those of a snapshot that is only shown."""
+        possible = np.array(self.thresholds.possible, np.float32)
+        if probability.shape[-1] != len(possible):
+            return np.zeros(probability.shape, bool)
+        best = probability.max(-1, keepdims=True, initial=0)
+        found: np.ndarray = probability >= possible * best
         return found
 
     def enough(self, classes: int) -> float:

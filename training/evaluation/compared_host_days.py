@@ -18,6 +18,7 @@ from training.evaluation.protocols import Split
 from training.evaluation.samples import Samples
 from training.evaluation.verdicts import Scored, decide, decider_with
 from training.model.background import background, ratios
+from training.model.calibrate import LIKELY
 from training.model.settings import DEFAULT
 
 
@@ -90,12 +91,12 @@ def _of_fold(
 
 
 def _thresholds(classes: int) -> Thresholds:
-    """The same for all baselines: a class is possible if it is likelier than all others together,
+    """The same for all baselines: a class is possible if it is half as likely as the likeliest one,
     and supported if the sessions are likelier for it than for hosts in general."""
     return Thresholds(
         known=-np.inf,
         support=(0.0,) * classes,
-        possible=(0.5,) * classes,
+        possible=(LIKELY,) * classes,
         exponent=1.0,
         error_rate=1 - DEFAULT.kept,
     )

@@ -31,7 +31,8 @@ than to hosts in general, whose ratio is 0, by so much because a wrong name cost
 one."""
 
 LIKELY = 0.5
-"""Probability from which a class is possible in any case."""
+"""A class that is at least half as probable as the most probable one is possible in any case:
+held-out windows of a few hosts do not show how often two similar devices are a toss-up."""
 
 _NEVER = 1e3  # nats: no window reaches it
 _PRIOR = 4.0  # windows
@@ -41,11 +42,10 @@ _TEMPERATURES = np.geomspace(0.2, 10.0, 40)
 _EXPONENTS = np.geomspace(0.25, 1.0, 25)  # over 1, few held-out windows promise too much
 
 DESCRIPTION = (
-    f"support: {NEAR:g} of the mean ratio of the class's own sessions; of held-out later windows, "
-    "each the window of a new host, the stated share reaches known (all classes with the same "
-    "weight), "
-    "and of each class's own smoothed windows the class's possible; classes that had changed are "
-    "left out"
+    f"A window supports a class if its mean log likelihood ratio is at least {NEAR:g} of that of "
+    "the class's own sessions, and if the window is familiar. All but the error rate of the "
+    "held-out later windows are familiar, all classes having the same weight, and find their own "
+    "class possible; classes that had changed are left out."
 )
 
 
@@ -56,8 +56,9 @@ class Thresholds:
     temperature, likelihood_weight: see :func:`blend`. known: familiarity from which a window is of
     a known device; a share ``kept`` reaches it. support: the mean log likelihood ratio from which a
     window supports each class, nats. possible: the smoothed probability from which each class is
-    possible; all but a share ``error_rate`` of the class's own windows reach it (label-conditional
-    conformal sets: Vovk, "Conditional Validity of Inductive Conformal Predictors", 2012).
+    possible, as a share of the most probable class's; all but a share ``error_rate`` of the class's
+    own windows reach it (label-conditional conformal sets: Vovk, "Conditional Validity of Inductive
+    Conformal Predictors", 2012).
     exponent: of the smoothed probability, which makes it a calibrated one. supported: share of the
     windows that support their own class. left_out: classes that had changed.
     """
@@ -173,7 +174,7 @@ def calibrate(
     smoothed = smooth(probabilities(usual.logits), usual.host, WEIGHT)
     support, possible = np.clip(NEAR * typical, LEAST, _NEVER), np.full(len(typical), np.nan)
     for number in np.unique(usual.truth).tolist():
-        own = smoothed[usual.truth == number, number]
+        own = (smoothed[:, number] / smoothed.max(1))[usual.truth == number]
         possible[number] = min(quantile(own, np.ones(len(own)), 1 - kept), LIKELY)
     possible = np.where(np.isnan(possible), np.nanmin(possible), possible)
     own = usual.ratio[np.arange(len(usual.truth)), usual.truth]

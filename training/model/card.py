@@ -49,10 +49,10 @@ def render(manifest: dict[str, Any]) -> str:
         f"{training['settings']['stacked']} sessions in a step",
         f"- pools by `{manifest['pool_scheme']}`, {len(manifest['pools'])} of them, named with "
         + ", ".join(f"{one['type']} of {one['built']}" for one in manifest["databases"]),
-        f"- a host gets the name of the most probable class if its sessions are likelier for that "
-        f"class than for hosts in general, of which {manifest['background']['devices']} devices "
-        f"tell: as much likelier as all but {thresholds['error_rate']:.0%} of the windows of known "
-        f"devices ({thresholds['calibration']})",
+        f"- a host gets the name of the most probable class if its sessions support that class "
+        f"against hosts in general, as {manifest['background']['devices']} devices show them, and "
+        f"no other class is possible; error rate {thresholds['error_rate']:.0%}. "
+        f"{thresholds['calibration']}",
         "",
         "## Training part",
         "",

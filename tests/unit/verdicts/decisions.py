@@ -14,7 +14,7 @@ from nba_broker.verdicts.decision_rules import ScoredWindows
 from nba_broker.verdicts.decision_settings import DecisionSettings
 
 THRESHOLDS = Thresholds(
-    known=0.0, support=(1.0, 1.0), possible=(0.3, 0.3), exponent=1.0, error_rate=0.01
+    known=0.0, support=(1.0, 1.0), possible=(0.4, 0.4), exponent=1.0, error_rate=0.01
 )
 SETTINGS = DecisionSettings(
     THRESHOLDS,

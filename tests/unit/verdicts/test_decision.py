@@ -187,11 +187,18 @@ def test_an_ambiguous_host_whose_former_name_is_refuted_gets_the_other() -> None
     assert lines([decision])[0][:2] == ("identified", 1)
 
 
-def test_an_unlikely_class_is_not_possible() -> None:
-    made = decider(changed(thresholds=replace(THRESHOLDS, possible=(0.5, 0.6))))
-    assert lines(feed(made, [EITHER] * 5)) == [("identified", 0, "change", 2.0)]
-    made = decider(changed(thresholds=replace(THRESHOLDS, possible=(0.6, 0.6))))
-    assert feed(made, [EITHER] * 5) == []
+def test_a_class_is_ruled_out_by_a_probability_far_below_the_best_ones() -> None:
+    made = decider(changed(thresholds=replace(THRESHOLDS, possible=(0.5, 0.5))))
+    near, far = [[0.6, 0.4]] * 5, [[0.7, 0.3]] * 5
+    both = [[2.0, 2.0]] * 5
+    assert lines(feed(made, near, ratio=both)) == [("ambiguous", -1, "change", 3.0)]
+    assert lines(feed(made, far, ratio=both, slot=1)) == [("identified", 0, "change", 2.0)]
+
+
+def test_a_toss_up_between_two_devices_is_no_name() -> None:
+    made = decider(changed(thresholds=replace(THRESHOLDS, possible=(0.5, 0.5))))
+    (decision,) = feed(made, [[0.506, 0.494]] * 9, ratio=[[2.0, 2.0]] * 9)
+    assert lines([decision]) == [("ambiguous", -1, "change", 3.0)]
 
 
 def test_the_confidence_is_the_calibrated_probability() -> None:

@@ -85,10 +85,10 @@ def test_a_foreign_device_is_held_to_one_class_when_a_day_has_passed() -> None:
     assert feed(made, [LENS] * 9, start=11.0) == []
     assert feed(made, [LAMP] * 9, start=31.0) == []
     assert feed(made, [LAMP] * 9, start=61.0) == []
-    assert lines(feed(made, [LENS] * 9, start=80.0)) == [("impostor", 1, "change", 83.0)]
+    assert lines(feed(made, [LENS] * 9, start=80.0)) == [("impostor", 1, "change", 82.0)]
     # To look like that class again gives no new freedom.
     assert lines(feed(made, [LAMP] * 9, start=90.0)) == [("identified", 7, "change", 92.0)]
-    assert lines(feed(made, [LENS] * 9, start=100.0)) == [("impostor", 1, "change", 103.0)]
+    assert lines(feed(made, [LENS] * 9, start=100.0)) == [("impostor", 1, "change", 102.0)]
 
 
 def test_a_host_labelled_as_a_class_may_resemble_no_other_class() -> None:
