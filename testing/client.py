@@ -143,6 +143,7 @@ class Client:
             strings(),
             ("string", ""),
             ("string", ""),
+            vector("boolean", False),
         )
 
     def status(self) -> None:

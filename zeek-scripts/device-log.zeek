@@ -98,6 +98,8 @@ export {
 		hint_maker: string &log &optional;
 		## The kind of device that the hints say, if it is clear.
 		hint_kind: string &log &optional;
+		## Whether the evidence does not rule out each device in ``alternative_device``.
+		alternative_possible: vector of bool &log &optional;
 	};
 
 	## Event that can be handled to access the :zeek:type:`NBA::DeviceInfo` record as it is sent
@@ -267,7 +269,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence_weight: vector of double, evidence_surprise: vector of double,
     alternative_device: vector of string, alternative_confidence: vector of
     double, similar_host: string, evidence_name: vector of string, hints: vector of
-    string, hint_maker: string, hint_kind: string)
+    string, hint_maker: string, hint_kind: string, alternative_possible: vector of
+    bool)
 	{
 	if ( ! is_manager )
 		return;
@@ -305,6 +308,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	    || |evidence_sessions| != |evidence_weight|
 	    || |evidence_weight| + |evidence_surprise| != |evidence_dst|
 	    || |alternative_confidence| != |alternative_device|
+	    || |alternative_possible| != |alternative_device|
 	    || ( |evidence_name| > 0 && |evidence_name| != |evidence_dst| ) )
 		why = "lists of different lengths";
 	else if ( ! is_short(vector(mac, hostname, vendor, previous, device, category,
@@ -376,6 +380,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 		{
 		info$alternative_device = alternative_device;
 		info$alternative_confidence = alternative_confidence;
+		info$alternative_possible = alternative_possible;
 		}
 	if ( similar_host != "" )
 		info$similar_host = to_addr(similar_host);

@@ -101,7 +101,8 @@ export {
 	    double, evidence_surprise: vector of double,
 	    alternative_device: vector of string, alternative_confidence: vector of
 	    double, similar_host: string, evidence_name: vector of string,
-	    hints: vector of string, hint_maker: string, hint_kind: string);
+	    hints: vector of string, hint_maker: string, hint_kind: string,
+	    alternative_possible: vector of bool);
 
 	## Manager to all other nodes: which device an address is, see :zeek:see:`NBA::device_of`.
 	##

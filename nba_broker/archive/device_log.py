@@ -32,7 +32,7 @@ _TYPES = (
     )
     | dict.fromkeys(("evidence_weight", "evidence_surprise"), "vector[double]")
     | {"alternative_device": "vector[string]", "alternative_confidence": "vector[double]"}
-    | {"hints": "vector[string]"}
+    | {"hints": "vector[string]", "alternative_possible": "vector[bool]"}
 )
 COLUMNS = {f.name: _TYPES.get(f.name, "string") for f in fields(Row)}
 """The log's columns in order, each with its Zeek type."""

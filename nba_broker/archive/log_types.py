@@ -32,6 +32,8 @@ def typed(kind: str, value: Any) -> Any:
         return tuple(typed(kind[7:-1], item) for item in items)
     if kind in ("string", "addr"):
         return "" if value is None else str(value)
+    if kind == "bool":
+        return value is True or value in ("T", "true")  # text where the log gives no types
     try:
         number = seconds(value) if kind == "time" else float(value)
     except (ValueError, TypeError, OverflowError):

@@ -110,6 +110,8 @@ def _tsv_value(kind: str, value: Any, special: re.Pattern[str]) -> str:
         return _tsv_double(value)
     if kind in ("count", "port"):
         return str(value)
+    if kind == "bool":
+        return "T" if value else "F"
     return _tsv_text(value, special)
 
 
@@ -152,4 +154,6 @@ def _json_value(kind: str, value: Any) -> str:
         return str(np.format_float_positional(value, trim="0"))
     if kind in ("count", "port"):
         return str(value)
+    if kind == "bool":
+        return "true" if value else "false"
     return json.dumps(_printable(value, "\b\f\n\r\t"), ensure_ascii=False)

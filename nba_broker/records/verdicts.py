@@ -178,6 +178,7 @@ class Verdict:
             hints=self.hint.texts,
             hint_maker=self.hint.maker,
             hint_kind=self.hint.kind,
+            alternative_possible=tuple(one.possible for one in self.alternatives),
         )
 
 
@@ -227,6 +228,7 @@ class Row:
     hints: tuple[str, ...] = ()
     hint_maker: str = ""
     hint_kind: str = ""
+    alternative_possible: tuple[bool, ...] = ()
 
     def destinations(self) -> list[Destination]:
         """The destinations in the evidence that have an address, a time, and a weight or surprise

@@ -26,7 +26,9 @@ def destinations(rows: Iterable[Row]) -> list[Destination]:
     return sorted(found, key=lambda one: (one.ts, one.address, one.port, one.transport))
 
 
-def alternatives(row: Row) -> list[tuple[str, float]]:
-    """The runners-up, each with its probability, 0 to 1."""
-    pairs = zip(row.alternative_device, row.alternative_confidence, strict=False)
-    return [(name, min(max(share, 0.0), 1.0)) for name, share in pairs]
+def alternatives(row: Row) -> list[tuple[str, float, bool]]:
+    """The runners-up, each with its probability, 0 to 1, and whether it is possible."""
+    # Logs of earlier versions do not say which are possible.
+    possible = row.alternative_possible or (False,) * len(row.alternative_device)
+    found = zip(row.alternative_device, row.alternative_confidence, possible, strict=False)
+    return [(name, min(max(share, 0.0), 1.0), one) for name, share, one in found]

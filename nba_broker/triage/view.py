@@ -258,7 +258,7 @@ class Views:
             addresses.setdefault(verdict.host, [verdict.ts, verdict.ts])[1] = verdict.ts
         nearest = evidence.alternatives(latest)
         if latest.device:
-            nearest.insert(0, (latest.device, min(max(latest.confidence, 0.0), 1.0)))
+            nearest.insert(0, (latest.device, min(max(latest.confidence, 0.0), 1.0), True))
         now = evidence.pieces(latest)
         uids = [uid for uid in latest.uids if _UID.fullmatch(uid)]
         pools = {one.pool for one in found} | {one.address for _, one in now if one}

@@ -395,9 +395,11 @@ def _columns(row: Iterable[tuple[str, Any]]) -> list[Any]:
 
 
 def _argument(value: Any) -> Any:
-    """A text, a real or a count as the manager takes it."""
+    """A text, a boolean, a real or a count as the manager takes it."""
     if isinstance(value, str):
         return _short(value)
+    if isinstance(value, bool):
+        return value
     return zeekpy.count(value) if isinstance(value, int) else value
 
 

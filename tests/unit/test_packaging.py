@@ -56,6 +56,7 @@ ZEEK_TYPES = {
     "vector of time": "date",
     "vector of count": "long",
     "vector of double": "double",
+    "vector of bool": "boolean",
 }
 TEMPLATE = {  # of a composable index template, as far as ours goes
     "type": "object",
@@ -91,7 +92,7 @@ TEMPLATE = {  # of a composable index template, as far as ours goes
             "additionalProperties": False,
             "properties": {
                 "properties": {"$ref": "#/$defs/fields"},
-                "type": {"enum": ["date", "double", "ip", "keyword", "long", "text"]},
+                "type": {"enum": ["boolean", "date", "double", "ip", "keyword", "long", "text"]},
                 "ignore_above": {"type": "integer"},
                 "index": {"type": "boolean"},
                 "doc_values": {"type": "boolean"},
@@ -233,6 +234,7 @@ def device_line(**changes: Any) -> Document:
         "hints": ["doorbell? Maker", "OUI Maker"],
         "hint_maker": "Maker",
         "hint_kind": "doorbell",
+        "alternative_possible": [True],
     } | changes
 
 
@@ -270,6 +272,8 @@ def fits(kind: str, value: Any) -> bool:
             ipaddress.ip_address(value)
         elif kind == "date":
             datetime.fromisoformat(value)
+        elif kind == "boolean":
+            return isinstance(value, bool)
         elif kind in ("long", "double"):
             return isinstance(value, int if kind == "long" else float | int)
         else:

@@ -79,7 +79,7 @@ def test_a_tsv_row_is_zeeks(tmp_path: Path) -> None:
         *("learning", "Tenvis_Cam", "camera", "0.97", "Ring_Doorbell=0.02", "8"),
         *("1561793774.742619", "1561793000.000000", "new", "as:16509 every 60 s,ntp", "(empty)"),
         *("default", "-", "-", "-"),
-        *["-"] * 16,
+        *["-"] * 17,
     ]
 
 
@@ -101,7 +101,7 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
             "tsv",
             "192.0.2.7,2001:db8::7\t443,53\ttcp,udp\tas:64500,gw\tExample\\x2c Inc.,(empty)\t"
             "1700000030.000000,1700000060.000000\t5,3\t0.75,0.25\t-\tacme-plug\t0.05\t-\tfw.ring.com,(empty)"
-            "\t-\t-\t-",
+            "\t-\t-\t-\tF",
         ),
         (
             "json",
@@ -110,7 +110,7 @@ def test_a_json_row_is_zeeks(tmp_path: Path) -> None:
             '"evidence_org":["Example, Inc.",""],"evidence_ts":[1700000030.0,1700000060.0],'
             '"evidence_sessions":[5,3],"evidence_weight":[0.75,0.25],'
             '"alternative_device":["acme-plug"],"alternative_confidence":[0.05],'
-            '"evidence_name":["fw.ring.com",""]}',
+            '"evidence_name":["fw.ring.com",""],"alternative_possible":[false]}',
         ),
     ],
 )

@@ -41,6 +41,7 @@ export {
 		hints: vector of string &default=vector();
 		hint_maker: string &default="";
 		hint_kind: string &default="";
+		alternative_possible: vector of bool &default=vector(T);
 	};
 
 	global give: function(v: Verdict);
@@ -58,7 +59,8 @@ function give(v: Verdict)
 	    v$evidence_proto, v$evidence_pool, v$evidence_org, v$evidence_ts,
 	    v$evidence_sessions, v$evidence_weight, v$evidence_surprise,
 	    v$alternative_device, v$alternative_confidence, v$similar_host,
-	    v$evidence_name, v$hints, v$hint_maker, v$hint_kind);
+	    v$evidence_name, v$hints, v$hint_maker, v$hint_kind,
+	    v$alternative_possible);
 	}
 
 event Test::done()

@@ -17,6 +17,7 @@ event zeek_init()
 	    $evidence_org=vector(), $evidence_ts=vector(),
 	    $evidence_sessions=vector(), $evidence_weight=vector(),
 	    $alternative_device=vector(), $alternative_confidence=vector(),
+	    $alternative_possible=vector(),
 	    $evidence_name=vector(), $hints=vector("camera? Acme", "OUI Acme"),
 	    $hint_maker="Acme", $hint_kind="camera"));
 	# An alarm's evidence has no weight, but a surprise.
