@@ -7,25 +7,23 @@ Zeek's v1 JSON: an event is a vector of format, type and [name, arguments]; each
 from __future__ import annotations
 
 import ipaddress
-import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import orjson
 import zeekpy
 
-from nba_broker.records.addresses import canonical
 from nba_broker.records.errors import MessageError
-from nba_broker.records.names import Names, is_name
-from nba_broker.records.ports import port_code
+from nba_broker.records.names import Names
 from nba_broker.records.sessions import Lease, Sessions, segment_name, site_of
 from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.times import END_OF_TIME
 from nba_broker.records.verdicts import UnknownHosts, Verdict
+from nba_broker.wire import checked
+from nba_broker.wire.checked import MAX_TEXT, Argument
 
 SESSIONS_TOPIC = "zeek/nba/sessions/"  # followed by the partition and a slash
 NAMES_TOPIC = "zeek/nba/names/"  # likewise
@@ -36,11 +34,9 @@ STATUS_TOPIC = "zeek/nba/status/"
 ACK_TOPIC = "zeek/nba/ack/{node}/"
 
 MAX_ROWS = 65_536  # far above any sensible batch size
-MAX_TEXT = 256  # bytes of a string; the Zeek side checks the same limit
 _MAX_UID = 32
 _MAX_TTL = 2**32  # seconds; the DNS has 32 bits for it
 _OPTIONS = 255  # of DHCP, by number and in a list
-_FAR = END_OF_TIME + 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,31 +115,25 @@ def decode(frame: bytes | str) -> Message:
     if not isinstance(document, dict):
         raise MessageError("not an event", type(document).__name__)
     if document.get("type") == "error":
-        return ErrorReply(_brief(document.get("code", "")), _brief(document.get("context", "")))
+        return ErrorReply(
+            checked.brief(document.get("code", "")), checked.brief(document.get("context", ""))
+        )
     try:
         name = document["data"][2]["data"][0]["data"]
         values = document["data"][2]["data"][1]["data"]
         arguments = [(value["@data-type"], value["data"]) for value in values]
     except (KeyError, IndexError, TypeError):
-        raise MessageError("not an event", _brief(document.get("type"))) from None
+        raise MessageError("not an event", checked.brief(document.get("type"))) from None
     decoder = _DECODERS.get(name) if isinstance(name, str) else None
     if decoder is None:
-        raise MessageError("unexpected event", _brief(name))
+        raise MessageError("unexpected event", checked.brief(name))
     try:
         return decoder(arguments)
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError, OSError) as error:
         raise MessageError(f"malformed {name}", f"{error!r}"[:MAX_TEXT]) from None
 
 
-def _brief(value: Any) -> str:
-    """A value as a log line may print it. Only texts are printed: a value that is nested a thousand
-    deep cannot be converted to text."""
-    return value[:MAX_TEXT] if isinstance(value, str) else f"({type(value).__name__})"
-
-
 _ADDRESSES = ("host", "evidence_dst", "examples")  # columns of the logs
-
-Argument = tuple[str, Any]
 
 _VALUE = itemgetter("data")
 
@@ -152,7 +142,7 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
     head, columns = _head(arguments), arguments[6:]
     # C functions in map(): this code runs for every session of every sensor.
     ts, host, uid, mac, dst, dport, *vlan = (
-        list(map(_VALUE, _column(column))) for column in columns
+        list(map(_VALUE, checked.column(column))) for column in columns
     )
     if not len(ts) == len(host) == len(uid) == len(mac) == len(dst) == len(dport) <= MAX_ROWS:
         raise ValueError("columns differ in length or are too long")
@@ -160,11 +150,11 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
         raise ValueError("a uid is too long or not ASCII")
     sessions = Sessions(
         _numbers(ts, END_OF_TIME),
-        list(map(_address, host)),
+        list(map(checked.address, host)),
         uid,
-        list(map(_mac, mac)),
-        list(map(_address, dst)),
-        np.fromiter(map(_port, dport), np.int32, len(dport)),
+        list(map(checked.mac, mac)),
+        list(map(checked.address, dst)),
+        np.fromiter(map(checked.port, dport), np.int32, len(dport)),
         _segments(head[0], vlan, len(ts)),
     )
     return SessionBatch(*head, sessions)
@@ -172,14 +162,18 @@ def _decode_sessions(arguments: list[Argument]) -> SessionBatch:
 
 def _decode_names(arguments: list[Argument]) -> NameBatch:
     head, columns = _head(arguments), arguments[6:]
-    ts, host, name, address, ttl, *vlan = (list(map(_VALUE, _column(one))) for one in columns)
+    ts, host, name, address, ttl, *vlan = (
+        list(map(_VALUE, checked.column(one))) for one in columns
+    )
     if not len(ts) == len(host) == len(name) == len(address) == len(ttl) <= MAX_ROWS:
         raise ValueError("columns differ in length or are too long")
     names = Names(
         _numbers(ts, END_OF_TIME),
-        np.frombuffer(b"".join(map(_packed, host)), "V16"),
-        np.array([*map(_name, name), None], object)[:-1],  # never an array of single characters
-        np.frombuffer(b"".join(map(_packed, address)), "V16"),
+        np.frombuffer(b"".join(map(checked.packed, host)), "V16"),
+        np.array([*map(checked.dns_name, name), None], object)[
+            :-1
+        ],  # never an array of single characters
+        np.frombuffer(b"".join(map(checked.packed, address)), "V16"),
         _numbers(ttl, _MAX_TTL),
         _segments(head[0], vlan, len(ts)),
     )
@@ -189,7 +183,14 @@ def _decode_names(arguments: list[Argument]) -> NameBatch:
 def _head(arguments: list[Argument]) -> tuple[str, str, int, int, int, float]:
     """The arguments that a batch of sessions and one of names begin with."""
     node, run, seq, sent, skipped, now, *_ = arguments
-    return _text(node), _text(run), _count(seq), _count(sent), _count(skipped), _time(now)
+    return (
+        checked.text(node),
+        checked.text(run),
+        checked.count(seq),
+        checked.count(sent),
+        checked.count(skipped),
+        checked.time(now),
+    )
 
 
 def _numbers(values: list[Any], limit: float) -> np.ndarray:
@@ -217,26 +218,30 @@ def _segments(node: str, columns: list[list[Any]], rows: int) -> list[str] | Non
         return None
     if len(vlans) != rows:
         raise ValueError("columns differ in length")
-    return [segment_name(site, vlan) for vlan in map(_vlan, vlans)]
+    return [segment_name(site, vlan) for vlan in map(checked.vlan, vlans)]
 
 
 def _decode_hello(arguments: list[Argument]) -> Hello:
     (worker,) = arguments
-    return Hello(_text(worker))
+    return Hello(checked.text(worker))
 
 
 def _decode_lease(arguments: list[Argument]) -> Lease:
     ts, ip, mac, hostname, *client = arguments
-    lease = Lease(_time(ts), _address(ip[1]), _mac(mac[1]), _text(hostname))
+    lease = Lease(
+        checked.time(ts), checked.address(ip[1]), checked.mac(mac[1]), checked.text(hostname)
+    )
     if not client:  # of an earlier package
         return lease
     vendor_class, params = client
-    return replace(lease, vendor_class=_text(vendor_class), params=_params(params))
+    return replace(lease, vendor_class=checked.text(vendor_class), params=_params(params))
 
 
 def _params(argument: Argument) -> tuple[int, ...]:
     """A DHCP client's parameter request list."""
-    numbers = [_count((value["@data-type"], value["data"])) for value in _column(argument)]
+    numbers = [
+        checked.count((value["@data-type"], value["data"])) for value in checked.column(argument)
+    ]
     if len(numbers) > _OPTIONS or max(numbers, default=0) > _OPTIONS:
         raise ValueError("not a list of DHCP options")
     return tuple(numbers)
@@ -248,95 +253,6 @@ _DECODERS: dict[str, Callable[[list[Argument]], Message]] = {
     "NBA::hello": _decode_hello,
     "NBA::lease": _decode_lease,
 }
-
-
-T = TypeVar("T")
-
-
-class _Checked(dict[str, T]):
-    """Remembers values that passed a check, since the same few arrive again and again."""
-
-    def __init__(self, check: Callable[[str], T], size: int = 262_144) -> None:
-        super().__init__()
-        self._check = check
-        self._size = size
-
-    def __missing__(self, value: str) -> T:
-        if not isinstance(value, str):
-            raise TypeError(f"{type(value).__name__} is not a string")
-        checked = self._check(value)
-        if len(self) >= self._size:
-            self.clear()
-        self[value] = checked
-        return checked
-
-
-def _check_mac(mac: str) -> str:
-    if mac and not _MAC.fullmatch(mac):
-        raise ValueError(f"{mac!r} is not a MAC")
-    return mac.lower()
-
-
-def _check_port(port: str) -> int:
-    match = _PORT.fullmatch(port)
-    if not match or int(match[1]) > 65_535:
-        raise ValueError(f"{port!r} is not a port")
-    return port_code(int(match[1]), match[2])
-
-
-def _check_name(name: str) -> str:
-    name = name.lower().removesuffix(".")
-    if not is_name(name):
-        raise ValueError(f"{name!r} is not a name")
-    return name
-
-
-def _check_vlan(vlan: str) -> str:
-    if vlan and not _VLAN.fullmatch(vlan):
-        raise ValueError(f"{vlan!r} is not a VLAN")
-    return vlan
-
-
-_VLAN = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-_PORT = re.compile(r"([0-9]{1,5})/(tcp|udp|icmp|unknown|\?)")
-
-_address = _Checked(lambda text: canonical(text)[0]).__getitem__
-_mac = _Checked(_check_mac).__getitem__
-_port = _Checked(_check_port).__getitem__
-_vlan = _Checked(_check_vlan).__getitem__
-_name = _Checked(_check_name).__getitem__
-_packed = _Checked(lambda text: canonical(text)[1]).__getitem__
-
-
-def _column(argument: Argument) -> list[Any]:
-    kind, values = argument
-    if kind != "vector" or not isinstance(values, list):
-        raise TypeError(f"{_brief(kind)} is not a vector")
-    return values
-
-
-def _text(argument: Argument) -> str:
-    kind, value = argument
-    if kind != "string" or not isinstance(value, str) or len(value.encode()) > MAX_TEXT:
-        raise ValueError("not a short string")
-    return value
-
-
-def _count(argument: Argument) -> int:
-    kind, value = argument
-    if kind != "count" or not isinstance(value, int) or not 0 <= value < 2**63:
-        raise ValueError("not a count")
-    return value
-
-
-def _time(argument: Argument) -> float:
-    _, value = argument
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("not a time")
-    if not (math.isfinite(value) and 0 <= value < _FAR):
-        raise ValueError("a time is out of range")
-    return float(value)
 
 
 def encode_subscription(topics: Sequence[str]) -> str:
@@ -352,7 +268,9 @@ def decode_subscribed(frame: bytes) -> Subscribed:
         answer = None
     if not isinstance(answer, dict) or answer.get("type") != "ack":
         raise MessageError("subscription", f"Zeek refused it: {frame[:MAX_TEXT]!r}")
-    return Subscribed(_brief(answer.get("version", "")), _brief(answer.get("endpoint", "")))
+    return Subscribed(
+        checked.brief(answer.get("version", "")), checked.brief(answer.get("endpoint", ""))
+    )
 
 
 def encode(topic: str, event: str, arguments: Sequence[Any]) -> str:

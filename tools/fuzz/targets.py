@@ -35,7 +35,8 @@ from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.accounting import Ledger
-from nba_broker.wire.codec import MAX_TEXT, NameBatch, SessionBatch, decode, encode_verdict
+from nba_broker.wire.checked import MAX_TEXT
+from nba_broker.wire.codec import NameBatch, SessionBatch, decode, encode_verdict
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import snapshot, snapshot_file
 from testing.traffic import Traffic, frame
