@@ -74,6 +74,8 @@ class Background:
         classes = np.zeros((len(given["classes"]), len(pairs)))
         for own, one in zip(classes, given["classes"], strict=True):
             row, share = np.array(one["shares"], np.float64).reshape(-1, 2).T
+            if (row < 0).any():  # numpy would count from the end
+                raise ValueError("a class's share is of no pair")
             own[row.astype(np.int64)] = share
         made = cls(
             int(given["devices"]),

@@ -106,6 +106,14 @@ def test_the_shares_in_a_manifest_give_the_same_ratios() -> None:
     assert LikelihoodRatios(read).of_pairs(ports, pools) == pytest.approx(wanted, abs=1e-3)
 
 
+@pytest.mark.parametrize("row", [-1, -2])
+def test_a_class_share_of_a_negative_row_is_refused(row: int) -> None:
+    given = shares().as_dict()
+    given["classes"][0]["shares"] += [row, 0.5]
+    with pytest.raises(ValueError, match="a class's share is of no pair"):
+        Background.of_dict(given)
+
+
 def test_a_background_needs_a_device() -> None:
     with pytest.raises(ValueError, match="no device"):
         background_of([{}], [LAMP])
