@@ -41,6 +41,17 @@ ENDED = 86_400.0
 """Seconds without a line of any log after which the logs count as ended: no worker reads the
 annotations. Sensors and worker write a line to nba_stats.log every few seconds."""
 
+SHOWN_STATES = (
+    "misbehaving",
+    "impostor",
+    "changed",
+    "unknown",
+    "ambiguous",
+    "learning",
+    "identified",
+)
+"""The states in the order in which a page shows them, what needs attention first."""
+
 FOLDER = Path(__file__).parent
 _UID = re.compile(r"[A-Za-z0-9]{1,64}")
 
@@ -67,6 +78,7 @@ def _environment() -> jinja2.Environment:
     environment.tests["attended"] = lambda one: isinstance(one, Attended)
     environment.globals |= {
         "states": STATES,
+        "shown_states": SHOWN_STATES,
         "version": __version__,
         "width": timeline.WIDTH,
         "left": timeline.LEFT,

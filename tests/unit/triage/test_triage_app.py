@@ -20,9 +20,10 @@ from starlette.testclient import TestClient
 
 from nba_broker.cli import main
 from nba_broker.records.evidence import Attended, Surprising
+from nba_broker.records.verdicts import STATES
 from nba_broker.triage import app, evidence, timeline
 from nba_broker.triage.filters import Filters
-from nba_broker.triage.view import Views
+from nba_broker.triage.view import SHOWN_STATES, Views
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from testing import verdicts
@@ -86,6 +87,14 @@ def opened(browser: TestClient, number: int = 2) -> str:
 def posted(browser: TestClient, fields: dict[str, str], **headers: str) -> int:
     sent = browser.post("/annotate", data=fields, headers={"origin": BASE} | headers)
     return sent.status_code
+
+
+def test_a_page_shows_every_state_once_in_its_order(logs: Path) -> None:
+    assert sorted(SHOWN_STATES) == sorted(STATES)
+    page = client(logs).get("/").text
+    assert re.findall(r'href="/\?[^"]*state=(\w+)[^"]*"', page)[: len(SHOWN_STATES)] == [
+        *SHOWN_STATES
+    ]
 
 
 def test_hints_stand_beside_the_verdict_and_are_searched(tmp_path: Path) -> None:
