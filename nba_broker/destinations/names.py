@@ -36,10 +36,12 @@ ADDRESSES = 262_143
 """Addresses at most whose names the site's table has."""
 
 # A name's number is its row in the table, and above that, how often the row was used before: a
-# number that a window remembers must not mean another name once the row is used again.
+# number that a window remembers must not mean another name once the row is used again. The highest
+# bit of a session's number says that its host asked for the name itself.
 _BITS = 18
 _ROW = (1 << _BITS) - 1
-_TIMES = 1 << (31 - _BITS)
+_ASKED = 1 << 30
+_TIMES = _ASKED >> _BITS
 
 
 class SavedRow(NamedTuple):
@@ -135,6 +137,7 @@ class NameTable:
 
     def text(self, number: int) -> str:
         """A name by its number, "" for NO_NAME, and for one that has left the table."""
+        number &= ~_ASKED
         row = number & _ROW
         if row >= len(self.texts.keys) or self._number(row) != number:
             return ""
@@ -145,6 +148,11 @@ class NameTable:
         found = Counter(self.text(number) for number in numbers.tolist())
         del found[""]
         return found
+
+    def asked(self, numbers: np.ndarray) -> Counter[str]:
+        """How often each name is among these numbers, int32 [n], where the host of the session
+        asked for it itself, not only another one at the site."""
+        return self.count(numbers[numbers & _ASKED != 0])
 
     def forget(self, slots: np.ndarray) -> None:
         """Forget the hosts of these slots, int64 [n]; what the site knows by them remains."""
@@ -223,12 +231,14 @@ class NameTable:
         number = self._number(self.texts.use(answers.name.tolist(), answers.slot, answers.ts))
         if len(answers):
             _correct(found, slot, key, before, self._take_own(answers, number))
-        rows = np.flatnonzero(~self._present(found))
+        own = self._present(found)
+        rows = np.flatnonzero(~own)
         site = self.site.value[self.site.rows(key[rows].tolist())]
         if len(public):
             changes = self._take_site(answers.part(public), public, number[public])
             _correct(site, np.zeros(len(rows), np.int64), key[rows], before[rows], changes)
         found[rows] = np.where(self._present(site), site, NO_NAME)
+        found[own] |= _ASKED
         return found
 
     def _own(self, slot: np.ndarray, key: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,9 @@ from nba_broker.verdicts.states import LEARNING, NO_DEVICE
 _ALTERNATIVES = 3  # in a line, so that an analyst can read it at a glance
 _DIGITS = 4  # of a probability: more would be noise, and would differ between machines
 _MENTIONED = 0.01  # probability of an alternative, at least
+
+NO_NAMES: Mapping[str, int] = MappingProxyType({})
+"""No names that a host asked for."""
 
 
 class At(NamedTuple):
@@ -108,8 +113,10 @@ class Lines:
         at: At,
         evidence: tuple[Evidence, ...] = (),
         uids: tuple[str, ...] = (),
+        asked: Mapping[str, int] = NO_NAMES,
     ) -> Verdict:
-        """A decision as a line."""
+        """A decision as a line; ``asked``: the names that the host asked for, each with its number
+        of sessions, where they are known as of this line."""
         # ``devices`` begins with the classes. The scorer's model may have other classes, if a
         # snapshot is only shown.
         devices = self._annotations.devices
@@ -141,6 +148,7 @@ class Lines:
             reason=decision.reason,
             evidence=evidence,
             uids=uids,
+            asked=asked,
         )
 
     def _line(
@@ -158,6 +166,7 @@ class Lines:
         category: str = "",
         confidence: float = 0.0,
         alternatives: tuple[Alternative, ...] = (),
+        asked: Mapping[str, int] = NO_NAMES,
     ) -> Verdict:
         facts = self._facts(slot)
         site, vlan = segment_parts(at.segment)
@@ -183,5 +192,5 @@ class Lines:
             worker=self._worker,
             vlan=vlan,
             site=site,
-            hint=NO_HINT if device else hint(facts),
+            hint=NO_HINT if device else hint(replace(facts, names=asked)),
         )

@@ -14,7 +14,6 @@ import numpy as np
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import Anomaly, HostBaseline, HostSessions
-from nba_broker.baseline.missing import Regular
 from nba_broker.destinations.lookup import Destinations, Lookup
 from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools
@@ -27,28 +26,27 @@ from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import HostWindows, Schedule, Windows
 from nba_broker.pipeline.counters import Counters
 from nba_broker.pipeline.intake import Intake
-from nba_broker.pipeline.lines import At, Lines
+from nba_broker.pipeline.lines import Lines
 from nba_broker.pipeline.site import Site
+from nba_broker.pipeline.step_lines import StepLines
 from nba_broker.pipeline.timeline import DayEnd, Due, Event, Eviction, Step, Timeline
 from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
-from nba_broker.records.evidence import NamedByAnalyst, uids
 from nba_broker.records.hints import HostFacts
 from nba_broker.records.names import NO_NAMES, Answers, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.times import DAY
 from nba_broker.records.uids import texts
-from nba_broker.records.verdicts import STATES, UnknownHosts, Verdict
-from nba_broker.verdicts import evidence, groups
+from nba_broker.records.verdicts import UnknownHosts, Verdict
+from nba_broker.verdicts import groups
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
-from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
+from nba_broker.verdicts.decision import Decider
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow, Watched
 from nba_broker.verdicts.stage import Context, Verdicts
-from nba_broker.verdicts.states import IMPOSTOR, NO_DEVICE
 from nba_broker.wire.reorder import Reorder
 
 _SUMMARIES = 8  # kept until they are read; nothing reads an archive's
@@ -110,8 +108,16 @@ class Pipeline:
         )
         self._destinations = Lookup(pools)
         self._verdicts = Verdicts(self.decider, self.annotations, pools)
-        self._lines = Lines(
-            self.identity, self.facts, self.first_seen, self.annotations, manifest.id, worker
+        self._lines = StepLines(
+            Lines(
+                self.identity, self.facts, self.first_seen, self.annotations, manifest.id, worker
+            ),
+            self.windows,
+            self.annotations,
+            self.decider,
+            pools,
+            self.names,
+            self._destinations,
         )
         if shadow is not None:
             shadow.watch(
@@ -217,8 +223,8 @@ class Pipeline:
         anomalies = self._judge(step, columns, context)
         alarms = [anomaly.index for anomaly in anomalies]
         changes = self._verdicts.decide(slot, sessions.ts, windows, scores, alarms)
-        lines = self._explain(step, windows, scores, anomalies, changes)
-        lines += [self._regular(step, one) for one in self.baseline.take_regular()]
+        lines = self._lines.decided(step, windows, scores, anomalies, changes)
+        lines += [self._lines.regular(step, one) for one in self.baseline.take_regular()]
         if self.shadow is not None:
             self.shadow.see(slot, sessions.ts, columns, windows)
         self.counters.scored += len(windows)
@@ -226,18 +232,9 @@ class Pipeline:
 
     def _announce(self, step: Step) -> list[Verdict]:
         """The first line of each new host."""
-        if not len(step.new):
-            return []
-        slots = step.slot[step.new]
-        numbers = self.windows.numbers(step.slot)[step.new]
-        lines = []
-        for row, slot, count in zip(
-            step.new.tolist(), slots.tolist(), numbers.tolist(), strict=True
-        ):
-            at = self._lines.at(step, row, count)
-            missing = evidence.of_missing(count, self.scorer.manifest, self.decider.settings)
-            lines.append(self._lines.new(slot, at, missing, step.sessions.uid[row]))
-        self.decider.begin(slots, step.sessions.ts[step.new])
+        lines = self._lines.new(step, self.scorer.manifest)
+        if len(step.new):
+            self.decider.begin(step.slot[step.new], step.sessions.ts[step.new])
         return lines
 
     def _annotate(self, step: Step) -> list[Verdict]:
@@ -245,22 +242,13 @@ class Pipeline:
         lines = []
         for row, some in step.annotations.items():
             slot, ts = int(step.slot[row]), float(step.sessions.ts[row])
-            here = self._lines.at(step, row, int(self.windows.count[slot]) + 1)
-            for one in self.annotations.apply(slot, ts, some):
-                at = here._replace(ts=one.ts) if one.decision.slot == slot else self._latest(one)
-                lines.append(self._lines.decided(one.decision, at, one.evidence))
+            lines += self._lines.annotated(step, row, self.annotations.apply(slot, ts, some))
         return lines
 
     def _applied(self, applied: Sequence[Applied]) -> list[Verdict]:
         """The lines of annotations that were applied to hosts."""
         self.counters.verdicts += len(applied)
-        return [
-            self._lines.decided(one.decision, self._latest(one), one.evidence) for one in applied
-        ]
-
-    def _latest(self, applied: Applied) -> At:
-        slot = applied.decision.slot
-        return self._lines.latest(slot, applied.ts, int(self.windows.count[slot]))
+        return [self._lines.applied(one) for one in applied]
 
     def _judge(self, step: Step, columns: dict[str, np.ndarray], context: Context) -> list[Anomaly]:
         """The alarms that a step's sessions raise against their hosts' baselines."""
@@ -299,63 +287,11 @@ class Pipeline:
             )
         return scores
 
-    def _explain(
-        self,
-        step: Step,
-        windows: Windows,
-        scores: Scores | None,
-        anomalies: Sequence[Anomaly],
-        changes: Sequence[Decision | Applied],
-    ) -> list[Verdict]:
-        """The lines of decisions, with their evidence."""
-        lines = []
-        for one in changes:
-            if isinstance(one, Applied):
-                lines.append(self._lines.decided(one.decision, self._latest(one), one.evidence))
-            elif one.alarm != NO_ROW:
-                lines.append(self._alarm(step, anomalies[one.alarm], one))
-            elif scores is not None:
-                lines.append(self._window(step, windows, scores, one))
-        return lines
-
-    def _window(self, step: Step, windows: Windows, scores: Scores, decision: Decision) -> Verdict:
-        """The line that a window leads to."""
-        row = decision.window
-        why = evidence.of_window(windows, scores, row, self.pools, self.names)
-        if decision.state == IMPOSTOR:
-            named = self.annotations.devices[decision.label].device
-            why = (NamedByAnalyst(named), *why)
-        at = self._lines.at(step, int(windows.index[row]), int(windows.count[row]))
-        return self._lines.decided(decision, at, why, uids(why))
-
-    def _alarm(self, step: Step, anomaly: Anomaly, decision: Decision) -> Verdict:
-        """The line of an alarm."""
-        why = evidence.of_anomaly(anomaly, self.pools, self.names)
-        return self._lines.decided(decision, self._at(step, anomaly.index), why, uids(why))
-
-    def _regular(self, step: Step, regular: Regular) -> Verdict:
-        """The line of a regular destination that is missing or back; the host's state stays."""
-        why = evidence.of_regular(regular, self._destinations.address(regular.pool), self.pools)
-        decision = replace(self.decider.standing(regular.slot), reason="missing")
-        return self._lines.decided(decision, self._at(step, regular.index), why)
-
-    def _at(self, step: Step, row: int) -> At:
-        count = int(self.windows.count[step.slot[row]]) - step.after(row)
-        return self._lines.at(step, row, count)
-
     def _end(self, step: Step, ended: Router | Bond) -> Verdict:
         """The last line of a host that turned out to be a router, or part of a bond; its state is
         removed."""
-        slot, was = ended.slot, self.decider.host(ended.slot)
-        count = int(self.windows.count[slot])
-        at = At(ended.ts, step.sessions.host[-1], step.segment(-1), count)
-        previous = (
-            STATES[was.state]
-            if was.device == NO_DEVICE
-            else self.annotations.devices[was.device].device
-        )
-        line = self._lines.ended(slot, at, previous, ended.evidence, step.sessions.uid[-1])
-        self._forget(np.array([slot]))
+        line = self._lines.ended(step, ended)
+        self._forget(np.array([ended.slot]))
         self.counters.verdicts += 1
         return line
 
@@ -373,12 +309,9 @@ class Pipeline:
 
     def standing(self) -> Iterator[Verdict]:
         """The present verdict of every host, as of its latest session, with where it goes."""
-        for slot in self.identity.names(0, self.identity.capacity):
-            if self.first_seen.announced[slot]:
-                ts, count = float(self.windows.last_ts[slot]), int(self.windows.count[slot])
-                at = self._lines.latest(slot, ts, count)
-                goes = evidence.of_host(self.windows, slot, self.names)
-                yield self._lines.decided(self.decider.standing(slot), at, goes)
+        announced = self.first_seen.announced
+        slots = self.identity.names(0, self.identity.capacity)
+        return self._lines.standing([slot for slot in slots if announced[slot]])
 
     def unknown_hosts(
         self,
@@ -410,7 +343,8 @@ class Pipeline:
         settings = replace(self.decider.settings, thresholds=manifest.thresholds)
         baseline = ClassBaseline.of_model(manifest)
         self.reshape(manifest.schedule, manifest.classes, settings, baseline)
-        self.scorer, self._lines.model = scorer, manifest.id
+        self.scorer = scorer
+        self._lines.use(manifest.id)
         self._know_pools()
         self.drift.use(manifest.raw.get("usual"))
         if self.shadow is not None:

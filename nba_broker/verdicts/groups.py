@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -96,6 +96,10 @@ def unknown_hosts(
         there = (found.windows.pool[members] == pool) & (service[members] == code)
         return _commonest(columns["name"][members][there], names)
 
+    def facts_of(row: int) -> HostFacts:
+        asked = names.asked(columns["name"][row])
+        return replace(facts(int(found.slot[row])), names=asked)
+
     size = np.bincount(found.group)
     order = np.argsort(-size, kind="stable")
     largest = []
@@ -105,7 +109,7 @@ def unknown_hosts(
         mostly = found.profiles.select(members).mostly(
             pools.table, organisation, partial(name, members)
         )
-        guess = _guess([facts(slot) for slot in found.slot[members].tolist()])
+        guess = _guess([facts_of(row) for row in members.tolist()])
         largest.append(HostGroup(len(members), some, found.vendors[members[0]], mostly, guess))
     return UnknownHosts(
         ts,

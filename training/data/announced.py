@@ -1,4 +1,4 @@
-"""What hosts announce by mDNS (RFC 6762, 6763), and the names that they ask for, from dns.log."""
+"""What hosts announce by mDNS (RFC 6762, 6763), from dns.log."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ MODEL_KEYS = ("md", "ty", "model")
 MAKER_KEYS = ("vendor", "manufacturer")
 CATEGORY_KEY = "ci"  # HomeKit's category of an accessory
 
-_NAMES = 4096  # of a host at most: it may ask for random ones
-
 _ANY = 255  # a query of this type for one's own name comes before its use (RFC 6762, 8.1)
 _TEXT = re.compile(r"TXT (\d+) ")
 _SERVICE = re.compile(r"(?:.*\.)?(_[^.]+\._(?:tcp|udp))\.local\.?", re.IGNORECASE)
@@ -24,20 +22,16 @@ _OF_ALL = "_dns-sd._udp"  # the service of which all services are instances (RFC
 
 
 class Announced:
-    """Counts the names, models and services that each host announces, and the names that it asks
-    for."""
+    """Counts the names, models and services that each host announces."""
 
     def __init__(self) -> None:
         self._names: dict[int, Counter[str]] = defaultdict(Counter)
         self._models: dict[int, Counter[str]] = defaultdict(Counter)
         self._services: dict[int, Counter[str]] = defaultdict(Counter)
-        self._asked: dict[int, Counter[str]] = defaultdict(Counter)
 
-    def read(
-        self, paths: Iterable[str | Path], speaker: dict[str, int], asker: dict[str, int]
-    ) -> list[str]:
-        """Read dns logs; ``speaker`` and ``asker`` give the slot of the host of a session of mDNS
-        and of DNS by the session's uid. Returns a line for each log that cannot be read."""
+    def read(self, paths: Iterable[str | Path], speaker: dict[str, int]) -> list[str]:
+        """Read dns logs; ``speaker`` gives the slot of the host of a session of mDNS by the
+        session's uid. Returns a line for each log that cannot be read."""
         errors = []
         for path in paths:
             try:
@@ -47,9 +41,6 @@ class Announced:
                 continue
             for row in rows:
                 uid, query = str(row.get("uid")), str(row.get("query", ""))
-                if (slot := asker.get(uid)) is not None:
-                    self._ask(slot, query)
-                    continue
                 slot, answers = speaker.get(uid), log_rows.texts(row.get("answers"))
                 # A query without an answer asks for others, unless a host probes for its own name.
                 if slot is not None and (answers or str(row.get("qtype")) == str(_ANY)):
@@ -58,11 +49,6 @@ class Announced:
                     if answers and str(row.get("AA", "T")) in ("T", "True", "true"):
                         self._serve(slot, (query, *answers))
         return errors
-
-    def _ask(self, slot: int, name: str) -> None:
-        asked = self._asked[slot]
-        if name and (name in asked or len(asked) < _NAMES):
-            asked[name] += 1
 
     def _serve(self, slot: int, names: Iterable[str]) -> None:
         for name in names:
@@ -91,10 +77,6 @@ class Announced:
     def services(self, slot: int) -> tuple[str, ...]:
         """Types of services such as ``_hap._tcp``, the most frequent first."""
         return by_frequency(self._services[slot])
-
-    def asked(self, slot: int) -> dict[str, int]:
-        """The names that the host asked for, each with the number of its queries."""
-        return dict(self._asked[slot])
 
 
 def by_frequency(counted: Counter[str]) -> tuple[str, ...]:

@@ -13,24 +13,26 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.hosts.hints import hint
 from nba_broker.hosts.identity import UNSPECIFIED
 from nba_broker.model.windows import HostWindows, Schedule
+from nba_broker.records import uids
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.hints import NO_HINT, Hint
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
+from nba_broker.records.slots import Slots
 from nba_broker.verdicts import similarity
 from training.data.announced import Announced
 from training.data.tracking import Tracking
 
 _LATEST = 256  # sessions of each host to compare: enough, and a large site fits in memory
+_NAMED = 64  # the last of them, whose names hints use: as many as the shipped model's window has
 _NEVER = np.iinfo(np.int64).max
 
 _MDNS = port_code(5353, "udp")
-_DNS = [port_code(53, "udp"), port_code(53, "tcp")]
-_ASKED = 1_000_000  # DNS sessions whose names are read at most, the first: their uids take 150 MB
 
 
 @dataclass(slots=True)
@@ -71,14 +73,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """The content of an archive. first: each slot's first session, seconds. speaker, asker: the
-    slot of each session of mDNS and of DNS, by uid. organisations: by pool."""
+    """The content of an archive. first: each slot's first session, seconds. speaker: the slot of
+    each session of mDNS, by uid. organisations: by pool."""
 
     tracker: Tracking
     windows: HostWindows
+    names: NameTable
     first: dict[int, float]
     speaker: dict[str, int]
-    asker: dict[str, int]
     organisations: list[str]
 
 
@@ -94,13 +96,13 @@ def find(
 
     Raises ArchiveError when nothing can be read or there is no host.
     """
-    archive = conn_log.read(paths, since=since, until=until, each=each)
+    archive = conn_log.read(paths, since=since, until=until, each=each, names=True)
     read = _read(archive, pools)
     announced = Announced()
     warnings = [
         *archive.errors,
         *archive.warnings,
-        *announced.read(archive.dns_logs, read.speaker, read.asker),
+        *announced.read(archive.dns_logs, read.speaker),
         *read.tracker.wider.hints("run again with --lans {lan}"),
     ]
     slots = _with_address(archive, read)
@@ -134,18 +136,26 @@ def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
     tracker = Tracking(pools)
     for lease in archive.leases:
         tracker.lease(lease)
-    read = _Read(tracker, HostWindows(Schedule(_LATEST, _NEVER), evidence=False), {}, {}, {}, [])
-    for batch in archive.batches():
-        for part in tracker.track(batch):
+    slots = Slots()
+    windows, names = HostWindows(Schedule(_LATEST, _NEVER), slots=slots), NameTable(slots)
+    read = _Read(tracker, windows, names, {}, {}, [])
+    for batch, answers in archive.batches_with_names():
+        for part in tracker.track(batch, answers):
             sessions = part.sessions
-            read.windows.push(part.slot, sessions.ts, pool=part.pool, dport=sessions.dport)
+            slots.reserve(tracker.identity.capacity)
+            windows.push(
+                part.slot,
+                sessions.ts,
+                pool=part.pool,
+                dport=sessions.dport,
+                dst=part.dst,
+                name=names.ids(part.slot, part.dst, part.answers),
+                uid=uids.texts(sessions.uid),
+            )
             for slot, row in zip(*np.unique(part.slot, return_index=True), strict=True):
                 read.first.setdefault(int(slot), float(sessions.ts[row]))
             for row in np.flatnonzero(sessions.dport == _MDNS).tolist():
                 read.speaker[sessions.uid[row]] = int(part.slot[row])
-            for row in np.flatnonzero(np.isin(sessions.dport, _DNS)).tolist():
-                if len(read.asker) < _ASKED:
-                    read.asker[sessions.uid[row]] = int(part.slot[row])
             known = len(read.organisations)
             read.organisations.extend(_organisations(pools, known, sessions, part.pool))
     return read
@@ -166,9 +176,10 @@ def _with_address(archive: conn_log.Archive, read: _Read) -> np.ndarray:
 
 def _host(slot: int, read: _Read, announced: Announced) -> Host:
     identity = read.tracker.identity
+    named = read.windows.latest(np.array([slot])).columns["name"][0, -_NAMED:]
     facts = replace(
         identity.facts(slot),
-        names=announced.asked(slot),
+        names=read.names.asked(named),
         services=announced.services(slot),
         descriptions=announced.models(slot),
     )

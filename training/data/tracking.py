@@ -12,16 +12,20 @@ from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.identity import Identity
 from nba_broker.pipeline.tracker import Tracker
 from nba_broker.pipeline.wider_lan import WiderLans
+from nba_broker.records.names import NO_NAMES, Answers, Names
 from nba_broker.records.sessions import Lease, Sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Sessions with the slot of each one's host, int64 [n], and of its pool, int32 [n]."""
+    """Sessions with the slot of each one's host, int64 [n], its pool, int32 [n], its destination,
+    "V16" [n], and the DNS answers among them."""
 
     sessions: Sessions
     slot: np.ndarray
     pool: np.ndarray
+    dst: np.ndarray
+    answers: Answers
 
 
 class Tracking:
@@ -41,9 +45,11 @@ class Tracking:
         """Note a lease; it holds for sessions from its time on."""
         self._tracker.lease(lease)
 
-    def track(self, sessions: Sessions) -> Iterator[Placed]:
-        """These sessions in parts, see :meth:`nba_broker.pipeline.tracker.Tracker.track`."""
+    def track(self, sessions: Sessions, names: Names = NO_NAMES) -> Iterator[Placed]:
+        """These sessions in parts, see :meth:`nba_broker.pipeline.tracker.Tracker.track`; names:
+        the DNS answers until the last of them."""
+        self._tracker.askers.hear(names)
         for part in self._tracker.track(sessions):
-            pool = self._lookup(part.sessions).pool
-            self.wider.see(part.sessions, part.slot, pool)
-            yield Placed(part.sessions, part.slot, pool)
+            to = self._lookup(part.sessions)
+            self.wider.see(part.sessions, part.slot, to.pool)
+            yield Placed(part.sessions, part.slot, to.pool, to.dst, part.answers)

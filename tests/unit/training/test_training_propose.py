@@ -178,12 +178,12 @@ def test_hints_rest_on_leases_names_and_announcements(tmp_path: Path) -> None:
     log(
         tmp_path,
         "dns",
-        DNS + "\tAA",
+        DNS + "\tAA\tid.orig_h",
         [
-            "999\tCmdns\tPlug._hap._tcp.local\t-\tTXT 4 ci=7\tT",
+            "999\tCmdns\tPlug._hap._tcp.local\t-\tTXT 4 ci=7\tT\t10.0.0.1",
             # A query lists the answers of another host that it knows.
-            "998\tCasks\t_hue._tcp.local\t12\tHue._hue._tcp.local\tF",
-            *["997\tCdns\tfw.ring.com\t1\t52.0.0.1\tF"] * 3,
+            "998\tCasks\t_hue._tcp.local\t12\tHue._hue._tcp.local\tF\t10.0.0.1",
+            "998\tCdns\tfw.ring.com\t1\t1.0.0.8\tF\t10.0.0.2",
         ],
     )
     found = {one.address: one for one in hosts.find([tmp_path], pools()).hosts}

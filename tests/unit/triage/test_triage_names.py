@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,20 @@ def test_sessions_to_a_name_are_ignored_for_any_host(logs: Path) -> None:
     assert (row.host, row.action, row.name, row.pool) == ("", "ignore", "*.ring.com", "")
     assert "*.ring.com" in opened(browser, 1).split("<h2>Annotations</h2>")[1]
     assert "*.ring.com" not in opened(browser, 2).split("<h2>Annotations</h2>")[1]
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "xn--mnchen-3ya.de", "x" * 251 + ".de", "a\\x00\x1b"])
+def test_hostile_names_in_hints_stay_text(tmp_path: Path, name: str) -> None:
+    hints = ("camera? Wyze", f"hostname {name}")
+    unknown = named(1, name, state="unknown", device="", category="", hints=hints)
+    written(tmp_path / "nba_device.log", unknown)
+    for page in (
+        client(tmp_path).get("/").text,
+        client(tmp_path).get("/page.html").text,
+        opened(client(tmp_path), 1),
+    ):
+        assert "<script>alert" not in page
+        assert (
+            html.escape(f"hostname {name}").replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+            in page
+        )
