@@ -28,8 +28,14 @@ def configuration() -> argparse.ArgumentParser:
 
 def model_and_pools() -> argparse.ArgumentParser:
     """``--config``, and the options of everything that scores."""
-    parser = configuration()
+    parser = argparse.ArgumentParser(add_help=False, parents=[pools()])
     parser.add_argument("--model", metavar="DIR", help="model folder (default: the shipped one)")
+    return parser
+
+
+def pools() -> argparse.ArgumentParser:
+    """``--config``, and the options of everything that looks destinations up."""
+    parser = configuration()
     parser.add_argument(
         "--pools",
         action="append",

@@ -18,6 +18,7 @@ from training.cli import (
     evaluate,
     fit,
     labels,
+    mud,
     outputs,
     refresh,
     stress,
@@ -35,6 +36,7 @@ _COMMANDS = (
     ablate,
     unknowns,
     alarms,
+    mud,
     stress,
     background,
 )
