@@ -41,6 +41,7 @@ _FIRST_DAY = "tests/zeek/test_first_day.py"
 _STORE = "tests/unit/model/test_model_store.py"
 _TRIAGE = "tests/unit/triage/test_triage_app.py"
 _WORKER = "tests/zeek/test_worker.py"
+_MUD = "tests/unit/cli/test_mud.py"
 
 RUN_ELSEWHERE = {
     "promtool test rules packaging/prometheus/nba.rules.test.yml": "tests/unit/test_packaging.py",
@@ -49,6 +50,8 @@ RUN_ELSEWHERE = {
     "nba-broker pcap capture.pcap --out results": _WORKER,
     "nba-broker run --partition 0 --state /var/lib/nba": "tests/zeek/test_partitions.py",
     "nba-broker run --partition 1 --state /var/lib/nba1": "tests/zeek/test_partitions.py",
+    "nba-broker mud 02:4e:42:41:01:01 /opt/zeek/logs/2026-11-* --check /opt/zeek/logs/2026-12-0*"
+    " --json doorbell.json": _MUD,
     "zkg install zeek-nba": "tests/zeek/test_zkg.py",
     "zkg install .": "tests/zeek/test_zkg.py",
     "/opt/nba/bin/nba-broker run --state state --annotations annotations.csv": _WORKER,
@@ -144,6 +147,7 @@ NOT_RUN = {
     "nba-train fit lsif --labels lsif/labels.csv --until 2019-07-10 --out lsif-first": _LSIF,
     "nba-train alarms lsif --labels lsif/labels.csv --judged 2019-07-10 --model lsif-first"
     " --json lsif.json": _LSIF,
+    "nba-train mud lsif --labels lsif/labels.csv --judged 2019-07-10T07:40 --json mud.json": _LSIF,
     "nba-train fit fit --labels fit/labels.csv --until 2021-03-13T15:00 --out fit-first": _LSIF,
     "nba-train alarms fit --labels fit/labels.csv --judged 2021-03-13T15:00 --model fit-first"
     " --json fit.json": _LSIF,

@@ -18,6 +18,7 @@ COMMANDS = {
     "ablate": ["--labels", "no.csv"],
     "unknowns": ["--labels", "no.csv"],
     "alarms": ["--labels", "no.csv", "--model", "no-model"],
+    "mud": ["--labels", "no.csv", "--judged", "2026-01-01"],
     "stress": ["--labels", "no.csv", "--model", "no-model"],
 }
 
