@@ -25,7 +25,7 @@ RUN_HERE = {
     'nba-broker confirm 192.168.77.20 --reason "new firmware" --annotations annotations.csv',
     "nba-broker ignore --pool as:15169 --expires 2027-01-01 --annotations annotations.csv",
     "nba-broker score /opt/zeek/logs/2026-11-* --out results",
-    "nba-broker hosts --state DIR [--format table|csv|json]",
+    "nba-broker hosts --state DIR [--format table|csv|json|ocsf]",
     "/opt/nba/bin/nba-broker doctor --state state",
 }
 """Run by tests/unit/test_commands.py."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 import time
 
 from nba_broker.archive import device_log
 from nba_broker.cli import live_state, options
+from nba_broker.inventory import ocsf
 from nba_broker.records.times import print_time
 from nba_broker.worker import snapshot
 from nba_broker.worker.settings import Settings
@@ -21,7 +23,7 @@ def add_to(commands: options.Commands) -> None:
         parents=[options.model_and_pools(), options.state()],
         help="print every host of a worker",
     )
-    parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    parser.add_argument("--format", choices=("table", "csv", "json", "ocsf"), default="table")
     parser.set_defaults(action=hosts)
 
 
@@ -31,8 +33,13 @@ def hosts(arguments: argparse.Namespace, settings: Settings) -> int:
     model = snapshot.model_id(path)
     rows = [dataclasses.replace(verdict, model=model) for verdict in pipeline.standing()]
     rows.sort(key=lambda one: (device_log.order(one.host), one.site, one.vlan))
-    device_log.show(rows, arguments.format)
     written = path.stat().st_mtime
+    if arguments.format == "ocsf":
+        for verdict in rows:
+            for event in ocsf.events(verdict, written):
+                print(json.dumps(event))
+    else:
+        device_log.show(rows, arguments.format)
     latest = max((verdict.ts for verdict in rows), default=0.0)
     print(
         f"{len(rows)} hosts as of {print_time(round(written))}, "

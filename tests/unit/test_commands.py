@@ -124,12 +124,12 @@ def state(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("form", ["table", "csv", "json"])
+@pytest.mark.parametrize("form", ["table", "csv", "json", "ocsf"])
 def test_the_hosts_that_operations_shows(
     form: str, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [command] = [command for command in RUN_HERE if command.startswith("nba-broker hosts")]
-    typed = command.replace("[--format table|csv|json]", f"--format {form}")
+    typed = command.replace("[--format table|csv|json|ocsf]", f"--format {form}")
     assert run(typed, DIR=str(state)) == 0
     printed = capsys.readouterr().out
     assert "192.168.1.7" in printed

@@ -1,0 +1,1 @@
+"""Hosts for the inventories of others: OCSF events, NetBox."""
