@@ -1,5 +1,6 @@
 # demo: install the runtime and score the embedded sample.
 # test: install everything and run the tests. lint: the other checks of CI.
+# dist: build wheel and sdist into dist/, and run the demo from the wheel on Python 3.11 to 3.14.
 # bench: measure; one JSON line per figure. BENCH="pipeline decode" measures only these.
 # NBA_ZEEK=PREFIX chooses the Zeek of demo, test and bench; default: on PATH, or in a usual place.
 
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint dist bench clean
 
 demo: $(VENV)/runtime
 	@echo "A day of a made-up home (models/sample), scored from its conn.log:"
@@ -39,6 +40,9 @@ lint: $(VENV)/dev
 		$(BIN)/zeek-format < $$script | diff -u $$script - || exit 1; \
 	done
 
+dist: $(VENV)/bin/python
+	$(BIN)/python -m tools.dist
+
 bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks $(BENCH)
 
@@ -57,4 +61,4 @@ $(VENV)/dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache

@@ -96,6 +96,7 @@ NOT_RUN = {
     "dask worker tcp://10.0.0.1:8786 --nworkers 16 --nthreads 1": _DASK,
     'make bench BENCH="pipeline decode"': "takes minutes",
     "make demo": _NETWORK,
+    "make dist": _NETWORK,
     "make lint": "is what CI runs beside the tests",
     ".venv/bin/pytest tests/unit/wire": "is what runs the tests",
     "make test": "is what runs the tests",
