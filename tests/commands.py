@@ -101,6 +101,7 @@ NOT_RUN = {
     ".venv/bin/pytest tests/unit/wire": "is what runs the tests",
     "make test": "is what runs the tests",
     "pip install 'nba-broker[train]'": _NETWORK,
+    "pip install 'nba-broker[netbox]'": _NETWORK,
     "pip install 'nba-broker[triage]'": _NETWORK,
     "nba-broker run --model /etc/nba/model --shadow candidate --state /var/lib/nba": _SENSOR,
     "python -m benchmarks.soak --minutes 20 --rate 20000 [--keep DIR]": "takes 20 minutes",

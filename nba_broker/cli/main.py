@@ -10,10 +10,22 @@ import sys
 from collections.abc import Sequence
 
 from nba_broker import __version__
-from nba_broker.cli import annotate, doctor, hosts, model, mud, pcap, run, score, terminal, triage
+from nba_broker.cli import (
+    annotate,
+    doctor,
+    hosts,
+    model,
+    mud,
+    netbox,
+    pcap,
+    run,
+    score,
+    terminal,
+    triage,
+)
 from nba_broker.cli.config import load
 
-COMMANDS = (run, model, doctor, score, pcap, triage, hosts, annotate, mud)
+COMMANDS = (run, model, doctor, score, pcap, triage, hosts, netbox, annotate, mud)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -43,3 +43,7 @@ class SnapshotError(NBAError):
 
 class ZeekError(NBAError):
     """Zeek cannot be found, or its process failed."""
+
+
+class InventoryError(NBAError):
+    """An inventory, such as NetBox, is unreachable or refuses what it is given."""

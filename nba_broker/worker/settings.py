@@ -83,6 +83,15 @@ class Settings:
     zeek: Path | None = None
     """The Zeek that reads captures: its executable or its prefix; the one on PATH by default."""
 
+    netbox: str | None = None
+    """The address of a NetBox, into which ``nba-broker netbox`` brings the hosts."""
+
+    netbox_token: str | None = None
+    """An API token of that NetBox; no flag, since every user can read other users' flags."""
+
+    sites: Path | None = None
+    """A CSV file ``cidr,site`` that says which site of NetBox a host is at."""
+
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
             raise ConfigError("cert and key go together: set both, or neither")
