@@ -83,6 +83,7 @@ RUN_ELSEWHERE = {
 }
 """Run by a test that needs more than Python, which is skipped without that."""
 
+_CONTAINERS = "needs podman; tests/unit/test_containerfile.py runs the steps without it"
 _CLUSTER = "needs an OpenSearch cluster"
 _NETWORK = "fetches packages from the Internet"
 _ROOT = "changes the system, as root"
@@ -131,6 +132,8 @@ NOT_RUN = {
     "curl -X PUT \"$SEARCH/_index_template/$log\" -H 'Content-Type: application/json'"
     ' -d "@$log.index-template.json"': _CLUSTER,
     "done": _CLUSTER,
+    "podman build -t nba-broker -f packaging/Containerfile .": _CONTAINERS,
+    "podman run -d --network host -v nba:/var/lib/nba nba-broker": _CONTAINERS,
     "cp -r zeek-scripts /opt/malcolm/zeek/custom/zeek-nba": _SOC,
     "echo '@load ./zeek-nba' >> /opt/malcolm/zeek/custom/__load__.zeek": _SOC,
     "sudo cp -r zeek-scripts /opt/so/saltstack/local/salt/zeek/policy/custom/zeek-nba": _SOC,
