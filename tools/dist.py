@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         with tempfile.TemporaryDirectory() as folder:
             logs[version] = demo(found[version], wheel, Path(folder))
-        named = sum(1 for line in logs[version].splitlines() if "\tidentified\t" in line)
+        named = sum(1 for line in logs[version].splitlines() if '"identified"' in line)
         print(f"Python {version}: {wheel.name} runs the demo; {named} lines name a device")
     if not logs:
         print("no supported Python is here; put one on PATH or in pyenv", file=sys.stderr)
@@ -85,7 +85,9 @@ def demo(python: Path, wheel: Path, folder: Path) -> str:
     _run(str(python), "-m", "venv", str(folder / "venv"))
     _pip(folder / "venv", str(wheel))
     sample = _run(f"{folder}/venv/bin/python", "-c", _SAMPLE, cwd=folder).strip()
-    _run(f"{folder}/venv/bin/nba-broker", "score", sample, "--out", "demo", cwd=folder)
+    # JSON, since the other form says when it was written.
+    words = ("score", sample, "--format", "json", "--out", "demo")
+    _run(f"{folder}/venv/bin/nba-broker", *words, cwd=folder)
     return (folder / "demo" / "nba_device.log").read_text()
 
 
