@@ -7,25 +7,15 @@ everybody starts has a log likelihood ratio near 0: it gives no name and takes n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nba_broker.model.back_off import BACK_OFF, NEVER, PAIR, PLACES, WEIGHT
+from nba_broker.model.background_names import NameRatios, NameShares, dense, sparse
 from nba_broker.records.ports import PROTOCOLS, port_code, service_codes
-
-PAIR, BACK_OFF = 0.9, 0.09
-"""Weights of a device's own pairs, and of what it would do elsewhere: its services at new pools of
-the same kind, and new services at its pools. The rest is for what it never did. The first two are
-those of Jelinek and Mercer's interpolation; not tuned."""
-
-PLACES = 50.0
-"""Pools of a kind, and services, among which the back-off is shared out; not tuned."""
-
-WEIGHT = 20.0
-"""Sessions that the background weighs in a class's own shares, so that a class of few sessions does
-not contradict what it has not yet done; 5 and 100 gave the same verdicts on LSIF's later days."""
 
 _KINDS = ("as", "bcast", "cc", "gw", "lan", "mcast", "none", "private")
 _SITE_KINDS = ("bcast", "gw", "mcast")
@@ -41,7 +31,8 @@ class Background:
 
     devices: over how many devices ``background`` is the mean. service, pool: numbers into
     ``services`` and ``pools``, int32 [R]. background: float64 [R], each device has the same weight.
-    classes: float64 [K, R]. sessions: of each class, float64 [K].
+    classes: float64 [K, R]. sessions: of each class, float64 [K]. names: what names add, None for a
+    model without.
     """
 
     devices: int
@@ -52,40 +43,39 @@ class Background:
     background: np.ndarray
     classes: np.ndarray
     sessions: np.ndarray
+    names: NameShares | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The shares as in the manifest; a class's are ``row, share, row, share, ...``."""
-        return {
+        found = {
             "devices": self.devices,
             "services": list(self.services),
             "pools": list(self.pools),
             "pairs": np.stack([self.service, self.pool], 1).ravel().tolist(),
             "shares": [float(f"{one:.4g}") for one in self.background],
             "classes": [
-                {"sessions": float(sessions), "shares": _sparse(shares)}
+                {"sessions": float(sessions), "shares": sparse(shares)}
                 for sessions, shares in zip(self.sessions, self.classes, strict=True)
             ],
         }
+        return found if self.names is None else found | {"names": self.names.as_dict()}
 
     @classmethod
     def of_dict(cls, given: Mapping[str, Any]) -> Background:
         """The inverse of :meth:`as_dict`. Raises KeyError, TypeError, ValueError or IndexError."""
         pairs = np.array(given["pairs"], np.int32).reshape(-1, 2)
-        classes = np.zeros((len(given["classes"]), len(pairs)))
-        for own, one in zip(classes, given["classes"], strict=True):
-            row, share = np.array(one["shares"], np.float64).reshape(-1, 2).T
-            if (row < 0).any():  # numpy would count from the end
-                raise ValueError("a class's share is of no pair")
-            own[row.astype(np.int64)] = share
+        services = tuple(map(str, given["services"]))
+        names = given.get("names")
         made = cls(
             int(given["devices"]),
-            tuple(map(str, given["services"])),
+            services,
             tuple(map(str, given["pools"])),
             pairs[:, 0],
             pairs[:, 1],
             np.array(given["shares"], np.float64),
-            classes,
+            dense([one["shares"] for one in given["classes"]], len(pairs)),
             np.array([float(one["sessions"]) for one in given["classes"]]),
+            None if names is None else NameShares.of_dict(names, len(services), len(pairs)),
         )
         for values in (made.background, made.classes, made.sessions):
             if not ((values >= 0) & np.isfinite(values)).all():
@@ -95,6 +85,8 @@ class Background:
                 raise ValueError(f"a pair is none of the {name}")
         if made.background.shape != made.pool.shape or made.devices < 1:
             raise ValueError("not as many shares as pairs, or no device")
+        if made.names is not None and len(made.names.classes) != len(made.classes):
+            raise ValueError("names of another number of classes")
         for service in made.services:
             service_codes(service)
         return made
@@ -123,36 +115,76 @@ class LikelihoodRatios:
             self._service_of_port[service_codes(name)] = number
         self._tells = _telling_ports()
         self._sessions = shares.sessions
+        self._names = (
+            None if shares.names is None else NameRatios(shares.names, len(shares.services))
+        )
         self._count(shares)
         size = (len(shares.services) + 1) * len(self._kind)
         self._row = np.full(size, -1, np.int32)
         self._pool_of = np.zeros(0, np.int64)
         # Row 0 is for padding and for sessions that do not tell.
         self._ratio = np.zeros((1, len(shares.sessions)), np.float32)
+        # The same with a name in a domain that the class never asked for.
+        self._with_other = self._ratio
 
     def __call__(
-        self, pool: np.ndarray, dport: np.ndarray, table: Sequence[str]
+        self,
+        pool: np.ndarray,
+        dport: np.ndarray,
+        table: Sequence[str],
+        name: np.ndarray | None = None,
+        text: Callable[[int], str] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Of B windows, the mean over the sessions that tell of log p(session | class) -
         log p(session | background), in nats, float32 [B, K], 0 where none tells; and the number of
         these sessions, float32 [B].
 
         pool: int [B, N] into ``table``, which may only grow between calls, negative where there is
-        no session. dport: int [B, N], see nba_broker.records.ports.port_code.
+        no session. dport: int [B, N], see nba_broker.records.ports.port_code. name: int [B, N], of
+        which ``text`` gives the names, see NameRatios.rows; without it no session has a name.
         """
         self._know(table)
         there = pool >= 0
         own = self._pool_of[pool] if len(table) else np.zeros_like(pool)
         rows = self._rows(there, own, dport)
         telling = (rows > 0).sum(1).astype(np.float32)
-        total = self._ratio.take(rows, axis=0).sum(1)
-        return total / np.maximum(telling, 1)[:, None], telling
+        each = self._ratio.take(rows, axis=0)
+        if name is not None and text is not None:
+            self._take_names(each, rows, dport, name, text)
+        return each.sum(1) / np.maximum(telling, 1)[:, None], telling
 
-    def of_pairs(self, dport: np.ndarray, pools: Sequence[str]) -> np.ndarray:
-        """The ratio of n sessions, each to the pool of this name, float32 [n, K]."""
+    def of_pairs(
+        self, dport: np.ndarray, pools: Sequence[str], names: Sequence[str] = ()
+    ) -> np.ndarray:
+        """The ratio of n sessions, each to the pool of this name, float32 [n, K]; ``names``: of
+        their destinations, "" for none."""
         own = np.array([self._pool(name) for name in pools], np.int64)
         rows = self._rows(np.ones(len(own), bool), own, dport)
-        return self._ratio.take(rows, axis=0)
+        each: np.ndarray = self._ratio.take(rows, axis=0)
+        if names:
+            # The number 0 is that of no name.
+            self._take_names(each, rows, dport, 1 + np.arange(len(own)), ["", *names].__getitem__)
+        return each
+
+    def _take_names(
+        self,
+        each: np.ndarray,
+        rows: np.ndarray,
+        dport: np.ndarray,
+        name: np.ndarray,
+        text: Callable[[int], str],
+    ) -> None:
+        """Set the ratios of sessions that tell and have a name, in ``each`` float32 [..., K]."""
+        if self._names is None:
+            return
+        telling = np.flatnonzero(rows.ravel())
+        service = self._service_of_port[dport.ravel()[telling]]
+        places, row = self._names.rows(service, name.ravel()[telling], text)
+        places = telling[places]
+        other = self._with_other.take(rows.ravel()[places], axis=0)
+        knows = self._names.knows.take(row, axis=0)
+        flat = each.reshape(-1, each.shape[-1])
+        flat[places] = np.where(knows, self._names.ratio.take(row, axis=0), other)
 
     def _rows(self, there: np.ndarray, own: np.ndarray, dport: np.ndarray) -> np.ndarray:
         """The rows of the ratios of sessions, where they are ``there``, to these of the
@@ -183,7 +215,7 @@ class LikelihoodRatios:
         [D, P]; and of each service [D, S]."""
         each = np.vstack([given.background, given.classes])
         place = given.service.astype(np.int64) * len(self._kind) + given.pool
-        order = np.argsort(place)
+        self._order = order = np.argsort(place)
         self._place = np.append(place[order], -1)
         self._pair = np.hstack([each[:, order], np.zeros((len(each), 1))])
         self._with_kind = np.zeros((len(each), len(given.services) + 1, len(self._kinds)))
@@ -204,12 +236,16 @@ class LikelihoodRatios:
         never = (self._of_service[:, service] + 1 / PLACES) / 2
         never = never / len(self._kinds) / self._places[pool]
         likely = PAIR * self._pair[:, row] + BACK_OFF * elsewhere
-        likely += (1 - PAIR - BACK_OFF) * never
+        likely += NEVER * never
         background, sessions = likely[0], self._sessions[:, None]
         of_class = (sessions * likely[1:] + WEIGHT * background) / (sessions + WEIGHT)
         ratio = np.log(of_class / background).T
         self._row[place] = len(self._ratio) + np.arange(len(place))
         self._ratio = np.vstack([self._ratio, ratio.astype(np.float32)])
+        if self._names is not None:
+            pair = np.append(self._order, -1)[row]
+            other = ratio + self._names.of_other(pair)
+            self._with_other = np.vstack([self._with_other, other.astype(np.float32)])
 
 
 def tells(dport: np.ndarray, pool: np.ndarray, table: Sequence[str]) -> np.ndarray:
@@ -235,8 +271,8 @@ def background_of(
     classes: Sequence[Mapping[tuple[str, str], float]],
 ) -> Background:
     """The shares of a background of ``devices``, each given as its numbers of sessions by service
-    and pool, and of classes, given likewise. Devices without a session are left out; raises
-    ValueError when none is left."""
+    and pool, and of classes, given likewise; without names. Devices without a session are left out;
+    raises ValueError when none is left."""
     some = [one for one in devices if sum(one.values())]
     if not some:
         raise ValueError("no device has a session that tells devices apart")
@@ -282,11 +318,3 @@ def _is_site(pool: str) -> bool:
 
 def _one_of_a_kind(name: str) -> bool:
     return name in _ONE_OF_A_KIND
-
-
-def _sparse(shares: np.ndarray) -> list[float]:
-    rows = np.flatnonzero(shares)
-    found: list[float] = []
-    for row in rows.tolist():
-        found += [row, float(f"{shares[row]:.4g}")]
-    return found

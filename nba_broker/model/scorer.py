@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +127,11 @@ class Scorer:
             windows, table, self._vocabulary, self.manifest.interval, self._services
         )
 
-    def __call__(self, windows: Windows, table: list[str]) -> Scores:
-        """Score B windows whose pools are indices into ``table``."""
+    def __call__(
+        self, windows: Windows, table: list[str], text: Callable[[int], str] | None = None
+    ) -> Scores:
+        """Score B windows whose pools are indices into ``table``; ``text`` gives the names of
+        destinations by number, without it none has one."""
         window = self.manifest.window
         length = np.full(len(windows), window)
         if self._any_length:
@@ -137,7 +141,7 @@ class Scorer:
         length = length[order]
         inputs = dict(zip(INPUTS, self.inputs(windows, table), strict=True))
         arrays = {name: inputs[name][order] for name in self._inputs}
-        ratio, telling = self._ratios(windows.pool, windows.dport, table)
+        ratio, telling = self._ratios(windows.pool, windows.dport, table, windows.name, text)
         scores = Scores(
             probability=np.empty((len(windows), len(self.manifest.classes)), np.float32),
             attention=np.zeros((len(windows), window), np.float32),

@@ -18,8 +18,9 @@ NO_INTERVAL = np.float32(np.inf)
 """Interval of a host's first session, which has no session before it."""
 
 _SESSION = [("ts", "f8"), ("pool", "i4"), ("dport", "i4")]
-_EVIDENCE = [("dst", "V16"), ("name", "i4"), ("uid", uids.PACKED)]
-_WIDE_EVIDENCE = [("dst", "V16"), ("name", "i4"), ("uid", uids.WIDE)]
+_NAME = [("name", "i4")]
+_EVIDENCE = [("dst", "V16"), *_NAME, ("uid", uids.PACKED)]
+_WIDE_EVIDENCE = [("dst", "V16"), *_NAME, ("uid", uids.WIDE)]
 
 
 @dataclass(slots=True)
@@ -28,8 +29,8 @@ class Windows:
 
     slot: the host, int64 [B]. index: the place of the deciding session in the pushed batch, int64
     [B]. count: the number of the host's sessions until then, int64 [B]. columns, each [B, N]: pool
-    int32 (NO_POOL in front), interval float32 in seconds, dport int32, and, where evidence is kept,
-    ts, dst, name and uid (see uids.unpack).
+    int32 (NO_POOL in front), interval float32 in seconds, dport int32, name int32 (a number, see
+    nba_broker.destinations.names), and, where evidence is kept, ts, dst and uid (see uids.unpack).
     """
 
     slot: np.ndarray
@@ -64,6 +65,11 @@ class Windows:
         """Codes of destination ports (see ports.port_code), int32 [B, N]."""
         return self.columns["dport"]
 
+    @property
+    def name(self) -> np.ndarray:
+        """The numbers of the destinations' names, int32 [B, N], 0 where none is known."""
+        return self.columns["name"]
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -91,8 +97,8 @@ class Schedule:
 class HostWindows:
     """Keeps a ring of each host's last sessions, and returns windows by the schedule.
 
-    The windows do not depend on how the sessions are cut into batches. evidence: whether ts, dst,
-    name and uid are kept. slots: the store of slots; one of its own if None.
+    The windows do not depend on how the sessions are cut into batches. evidence: whether ts, dst
+    and uid are kept. slots: the store of slots; one of its own if None.
     """
 
     def __init__(
@@ -101,7 +107,7 @@ class HostWindows:
         self.schedule = schedule
         self.length = schedule.length
         self.slots = Slots() if slots is None else slots
-        self._record = np.dtype(_SESSION + (_EVIDENCE if evidence else []))
+        self._record = np.dtype(_SESSION + (_EVIDENCE if evidence else _NAME))
         self._evidence = evidence
         self.columns = self.slots.add(
             "windows",
@@ -196,9 +202,9 @@ class HostWindows:
     def push(self, slot: np.ndarray, ts: np.ndarray, **columns: np.ndarray) -> Windows:
         """Append sessions, in time order, and return the windows that are due.
 
-        slot int64 [n], ts float64 [n]; ``columns``, each [n], are pool, dport and, with evidence,
-        dst, uid (uids.TEXT) and name (the number of the destination's name, see
-        nba_broker.destinations.names; by default none has one).
+        slot int64 [n], ts float64 [n]; ``columns``, each [n], are pool, dport, name (the number of
+        the destination's name, see nba_broker.destinations.names; by default none has one) and,
+        with evidence, dst and uid (uids.TEXT).
         """
         self.slots.reserve(int(slot.max(initial=-1)) + 1)
         order = by_slot(slot)
@@ -209,11 +215,11 @@ class HostWindows:
         rank = np.arange(len(order)) - np.repeat(start, size)
 
         columns["ts"] = ts
+        columns.setdefault("name", np.zeros(len(ts), np.int32))
         if self._evidence:
             if uids.are_wide(columns["uid"]):
                 self.widen()
             columns["uid"] = uids.pack(columns["uid"], self._record["uid"])
-            columns.setdefault("name", np.zeros(len(ts), np.int32))
         sessions = np.empty(len(order), self._record)
         for name in self._record.names or ():
             sessions[name] = columns[name]
@@ -272,9 +278,10 @@ class HostWindows:
         sessions = found.view(self._record)
         ts = np.where(number < 0, -np.inf, sessions["ts"])
         nothing = (number < 0) | (sessions["pool"] == NO_POOL)
-        gathered = {name: np.ascontiguousarray(sessions[name][:, 1:]) for name in ("pool", "dport")}
+        columns = ("pool", "dport", "name")
+        gathered = {name: np.ascontiguousarray(sessions[name][:, 1:]) for name in columns}
         if self._evidence:  # not copied, because few windows become evidence
-            gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "name", "uid")}
+            gathered |= {name: sessions[name][:, 1:] for name in ("ts", "dst", "uid")}
         gathered["pool"][nothing[:, 1:]] = NO_POOL
         gathered["interval"] = _intervals(ts, nothing)
         return gathered

@@ -121,7 +121,9 @@ class Pipeline:
         )
         if shadow is not None:
             shadow.watch(
-                Watched(self.windows, self.annotations, self.decider, self.identity, pools)
+                Watched(
+                    self.windows, self.annotations, self.decider, self.identity, pools, self.names
+                )
             )
         self._know_pools()
         # All at once: later growth would delay verdicts and need the memory twice.
@@ -276,7 +278,7 @@ class Pipeline:
         """The scores of a step's windows, None where there are none."""
         if not len(windows):
             return None
-        scores = self.scorer(windows, self.pools.table)
+        scores = self.scorer(windows, self.pools.table, self.names.text)
         named = context.named[windows.index]
         if named.any():
             self.drift.scores(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.identity import Identity
 from nba_broker.model.scorer import Scorer
@@ -52,6 +53,7 @@ class Watched:
     running: HostStates
     identity: Identity
     pools: Pools
+    names: NameTable
 
 
 class Shadow:
@@ -182,16 +184,16 @@ class Shadow:
             # It begins with the sessions of the running model's rings, including this step.
             self._own = self._watched.windows.copy()
             self._own.use(self.scorer.manifest.schedule)
-            no_columns = {"pool": columns["pool"][:0], "dport": columns["dport"][:0]}
-            return self._own.push(slot[:0], ts[:0], **no_columns)
-        return self._own.push(slot, ts, pool=columns["pool"], dport=columns["dport"])
+            slot, ts = slot[:0], ts[:0]
+        columns = {name: columns[name][: len(slot)] for name in ("pool", "dport", "name")}
+        return self._own.push(slot, ts, **columns)
 
     def _compare(self, windows: Windows, ts: np.ndarray) -> None:
         annotations, running = self._watched.annotations, self._watched.running
         if self.paused:
             self.skipped += len(windows)
             return
-        scores = self.scorer(windows, self._watched.pools.table)
+        scores = self.scorer(windows, self._watched.pools.table, self._watched.names.text)
         self._slots.reserve(int(windows.slot.max()) + 1)
         when = ts[windows.index]
         # A host's verdicts at the end of a step count for all its windows in the step, mostly one.

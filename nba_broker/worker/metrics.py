@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
@@ -36,10 +36,12 @@ class TimedScorer(Scorer):
             buckets=_SECONDS,
         )
 
-    def __call__(self, windows: Windows, table: list[str]) -> Scores:
+    def __call__(
+        self, windows: Windows, table: list[str], text: Callable[[int], str] | None = None
+    ) -> Scores:
         """As :class:`Scorer`."""
         with self.seconds.time():
-            return super().__call__(windows, table)
+            return super().__call__(windows, table, text)
 
 
 class WorkerCollector(Collector):

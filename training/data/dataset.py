@@ -18,7 +18,7 @@ from nba_broker.records.errors import ArchiveError
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labelling import Labelling, absent, split_by_segment
 from training.data.labels import Label
-from training.data.public_counts import LEAST, Pairs, pairs
+from training.data.public_counts import LEAST, Key, Pairs, pairs
 from training.data.tracking import Tracking
 
 # What labelling looks at, and what remains of a session.
@@ -31,8 +31,9 @@ class Origin:
 
     since, until: seconds, as given. logs: number of conn logs. fingerprint: SHA-256 of all
     sessions, whatever their files. unlabelled_*: sessions and hosts without a label, which are left
-    out. unlabelled: of each of these hosts, its sessions that tell devices apart, by service and
-    pool. incomplete: whether a part of the archive could not be read; the warnings name it.
+    out. unlabelled: of each of these hosts, its sessions that tell devices apart, by service,
+    pool and name. incomplete: whether a part of the archive could not be read; the warnings name
+    it.
     """
 
     since: float | None
@@ -88,7 +89,7 @@ def load_rows(
 ) -> tuple[LabelledSessions, Origin, conn_log.Archive, np.ndarray]:
     """As :func:`load`, with the archive and each session's row of it, conn_log.ROW [n]: only these
     ``columns`` of it, which are kept in memory. ts, host, dport and log must be among them."""
-    archive = conn_log.read(paths, since=since, until=until, memory=memory, each=each)
+    archive = conn_log.read(paths, since=since, until=until, memory=memory, each=each, names=True)
     tracker = Tracking(pools)
     for lease in archive.leases:
         tracker.lease(lease)
@@ -110,6 +111,8 @@ def load_rows(
         dport=np.ascontiguousarray(rows["dport"]),
         labels=tuple(labels),
         table=pools.table,
+        name=read.name[labelled],
+        names=tracker.names,
     )
     origin = Origin(
         since=since,
@@ -129,18 +132,20 @@ def load_rows(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n].
+    """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n], name int32
+    [n] into the tracker's.
 
     others: slots of sessions that have none; unlabelled: of each of these, its sessions that tell
-    devices apart, by service and pool. segment_of: the network's segment of a slot.
+    devices apart, by service, pool and name. segment_of: the network's segment of a slot.
     fingerprint: of all sessions.
     """
 
     rows: np.ndarray
     slot: np.ndarray
     pool: np.ndarray
+    name: np.ndarray
     others: set[int]
-    unlabelled: dict[int, Counter[tuple[str, str]]]
+    unlabelled: dict[int, Counter[Key]]
     segment_of: dict[int, str]
     fingerprint: str
 
@@ -154,26 +159,29 @@ def _read(
 ) -> _Read:
     digest = hashlib.sha256()
     none = repack_fields(np.zeros(0, conn_log.ROW)[list(columns)])
-    kept = [(none, np.zeros(0, np.int64), np.zeros(0, np.int32))]
+    kept = [(none, np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32))]
     others: set[int] = set()
-    unlabelled: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    unlabelled: dict[int, Counter[Key]] = defaultdict(Counter)
     segment_of: dict[int, str] = {}
+    until = archive.names.reader()
     for rows in archive.rows():
         batch = archive.sessions(rows)
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
         digest.update("\n".join([*batch.host, *batch.dst]).encode())
-        parts = list(tracker.track(batch))
+        parts = list(tracker.track(batch, until(float(batch.ts[-1]))))
         slot = np.concatenate([part.slot for part in parts])
         pool = np.concatenate([part.pool for part in parts])
+        name = np.concatenate([part.name for part in parts])
         if batch.segment is not None:
             for number, segment in zip(slot.tolist(), batch.segment, strict=True):
                 if segment:
                     segment_of.setdefault(number, segment)
         keep = labelling.possibly(rows, slot, tracker.identity)
         others.update(np.unique(slot[~keep]).tolist())
-        more = pairs(slot[~keep], rows["dport"][~keep], pool[~keep], pools.table)
+        columns_of_others = (rows["dport"][~keep], pool[~keep], pools.table)
+        more = pairs(slot[~keep], *columns_of_others, name[~keep], tracker.names)
         for number, of_host in more.items():
             unlabelled[number].update(of_host)
-        kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep]))
-    rows, slot, pool = map(np.concatenate, zip(*kept, strict=True))
-    return _Read(rows, slot, pool, others, unlabelled, segment_of, digest.hexdigest())
+        kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep], name[keep]))
+    rows, slot, pool, name = map(np.concatenate, zip(*kept, strict=True))
+    return _Read(rows, slot, pool, name, others, unlabelled, segment_of, digest.hexdigest())

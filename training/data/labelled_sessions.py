@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,7 +24,8 @@ class LabelledSessions:
     ts: float64 [n], seconds since the epoch. series: int64 [n] into ``labels``: one series of
     sessions per row of labels, and one more for each further segment of the network in which a
     host has the row's address. pool: int32 [n] into ``table``. dport: int32 [n], see
-    nba_broker.records.ports.port_code.
+    nba_broker.records.ports.port_code. name: of the destination, int32 [n] into ``names``, of which
+    the first is "" for none; by default no session has one.
     """
 
     ts: np.ndarray
@@ -33,6 +34,12 @@ class LabelledSessions:
     dport: np.ndarray
     labels: tuple[Label, ...]
     table: list[str]
+    name: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    names: list[str] = field(default_factory=lambda: [""])
+
+    def __post_init__(self) -> None:
+        if len(self.name) != len(self.ts):
+            object.__setattr__(self, "name", np.zeros(len(self.ts), np.int32))
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -45,7 +52,12 @@ class LabelledSessions:
             series=self.series[keep],
             pool=self.pool[keep],
             dport=self.dport[keep],
+            name=self.name[keep],
         )
+
+    def text(self, number: int) -> str:
+        """The name of a destination by its number."""
+        return self.names[number]
 
     def episodes(self, length: int) -> LabelledSessions:
         """The same sessions in series of ``length`` sessions, each as of a new host."""
@@ -76,7 +88,8 @@ class LabelledSessions:
         The windows of every series start empty, so windows of disjoint selections share no session.
         """
         host_windows = HostWindows(schedule, evidence=False)
-        return host_windows.push(self.series, self.ts, pool=self.pool, dport=self.dport)
+        columns = {"pool": self.pool, "dport": self.dport, "name": self.name}
+        return host_windows.push(self.series, self.ts, **columns)
 
     def apart(
         self,

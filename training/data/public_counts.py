@@ -1,6 +1,7 @@
 """Reads and writes counts of devices' sessions, of which a background model is made.
 
-Counts, not sessions: how often each device starts a session with a service to a pool.
+Counts, not sessions: how often each device starts a session with a service to a pool, under which
+name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from nba_broker.archive import results
 from nba_broker.model.background import tells
 from nba_broker.records.errors import ModelError
 from nba_broker.records.ports import service_codes, service_name
+from training.data.domains import form
 from training.data.labelled_sessions import LabelledSessions
+
+_form = lru_cache(maxsize=4096)(form)
 
 COUNTS_FILE = "counts.json"
 
@@ -26,8 +31,12 @@ LEAST = 30
 """Sessions that tell devices apart, at least, of a device whose counts are kept: fewer say little
 about what it does."""
 
-Pairs = Mapping[tuple[str, str], int]
-"""Numbers of sessions by service and pool."""
+Key = tuple[str, str, str]
+"""A service, a pool, and the form of the destination's name (see training.data.domains),
+"" for none."""
+
+Pairs = Mapping[Key, int]
+"""Numbers of sessions by service, pool and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +49,28 @@ class Device:
 
 
 def pairs(
-    host: np.ndarray, dport: np.ndarray, pool: np.ndarray, table: Sequence[str]
-) -> dict[int, Counter[tuple[str, str]]]:
-    """The sessions that tell devices apart, of each host by service and pool: host int64 [n], dport
-    int32 [n], pool int32 [n] into ``table``."""
+    host: np.ndarray,
+    dport: np.ndarray,
+    pool: np.ndarray,
+    table: Sequence[str],
+    name: np.ndarray,
+    names: Sequence[str],
+) -> dict[int, Counter[Key]]:
+    """The sessions that tell devices apart, of each host: host int64 [n], dport int32 [n], pool
+    int32 [n] into ``table``, name int32 [n] into ``names``."""
     some = tells(dport, pool, table)
-    keys = np.stack([host[some], dport[some].astype(np.int64), pool[some]])
+    keys = np.stack([host[some], dport[some].astype(np.int64), pool[some], name[some]])
     keys, number = np.unique(keys, axis=1, return_counts=True)
-    found: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
-    for one, code, place, count in zip(*keys.tolist(), number.tolist(), strict=True):
-        found[one][service_name(code), table[place]] += count
+    found: dict[int, Counter[Key]] = defaultdict(Counter)
+    for one, code, place, text, count in zip(*keys.tolist(), number.tolist(), strict=True):
+        found[one][service_name(code), table[place], _form(names[text])] += count
     return found
 
 
 def by_class(sessions: LabelledSessions, truth: np.ndarray, classes: int) -> list[Pairs]:
     """The pairs of each class; truth: of each session, int64 [n]."""
-    found = pairs(truth, sessions.dport, sessions.pool, sessions.table)
+    columns = (sessions.dport, sessions.pool, sessions.table, sessions.name, sessions.names)
+    found = pairs(truth, *columns)
     return [found[number] for number in range(classes)]
 
 
@@ -73,7 +88,7 @@ def write(path: Path, scheme: str, devices: Iterable[Device]) -> None:
         {
             "device": one.name,
             "source": one.source,
-            "pairs": [[*pair, number] for pair, number in sorted(one.pairs.items())],
+            "pairs": [_row(*item) for item in sorted(one.pairs.items())],
         }
         for one in devices
     ]
@@ -101,11 +116,17 @@ def read(path: Path, scheme: str) -> list[Device]:
     return devices
 
 
+def _row(key: Key, number: int) -> list[str | int]:
+    """A row of a file: service, pool, sessions and, where there is one, the name."""
+    service, pool, name = key
+    return [service, pool, number, name] if name else [service, pool, number]
+
+
 def _device(row: Mapping[str, Any]) -> Device:
-    own: dict[tuple[str, str], int] = {}
-    for service, pool, number in row["pairs"]:
+    own: dict[Key, int] = {}
+    for service, pool, number, *name in row["pairs"]:
         service_codes(str(service))
         if int(number) < 1:
             raise ValueError(f"{number!r} sessions")
-        own[str(service), str(pool)] = int(number)
+        own[str(service), str(pool), "".join(map(str, name))] = int(number)
     return Device(str(row["device"]), str(row["source"]), own)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nba_broker.model.features import Services, Vocabulary
-from nba_broker.model.scorer import Scorer
+from nba_broker.model.scorer import Scorer, Scores
+from nba_broker.model.windows import Windows
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.times import DAY
 from nba_broker.verdicts.decision_settings import DecisionSettings
@@ -95,8 +96,8 @@ def decisions(settings: DecisionSettings) -> dict[str, DecisionSettings]:
 def ablate_decision(
     sessions: LabelledSessions, scorer: Scorer, *, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Host-days by their verdict with each variant of the decision, of a worker with this model
-    that sees these sessions; ``say`` gets a table's lines.
+    """Host-days by their verdict with each variant of the decision, and without the names of
+    destinations, of a worker with this model that sees these sessions; ``say`` gets a table's lines.
 
     Raises ArchiveError when no host has enough sessions for a window.
     """
@@ -104,19 +105,12 @@ def ablate_decision(
     windows = sessions.windows(manifest.schedule)
     if not len(windows):
         raise ArchiveError("no host has enough sessions for a window")
-    scores = scorer(windows, sessions.table)
     ts = sessions.ts[windows.index]
-    row = np.arange(len(windows))
-    scored = Scored(
-        row,
-        windows.index,
-        windows.slot,
-        ts,
-        scores.probability,
-        scores.known,
-        scores.ratio,
-        scores.telling,
-    )
+    scored = _scored(windows, ts, scorer(windows, sessions.table, sessions.text))
+    settings = DecisionSettings.of_model(manifest)
+    made = {name: (one, scored) for name, one in decisions(settings).items()}
+    if manifest.background.names is not None:
+        made["without names"] = settings, _scored(windows, ts, scorer(windows, sessions.table))
     slot, day = np.unique(np.stack([windows.slot, (ts // DAY).astype(np.int64)]), axis=1)
     devices = [sessions.labels[number].device for number in slot.tolist()]
     names = [one.device for one in manifest.classes]
@@ -124,7 +118,7 @@ def ablate_decision(
     result: dict[str, Any] = {}
     say("| decision               | right | no name | wrong | lines |")
     say("| ---------------------- | ----: | ------: | ----: | ----: |")
-    for name, settings in decisions(DecisionSettings.of_model(manifest)).items():
+    for name, (settings, scored) in made.items():
         changes = decide(decider_with(settings, len(names), int(slot.max()) + 1), scored)
         verdicts = at_the_end(changes, names, slot, (day + 1) * DAY)
         found = outcomes(zip(devices, verdicts, strict=True), names, outside)
@@ -139,6 +133,19 @@ def ablate_decision(
             f"| {len(changes):5} |"
         )
     return result
+
+
+def _scored(windows: Windows, ts: np.ndarray, scores: Scores) -> Scored:
+    return Scored(
+        np.arange(len(windows)),
+        windows.index,
+        windows.slot,
+        ts,
+        scores.probability,
+        scores.known,
+        scores.ratio,
+        scores.telling,
+    )
 
 
 def _figures(

@@ -77,7 +77,7 @@ def _scored(scorer: Scorer, sessions: LabelledSessions) -> tuple[Windows, *tuple
         none = np.zeros((0, len(manifest.classes)), np.float32)
         known = np.zeros(0, np.float32)
         return replace(windows, columns={}), none, nothing, nothing, known, none, known
-    scores = scorer(windows, sessions.table)
+    scores = scorer(windows, sessions.table, sessions.text)
     kept = scores.known, scores.ratio, scores.telling
     return replace(windows, columns={}), scores.probability, nothing, nothing, *kept
 

@@ -47,7 +47,15 @@ class Followed:
 
 def stream_of(sessions: LabelledSessions) -> Stream:
     """Labelled sessions with their series as hosts."""
-    return Stream(sessions.series, sessions.ts, sessions.pool, sessions.dport, sessions.table)
+    return Stream(
+        sessions.series,
+        sessions.ts,
+        sessions.pool,
+        sessions.dport,
+        sessions.table,
+        sessions.name,
+        sessions.names,
+    )
 
 
 def follow(

@@ -74,11 +74,12 @@ def trials(followed: Followed, name: str, number: int, seed: int) -> Trials:
             begins.append(start)
     if not parts:
         nothing = np.zeros(0)
-        parts = [(nothing.astype(int), nothing, nothing.astype(int), nothing.astype(int), nothing)]
+        none = nothing.astype(int)
+        parts = [(none, nothing, none, none, none, nothing)]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[1], kind="stable")
-    slot, ts, pool, dport, foreign = (column[order] for column in columns)
-    whole = Stream(slot, ts, pool, dport, sessions.table)
+    slot, ts, pool, dport, name, foreign = (column[order] for column in columns)
+    whole = Stream(slot, ts, pool, dport, sessions.table, name, sessions.names)
     return Trials(whole, foreign.astype(bool), np.array(trial, int), np.array(begins))
 
 
@@ -89,7 +90,8 @@ def _device(sessions: LabelledSessions, number: int) -> str:
 def _attacked(
     followed: Followed, name: str, number: int, begin: float, draw: np.random.Generator
 ) -> tuple[np.ndarray, ...]:
-    """A host's sessions with an attack among them: ts, pool, dport, foreign."""
+    """A host's sessions with an attack among them: ts, pool, dport, name, foreign. The
+    attack asks for no names."""
     sessions = followed.sessions
     own = sessions.series == number
     before = own & (sessions.ts < begin)
@@ -98,7 +100,7 @@ def _attacked(
     host = followed.host[before][-1]
     rows = np.flatnonzero(own & (sessions.ts < begin + HORIZON))
     pool = followed.pools.ids([host] * len(attack.ts), attack.dst)
-    return _merged(sessions, rows, attack.ts, pool, attack.dport)
+    return _merged(sessions, rows, attack.ts, pool, attack.dport, np.zeros(len(pool), np.int32))
 
 
 def _swapped(
@@ -108,9 +110,8 @@ def _swapped(
     sessions = followed.sessions
     rows = np.flatnonzero((sessions.series == number) & (sessions.ts < begin))
     new = (sessions.series == other) & (sessions.ts >= there) & (sessions.ts < there + HORIZON)
-    return _merged(
-        sessions, rows, sessions.ts[new] - there + begin, sessions.pool[new], sessions.dport[new]
-    )
+    columns = (sessions.pool[new], sessions.dport[new], sessions.name[new])
+    return _merged(sessions, rows, sessions.ts[new] - there + begin, *columns)
 
 
 def _merged(
@@ -119,12 +120,14 @@ def _merged(
     ts: np.ndarray,
     pool: np.ndarray,
     dport: np.ndarray,
+    name: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
     foreign = np.arange(len(rows) + len(ts)) >= len(rows)
     columns = (
         np.append(sessions.ts[rows], ts),
         np.append(sessions.pool[rows], pool),
         np.append(sessions.dport[rows], dport),
+        np.append(sessions.name[rows], name),
         foreign,
     )
     order = np.argsort(columns[0], kind="stable")

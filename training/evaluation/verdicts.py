@@ -194,13 +194,15 @@ def at_the_end(
 @dataclass(frozen=True, slots=True)
 class Stream:
     """Sessions of hosts, in time order: slot int64 [n], ts float64 [n], pool int32 [n] into
-    ``table``, dport int32 [n]."""
+    ``table``, dport int32 [n], name int32 [n] into ``names``, by default the number of none."""
 
     slot: np.ndarray
     ts: np.ndarray
     pool: np.ndarray
     dport: np.ndarray
     table: list[str]
+    name: np.ndarray | None = None
+    names: Sequence[str] = ("",)
 
     def first_seen(self) -> np.ndarray:
         """Each host's first session, float64 [slots]; infinity for one without any."""
@@ -254,6 +256,8 @@ def replay(
             row = row if explained is None else row[~explained]
             slot, ts = stream.slot[row], stream.ts[row]
             columns = {"pool": stream.pool[row], "dport": stream.dport[row]}
+            if stream.name is not None:
+                columns["name"] = stream.name[row]
             windows = host_windows.push(slot, ts, **columns)
             held = site.held(windows, ts[windows.index], table)
             windows = windows if held is None else windows.take(~held)
@@ -271,7 +275,7 @@ def replay(
                 Alarm(int(row[one.index]), int(slot[one.index]), float(ts[one.index]), one)
                 for one in anomalies
             ]
-            scored = _scored(windows, ts, row, scorer, table)
+            scored = _scored(windows, ts, row, scorer, stream)
             found.changes.extend(decide(decider, scored, alarms))
     return found
 
@@ -295,14 +299,14 @@ def _site_parts(
 
 
 def _scored(
-    windows: Windows, ts: np.ndarray, row: np.ndarray, scorer: Scorer, table: list[str]
+    windows: Windows, ts: np.ndarray, row: np.ndarray, scorer: Scorer, stream: Stream
 ) -> Scored:
     """The windows of a part, with their scores; row: its sessions' places in the stream."""
     if not len(windows):
         none, classes = np.zeros(0, np.int64), len(scorer.manifest.classes)
         scores, each = np.zeros((0, classes), np.float32), np.zeros(0, np.float32)
         return Scored(none, none, none, np.zeros(0), scores, each, scores, each)
-    scores_of_part = scorer(windows, table)
+    scores_of_part = scorer(windows, stream.table, stream.names.__getitem__)
     index = row[windows.index]
     return Scored(
         row=index,

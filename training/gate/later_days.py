@@ -215,7 +215,7 @@ def _verdicts(
 ) -> _Verdicts:
     manifest = scorer.manifest
     windows = later.windows(Schedule(manifest.window, manifest.min_sessions))
-    scores = scorer(windows, later.table)
+    scores = scorer(windows, later.table, later.text)
     ts = later.ts[windows.index]
     changes = of_windows(manifest, windows, ts, scores)
     state, device = standing(windows, changes)

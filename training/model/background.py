@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,7 +14,8 @@ from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.ports import service_codes
 from training.data.labelled_sessions import LabelledSessions
-from training.data.public_counts import Pairs, by_class
+from training.data.public_counts import Key, Pairs, by_class
+from training.model.background_names import name_shares, pairs_only
 
 
 def background(
@@ -27,9 +28,15 @@ def background(
     """
     own = by_class(sessions, truth, classes)
     try:
-        return background_of([*own, *others], own)
+        return background_of_counts([*own, *others], own)
     except ValueError as error:
         raise ArchiveError(f"no background to compare classes with: {error}") from error
+
+
+def background_of_counts(devices: Sequence[Pairs], classes: Sequence[Pairs]) -> Background:
+    """See nba_broker.model.background.background_of; with what names add."""
+    made = background_of(map(pairs_only, devices), [pairs_only(one) for one in classes])
+    return replace(made, names=name_shares(made, devices, classes))
 
 
 def without_own(first: Background, hosts: Sequence[Pairs]) -> list[Pairs]:
@@ -46,26 +53,26 @@ def without_own(first: Background, hosts: Sequence[Pairs]) -> list[Pairs]:
 
 def typical(given: Background) -> np.ndarray:
     """The mean ratio of each class's own sessions that tell, nats, float64 [K]; infinite for a
-    class without one."""
-    ratios = LikelihoodRatios(given)
+    class without one. Names take no part: where the DNS is not seen, a class has to do without."""
+    ratios = LikelihoodRatios(replace(given, names=None))
     keys = [
         (given.services[service], given.pools[pool])
         for service, pool in zip(given.service.tolist(), given.pool.tolist(), strict=True)
     ]
     found = np.full(len(given.classes), np.inf)
     for number, shares in enumerate(given.classes):
-        own = {key: share for key, share in zip(keys, shares.tolist(), strict=True) if share}
+        own = {(*key, ""): share for key, share in zip(keys, shares.tolist(), strict=True) if share}
         if own:
             found[number] = ratio_of(ratios, own)[number]
     return found
 
 
-def ratio_of(ratios: LikelihoodRatios, pairs: Pairs | dict[tuple[str, str], float]) -> np.ndarray:
+def ratio_of(ratios: LikelihoodRatios, pairs: Mapping[Key, float]) -> np.ndarray:
     """The mean ratio of a device's sessions that tell, for each class, nats, float64 [K]."""
     # A service is one of its ports.
-    dport = np.array([service_codes(service).stop - 1 for service, _ in pairs])
-    table = [pool for _, pool in pairs]
-    each = ratios.of_pairs(dport, table)
+    dport = np.array([service_codes(service).stop - 1 for service, _, _ in pairs])
+    table, names = [pool for _, pool, _ in pairs], [name for *_, name in pairs]
+    each = ratios.of_pairs(dport, table, names)
     weight = np.array(list(pairs.values()), np.float64)
     found: np.ndarray = weight @ each / weight.sum()
     return found
@@ -85,5 +92,6 @@ def _ratios(
     sessions: LabelledSessions, *, given: Background, schedule: Schedule
 ) -> tuple[Windows, *tuple[np.ndarray, ...]]:
     windows = sessions.windows(schedule)
-    found = LikelihoodRatios(given)(windows.pool, windows.dport, sessions.table)
+    columns = (windows.pool, windows.dport, sessions.table, windows.name, sessions.text)
+    found = LikelihoodRatios(given)(*columns)
     return replace(windows, columns={}), *found

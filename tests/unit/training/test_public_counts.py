@@ -39,7 +39,9 @@ TRUTH = SESSIONS.series
 
 
 def test_counts_are_read_as_they_were_written(tmp_path: Path) -> None:
-    devices = [Device("Lamp", "here", {("443/tcp", "as:1"): 40, ("high/udp", "lan"): 2})]
+    devices = [
+        Device("Lamp", "here", {("443/tcp", "as:1", "a.lamp.com"): 40, ("high/udp", "lan", ""): 2})
+    ]
     public_counts.write(tmp_path / "c.json", "asn", devices)
     assert public_counts.read(tmp_path / "c.json", "asn") == devices
 
@@ -81,7 +83,7 @@ def test_devices_with_few_telling_sessions_are_not_counted() -> None:
 
 
 def test_a_host_that_looks_like_a_class_is_left_out_of_the_background() -> None:
-    lamp_like, other = {("443/tcp", "as:1"): 50}, {("443/tcp", "as:7"): 50}
+    lamp_like, other = {("443/tcp", "as:1", ""): 50}, {("443/tcp", "as:7", ""): 50}
     first = background(SESSIONS, TRUTH, 2, [lamp_like, other])
     assert without_own(first, [lamp_like, other]) == [other]
 

@@ -285,3 +285,18 @@ def test_a_label_of_any_mac_of_a_bond_means_all_of_its_sessions(archive, mac: st
     rows = [row for n in range(20) for row in lamp([n * 60.0], mac=(LAMP, LENS)[n % 2])]
     sessions, _ = dataset.load([archive(rows)], [Label(mac, "Lamp", "bulb")], pools())
     assert len(sessions) >= 16
+
+
+def test_sessions_have_the_name_that_their_host_had_asked_for_before(archive) -> None:
+    folder = archive(lamp([1, 3, 5]))
+    fields = "ts uid id.orig_h id.orig_p id.resp_h id.resp_p query qtype_name rcode_name answers"
+    row = f"2.0 C9 10.0.0.1 4000 10.0.0.53 53 A.Lamp.example A NOERROR {LAMP_CLOUD}"
+    lines = ["#separator \\x09", "#path dns", "#fields " + fields, row]
+    (folder / "dns.log").write_text("\n".join(one.replace(" ", "\t") for one in lines) + "\n")
+    sessions, _ = dataset.load([folder], [Label(LAMP, "Lamp", "bulb")], pools())
+    assert [sessions.text(number) for number in sessions.name.tolist()] == [
+        "",
+        "a.lamp.example",
+        "a.lamp.example",
+    ]
+    assert sessions.select(sessions.ts > 2).name.tolist() == sessions.name[1:].tolist()

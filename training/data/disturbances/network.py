@@ -87,6 +87,7 @@ def probed(traffic: Traffic, draw: np.random.Generator) -> LabelledSessions:
         series=series,
         pool=np.full(len(series), sessions.table.index(GATEWAY), sessions.pool.dtype),
         dport=np.full(len(series), _CLOSED_PORT, sessions.dport.dtype),
+        name=np.zeros(len(series), sessions.name.dtype),
     )
     return more(sessions, answers)
 

@@ -98,11 +98,12 @@ def rows_of(sessions: LabelledSessions, rows: np.ndarray, ts: np.ndarray) -> Lab
         series=sessions.series[rows],
         pool=sessions.pool[rows],
         dport=sessions.dport[rows],
+        name=sessions.name[rows],
     )
 
 
 def more(sessions: LabelledSessions, added: LabelledSessions) -> LabelledSessions:
-    """Both together, in time order; ``added`` has the same table."""
+    """Both together, in time order; ``added`` has the same table and names."""
     ts = np.concatenate([sessions.ts, added.ts])
     order = np.argsort(ts, kind="stable")
     return replace(
@@ -111,6 +112,7 @@ def more(sessions: LabelledSessions, added: LabelledSessions) -> LabelledSession
         series=np.concatenate([sessions.series, added.series])[order],
         pool=np.concatenate([sessions.pool, added.pool])[order],
         dport=np.concatenate([sessions.dport, added.dport])[order],
+        name=np.concatenate([sessions.name, added.name])[order],
     )
 
 

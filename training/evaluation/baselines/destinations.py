@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from publicsuffixlist import PublicSuffixList
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
+from training.data.domains import domain
 from training.data.traffic import Traffic
 
 Names = tuple[np.ndarray, list[str]]
@@ -27,8 +27,6 @@ SIMILAR = 0.5
 """Least cosine similarity of two linked destinations, by the bins in which they are used."""
 OFTEN = 3
 """Fewest bins of a destination in a cluster."""
-
-_DOMAIN_NAME_SYSTEM = PublicSuffixList()
 
 
 def asn(traffic: Traffic, train: np.ndarray) -> Names:
@@ -109,8 +107,8 @@ def domains(traffic: Traffic, train: np.ndarray) -> Names:
 
 
 def registered_domain(query: str) -> str:
-    """The registered part of a queried name: ``example.co.uk`` of ``a.b.example.co.uk``."""
-    return _DOMAIN_NAME_SYSTEM.privatesuffix(query.rstrip(".").lower()) or ""
+    """The registered domain of a name as a log has it."""
+    return domain(query.rstrip(".").lower())
 
 
 def prefixes(traffic: Traffic) -> np.ndarray:
