@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -45,10 +45,12 @@ class Stopwatch(Scorer):
     seconds = 0.0
     windows = 0
 
-    def __call__(self, windows: Windows, table: list[str]) -> Scores:
+    def __call__(
+        self, windows: Windows, table: list[str], text: Callable[[int], str] | None = None
+    ) -> Scores:
         """As :class:`Scorer`."""
         began = time.process_time()
-        scores = super().__call__(windows, table)
+        scores = super().__call__(windows, table, text)
         self.seconds += time.process_time() - began
         self.windows += len(windows)
         return scores

@@ -124,8 +124,12 @@ class LikelihoodRatios:
         self._pool_of = np.zeros(0, np.int64)
         # Row 0 is for padding and for sessions that do not tell.
         self._ratio = np.zeros((1, len(shares.sessions)), np.float32)
-        # The same with a name in a domain that the class never asked for.
+        # The same with a name in a domain that the class never asked for, and with any name: by the
+        # rows of the pair and of the name, the row of the ratio.
         self._with_other = self._ratio
+        names = () if shares.names is None else shares.names.texts
+        self._row_of_name = np.full((1, 1 + len(names)), -1, np.int32)
+        self._named = np.zeros((0, len(shares.sessions)), np.float32)
 
     def __call__(
         self,
@@ -177,14 +181,25 @@ class LikelihoodRatios:
         """Set the ratios of sessions that tell and have a name, in ``each`` float32 [..., K]."""
         if self._names is None:
             return
-        telling = np.flatnonzero(rows.ravel())
-        service = self._service_of_port[dport.ravel()[telling]]
-        places, row = self._names.rows(service, name.ravel()[telling], text)
-        places = telling[places]
-        other = self._with_other.take(rows.ravel()[places], axis=0)
-        knows = self._names.knows.take(row, axis=0)
+        places = np.flatnonzero((rows > 0) & (name > 0))
+        service = self._service_of_port[dport.ravel().take(places)]
+        some, row = self._names.rows(service, name.ravel().take(places), text)
+        places = places[some]
         flat = each.reshape(-1, each.shape[-1])
-        flat[places] = np.where(knows, self._names.ratio.take(row, axis=0), other)
+        pair = rows.ravel().take(places)
+        found = self._row_of_name[pair, row]
+        if (found < 0).any():
+            self._compute_names(*np.unique(np.stack([pair, row])[:, found < 0], axis=1))
+            found = self._row_of_name[pair, row]
+        flat[places] = self._named.take(found, axis=0)
+
+    def _compute_names(self, pair: np.ndarray, row: np.ndarray) -> None:
+        """Add the ratios of these rows of pairs with these rows of names, int64 [n] each."""
+        assert self._names is not None
+        self._row_of_name[pair, row] = len(self._named) + np.arange(len(pair))
+        of_other = self._with_other[pair]
+        ratio = np.where(self._names.knows[row], self._names.ratio[row], of_other)
+        self._named = np.vstack([self._named, ratio])
 
     def _rows(self, there: np.ndarray, own: np.ndarray, dport: np.ndarray) -> np.ndarray:
         """The rows of the ratios of sessions, where they are ``there``, to these of the
@@ -246,6 +261,8 @@ class LikelihoodRatios:
             pair = np.append(self._order, -1)[row]
             other = ratio + self._names.of_other(pair)
             self._with_other = np.vstack([self._with_other, other.astype(np.float32)])
+            unknown = np.full((len(place), self._row_of_name.shape[1]), -1, np.int32)
+            self._row_of_name = np.vstack([self._row_of_name, unknown])
 
 
 def tells(dport: np.ndarray, pool: np.ndarray, table: Sequence[str]) -> np.ndarray:

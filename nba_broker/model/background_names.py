@@ -26,7 +26,7 @@ IN_DOMAIN = "*."
 """Before a domain: any other name in it, as in patterns of names."""
 
 _NONE, _OTHER = 0, 1  # numbers of no name, and of one that no class asks for
-_REMEMBERED = 1 << 18  # names: one for each remainder of their numbers
+_REMEMBERED = (1 << 18) - 1  # names: one for each remainder of their numbers, by these bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,12 +168,12 @@ class NameRatios:
         if text != self._text:
             self._text = text
             self._forget()
-        place = name % _REMEMBERED
+        place = name & _REMEMBERED
         unknown = self._name[place] != name
         if unknown.any():
             new = np.unique(name[unknown])
-            self._name[new % _REMEMBERED] = new
-            self._found[new % _REMEMBERED] = [self._number_of(text(one)) for one in new.tolist()]
+            self._name[new & _REMEMBERED] = new
+            self._found[new & _REMEMBERED] = [self._number_of(text(one)) for one in new.tolist()]
         found: np.ndarray = self._found[place]
         # Two names of the same remainder.
         for at in np.flatnonzero(self._name[place] != name).tolist():
@@ -199,8 +199,8 @@ class NameRatios:
 
     def _forget(self) -> None:
         """Forget the numbers of names."""
-        self._name = np.zeros(_REMEMBERED, np.int32)
-        self._found = np.zeros(_REMEMBERED, np.int32)
+        self._name = np.zeros(_REMEMBERED + 1, np.int32)
+        self._found = np.zeros(_REMEMBERED + 1, np.int32)
 
 
 def sparse(values: np.ndarray) -> list[float]:

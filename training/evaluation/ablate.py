@@ -97,7 +97,8 @@ def ablate_decision(
     sessions: LabelledSessions, scorer: Scorer, *, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
     """Host-days by their verdict with each variant of the decision, and without the names of
-    destinations, of a worker with this model that sees these sessions; ``say`` gets a table's lines.
+    destinations, of a worker with this model that sees these sessions; ``say`` gets the lines of a
+    table.
 
     Raises ArchiveError when no host has enough sessions for a window.
     """

@@ -78,8 +78,8 @@ def trials(followed: Followed, name: str, number: int, seed: int) -> Trials:
         parts = [(none, nothing, none, none, none, nothing)]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[1], kind="stable")
-    slot, ts, pool, dport, name, foreign = (column[order] for column in columns)
-    whole = Stream(slot, ts, pool, dport, sessions.table, name, sessions.names)
+    slot, ts, pool, dport, names, foreign = (column[order] for column in columns)
+    whole = Stream(slot, ts, pool, dport, sessions.table, names, sessions.names)
     return Trials(whole, foreign.astype(bool), np.array(trial, int), np.array(begins))
 
 

@@ -18,7 +18,7 @@ Pair = tuple[str, str]
 Asked = tuple[str, str]
 """A service, and a name or a domain."""
 
-Shares = Counter[Asked]
+Shares = dict[Asked, float]
 """Shares of a device's sessions that tell, of whole sessions or parts of them."""
 
 
@@ -44,7 +44,7 @@ def name_shares(
     if not kept:
         return None
     elsewhere = _by_pair(some)
-    whole: Counter[Asked] = Counter()
+    whole: Shares = defaultdict(float)
     for one in some:
         for asked, share in _with_domains(_names(one, elsewhere)).items():
             whole[asked] += share / len(some)
@@ -55,7 +55,7 @@ def name_shares(
         tuple(text for _, text in kept),
         np.array([row.get(_wider(one), row[one]) for one in kept], np.int32),
         np.array([whole[one] for one in kept]),
-        np.array([[own[one] for one in kept] for own in shares]),
+        np.array([[own.get(one, 0.0) for one in kept] for own in shares]),
         _named(given, classes),
         other_name,
         other_domain,
@@ -73,7 +73,7 @@ def _names(device: Pairs, elsewhere: Mapping[Pair, Shares]) -> Shares:
     """The names that a device asks for. Sessions of a pair that have none are taken for those that
     have one; where none has, for those of the devices ``elsewhere``."""
     total = sum(device.values())
-    found: Shares = Counter()
+    found: Shares = defaultdict(float)
     for pair, number in pairs_only(device).items():
         own = {text: n for (*at, text), n in device.items() if text and tuple(at) == pair}
         some: Mapping[Asked, float] = elsewhere.get(pair, {})
@@ -87,8 +87,8 @@ def _names(device: Pairs, elsewhere: Mapping[Pair, Shares]) -> Shares:
 def _by_pair(devices: Iterable[Pairs]) -> dict[Pair, Shares]:
     """What devices with names ask for at each pair, as shares of their sessions there; each device
     counts by its share of such sessions."""
-    found: dict[Pair, Shares] = defaultdict(Counter)
-    weight: Counter[Pair] = Counter()
+    found: dict[Pair, Shares] = defaultdict(lambda: defaultdict(float))
+    weight: dict[Pair, float] = defaultdict(float)
     for device in devices:
         total, number = sum(device.values()), pairs_only(device)
         own: Counter[Pair] = Counter()
@@ -98,9 +98,10 @@ def _by_pair(devices: Iterable[Pairs]) -> dict[Pair, Shares]:
             if text:
                 pair = service, pool
                 found[pair][service, text] += number[pair] / total * sessions / own[pair]
-        weight.update({pair: number[pair] / total for pair, some in own.items() if some})
+        for pair, some in own.items():
+            weight[pair] += number[pair] / total if some else 0
     return {
-        pair: Counter({asked: share / weight[pair] for asked, share in shares.items()})
+        pair: {asked: share / weight[pair] for asked, share in shares.items()}
         for pair, shares in found.items()
     }
 
@@ -110,7 +111,7 @@ def _with_domains(names: Shares) -> Shares:
     found = names.copy()
     for asked, share in names.items():
         if (wider := _wider(asked)) != asked:
-            found[wider] += share
+            found[wider] = found.get(wider, 0) + share
     return found
 
 
