@@ -197,8 +197,13 @@ class LikelihoodRatios:
         """Add the ratios of these rows of pairs with these rows of names, int64 [n] each."""
         assert self._names is not None
         self._row_of_name[pair, row] = len(self._named) + np.arange(len(pair))
-        of_other = self._with_other[pair]
-        ratio = np.where(self._names.knows[row], self._names.ratio[row], of_other)
+        of_pair, of_other = self._ratio[pair], self._with_other[pair]
+        ratio = self._names.ratio[row]
+        # Twins ask for the same names, and wrong names cost more than late ones: where a class has
+        # names, its own say no more than the pool.
+        has_names = of_other < of_pair
+        ratio = np.where(has_names, np.minimum(ratio, of_pair), ratio)
+        ratio = np.where(self._names.knows[row], ratio, of_other)
         self._named = np.vstack([self._named, ratio])
 
     def _rows(self, there: np.ndarray, own: np.ndarray, dport: np.ndarray) -> np.ndarray:
