@@ -4,9 +4,9 @@ for them.
 A session is compared by its name, else by the registered domain of the name, else by the pool of
 its destination (back-off; Katz, "Estimation of Probabilities from Sparse Data for the Language
 Model Component of a Speech Recognizer", 1987). Where a class has names for a pair of service and
-pool, its own say no more than the pair, see LikelihoodRatios. So a cloud that moves is no evidence against a
-class, and another maker's device in the same cloud is none for it. The pool alone counts where a
-session has no name, or the class has none for that pair of service and pool.
+pool, its own say no more than the pair, see LikelihoodRatios. So a cloud that moves is no evidence
+against a class, and another maker's device in the same cloud is none for it. The pool alone counts
+where a session has no name, or the class has none for that pair.
 """
 
 from __future__ import annotations
