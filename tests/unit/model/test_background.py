@@ -110,7 +110,7 @@ def test_the_shares_in_a_manifest_give_the_same_ratios() -> None:
 def test_a_class_share_of_a_negative_row_is_refused(row: int) -> None:
     given = shares().as_dict()
     given["classes"][0]["shares"] += [row, 0.5]
-    with pytest.raises(ValueError, match="a class's share is of no pair"):
+    with pytest.raises(ValueError, match="a class's share is of no row"):
         Background.of_dict(given)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,10 @@ class Recorder(Scorer):
         self.answers: dict[tuple[str, int], tuple[list[float], float]] = {}
         self.host_of_slot = [label.host for label in LABELS]
 
-    def __call__(self, windows: Windows, table: list[str]) -> Scores:
-        scores = super().__call__(windows, table)
+    def __call__(
+        self, windows: Windows, table: list[str], text: Callable[[int], str] | None = None
+    ) -> Scores:
+        scores = super().__call__(windows, table, text)
         rows = zip(windows.slot, windows.count, scores.probability, scores.known, strict=True)
         for slot, count, probability, known in rows:
             host = self.host_of_slot[slot]
