@@ -29,7 +29,7 @@ demo: $(VENV)/runtime
 
 # A file's tests run in one process, so that a model which a file fits is fitted once.
 test: $(VENV)/dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
