@@ -22,7 +22,8 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     evidence_weight: vector of double, evidence_surprise: vector of double,
     alternative_device: vector of string, alternative_confidence: vector of
     double, similar_host: string, evidence_name: vector of string,
-    hints: vector of string, hint_maker: string, hint_kind: string)
+    hints: vector of string, hint_maker: string, hint_kind: string,
+    alternative_possible: vector of bool)
 	{
 	# A new host's line comes of no score.
 	if ( reason != "new" )

@@ -35,7 +35,7 @@ def has_broker(zeek: Path | None) -> bool:
     return "BROKER" in said
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 120.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 240.0, what: str = "") -> None:
     """Return as soon as ``condition()`` holds; raise TimeoutError after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -120,7 +120,7 @@ class ZeekProcess:
         """What it has printed so far."""
         return (self.folder / "output").read_text()
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 120.0) -> int:
         """Its exit status, once it has ended by itself; raises TimeoutExpired after ``timeout``."""
         assert self.process is not None
         return self.process.wait(timeout)

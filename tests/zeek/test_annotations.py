@@ -21,14 +21,14 @@ def test_a_label_reaches_the_log_and_the_list_of_hosts_without_a_restart(
         Standalone(tmp_path / "zeek", replay(sample_capture, speed(40))) as zeek,
         running_worker(zeek.url, "--state", state, "--annotations", path) as worker,
     ):
-        wait_until(lambda: bool(identified(zeek)), 60)
+        wait_until(lambda: bool(identified(zeek)))
         host = sorted(identified(zeek))[0]
         # The capture is of another day than this one: so is the time of its network.
         began = min(row["ts"] for row in zeek.rows("nba_device"))
         words = ["Hall_Camera", "--at", str(began), "--reason", "seen it"]
         done = broker("label", host, *words, "--annotations", path, "--state", state)
         assert done.returncode == 0, done.stderr
-        wait_until(lambda: any(r["reason"] == "annotation" for r in zeek.rows("nba_device")), 30)
+        wait_until(lambda: any(r["reason"] == "annotation" for r in zeek.rows("nba_device")))
         shown = broker("hosts", "--state", state, "--format", "csv")
         worker.terminate()
         worker.wait(40)

@@ -94,5 +94,5 @@ def test_zeek_writes_the_line_that_score_writes(name: str, tmp_path: Path) -> No
         log.write(VERDICTS[name])
     with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, ()) as client:
         client.send_text(encode_verdict(VERDICTS[name]))
-        wait_until(lambda: zeek.rows("nba_device"), 30)
+        wait_until(lambda: zeek.rows("nba_device"))
         assert zeek.rows("nba_device") == read_rows(tmp_path / "ours.log")

@@ -98,7 +98,7 @@ def test_a_cluster_counts_every_name_and_loses_none(lsif_day: Path, tmp_path: Pa
 
 def test_without_a_worker_names_are_skipped_and_counted(tmp_path: Path) -> None:
     with Standalone(tmp_path, replay(NAMES, 20)) as zeek:
-        wait_until(lambda: total(last(zeek, "sensor"), "names_seen") > 0, 60)
+        wait_until(lambda: total(last(zeek, "sensor"), "names_seen") > 0)
         zeek.stop()
     (sensor,) = last(zeek, "sensor")
     assert sensor["names_seen"] == sensor["names_skipped"] == "9"
@@ -108,6 +108,6 @@ def test_without_a_worker_names_are_skipped_and_counted(tmp_path: Path) -> None:
 def test_a_sensor_that_reports_no_names_is_as_before(tmp_path: Path) -> None:
     arguments = (*replay(NAMES, 20), "NBA::report_names=F")
     with Standalone(tmp_path, arguments) as zeek, running_worker(zeek.url):
-        wait_until(lambda: total(last(zeek, "worker"), "received") > 0, 60)
+        wait_until(lambda: total(last(zeek, "worker"), "received") > 0)
     (worker,) = last(zeek, "worker")
     assert (worker["names_received"], worker["invalid"]) == ("0", "0")

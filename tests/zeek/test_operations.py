@@ -27,7 +27,7 @@ def test_a_worker_with_a_state_folder_forgets_no_host_over_a_restart(
     monkeypatch.setitem(ENVIRONMENT, "NBA_SNAPSHOT_INTERVAL", "1")
     with Standalone(tmp_path / "zeek", replay(sample_capture, speed(40))) as zeek:
         with running_worker(zeek.url, "--state", str(state)) as first:
-            wait_until(lambda: len(identified(zeek)) >= 2, 60)
+            wait_until(lambda: len(identified(zeek)) >= 2)
             named = identified(zeek)
             time.sleep(2.5)  # a snapshot that knows them
             first.send_signal(how)
@@ -49,7 +49,7 @@ def test_a_snapshot_that_is_damaged_is_set_aside_with_one_line(tmp_path: Path) -
     (state / "hosts.snapshot").write_bytes(b"garbage")
     with Standalone(tmp_path / "zeek") as zeek:
         with running_worker(zeek.url, "--state", str(state)) as worker:
-            wait_until(lambda: (state / "hosts.snapshot.bad-1").exists(), 30)
+            wait_until(lambda: (state / "hosts.snapshot.bad-1").exists())
             time.sleep(2)
             assert worker.poll() is None
         assert worker.stderr is not None
@@ -74,7 +74,7 @@ def test_the_doctor_hears_every_sensor_of_a_working_system(
         assert "no worker is running" in alone.stdout
         state = str(tmp_path / "state")
         with running_worker(zeek.url, "--state", state):
-            wait_until(lambda: seen(zeek) > 0, 30)
+            wait_until(lambda: seen(zeek) > 0)
             time.sleep(3)
             result = broker("doctor", "--url", zeek.url, "--state", state)
             second = broker("doctor", "--url", zeek.url, "--partition", "1")

@@ -86,7 +86,7 @@ def test_the_workers_of_two_partitions_give_the_verdicts_of_one(
         with running_worker(zeek.url), running_worker(zeek.url, "--partition", "1"):
             for name in zeek.sensors:
                 assert zeek.nodes[name].wait(120) == 0
-            wait_until(lambda: all(arrived(zeek, partition) for partition in (0, 1)), 60)
+            wait_until(lambda: all(arrived(zeek, partition) for partition in (0, 1)))
     log = zeek.logs / "nba_device.log"
     assert verdicts(log) == single
     by_partition = [{row["mac"] for row in of_partition(zeek_log.read(log), p)} for p in (0, 1)]
@@ -160,22 +160,22 @@ def test_one_of_two_workers_is_killed_and_brought_back_and_nothing_is_lost_that_
 
         with running_worker(zeek.url, *workers[0]) as other:
             with running_worker(zeek.url, *workers[1]) as first:
-                wait_until(lambda: len(named(1)) >= 2, 60)
+                wait_until(lambda: len(named(1)) >= 2)
                 before = named(1)
                 time.sleep(2.5)  # a snapshot that knows them
                 first.send_signal(signal.SIGKILL)
                 first.wait(10)
             killed, saved = said(1)[0]["worker"], known(states[1])
             went_on = scraped(ports[0])["received"]
-            wait_until(lambda: skipped() > 0, 60)
+            wait_until(lambda: skipped() > 0)
             assert scraped(ports[0])["received"] > went_on
             with running_worker(zeek.url, *workers[1]) as second:
                 for name in zeek.sensors:
                     assert zeek.nodes[name].wait(120) == 0
-                wait_until(lambda: seen(zeek) == sessions, 30)
+                wait_until(lambda: seen(zeek) == sessions)
                 sent = [counted(zeek, "sensor", p, "sent") for p in (0, 1)]
-                wait_until(lambda: scraped(ports[0])["received"] == sent[0], 30)
-                wait_until(lambda: saved + sum(scraped(ports[1]).values()) == sent[1], 30)
+                wait_until(lambda: scraped(ports[0])["received"] == sent[0])
+                wait_until(lambda: saved + sum(scraped(ports[1]).values()) == sent[1])
                 assert other.poll() is second.poll() is None
                 assert scraped(ports[0]) == {"received": sent[0], "lost": 0, "missed": 0}
                 assert scraped(ports[1])["received"] > 0
@@ -204,7 +204,7 @@ def test_a_worker_gives_way_in_its_own_partition_only(tmp_path: Path) -> None:
         running_worker(zeek.url, "--state", state) as one,
         running_worker(zeek.url, "--partition", "1") as two,
     ):
-        wait_until(lambda: working() == {"0", "1"}, 40)
+        wait_until(lambda: working() == {"0", "1"})
         second = broker("run", "--url", zeek.url, "--partition", "1")
         assert second.returncode == 1
         assert "already serves partition" in second.stderr.splitlines()[-1]

@@ -60,7 +60,7 @@ def test_zeek_writes_the_line_that_score_writes(event: SiteEvent, tmp_path: Path
     site_log.write(tmp_path / "ours.log", [event])
     with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, ()) as client:
         client.send_text(encode_site_event(event))
-        wait_until(lambda: zeek.rows("nba_site"), 30)
+        wait_until(lambda: zeek.rows("nba_site"))
         assert zeek.rows("nba_site") == read_rows(tmp_path / "ours.log")
 
 

@@ -44,4 +44,4 @@ def test_zeek_takes_a_worker_with_a_certificate_of_its_authority_and_no_other(
         assert zeek.rows("nba_device") == []
         ours_with = ("--ca", ours, "--cert", good[0], "--key", good[1])
         with running_worker(secure, *map(str, ours_with)):
-            wait_until(lambda: identified(zeek), 60)
+            wait_until(lambda: identified(zeek))

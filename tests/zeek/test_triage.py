@@ -41,7 +41,7 @@ def test_the_next_verdict_of_a_host_that_was_named_on_the_page_carries_the_name(
         page.fill("#label input[name=at]", began)
         page.click("#label button")
         page.wait_for_selector("p.done")
-        wait_until(lambda: any(r["reason"] == "annotation" for r in zeek.rows("nba_device")), 60)
+        wait_until(lambda: any(r["reason"] == "annotation" for r in zeek.rows("nba_device")))
         page.reload()
         shown = page.locator(".title").text_content()
         worker.terminate()

@@ -108,8 +108,8 @@ def test_a_cluster_gives_the_verdicts_of_a_single_zeek_once(
         with running_worker(zeek.url):
             for name in zeek.sensors:
                 assert zeek.nodes[name].wait(120) == 0
-            wait_until(lambda: len(zeek.rows("nba_device")) >= len(single), 30)
-            wait_until(lambda: received(zeek) == seen(zeek), 30)
+            wait_until(lambda: len(zeek.rows("nba_device")) >= len(single))
+            wait_until(lambda: received(zeek) == seen(zeek))
     assert verdicts(zeek.logs / "nba_device.log") == single
     worker = [row for row in zeek.rows("nba_stats") if row["kind"] == "worker"][-1]
     assert (worker["lost"], worker["late"], worker["invalid"]) == ("0", "0", "0")
@@ -135,12 +135,12 @@ def test_live_traffic_is_identified_whoever_starts_first(
     zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(20)))
     if first == "zeek":
         with zeek, running_worker(zeek.url):
-            wait_until(lambda: identified(zeek), 60)
+            wait_until(lambda: identified(zeek))
     else:
         with running_worker(zeek.url):
             time.sleep(2)
             with zeek:
-                wait_until(lambda: identified(zeek), 60)
+                wait_until(lambda: identified(zeek))
 
 
 def test_a_killed_worker_is_followed_by_another_that_says_what_it_missed(
@@ -148,10 +148,10 @@ def test_a_killed_worker_is_followed_by_another_that_says_what_it_missed(
 ) -> None:
     with Standalone(tmp_path, replay(sample_capture, speed(40))) as zeek:
         with running_worker(zeek.url) as first:
-            wait_until(lambda: identified(zeek), 60)
+            wait_until(lambda: identified(zeek))
             first.send_signal(signal.SIGKILL)
         with running_worker(zeek.url) as second:
-            wait_until(lambda: len({row["worker"] for row in zeek.rows("nba_device")}) == 2, 60)
+            wait_until(lambda: len({row["worker"] for row in zeek.rows("nba_device")}) == 2)
         assert second.stderr is not None
         assert "before this worker joined" in second.stderr.read()
 
@@ -162,7 +162,7 @@ def test_a_restarted_zeek_is_found_again_and_no_host_is_forgotten(
     zeek = Standalone(tmp_path / "zeek", replay(sample_capture, speed(30)))
     with running_worker(zeek.url) as worker:
         with zeek:
-            wait_until(lambda: len(identified(zeek)) >= 2, 60)
+            wait_until(lambda: len(identified(zeek)) >= 2)
             zeek.zeek.kill()
         before = {row["host"] for row in zeek.rows("nba_device")}
         again = Standalone(tmp_path / "again", replay(sample_capture, speed(30)), zeek.port)
@@ -175,7 +175,7 @@ def test_a_restarted_zeek_is_found_again_and_no_host_is_forgotten(
 
 def test_a_second_worker_gives_way_with_one_clear_line(tmp_path: Path) -> None:
     with Standalone(tmp_path) as zeek, running_worker(zeek.url) as first:
-        wait_until(lambda: any(r["kind"] == "worker" for r in zeek.rows("nba_stats")), 30)
+        wait_until(lambda: any(r["kind"] == "worker" for r in zeek.rows("nba_stats")))
         second = broker("run", "--url", zeek.url)
         assert second.returncode == 1
         assert "already serves partition" in second.stderr.splitlines()[-1]
@@ -216,6 +216,6 @@ def test_a_port_that_is_taken_does_not_stop_zeek(tmp_path: Path) -> None:
     with Standalone(tmp_path / "first") as first:
         second = Standalone(tmp_path / "second", port=first.port)
         with second:
-            wait_until(lambda: "cannot listen" in second.zeek.output, 20)
+            wait_until(lambda: "cannot listen" in second.zeek.output)
             time.sleep(1)
             assert second.zeek.running
