@@ -24,7 +24,6 @@ from nba_broker.records.addresses import canonical, canonical_mac
 from nba_broker.records.errors import ArchiveError, ConfigError
 from nba_broker.records.macs import is_mac
 from nba_broker.records.times import print_second
-from nba_broker.triage.files import Finder
 from nba_broker.worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -207,6 +206,8 @@ def _named(arguments: argparse.Namespace) -> devices.Named:
 
 def _logs(place: Path, is_given: bool) -> list[Path]:
     """The files with verdicts at a path that was given for them, or in an archive's folder."""
+    from nba_broker.triage.files import Finder  # only the page and this command need it
+
     if place.is_dir():
         return [file.path for file in Finder(place, "nba_device").files()]
     return [place] if is_given else []

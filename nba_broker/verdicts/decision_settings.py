@@ -64,13 +64,13 @@ class DecisionSettings:
 
     def are_possible(self, probability: np.ndarray) -> np.ndarray:
         """Which classes the smoothed probabilities, float32 [..., K], do not rule out, bool
-        [..., K]: at least the most probable one. None if the probabilities are of another model, as
-        those of a snapshot that is only shown."""
+        [..., K]: at least the most probable one. None without a window, where all probabilities are
+        0, or if they are of another model, as those of a snapshot that is only shown."""
         possible = np.array(self.thresholds.possible, np.float32)
         if probability.shape[-1] != len(possible):
             return np.zeros(probability.shape, bool)
         best = probability.max(-1, keepdims=True, initial=0)
-        found: np.ndarray = probability >= possible * best
+        found: np.ndarray = (probability >= possible * best) & (best > 0)
         return found
 
     def enough(self, classes: int) -> float:
