@@ -257,6 +257,12 @@ event zeek_init() &priority=5
 		Cluster::subscribe(verdict_topic);
 	}
 
+# A destination that is missing has neither a weight nor a surprise.
+function are_of_destinations(numbers: count, destinations: count): bool
+	{
+	return numbers == 0 || numbers == destinations;
+	}
+
 event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
     vendor: string, state: string, previous: string, device: string,
     category: string, confidence: double, alternatives: vector of string,
@@ -306,7 +312,7 @@ event NBA::verdict(ts: double, host: addr, mac: string, hostname: string,
 	else if ( ! are_parallel(|evidence_dst|, vector(|evidence_port|, |evidence_pool|,
 	    |evidence_org|, |evidence_ts|))
 	    || |evidence_sessions| != |evidence_weight|
-	    || |evidence_weight| + |evidence_surprise| != |evidence_dst|
+	    || ! are_of_destinations(|evidence_weight| + |evidence_surprise|, |evidence_dst|)
 	    || |alternative_confidence| != |alternative_device|
 	    || |alternative_possible| != |alternative_device|
 	    || ( |evidence_name| > 0 && |evidence_name| != |evidence_dst| ) )

@@ -54,6 +54,7 @@ event zeek_init()
 	Test::give(Test::Verdict($alternative_device=items(17)));
 	Test::give(Test::Verdict($alternative_confidence=vector()));
 	Test::give(Test::Verdict($alternative_possible=vector(T, F)));
+	Test::give(Test::Verdict($evidence_weight=vector(0.5), $evidence_sessions=vector(1)));
 	Test::give(Test::Verdict($similar_host="camera"));
 	Test::give(Test::Verdict($evidence_name=vector("a.example")));
 	Test::give(Test::Verdict($evidence_name=vector("", string_fill(257, "x"))));

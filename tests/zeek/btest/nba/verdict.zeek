@@ -28,5 +28,12 @@ event zeek_init()
 	    $evidence_weight=vector(), $evidence_surprise=vector(9.5),
 	    $similar_host="10.0.0.7", $evidence_name=vector(
 	    "=cmd,<b>.example.com")));
+	# A missing destination has neither.
+	Test::give(Test::Verdict($reason="missing", $evidence=vector(
+	    "missing: 192.0.2.7 8883/tcp as:64500"), $evidence_dst=vector(192.0.2.7),
+	    $evidence_port=vector(8883), $evidence_proto=vector("tcp"),
+	    $evidence_pool=vector("as:64500"), $evidence_org=vector(""),
+	    $evidence_ts=vector(1700000030.0), $evidence_sessions=vector(),
+	    $evidence_weight=vector(), $evidence_name=vector()));
 	event Test::done();
 	}
