@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import ipaddress
 from pathlib import Path
 
+from nba_broker.records import cidr_file
 from nba_broker.records.addresses import Network
 from nba_broker.records.errors import ConfigError
-
-COLUMNS = ["cidr", "site"]
 
 
 class SiteRules:
@@ -30,24 +28,9 @@ def read(path: Path) -> SiteRules:
     Raises ConfigError with the file and line when it is unreadable or invalid.
     """
     rules: dict[Network, str] = {}
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = csv.DictReader(stream)
-            if rows.fieldnames != COLUMNS:
-                raise ConfigError(f"{path}: the first line must be {','.join(COLUMNS)}")
-            for row in rows:
-                cidr, site = row["cidr"] or "", (row["site"] or "").strip()
-                try:
-                    network = ipaddress.ip_network(cidr.strip())
-                except ValueError as error:
-                    raise ConfigError(f"{path}:{rows.line_num}: {error}") from error
-                if not site:
-                    raise ConfigError(f"{path}:{rows.line_num}: no site for {network}")
-                if rules.setdefault(network, site) != site:
-                    raise ConfigError(
-                        f"{path}:{rows.line_num}: {network} is at {rules[network]} already; "
-                        f"leave one of the two lines out"
-                    )
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    for where, network, site in cidr_file.read(path, "site", "site"):
+        if rules.setdefault(network, site) != site:
+            raise ConfigError(
+                f"{where}: {network} is at {rules[network]} already; leave one of the two lines out"
+            )
     return SiteRules(rules)
