@@ -44,6 +44,11 @@ _ASKED = 1 << 30
 _TIMES = _ASKED >> _BITS
 
 
+def whoever_asked(numbers: np.ndarray) -> np.ndarray:
+    """The numbers of names, int32 of any shape, without whether the host asked for them itself."""
+    return numbers & ~np.int32(_ASKED)
+
+
 class SavedRow(NamedTuple):
     """A row of a table in a snapshot: its number, key, owner's slot, time of last use and value."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nba_broker.destinations.names import whoever_asked
 from nba_broker.model.back_off import NEVER, PAIR, PLACES, WEIGHT
 from nba_broker.records.name_forms import is_host_name, without_numbers
 
@@ -169,6 +170,7 @@ class NameRatios:
         if text != self._text:
             self._text = text
             self._forget()
+        name = whoever_asked(name)
         place = name & _REMEMBERED
         unknown = self._name[place] != name
         if unknown.any():

@@ -19,7 +19,7 @@ from training.data.labelled_sessions import LabelledSessions
 from training.data.labelling import Labelling, absent, split_by_segment
 from training.data.labels import Label
 from training.data.public_counts import LEAST, Key, Pairs, pairs
-from training.data.tracking import Tracking
+from training.data.tracking import NameList, Tracking
 
 # What labelling looks at, and what remains of a session.
 _COLUMNS = ("ts", "host", "dport", "log")
@@ -112,7 +112,7 @@ def load_rows(
         labels=tuple(labels),
         table=pools.table,
         name=read.name[labelled],
-        names=tracker.names,
+        names=read.names,
     )
     origin = Origin(
         since=since,
@@ -132,8 +132,8 @@ def load_rows(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n], name int32
-    [n] into the tracker's.
+    """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n], name int32 [n] into
+    ``names``.
 
     others: slots of sessions that have none; unlabelled: of each of these, its sessions that tell
     devices apart, by service, pool and name. segment_of: the network's segment of a slot.
@@ -144,6 +144,7 @@ class _Read:
     slot: np.ndarray
     pool: np.ndarray
     name: np.ndarray
+    names: list[str]
     others: set[int]
     unlabelled: dict[int, Counter[Key]]
     segment_of: dict[int, str]
@@ -163,15 +164,17 @@ def _read(
     others: set[int] = set()
     unlabelled: dict[int, Counter[Key]] = defaultdict(Counter)
     segment_of: dict[int, str] = {}
-    until = archive.names.reader()
+    until, named = archive.names.reader(), NameList(tracker.names)
     for rows in archive.rows():
         batch = archive.sessions(rows)
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
         digest.update("\n".join([*batch.host, *batch.dst]).encode())
-        parts = list(tracker.track(batch, until(float(batch.ts[-1]))))
-        slot = np.concatenate([part.slot for part in parts])
-        pool = np.concatenate([part.pool for part in parts])
-        name = np.concatenate([part.name for part in parts])
+        answers = until(float(batch.ts[-1]))
+        parts = [
+            (part.slot, part.pool, named.places(part.name))
+            for part in tracker.track(batch, answers)
+        ]
+        slot, pool, name = map(np.concatenate, zip(*parts, strict=True))
         if batch.segment is not None:
             for number, segment in zip(slot.tolist(), batch.segment, strict=True):
                 if segment:
@@ -179,9 +182,10 @@ def _read(
         keep = labelling.possibly(rows, slot, tracker.identity)
         others.update(np.unique(slot[~keep]).tolist())
         columns_of_others = (rows["dport"][~keep], pool[~keep], pools.table)
-        more = pairs(slot[~keep], *columns_of_others, name[~keep], tracker.names)
+        more = pairs(slot[~keep], *columns_of_others, name[~keep], named.texts)
         for number, of_host in more.items():
             unlabelled[number].update(of_host)
         kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep], name[keep]))
     rows, slot, pool, name = map(np.concatenate, zip(*kept, strict=True))
-    return _Read(rows, slot, pool, name, others, unlabelled, segment_of, digest.hexdigest())
+    fingerprint = digest.hexdigest()
+    return _Read(rows, slot, pool, name, named.texts, others, unlabelled, segment_of, fingerprint)

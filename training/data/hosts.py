@@ -13,17 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
-from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.hosts.hints import hint
 from nba_broker.hosts.identity import UNSPECIFIED
 from nba_broker.model.windows import HostWindows, Schedule
-from nba_broker.records import uids
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.hints import NO_HINT, Hint
 from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Sessions
-from nba_broker.records.slots import Slots
 from nba_broker.verdicts import similarity
 from training.data.announced import Announced
 from training.data.tracking import Tracking
@@ -78,7 +75,6 @@ class _Read:
 
     tracker: Tracking
     windows: HostWindows
-    names: NameTable
     first: dict[int, float]
     speaker: dict[str, int]
     organisations: list[str]
@@ -136,22 +132,12 @@ def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
     tracker = Tracking(pools)
     for lease in archive.leases:
         tracker.lease(lease)
-    slots = Slots()
-    windows, names = HostWindows(Schedule(_LATEST, _NEVER), slots=slots), NameTable(slots)
-    read = _Read(tracker, windows, names, {}, {}, [])
+    read = _Read(tracker, HostWindows(Schedule(_LATEST, _NEVER), evidence=False), {}, {}, [])
     for batch, answers in archive.batches_with_names():
         for part in tracker.track(batch, answers):
             sessions = part.sessions
-            slots.reserve(tracker.identity.capacity)
-            windows.push(
-                part.slot,
-                sessions.ts,
-                pool=part.pool,
-                dport=sessions.dport,
-                dst=part.dst,
-                name=names.ids(part.slot, part.dst, part.answers),
-                uid=uids.texts(sessions.uid),
-            )
+            columns = {"pool": part.pool, "dport": sessions.dport, "name": part.name}
+            read.windows.push(part.slot, sessions.ts, **columns)
             for slot, row in zip(*np.unique(part.slot, return_index=True), strict=True):
                 read.first.setdefault(int(slot), float(sessions.ts[row]))
             for row in np.flatnonzero(sessions.dport == _MDNS).tolist():
@@ -179,7 +165,7 @@ def _host(slot: int, read: _Read, announced: Announced) -> Host:
     named = read.windows.latest(np.array([slot])).columns["name"][0, -_NAMED:]
     facts = replace(
         identity.facts(slot),
-        names=read.names.asked(named),
+        names=read.tracker.names.asked(named),
         services=announced.services(slot),
         descriptions=announced.models(slot),
     )

@@ -38,8 +38,10 @@ class LabelledSessions:
     names: list[str] = field(default_factory=lambda: [""])
 
     def __post_init__(self) -> None:
-        if len(self.name) != len(self.ts):
+        if not len(self.name):
             object.__setattr__(self, "name", np.zeros(len(self.ts), np.int32))
+        if len(self.name) != len(self.ts):
+            raise ValueError(f"{len(self.name)} names of {len(self.ts)} sessions")
 
     def __len__(self) -> int:
         return len(self.ts)

@@ -13,38 +13,30 @@ from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.identity import Identity
 from nba_broker.pipeline.tracker import Tracker
 from nba_broker.pipeline.wider_lan import WiderLans
-from nba_broker.records.names import NO_NAMES, Answers, Names
+from nba_broker.records.names import NO_NAMES, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Sessions with the slot of each one's host, int64 [n], its pool, int32 [n], its destination,
-    "V16" [n], the name of its destination, int32 [n] into the tracking's ``names``, and the DNS
-    answers among them."""
+    """Sessions with the slot of each one's host, int64 [n], its pool, int32 [n], and the number of
+    its destination's name, int32 [n], in the tracking's ``names``."""
 
     sessions: Sessions
     slot: np.ndarray
     pool: np.ndarray
-    dst: np.ndarray
     name: np.ndarray
-    answers: Answers
 
 
 class Tracking:
-    """Assigns sessions in time order to hosts, pools and names.
-
-    names: of destinations; the first is "", of a session without one.
-    """
+    """Assigns sessions in time order to hosts, pools and names of destinations."""
 
     def __init__(self, pools: Pools) -> None:
         self._tracker = Tracker()
         self._lookup = Lookup(pools)
         self._slots = Slots()
-        self._table = NameTable(self._slots)
-        self._number = {"": 0}
-        self.names = [""]
+        self.names = NameTable(self._slots)
         self.wider = WiderLans(pools, self.identity)
 
     @property
@@ -64,20 +56,30 @@ class Tracking:
             to = self._lookup(part.sessions)
             self.wider.see(part.sessions, part.slot, to.pool)
             self._slots.reserve(self.identity.capacity)
-            number = self._table.ids(part.slot, to.dst, part.answers)
-            name = self._names_of(number)
-            yield Placed(part.sessions, part.slot, to.pool, to.dst, name, part.answers)
+            name = self.names.ids(part.slot, to.dst, part.answers)
+            yield Placed(part.sessions, part.slot, to.pool, name)
 
-    def _names_of(self, number: np.ndarray) -> np.ndarray:
-        """The places in ``names`` of names by their number in the table, whose rows are used again,
-        int32 [n]."""
+
+class NameList:
+    """Keeps the names that a table knew at some time, since the table uses its numbers again.
+
+    texts: the names; the first is "", of a session without one.
+    """
+
+    def __init__(self, table: NameTable) -> None:
+        self._table = table
+        self.texts = [""]
+        self._place = {"": NO_NAME}
+
+    def places(self, number: np.ndarray) -> np.ndarray:
+        """The places in ``texts`` of the names that have these numbers now, int32 [n] each."""
         if not number.any():
             return np.full(len(number), NO_NAME, np.int32)
-        each, place = np.unique(number, return_inverse=True)
+        each, row = np.unique(number, return_inverse=True)
         found = []
         for text in map(self._table.text, each.tolist()):
-            if text not in self._number:
-                self._number[text] = len(self.names)
-                self.names.append(text)
-            found.append(self._number[text])
-        return np.array(found, np.int32)[place]
+            if text not in self._place:
+                self._place[text] = len(self.texts)
+                self.texts.append(text)
+            found.append(self._place[text])
+        return np.array(found, np.int32)[row]

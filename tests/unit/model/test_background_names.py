@@ -137,6 +137,21 @@ def test_two_names_that_take_turns_in_a_row_of_the_table_stay_apart() -> None:
     assert found[0] == pytest.approx(wanted, abs=1e-6)
 
 
+def test_a_name_is_looked_up_once_whoever_asked_for_it() -> None:
+    looked_up: list[int] = []
+
+    def text(number: int) -> str:
+        looked_up.append(number)
+        return "fw.ring.com"
+
+    own, of_another = 5 | 1 << 30, 5
+    numbers = np.array([[own, of_another] * 50], np.int32)
+    LikelihoodRatios(shares())(
+        np.zeros((1, 100), np.int32), np.full((1, 100), HTTPS), ["as:1"], numbers, text
+    )
+    assert looked_up == [5]
+
+
 NAMES = ["", "a.x.com", "b.x.com", "#.y.org", "s3.amazonaws.com"]
 COUNTS = st.dictionaries(
     st.tuples(

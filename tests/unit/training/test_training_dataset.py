@@ -300,3 +300,11 @@ def test_sessions_have_the_name_that_their_host_had_asked_for_before(archive) ->
         "a.lamp.example",
     ]
     assert sessions.select(sessions.ts > 2).name.tolist() == sessions.name[1:].tolist()
+
+
+def test_sessions_with_another_number_of_names_are_refused() -> None:
+    nothing = np.zeros(3, np.int32)
+    with pytest.raises(ValueError, match="2 names of 3 sessions"):
+        dataset.LabelledSessions(
+            np.zeros(3), nothing, nothing, nothing, (), ["lan"], np.zeros(2, np.int32)
+        )
