@@ -84,7 +84,10 @@ class Inventory:
             return int(device["id"])
         interface = int(on[0]["assigned_object_id"])
         number = on[0]["assigned_object"]["device"]["id"]
-        (device,) = self.netbox.devices.find(id=number)
+        devices = self.netbox.devices.find(id=number)
+        if not devices:
+            raise InventoryError(f"its device {number} is hidden; the token needs dcim.view_device")
+        device = devices[0]
         self._device(host, device, site)
         if _is_ours(device):
             self._address(host, device, interface)

@@ -10,7 +10,7 @@ import pytest
 
 from nba_broker.inventory.host import Host, of
 from nba_broker.inventory.netbox import LAST, OURS, STALE, Inventory
-from nba_broker.inventory.netbox_api import NetBox
+from nba_broker.inventory.netbox_api import NetBox, Table
 from nba_broker.records.errors import ConfigError, InventoryError
 from nba_broker.records.hints import Hint
 from nba_broker.records.verdicts import STATES
@@ -329,3 +329,18 @@ def test_a_host_has_the_names_that_the_verdict_or_else_the_hint_gives() -> None:
     assert (found.manufacturer, found.model, len(found.name)) == ("Unknown", "Unknown", 64)
     assert found.name.startswith("abc")
     assert LAST == "nba_last"
+
+
+def test_a_device_that_the_token_may_not_see_is_refused_and_the_other_hosts_come_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site()
+    site.run(host(1))
+    find = Table.find
+    monkeypatch.setattr(
+        Table, "find", lambda table, **by: [] if by.keys() == {"id"} else find(table, **by)
+    )
+    said = site.run(host(1), host(2))
+    assert site.refused == 1
+    assert any("hidden; the token needs dcim.view_device" in line for line in said)
+    assert "create device cam2" in said
