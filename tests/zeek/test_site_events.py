@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -182,3 +183,46 @@ def test_an_outage_replayed_live_is_one_notice_and_no_other(
         ("internet", "over"),
     ]
     assert notices == ["NBA::Site_Event"]
+
+
+def without_server(sessions: Sessions, since: float) -> tuple[Sessions, str]:
+    """The sessions without those of one host to its most used service on the Internet from
+    ``since`` on; and the host, which goes on talking."""
+    service = list(zip(sessions.host, sessions.dport.tolist(), strict=True))
+    outside = np.array([on_the_internet(address) for address in sessions.dst])
+    later = sessions.ts >= since
+    for lost, _ in Counter(
+        one for one, out in zip(service, outside, strict=True) if out
+    ).most_common():
+        stays = ~(later & outside & [one == lost for one in service])
+        host = lost[0]
+        if any(sessions.host[row] == host for row in np.flatnonzero(stays & later)):
+            return take(sessions, np.flatnonzero(stays)), host
+    raise AssertionError("no host goes on talking")
+
+
+def test_a_lost_server_gives_its_line_live_and_offline_and_no_notice(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    noon = HOMES["made-up"]
+    sessions, host = without_server(six_days("made-up", request, tmp_path / "home"), noon)
+    capture.write(tmp_path / "lost.pcap", sessions)
+    assert main.main(["pcap", str(tmp_path / "lost.pcap"), "--out", str(tmp_path / "live")]) == 0
+    logs = zeek_logs(tmp_path / "lost.pcap", tmp_path / "zeek")
+    assert main.main(["score", str(logs), "--out", str(tmp_path / "offline")]) == 0
+
+    def missing(folder: str) -> list[dict[str, Any]]:
+        rows = zeek_log.read(tmp_path / folder / "nba_device.log")
+        return [
+            {name: value for name, value in row.items() if name != "worker"}
+            for row in rows
+            if row["reason"] == "missing" and row["ts"] >= noon
+        ]
+
+    lines = missing("live")
+    assert host in {one["host"] for one in lines}
+    assert all(one["evidence_dst"] and not one.get("evidence_weight") for one in lines)
+    assert lines == missing("offline")
+    notices = tmp_path / "live" / "notice.log"
+    said = zeek_log.read(notices) if notices.exists() else []
+    assert [one["note"] for one in said if one["ts"] >= noon and "NBA::" in str(one["note"])] == []
