@@ -23,6 +23,8 @@ from nba_broker.verdicts.states import ALARMING
 LINES = 500_000
 """Lines that are read at the start, the newest files first; each takes about 1 KB of memory."""
 
+_HINTED = 8  # lines of a host that are searched for hints
+
 ALARMS = tuple(STATES[state] for state in ALARMING)
 _STATES = {state.encode(): state for state in STATES}
 _KEYS = ("ts", "first_seen", "state", "reason", "host", "mac")
@@ -66,6 +68,7 @@ class Host:
     _latest: Row | None = None
     _text: str = ""
     _quiet: bool | None = None
+    _hints: tuple[str, ...] | None = None
 
     @property
     def latest(self) -> Row:
@@ -74,7 +77,7 @@ class Host:
             # The last of equal times, as the log has them.
             line = max(reversed(self.lines), key=lambda line: line.ts)
             self._latest = line.verdict()
-            self._text, self._quiet = "", None
+            self._text, self._quiet, self._hints = "", None, None
         return self._latest
 
     @property
@@ -92,13 +95,28 @@ class Host:
         return self._quiet
 
     @property
+    def hints(self) -> tuple[str, ...]:
+        """What the host may be, then why, as in the column ``hints``. The line of an alarm knows
+        less than one of a window, so without a kind of device the lines before it count, too."""
+        latest = self.latest
+        if self._hints is None:
+            self._hints = latest.hints
+            if not (latest.device or latest.hint_kind):
+                before = sorted(self.lines, key=lambda line: line.ts)[-_HINTED:]
+                rows = [latest, *(line.verdict() for line in reversed(before))]
+                self._hints = max(
+                    rows, key=lambda row: (row.hint_kind != "", row.hints != ())
+                ).hints
+        return self._hints
+
+    @property
     def text(self) -> str:
         """The text that is searched, in lower case: the latest verdict without its numbers."""
         latest = self.latest
         if not self._text:
             values = (getattr(latest, name) for name in _SEARCHED)
             flat = (" ".join(v) if isinstance(v, tuple) else v for v in values)
-            self._text = " ".join([latest.host, *flat]).lower()
+            self._text = " ".join([latest.host, *flat, *self.hints]).lower()
         return self._text
 
     def verdicts(self) -> list[Row]:

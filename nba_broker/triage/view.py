@@ -288,7 +288,7 @@ class Views:
             "begin": print_time(math.floor(latest.ts) + 1),
             "picture": timeline.lay_out(verdicts, found, self.store.newest, self.site.spans),
             # The destinations are only in the text, which no code reads.
-            "undrawn": not found and any(verdict.evidence for verdict in verdicts),
+            "undrawn": not found and any(one.evidence and one.reason != "new" for one in verdicts),
             "annotations": self.annotations.about(latest)[::-1],
             "common": [
                 one

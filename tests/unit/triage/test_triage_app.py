@@ -109,6 +109,18 @@ def test_hints_stand_beside_the_verdict_and_are_searched(tmp_path: Path) -> None
     assert "<dt>Hints</dt>" not in browser.get(f"/host?id={MAC.format(1)}").text
 
 
+def test_an_alarm_keeps_the_hints_of_the_lines_before_it(tmp_path: Path) -> None:
+    texts = ("camera? Wyze", "*.wyze.com 71 %")
+    known = {"device": "", "ts": 3000.0}
+    before = verdict(2, state="unknown", hints=texts, hint_kind="camera", **known)
+    alarm = verdict(2, **ALARM | known | {"ts": 3600.0, "hints": ("Wyze",), "hint_maker": "Wyze"})
+    written(tmp_path / "nba_device.log", before, alarm)
+    browser = client(tmp_path)
+    assert "hint: camera? Wyze" in browser.get("/").text
+    assert texts[1] in browser.get(f"/host?id={MAC.format(2)}").text
+    assert shown(browser.get("/?q=camera?").text) == ["10.0.0.2"]
+
+
 def test_hosts_that_need_attention_come_first_the_most_urgent_before_others(logs: Path) -> None:
     page = client(logs).get("/").text
     assert shown(page) == ["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.2", "10.0.0.1"]
@@ -727,6 +739,12 @@ def test_of_a_log_without_columns_of_evidence_the_text_is_shown_and_no_picture(
     assert page.count("No destinations are drawn") == 1
     assert page.count('class="attention"') == 1  # the legend's
     assert page.count('class="band ') == 1
+
+
+def test_of_a_new_host_no_column_is_said_to_be_missing(tmp_path: Path) -> None:
+    new = verdict(1, **OLD, state="learning", reason="new", evidence=("a verdict needs 19 more",))
+    written(tmp_path / "nba_device.log", new)
+    assert "No destinations are drawn" not in opened(client(tmp_path), 1)
 
 
 def test_columns_of_evidence_that_do_not_fit_together_are_shown_as_far_as_they_do() -> None:
