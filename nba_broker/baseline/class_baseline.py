@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nba_broker.baseline import keys
+from nba_broker.destinations.domains import IN_DOMAIN
 from nba_broker.model.manifest import Manifest
 from nba_broker.records.errors import ModelError
 from nba_broker.records.ports import PROTOCOL_CODES, port_code
@@ -43,7 +44,8 @@ class ClassBaseline:
     ``log2`` the sums of log(sessions) and of its square over these. A pair with an empty pool is
     the group of all new pairs of that service, or, with a service such as ``/udp``, of all new
     pairs at an ephemeral port of that transport; with an empty pool and service it is the group of
-    all new pairs. Raises ValueError where a table is malformed.
+    all new pairs. A pool such as ``*.ring.com`` is the domain of the destination's name, and ``*.``
+    the group of all new domains of that service. Raises ValueError where a table is malformed.
     """
 
     def __init__(self, tables: Sequence[dict[str, Any]] = ()) -> None:
@@ -53,6 +55,13 @@ class ClassBaseline:
         self._key = np.zeros((len(tables), size), np.uint16)
         hours, log, log2 = sums = np.zeros((3, len(tables), size))
         self._span = np.array([float(table["span"]) for table in tables])
+        self._has_names = np.array(
+            [
+                any(str(pool).startswith(IN_DOMAIN) for pool, *_ in table["pairs"])
+                for table in tables
+            ],
+            bool,
+        )
         for number, table in enumerate(tables):
             for place, (pool, service, *counted) in enumerate(table["pairs"]):
                 self._key[number, place] = _key(str(pool), str(service))
@@ -79,6 +88,15 @@ class ClassBaseline:
 
     def __len__(self) -> int:
         return len(self._key)
+
+    def have_names(self, device_class: np.ndarray) -> np.ndarray:
+        """Which of these classes, int [n] and below 0 for none, have names of destinations, bool
+        [n]."""
+        found = np.zeros(len(device_class), bool)
+        rows = np.flatnonzero(device_class >= 0)
+        if len(self) and len(rows):
+            found[rows] = self._has_names[device_class[rows]]
+        return found
 
     def hours_of(self, device_class: np.ndarray, key: np.ndarray) -> ClassHours:
         """What these classes, int [n] and below 0 for none, do of these keys, uint16 [n]."""

@@ -8,7 +8,7 @@ and the most surprising of them (:mod:`nba_broker.baseline.evidence`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -20,8 +20,17 @@ from nba_broker.baseline.cusum import PER_NAT, Cusum
 from nba_broker.baseline.evidence import Anomaly, Evidence
 from nba_broker.baseline.hours import HourTable
 from nba_broker.baseline.missing import Regular, pair_numbers
-from nba_broker.baseline.scoring import PAIR, HourSessions, Scoring
+from nba_broker.baseline.scoring import (
+    DOMAIN,
+    DOMAIN_SERVICE,
+    EPHEMERAL,
+    PAIR,
+    SERVICE,
+    HourSessions,
+    Scoring,
+)
 from nba_broker.baseline.settings import BaselineSettings
+from nba_broker.destinations.name_values import NameValues
 from nba_broker.destinations.pools import of_database
 from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.ports import PROTOCOL_CODES
@@ -39,9 +48,9 @@ class HostSessions:
     into the table of pools. dport: port codes, int32 [n]. device_class: the number of the class
     that the host is taken for, int [n], negative for none; None where that holds for all. counted:
     which sessions are scored and learned, bool [n]; None for all. paused: of which sessions' hosts
-    nothing is missing now, bool [n], see :mod:`nba_broker.baseline.missing`; None for none. dst:
-    addresses "V16" [n], name: the numbers of their names, int32 [n], and uid: uids.TEXT [n], only
-    for the evidence of an alarm.
+    nothing is missing now, bool [n], see :mod:`nba_broker.baseline.missing`; None for none. name:
+    the numbers of the destinations' names, int32 [n]; None for none. dst: addresses "V16" [n], and
+    uid: uids.TEXT [n], only for the evidence of an alarm.
     """
 
     slot: np.ndarray
@@ -96,6 +105,7 @@ class HostBaseline:
         self._evidence = Evidence(self.columns)
         self._scoring = Scoring(self._table, classes or ClassBaseline(), settings)
         self._pools = _Pools()
+        self._domains = NameValues(keys.domain_hash, np.uint64)
         self._regular: list[Regular] = []
 
     @property
@@ -113,9 +123,13 @@ class HostBaseline:
         column[:] = now[column]
 
     def push(
-        self, sessions: HostSessions, pools: Sequence[str]
+        self,
+        sessions: HostSessions,
+        pools: Sequence[str],
+        text: Callable[[int], str] | None = None,
     ) -> tuple[np.ndarray, list[Anomaly]]:
-        """Score sessions and learn from them; ``pools``: the table of pools, which only grows.
+        """Score sessions and learn from them; ``pools``: the table of pools, which only grows;
+        ``text`` gives the names by their numbers, None for none.
 
         Returns each session's surprise, float64 [n] in nats, and the alarms in the order of their
         sessions. The class of a host at its first session of an hour counts for all of that hour.
@@ -132,6 +146,11 @@ class HostBaseline:
         hour, hour_number = self._hours(slot, sessions.ts[order])
         self._pools.learn(pools)
         pair_keys = self._pools.keys(pool, dport)
+        if text is not None and sessions.name is not None:
+            domain = self._domains.of(sessions.name[order], text)
+            named = np.flatnonzero(domain)
+            pair_keys[named, DOMAIN] = keys.pairs(domain[named], dport[named])
+            pair_keys[named, DOMAIN_SERVICE] = keys.domain_services(dport[named])
         scored = ~self._pools.are_icmp_errors_outside(pool, dport)
         if sessions.counted is not None:
             scored &= sessions.counted[order]
@@ -318,9 +337,11 @@ class _Pools:
             self._outside = np.append(self._outside, outside)
 
     def keys(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
-        """The keys of sessions, uint16 [n, 3]: see :class:`HourSessions`."""
-        pairs = keys.pairs(self._hash[pool], dport)
-        return np.stack([pairs, keys.services(dport), keys.ephemeral(dport)], axis=1)
+        """The keys of sessions without names, uint16 [n, 5]: see :class:`HourSessions`."""
+        found = np.full((len(pool), 5), keys.EMPTY, np.uint16)
+        found[:, PAIR] = keys.pairs(self._hash[pool], dport)
+        found[:, SERVICE], found[:, EPHEMERAL] = keys.services(dport), keys.ephemeral(dport)
+        return found
 
     def are_icmp_errors_outside(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
         """Which sessions are ICMP errors to the Internet, bool [n], as far as their port tells. For

@@ -1,5 +1,5 @@
-"""Keys of what a host does in an hour: its pairs of pool and service, and the groups that a new
-pair belongs to.
+"""Keys of what a host does in an hour: its pairs of pool and service, or of domain and service, and
+the groups that a new pair belongs to.
 
 A key is a hash of 16 bits, so that a host's table stays small. A new pair has the key of one in a
 full table of 44 by chance in 0.07 % of cases, and is then taken for that one.
@@ -11,6 +11,8 @@ import zlib
 
 import numpy as np
 
+from nba_broker.destinations.domains import IN_DOMAIN, domain
+from nba_broker.records.name_forms import without_numbers
 from nba_broker.records.ports import drawn
 
 EMPTY = 0
@@ -25,9 +27,22 @@ def pool_hash(pool: str) -> int:
     return zlib.crc32(pool.encode())
 
 
+def domain_of(name: str) -> str:
+    """The registered domain of a name as a pool of its own, such as ``*.ring.com``; "" for a name
+    without one. Numbers in it are ``#``: cloud providers have a domain for every address."""
+    registered = domain(name)
+    return f"{IN_DOMAIN}{without_numbers(registered)}" if registered else ""
+
+
+def domain_hash(name: str) -> int:
+    """The :func:`pool_hash` of the domain of a name, 0 for a name without one."""
+    found = domain_of(name)
+    return pool_hash(found) if found else 0
+
+
 def pairs(pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
-    """Keys of (pool, service) pairs, uint16 [n]. pool: :func:`pool_hash`, uint64 [n]. dport: port
-    codes (:func:`nba_broker.records.ports.port_code`), int32 [n]."""
+    """Keys of (pool, service) pairs, uint16 [n]. pool: :func:`pool_hash`, uint64 [n], or that of a
+    domain. dport: port codes (:func:`nba_broker.records.ports.port_code`), int32 [n]."""
     return _hashed(pool << np.uint64(20) | dport.astype(np.uint64))
 
 
@@ -35,6 +50,11 @@ def services(dport: np.ndarray) -> np.ndarray:
     """Keys of services at any pool, uint16 [n], by their port codes int32 [n]: NTP at whatever time
     server."""
     return _hashed(np.uint64(1 << 60) | dport.astype(np.uint64))
+
+
+def domain_services(dport: np.ndarray) -> np.ndarray:
+    """Keys of services at any domain, uint16 [n], by their port codes int32 [n]."""
+    return pairs(np.full(len(dport), pool_hash(IN_DOMAIN), np.uint64), dport)
 
 
 def ephemeral(dport: np.ndarray) -> np.ndarray:

@@ -11,6 +11,11 @@ the idea of Good and Turing (I. J. Good, "The Population Frequencies of Species"
 something new came estimates how often it will. A new pair stays on probation for a day: until then
 it is as surprising in every hour as in its first. Where the model has a table of the host's class,
 a session is no more surprising than it would be of that class.
+
+A session with a name counts for its pair of domain and service, too. It is scored by that pair
+where the host is used to the domain: a familiar name at a new pool is nothing new. It is also
+scored so where the host has had names at the pool for days: a new name there is something new. Else
+the pool counts: names that become visible, or no longer are, surprise nobody.
 """
 
 from __future__ import annotations
@@ -25,8 +30,9 @@ from nba_broker.baseline.hours import ABSENT, HourTable
 from nba_broker.baseline.keys import ANY, EMPTY
 from nba_broker.baseline.settings import BaselineSettings
 
-PAIR, SERVICE, EPHEMERAL = range(3)
-"""The keys of a session: of its pair, and of two groups that a new pair belongs to."""
+PAIR, SERVICE, EPHEMERAL, DOMAIN, DOMAIN_SERVICE = range(5)
+"""The keys of a session: of its pair of pool and service, of two groups that a new pair belongs to,
+of its pair of domain and service, and of the group that a new one of these belongs to."""
 
 _ANY_PLACE = 0  # of the group of all new pairs, in every table
 _DAY = 24.0  # hours
@@ -35,14 +41,34 @@ _DAY = 24.0  # hours
 @dataclass(frozen=True, slots=True)
 class HourSessions:
     """Sessions to score, of one hour per host: slot int64 [n]; age int [n], hours since the host's
-    first session; device_class int [n], below 0 for none; keys uint16 [n, 3] by PAIR, SERVICE and
-    EPHEMERAL, EMPTY where there is none; pair int64 [n], see missing.pair_numbers."""
+    first session; device_class int [n], below 0 for none; keys uint16 [n, 5] by PAIR to
+    DOMAIN_SERVICE, EMPTY where there is none; pair int64 [n], see missing.pair_numbers."""
 
     slot: np.ndarray
     age: np.ndarray
     device_class: np.ndarray
     keys: np.ndarray
     pair: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A pair of each of n sessions in its host's table.
+
+    place: int64 [n], ABSENT where there is none left. on_probation; unfamiliar: on probation, or
+    too rare to have a rate of its own. Both bool [n].
+    """
+
+    place: np.ndarray
+    on_probation: np.ndarray
+    unfamiliar: np.ndarray
+
+    def is_first(self, table: HourTable, before: np.ndarray) -> np.ndarray:
+        """Which sessions, bool [n], are the first of an unfamiliar pair; ``before``: how many there
+        were in this hour, int64 [n]. A new pair counts once an hour, but while on probation only
+        once in all."""
+        once = (before == 0) & (table.is_new(self.place) | ~self.on_probation)
+        return np.asarray(self.unfamiliar & ((self.place == ABSENT) | once))
 
 
 class _NewPairs:
@@ -75,15 +101,19 @@ class Scoring:
         """Each session's surprise in nats, float64 [n]; 0 while its host's baseline is learned."""
         settings, table, slot = self._settings, self._table, sessions.slot
         warm = sessions.age >= settings.warm_up
-        place, on_probation, unfamiliar = self._look_up(sessions, warm)
-        in_table = place != ABSENT
-        before = np.zeros(len(slot), np.int64)
-        before[in_table] = table.count(slot[in_table], place[in_table])
+        by_domain = self._by_domain(sessions)
+        pair, domain = self._look_up(sessions, by_domain, warm)
+        before_pair, before_domain = self._count(slot, pair.place, domain.place)
+        place = np.where(by_domain, domain.place, pair.place)
+        before = np.where(by_domain, before_domain, before_pair)
+        unfamiliar = np.where(by_domain, domain.unfamiliar, pair.unfamiliar)
 
         by_group = unfamiliar & warm
-        # A new pair counts once an hour, but while on probation only once in all.
-        first = (before == 0) & (table.is_new(place) | ~on_probation)
-        new = self._new_pairs(sessions, by_group, by_group & (~in_table | first))
+        new_pair = pair.is_first(table, before_pair)
+        new_domain = domain.is_first(table, before_domain)
+        of_domains = by_group & by_domain
+        counted = np.where(of_domains, new_domain, new_pair) & warm
+        new = self._new_pairs(sessions, by_group, of_domains, counted)
         judged = sessions.age >= settings.learning
         if not judged.any():
             return np.zeros(len(slot))
@@ -92,43 +122,80 @@ class Scoring:
         presence = np.where(by_group, new.presence, np.where(unfamiliar, 0, own))
         predicted = table.predicted(slot, np.where(unfamiliar, ABSENT, place))
         cap = np.where(unfamiliar, np.inf, settings.volume_cap)
-        nats = np.where(in_table, self._added(presence, before, predicted, cap), 0)
-        nats = np.where(new.counted, new.one_more, nats)
-        self._excuse_by_class(sessions, before, nats)
+        nats = np.where(place != ABSENT, self._added(presence, before, predicted, cap), 0)
+        nats = np.where(by_group & new.counted, new.one_more, nats)
+        self._excuse_by_class(sessions, by_domain, before, nats)
         weight = sessions.age / (sessions.age + settings.half_weight_age)
         return np.where(judged, nats * weight, 0)
 
-    def _look_up(
-        self, sessions: HourSessions, warm: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The place of each session's pair, given to it if it is new and one is left, int64 [n];
-        which pairs are on probation, bool [n]; and which are unfamiliar: on probation, or too rare
-        to have a rate of their own, bool [n]."""
+    def _by_domain(self, sessions: HourSessions) -> np.ndarray:
+        """Which sessions are scored by their domains, bool [n]. It is the same for all sessions of
+        a pair in an hour."""
         table, slot, keys = self._table, sessions.slot, sessions.keys
-        place = table.places(slot, keys[:, PAIR])
-        on_probation, rare = table.standing(slot, place)
-        group = (on_probation | rare) & warm
-        wanted = np.column_stack([place == ABSENT, group, group]) & (keys != EMPTY)
-        if table.admit(slot, keys, wanted, sessions.pair):
-            place = table.places(slot, keys[:, PAIR])
-            on_probation, rare = table.standing(slot, place)
-        return place, on_probation, on_probation | rare
+        found = np.zeros(len(slot), bool)
+        named = np.flatnonzero(keys[:, DOMAIN] != EMPTY)
+        if len(named):
+            slot, keys = slot[named], keys[named]
+            domain = self._find(slot, keys[:, DOMAIN])
+            pair = table.places(slot, keys[:, PAIR])
+            found[named] = ~domain.unfamiliar | table.long_named(slot, pair)
+        return found
+
+    def _look_up(
+        self, sessions: HourSessions, by_domain: np.ndarray, warm: np.ndarray
+    ) -> tuple[_Found, _Found]:
+        """Where each session's pairs of pool and of domain are in the table; new ones, and their
+        groups, get places while some are left."""
+        table, slot, keys = self._table, sessions.slot, sessions.keys
+        pair, domain = self._find(slot, keys[:, PAIR]), self._find(slot, keys[:, DOMAIN])
+        of_pool, of_domain = pair.unfamiliar & warm, domain.unfamiliar & warm & by_domain
+        new_pair, new_domain = pair.place == ABSENT, domain.place == ABSENT
+        wanted = np.column_stack([new_pair, of_pool, of_pool, new_domain, of_domain])
+        if table.admit(slot, keys, wanted & (keys != EMPTY), sessions.pair):
+            pair, domain = self._find(slot, keys[:, PAIR]), self._find(slot, keys[:, DOMAIN])
+        named = (keys[:, DOMAIN] != EMPTY) & (pair.place != ABSENT)
+        table.name(slot[named], pair.place[named])
+        return pair, domain
+
+    def _find(self, slot: np.ndarray, key: np.ndarray) -> _Found:
+        """Where the pairs of these keys, uint16 [n], are in their host's table."""
+        place = np.full(len(slot), ABSENT)
+        some = np.flatnonzero(key != EMPTY)
+        place[some] = self._table.places(slot[some], key[some])
+        on_probation, rare = self._table.standing(slot, place)
+        return _Found(place, on_probation, on_probation | rare)
+
+    def _count(self, slot: np.ndarray, *places: np.ndarray) -> np.ndarray:
+        """Count each session at each of its places but ABSENT; returns how many there were before
+        it in this hour, int64 [places, n], 0 for ABSENT."""
+        all_places = np.stack(places, axis=1)
+        there = all_places != ABSENT
+        before = np.zeros(all_places.shape, np.int64)
+        # In the order of the sessions, so that the result does not depend on batches.
+        before[there] = self._table.count(slot.repeat(there.sum(1)), all_places[there])
+        return before.T
 
     def _new_pairs(
-        self, sessions: HourSessions, by_group: np.ndarray, counted: np.ndarray
+        self,
+        sessions: HourSessions,
+        by_group: np.ndarray,
+        of_domains: np.ndarray,
+        counted: np.ndarray,
     ) -> _NewPairs:
-        """What the sessions that are scored ``by_group``, bool [n], cost by the groups of new pairs
-        that they belong to; each is counted in these groups where ``counted``, bool [n]."""
+        """What the sessions that are scored ``by_group`` cost by the groups of new pairs that they
+        belong to, ``of_domains`` or else of pools; each is counted in these groups where
+        ``counted``. All bool [n]."""
         new = _NewPairs(counted)
-        unfamiliar = np.flatnonzero(by_group)
-        for group in (SERVICE, EPHEMERAL):
-            keys = sessions.keys[:, group]
-            rows = unfamiliar[keys[unfamiliar] != EMPTY]
-            place = self._table.places(sessions.slot[rows], keys[rows])
+        keys = sessions.keys
+        service = np.where(of_domains, keys[:, DOMAIN_SERVICE], keys[:, SERVICE])
+        some = np.flatnonzero(by_group | new.counted)
+        for group in (service, keys[:, EPHEMERAL]):
+            rows = some[group[some] != EMPTY]
+            place = self._table.places(sessions.slot[rows], group[rows])
             rows, place = rows[place != ABSENT], place[place != ABSENT]
             if len(rows):
-                self._explain(sessions, new, rows, place, keys[rows])
-        rows = unfamiliar[~new.by_host[unfamiliar]]
+                self._explain(sessions, new, rows, place, group[rows])
+        rows = np.flatnonzero(by_group & ~new.by_host)
         if len(rows):
             place = np.full(len(rows), _ANY_PLACE)
             self._explain(sessions, new, rows, place, np.full(len(rows), ANY))
@@ -165,15 +232,22 @@ class Scoring:
             new.one_more[rows] = np.minimum(new.one_more[rows], added)
 
     def _excuse_by_class(
-        self, sessions: HourSessions, before: np.ndarray, nats: np.ndarray
+        self, sessions: HourSessions, by_domain: np.ndarray, before: np.ndarray, nats: np.ndarray
     ) -> None:
         """Lower ``nats``, float64 [n], to what the sessions would cost a host of the class that
-        theirs are taken for: what is new for a host may be usual for its class."""
+        theirs are taken for: what is new for a host may be usual for its class. The pool of a new
+        name does not excuse a host of a class that has names."""
         rows = np.flatnonzero(nats > 0)
-        if len(rows):
-            known = self.classes.hours_of(sessions.device_class[rows], sessions.keys[rows, PAIR])
+        if not len(rows):
+            return
+        device_class, keys = sessions.device_class[rows], sessions.keys[rows]
+        by_name_only = by_domain[rows] & self.classes.have_names(device_class)
+        for column in (PAIR, DOMAIN):
+            known = self.classes.hours_of(device_class, keys[:, column])
             presence, predicted = surprise_of(known.share), _predicted(known)
             by_class = self._added(presence, before[rows], predicted, np.inf)
+            if column == PAIR:
+                by_class[by_name_only] = np.inf
             nats[rows] = np.minimum(nats[rows], by_class)
 
     def _added(

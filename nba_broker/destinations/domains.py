@@ -13,6 +13,9 @@ from publicsuffixlist import PublicSuffixList
 
 from nba_broker.records.name_forms import is_host_name, without_numbers
 
+IN_DOMAIN = "*."
+"""Before a domain: any name in it, as in patterns of names."""
+
 
 def domain(name: str) -> str:
     """The registered domain of a name (see :func:`nba_broker.records.names.is_name`): ``ring.com``

@@ -17,18 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.destinations.names import whoever_asked
+from nba_broker.destinations.domains import IN_DOMAIN
+from nba_broker.destinations.name_values import NameValues
 from nba_broker.model.back_off import NEVER, PAIR, PLACES, WEIGHT
 from nba_broker.records.name_forms import is_host_name, without_numbers
 
 MOST = 64
 """Names of a class in a manifest at most, and as many domains: its most frequent ones."""
 
-IN_DOMAIN = "*."
-"""Before a domain: any other name in it, as in patterns of names."""
-
 _NONE, _OTHER = 0, 1  # numbers of no name, and of one that no class asks for
-_REMEMBERED = (1 << 18) - 1  # names: one for each remainder of their numbers, by these bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,8 +125,7 @@ class NameRatios:
         of_class, self._knows = self._ratios(shares)
         self.ratio = np.vstack([of_class, np.zeros((1, len(shares.classes)))]).astype(np.float32)
         self.knows = np.vstack([self._knows, np.zeros((1, len(shares.classes)), bool)])
-        self._text: Callable[[int], str] | None = None
-        self._forget()
+        self._numbers = NameValues(self._number_of, np.int32)
 
     def _ratios(self, shares: NameShares) -> tuple[np.ndarray, np.ndarray]:
         """Of each row, the ratio for every class, float64 [M, K], and which classes ask for the
@@ -162,26 +158,9 @@ class NameRatios:
         service: numbers, int64 [n]. name: numbers, int32 [n], of which ``text`` gives the names, ""
         for none; the same function always gives the same.
         """
-        number = self._numbers(name, text)
+        number = self._numbers.of(name, text)
         places = np.flatnonzero(number != _NONE)
         return places, self._row[service[places], number[places]]
-
-    def _numbers(self, name: np.ndarray, text: Callable[[int], str]) -> np.ndarray:
-        if text != self._text:
-            self._text = text
-            self._forget()
-        name = whoever_asked(name)
-        place = name & _REMEMBERED
-        unknown = self._name[place] != name
-        if unknown.any():
-            new = np.unique(name[unknown])
-            self._name[new & _REMEMBERED] = new
-            self._found[new & _REMEMBERED] = [self._number_of(text(one)) for one in new.tolist()]
-        found: np.ndarray = self._found[place]
-        # Two names of the same remainder.
-        for at in np.flatnonzero(self._name[place] != name).tolist():
-            found[at] = self._number_of(text(int(name[at])))
-        return found
 
     def _number_of(self, text: str) -> int:
         """The number of a name: its own, or that of its domain. The model says what a domain is: a
@@ -199,11 +178,6 @@ class NameRatios:
                 return self._number.get(without_numbers(text[:at]) + domain, wider)
             at = text.find(".", at) + 1 or -1
         return _OTHER
-
-    def _forget(self) -> None:
-        """Forget the numbers of names."""
-        self._name = np.zeros(_REMEMBERED + 1, np.int32)
-        self._found = np.zeros(_REMEMBERED + 1, np.int32)
 
 
 def sparse(values: np.ndarray) -> list[float]:

@@ -265,6 +265,7 @@ class Pipeline:
                 **columns,
             ),
             self.pools.table,
+            self.names.text,
         )
         named = np.flatnonzero(context.named & context.counted)
         if len(named):

@@ -46,7 +46,7 @@ from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.accounting import Position
 from nba_broker.worker.snapshot_file import verified
 
-FORMAT = 6
+FORMAT = 7
 
 # Errors that the content of a wrong file may raise; they become SnapshotErrors.
 _UNREADABLE = (

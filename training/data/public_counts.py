@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from nba_broker.archive import results
+from nba_broker.destinations.domains import form
 from nba_broker.model.background import tells
 from nba_broker.records.errors import ModelError
 from nba_broker.records.ports import service_codes, service_name
-from training.data.domains import form
 from training.data.labelled_sessions import LabelledSessions
 
 _form = lru_cache(maxsize=4096)(form)
@@ -32,7 +32,7 @@ LEAST = 30
 about what it does."""
 
 Key = tuple[str, str, str]
-"""A service, a pool, and the form of the destination's name (see training.data.domains),
+"""A service, a pool, and the form of the destination's name (see nba_broker.destinations.domains),
 "" for none."""
 
 Pairs = Mapping[Key, int]

@@ -268,7 +268,7 @@ def replay(
                 paused=site.affects(slot, ts),
                 **columns,
             )
-            _, anomalies = baseline.push(sessions, table)
+            _, anomalies = baseline.push(sessions, table, stream.names.__getitem__)
             regular = baseline.take_regular()
             found.regular.extend((float(ts[one.index]), one) for one in regular)
             alarms = [

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from nba_broker.destinations.domains import IN_DOMAIN, domain
 from nba_broker.model.background import Background
-from nba_broker.model.background_names import IN_DOMAIN, MOST, NameShares
-from training.data.domains import domain
+from nba_broker.model.background_names import MOST, NameShares
 from training.data.public_counts import Pairs
 
 Pair = tuple[str, str]

@@ -10,7 +10,17 @@ import numpy as np
 
 from nba_broker.baseline.class_baseline import MAX_PAIRS
 from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
-from nba_broker.baseline.keys import ANY, EMPTY, ephemeral, pairs, pool_hash, services
+from nba_broker.baseline.keys import (
+    ANY,
+    EMPTY,
+    domain_of,
+    domain_services,
+    ephemeral,
+    pairs,
+    pool_hash,
+    services,
+)
+from nba_broker.destinations.domains import IN_DOMAIN
 from nba_broker.records.classes import Class
 from nba_broker.records.ports import PROTOCOLS, port_name
 from training.data.labelled_sessions import LabelledSessions
@@ -23,7 +33,11 @@ def class_baselines(sessions: LabelledSessions, classes: Sequence[Class]) -> lis
     baseline = HostBaseline()
     baseline.slots.reserve(len(sessions.labels))
     baseline.push(
-        HostSessions(sessions.series, sessions.ts, sessions.pool, sessions.dport), sessions.table
+        HostSessions(
+            sessions.series, sessions.ts, sessions.pool, sessions.dport, name=sessions.name
+        ),
+        sessions.table,
+        sessions.text,
     )
     columns = baseline.columns
     truth = sessions.class_of_series(classes)
@@ -52,16 +66,25 @@ def class_baselines(sessions: LabelledSessions, classes: Sequence[Class]) -> lis
 
 
 def _names(sessions: LabelledSessions) -> dict[int, tuple[str, str]]:
-    """Pool and service of each key of a host's sessions. Of two with the same key it is the more
-    general one, which occurs more often."""
-    pool, dport = np.unique(np.stack([sessions.pool, sessions.dport]), axis=1)
-    ports = np.unique(dport)
-    hashes = np.array([pool_hash(sessions.table[number]) for number in pool.tolist()], np.uint64)
-    codes = zip(pool.tolist(), dport.tolist(), strict=True)
-    names = [(sessions.table[number], port_name(code)) for number, code in codes]
-    keys = [pairs(hashes, dport), services(ports), ephemeral(ports)]
-    names += [("", port_name(code)) for code in ports.tolist()]
-    names += [("", f"/{PROTOCOLS[code >> 16]}") for code in ports.tolist()]
-    found = dict(zip(np.concatenate(keys).tolist(), names, strict=True))
+    """Pool, or domain, and service of each key of a host's sessions. Of two with the same key it is
+    the more general one, which occurs more often."""
+    found: dict[int, tuple[str, str]] = {}
+    for column, text in (
+        (sessions.name, lambda number: domain_of(sessions.text(number))),
+        (sessions.pool, sessions.table.__getitem__),
+    ):
+        numbers, dport = np.unique(np.stack([column, sessions.dport]), axis=1)
+        pools = list(map(text, numbers.tolist()))
+        hashes = np.array(list(map(pool_hash, pools)), np.uint64)
+        services_of = map(port_name, dport.tolist())
+        rows = zip(pairs(hashes, dport).tolist(), pools, services_of, strict=True)
+        found.update((key, (pool, service)) for key, pool, service in rows if pool)
+    ports = np.unique(sessions.dport)
+    for keys, names in (
+        (domain_services(ports), [(IN_DOMAIN, port_name(code)) for code in ports.tolist()]),
+        (services(ports), [("", port_name(code)) for code in ports.tolist()]),
+        (ephemeral(ports), [("", f"/{PROTOCOLS[code >> 16]}") for code in ports.tolist()]),
+    ):
+        found.update(zip(keys.tolist(), names, strict=True))
     found.pop(EMPTY, None)
     return found | {ANY: ("", "")}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.domains import domain, form
+from nba_broker.destinations.domains import domain, form
 
 
 @pytest.mark.parametrize(

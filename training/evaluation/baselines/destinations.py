@@ -11,8 +11,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from nba_broker.destinations.databases import Database
+from nba_broker.destinations.domains import domain
 from nba_broker.destinations.pools import Pools
-from training.data.domains import domain
 from training.data.traffic import Traffic
 
 Names = tuple[np.ndarray, list[str]]

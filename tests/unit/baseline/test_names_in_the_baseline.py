@@ -1,0 +1,161 @@
+"""What the names of destinations change for a host's baseline: less that is new, and more."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nba_broker.baseline.class_baseline import ClassBaseline
+from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
+from nba_broker.records.times import HOUR
+from tests.unit.baseline.baseline_traffic import BEGIN, CLOUD, DAY, ELSEWHERE, HTTPS, NTP, TABLE
+
+NAMES = ["", "api.maker.com", "cdn7.maker.com", "evil.example.net", "203.0.113.9", "pool.time.org"]
+NONE, MAKER, SIBLING, EVIL, ADDRESS, TIME = range(len(NAMES))
+NIGHTLY = ClassBaseline(
+    [{"span": 500.0, "pairs": [[TABLE[ELSEWHERE], "443/tcp", 480.0, 864.0, 1680.0]]}]
+)
+NIGHTLY_BY_NAME = ClassBaseline(
+    [
+        {
+            "span": 500.0,
+            "pairs": [
+                [TABLE[ELSEWHERE], "443/tcp", 480.0, 864.0, 1680.0],
+                ["*.maker.com", "443/tcp", 480.0, 864.0, 1680.0],
+            ],
+        }
+    ]
+)
+
+Named = list[tuple[float, int, int, int]]  # ts, pool, dport, name
+
+
+def batch(rows: Named, slot: int | np.ndarray = 0, device_class: int = -1) -> HostSessions:
+    """Rows in their order, of one host or of these hosts [n]."""
+    ts, pool, dport, name = zip(*rows, strict=True)
+    return HostSessions(
+        np.zeros(len(rows), np.int64) + slot,
+        np.array(ts),
+        np.array(pool, np.int32),
+        np.array(dport, np.int32),
+        np.full(len(rows), device_class),
+        name=np.array(name, np.int32),
+    )
+
+
+def push(
+    rows: Named, baseline: HostBaseline | None = None, device_class: int = -1
+) -> tuple[np.ndarray, int]:
+    """The surprise of rows in their order, and the number of alarms."""
+    baseline = baseline or HostBaseline()
+    sessions = batch(rows, device_class=device_class)
+    surprise, alarms = baseline.push(sessions, TABLE, NAMES.__getitem__)
+    return surprise, len(alarms)
+
+
+def often(
+    days: float, *, name: int = MAKER, pool: int = CLOUD, begin: float = BEGIN, every: float = 600.0
+) -> Named:
+    """HTTPS to one name in one pool, every ten minutes."""
+    return [(begin + n * every, pool, HTTPS, name) for n in range(int(days * DAY / every))]
+
+
+LATER = BEGIN + 6 * DAY
+
+
+def test_a_familiar_name_in_a_new_network_is_nothing_new() -> None:
+    moved = often(2, pool=ELSEWHERE, begin=LATER)
+    surprise, alarms = push(often(6) + moved)
+    assert alarms == 0
+    assert surprise[-len(moved) :].max() < 1
+    assert push(often(6, name=NONE) + often(2, name=NONE, pool=ELSEWHERE, begin=LATER))[1] > 0
+
+
+def test_another_host_of_a_familiar_domain_is_nothing_new() -> None:
+    assert push(often(6) + often(2, name=SIBLING, begin=LATER))[0].max() < 1
+
+
+def test_a_new_name_in_a_familiar_network_is_an_alarm() -> None:
+    usual = [*often(6), *often(1, begin=LATER)]
+    beacon = often(1, name=EVIL, begin=LATER + 7)
+    assert push(sorted(usual + beacon))[1] > 0
+    nameless = [(ts, pool, dport, NONE) for ts, pool, dport, _ in sorted(usual + beacon)]
+    assert push(nameless)[1] == 0  # the network alone does not tell
+
+
+def test_names_that_become_visible_surprise_nobody() -> None:
+    surprise, alarms = push(often(6, name=NONE) + often(4, begin=LATER))
+    assert alarms == 0
+    assert surprise.max() < 1
+
+
+def test_names_that_are_no_longer_visible_surprise_nobody() -> None:
+    surprise, alarms = push(often(6) + often(4, name=NONE, begin=LATER))
+    assert alarms == 0
+    assert surprise.max() < 1
+
+
+def test_an_address_as_a_name_counts_as_none() -> None:
+    named = push(often(6, name=ADDRESS) + often(1, name=ADDRESS, pool=ELSEWHERE, begin=LATER))
+    nameless = push(often(6, name=NONE) + often(1, name=NONE, pool=ELSEWHERE, begin=LATER))
+    np.testing.assert_array_equal(named[0], nameless[0])
+
+
+def test_the_pool_of_a_class_excuses_a_new_name_only_where_the_class_has_no_names() -> None:
+    rows = sorted([*often(8), *often(2, name=MAKER, pool=ELSEWHERE)])
+    rows += often(1, name=EVIL, pool=ELSEWHERE, begin=BEGIN + 8 * DAY)
+    last = slice(-144, None)
+    excused = push(rows, HostBaseline(classes=NIGHTLY), 0)[0][last].sum()
+    not_excused = push(rows, HostBaseline(classes=NIGHTLY_BY_NAME), 0)[0][last].sum()
+    assert excused < 1 < not_excused
+
+
+def test_a_domain_of_the_class_excuses_what_is_new_for_the_host() -> None:
+    rows = sorted([*often(8, name=TIME), *often(2, name=MAKER, pool=9, begin=LATER)])
+    assert push(rows, HostBaseline(classes=NIGHTLY_BY_NAME), 0)[0].sum() < push(rows)[0].sum() / 10
+
+
+@settings(max_examples=25)
+@given(
+    cuts=st.lists(st.integers(1, 1800), max_size=12),
+    late=st.lists(st.integers(0, 1700), max_size=20),
+    draw=st.integers(0, 2**32 - 1),
+)
+def test_cutting_named_sessions_into_batches_changes_nothing(
+    cuts: list[int], late: list[int], draw: int
+) -> None:
+    random = np.random.default_rng(draw)
+    rows: Named = []
+    for ts in np.sort(random.uniform(BEGIN, BEGIN + 8 * DAY, 1800)).tolist():
+        place = int(random.zipf(1.4)) % 50
+        name = int(random.integers(0, len(NAMES)))
+        rows.append((ts, place, (HTTPS, NTP)[place % 2], name if ts > BEGIN + DAY else NONE))
+    for place in late:
+        rows[place] = (rows[place][0] - HOUR, *rows[place][1:])
+    slot = np.arange(len(rows)) % 2
+    whole, parts = (HostBaseline(classes=NIGHTLY_BY_NAME) for _ in range(2))
+    expected, wanted = whole.push(batch(rows, slot, 0), TABLE, NAMES.__getitem__)
+    got, found = [], []
+    bounds = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
+    for start, stop in pairwise(bounds):
+        some = batch(rows[start:stop], slot[start:stop], 0)
+        surprise, alarms = parts.push(some, TABLE, NAMES.__getitem__)
+        got.append(surprise)
+        found += [(start + one.index, one.surprise) for one in alarms]
+    np.testing.assert_array_equal(np.concatenate(got), expected)
+    assert found == [(one.index, one.surprise) for one in wanted]
+    for name, column in whole.columns.items():
+        np.testing.assert_array_equal(parts.columns[name][:2], column[:2], err_msg=name)
+
+
+def test_the_many_pools_of_a_name_do_not_hide_a_beacon() -> None:
+    servers = [(BEGIN + n * HOUR, ELSEWHERE + n // 3, NTP, TIME) for n in range(8 * 24)]
+    beacon = [(ts, 900, HTTPS, NONE) for ts, *_ in often(2, begin=LATER + 60, every=1800.0)]
+    rows = sorted([*often(8), *servers, *beacon])
+    surprise, alarms = push(rows)
+    assert alarms > 0
+    of_beacon = surprise[[row[1] == 900 for row in rows]]
+    assert of_beacon[24:48].sum() > 0.9 * of_beacon[:24].sum()  # it is no less new after hours
