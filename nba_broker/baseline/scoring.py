@@ -161,6 +161,8 @@ class Scoring:
         """Where the pairs of these keys, uint16 [n], are in their host's table."""
         place = np.full(len(slot), ABSENT)
         some = np.flatnonzero(key != EMPTY)
+        if not len(some):
+            return _Found(place, np.zeros(len(slot), bool), np.ones(len(slot), bool))
         place[some] = self._table.places(slot[some], key[some])
         on_probation, rare = self._table.standing(slot, place)
         return _Found(place, on_probation, on_probation | rare)
