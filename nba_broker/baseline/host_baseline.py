@@ -33,11 +33,13 @@ from nba_broker.baseline.settings import BaselineSettings
 from nba_broker.destinations.name_values import NameValues
 from nba_broker.destinations.pools import of_database
 from nba_broker.records.grouping import by_slot, changes
-from nba_broker.records.ports import PROTOCOL_CODES
+from nba_broker.records.ports import PROTOCOL_CODES, port_code
 from nba_broker.records.slots import Column, Slots
 from nba_broker.records.times import END_OF_TIME, HOUR
 
 __all__ = ["Anomaly", "BaselineSettings", "HostBaseline", "HostSessions"]
+
+_LEASES = (port_code(67, "udp"), port_code(547, "udp"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ class HostBaseline:
         Returns each session's surprise, float64 [n] in nats, and the alarms in the order of their
         sessions. The class of a host at its first session of an hour counts for all of that hour.
         Most ICMP errors to the Internet are not scored: they answer probes of the host's ports, and
-        an attacker on the Internet must not be able to make the host misbehave.
+        an attacker on the Internet must not be able to make the host misbehave. Nor are requests of
+        leases: a host repeats them for as long as no server answers.
         """
         surprise = np.zeros(len(sessions))
         anomalies: list[Anomaly] = []
@@ -152,6 +155,7 @@ class HostBaseline:
             pair_keys[named, DOMAIN] = keys.pairs(domain[named], dport[named])
             pair_keys[named, DOMAIN_SERVICE] = keys.domain_services(dport[named])
         scored = ~self._pools.are_icmp_errors_outside(pool, dport)
+        scored &= ~self._pools.are_requests_of_leases(pool, dport)
         if sessions.counted is not None:
             scored &= sessions.counted[order]
         device_class = np.full(len(slot), -1)
@@ -350,6 +354,10 @@ class _Pools:
         code = dport & 0xFFFF
         error = ((dport >> 16) == PROTOCOL_CODES["icmp"]) & (code >= 1) & (code <= 7)
         return np.asarray(error & self._outside[pool])
+
+    def are_requests_of_leases(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
+        """Which sessions ask a DHCP server of the network for a lease, bool [n]."""
+        return np.asarray(np.isin(dport, _LEASES) & ~self._outside[pool])
 
 
 def _each_in_turn(number: np.ndarray) -> Iterator[np.ndarray]:

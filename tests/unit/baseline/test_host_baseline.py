@@ -88,6 +88,18 @@ def test_icmp_errors_to_the_internet_are_no_surprise_and_others_are() -> None:
         assert bool(found) == surprise.any() == surprises
 
 
+def test_requests_of_leases_that_nobody_answers_are_no_surprise_and_others_are() -> None:
+    begin = BEGIN + 6 * DAY
+    for pool, port, surprises in (
+        (GATEWAY, port_code(67, "udp"), False),
+        (GATEWAY, port_code(547, "udp"), False),
+        (GATEWAY, port_code(69, "udp"), True),
+        (ELSEWHERE, port_code(67, "udp"), True),
+    ):
+        repeated = [(begin + n * 64, pool, port) for n in range(600)]
+        assert bool(push(HostBaseline(), [*usual(7), *repeated])[1]) == surprises
+
+
 def test_accepted_behaviour_raises_no_more_alarms_and_a_scan_does() -> None:
     beacon = [(BEGIN + 6 * DAY + n * 60, ELSEWHERE, HTTPS) for n in range(2 * 1440)]
     confirmed = BEGIN + 6.5 * DAY
