@@ -93,7 +93,7 @@ class Verdicts:
             reason="new" if turn == 0 else "change" if turn == begun else "reminder",
             evidence=self._evidence(ts, state) if turn else (MissingSessions(10),),
             uids=tuple(f"C{self._random.getrandbits(60):016x}" for _ in range(3)),
-            model="default-b57756f0",
+            model="default-33407097",
             worker="manager-1",
             hint=NO_HINT if named else hint(HostFacts(vendor)),
         )
@@ -148,7 +148,7 @@ def stats_log(folder: Path, now: float, *, lost: int = 0, worker: bool = True) -
                 f'{{"ts":{ts:.6f},"node":"nba-1","kind":"worker","skipped":0,"received":{total},'
                 f'"lost":{lost if number > 30 else 0},"late":3,"invalid":0,"scored":{total // 8},'
                 f'"hosts":5000,"evicted":0,"verdicts":{number},"queue":2,"lag":0.15,'
-                '"model":"default-b57756f0"}'
+                '"model":"default-33407097"}'
             )
     path.write_text("\n".join(rows) + "\n")
     return path

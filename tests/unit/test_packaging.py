@@ -194,6 +194,12 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
     return list(zeek_log.rows(out / "nba_device.log"))
 
 
+def test_the_first_lines_of_the_readme_have_a_line_of_the_sample(lines: list[Document]) -> None:
+    text = (ROOT / "README.md").read_text()
+    shown = json.loads(" ".join(text[text.index("{") : text.index("}") + 1].split()))
+    assert shown in [{name: line[name] for name in shown if name in line} for line in lines]
+
+
 def device_line(**changes: Any) -> Document:
     """A line with every column set."""
     return {
@@ -214,7 +220,7 @@ def device_line(**changes: Any) -> Document:
         "reason": "change",
         "evidence": ["52.0.123.153 443/tcp as:16509"],
         "uids": ["CqdTfxFRzZ3uUGI8T9", "CaPLYMxqMHVI3gtxwX"],
-        "model": "default-b57756f0",
+        "model": "default-33407097",
         "worker": "sensor-1",
         "vlan": "20",
         "site": "Hamburg",
