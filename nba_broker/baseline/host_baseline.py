@@ -31,6 +31,7 @@ from nba_broker.baseline.scoring import (
 )
 from nba_broker.baseline.settings import BaselineSettings
 from nba_broker.destinations.name_values import NameValues
+from nba_broker.destinations.names import NO_NAME, asked_itself
 from nba_broker.destinations.pools import of_database
 from nba_broker.records.grouping import by_slot, changes
 from nba_broker.records.ports import PROTOCOL_CODES, port_code
@@ -39,6 +40,7 @@ from nba_broker.records.times import END_OF_TIME, HOUR
 
 __all__ = ["Anomaly", "BaselineSettings", "HostBaseline", "HostSessions"]
 
+_SERVERS = ("gw", "bcast")
 _LEASES = (port_code(67, "udp"), port_code(547, "udp"))
 
 
@@ -150,7 +152,9 @@ class HostBaseline:
         self._pools.learn(pools)
         pair_keys = self._pools.keys(pool, dport)
         if text is not None and sessions.name is not None:
-            domain = self._domains.of(sessions.name[order], text)
+            # Of names that others asked for, anyone at the site could make any up.
+            name = sessions.name[order]
+            domain = self._domains.of(np.where(asked_itself(name), name, NO_NAME), text)
             named = np.flatnonzero(domain)
             pair_keys[named, DOMAIN] = keys.pairs(domain[named], dport[named])
             pair_keys[named, DOMAIN_SERVICE] = keys.domain_services(dport[named])
@@ -325,12 +329,13 @@ class HostBaseline:
 
 
 class _Pools:
-    """What the baseline has to know of each pool in the table: the hash of its name, and whether it
-    is of the Internet."""
+    """What the baseline has to know of each pool in the table: the hash of its name, whether it is
+    of the Internet, and whether DHCP is asked there."""
 
     def __init__(self) -> None:
         self._hash = np.zeros(0, np.uint64)
         self._outside = np.zeros(0, bool)
+        self._serves = np.zeros(0, bool)
 
     def learn(self, table: Sequence[str]) -> None:
         """Take the pools that the table has got since the last time."""
@@ -339,6 +344,8 @@ class _Pools:
             self._hash = np.concatenate([self._hash, hashes])
             outside = [of_database(name) or name == "none" for name in added]
             self._outside = np.append(self._outside, outside)
+            serves = [name in _SERVERS or name.startswith("mcast:") for name in added]
+            self._serves = np.append(self._serves, serves)
 
     def keys(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
         """The keys of sessions without names, uint16 [n, 5]: see :class:`HourSessions`."""
@@ -356,8 +363,8 @@ class _Pools:
         return np.asarray(error & self._outside[pool])
 
     def are_requests_of_leases(self, pool: np.ndarray, dport: np.ndarray) -> np.ndarray:
-        """Which sessions ask a DHCP server of the network for a lease, bool [n]."""
-        return np.asarray(np.isin(dport, _LEASES) & ~self._outside[pool])
+        """Which sessions ask for a lease, by broadcast or the gateway, bool [n]."""
+        return np.asarray(np.isin(dport, _LEASES) & self._serves[pool])
 
 
 def _each_in_turn(number: np.ndarray) -> Iterator[np.ndarray]:

@@ -27,11 +27,13 @@ ABSENT = -1
 
 _MOST = 60_000  # sessions of a pair that are counted in an hour
 _TABLE = (
-    *("key", "count", "hours", "mean", "variance", "age", "named"),
+    *("key", "count", "hours", "mean", "variance", "age", "named", "marks"),
     *("pair", "seen", "unseen", "longest", "missing"),
 )
 _LATER = OLDEST_PAIR + 1  # the bit of an age: the pair was first met after learning
-_KNOWN_BY_DOMAIN = 1.5  # hours with a session, by which such a pair counts less
+_NAMELESS = 1  # a session of this hour has no name
+_MOVED = 2  # one of many pools of a domain
+_OF_MANY = 24  # hours with a session, by which such a pool counts less
 _LONGEST_NAMED = 255  # hours are counted up to this many
 _FORGOTTEN = 2.0**-24  # hours: less is none
 
@@ -50,7 +52,8 @@ def columns_of(settings: BaselineSettings) -> dict[str, Column]:
         "mean": Column(np.float32, shape=lasting),  # of log(sessions) in these
         "variance": Column(np.float32, shape=lasting),  # of log(sessions) in these
         "age": Column(np.uint8, shape=lasting),  # hours since the first session, and _LATER
-        "named": Column(np.uint8, shape=size),  # hours since the first with a name, 0 for none
+        "named": Column(np.uint8, shape=size),  # hours since a familiar domain, 0 without a name
+        "marks": Column(np.uint8, shape=size),  # _NAMELESS and _MOVED
         **missing.columns_of(settings),
     }
 
@@ -96,14 +99,26 @@ class HourTable:
         return on_probation, rare & ~on_probation
 
     def long_named(self, slot: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Which pairs of a pool have had sessions with a name for as long as a baseline is learned,
-        bool [n]: a domain that is new there is new for the host."""
+        """Which pairs of a pool have had a familiar domain and no session without a name, for as
+        long as a baseline is learned, bool [n]: a domain that is new there is new for the host."""
         return np.asarray(self._at("named", slot, place) >= self._settings.learning)
 
-    def name(self, slot: np.ndarray, place: np.ndarray) -> None:
-        """The pairs of a pool at these places, none of them ABSENT, have a session with a name."""
-        named = self._columns["named"]
-        named[slot, place] = np.maximum(named[slot, place], 1)
+    def name(
+        self,
+        slot: np.ndarray,
+        place: np.ndarray,
+        named: np.ndarray,
+        familiar: np.ndarray,
+        moved: np.ndarray,
+    ) -> None:
+        """The pairs of a pool at these places have sessions; which of these have a name, a familiar
+        domain, and one that the host is used to more than to the pool, bool [n]."""
+        there = place != ABSENT
+        marks, column = self._columns["marks"], self._columns["named"]
+        for mark, rows in ((_NAMELESS, there & ~named), (_MOVED, there & moved)):
+            marks[slot[rows], place[rows]] |= mark
+        slot, place = slot[there & familiar], place[there & familiar]
+        column[slot, place] = np.maximum(column[slot, place], 1)
 
     def is_new(self, place: np.ndarray) -> np.ndarray:
         """Whether these places were given in the current hour, bool [n]."""
@@ -133,6 +148,7 @@ class HourTable:
         columns["key"][host, place] = keys[row, level]
         columns["count"][host, place] = 0
         columns["named"][host, place] = 0
+        columns["marks"][host, place] = 0
         columns["pair"][host, place] = np.where(level == 0, pair[row], missing.NO_PAIR)
         np.maximum.at(columns["new_pairs"], host, (number + 1).astype(np.uint8))
         return True
@@ -187,9 +203,10 @@ class HourTable:
         age[:, settings.lasting :] = np.where(learned, _LATER, 0)[:, None]
         older = np.minimum((age & OLDEST_PAIR) + passed[:, None], OLDEST_PAIR).astype(int)
         table["age"] = older | (age & _LATER)
-        named = table["named"]
-        longer = np.minimum(named + passed[:, None], _LONGEST_NAMED).astype(int)
-        table["named"] = np.where(named > 0, longer, 0)
+        longer = np.minimum(table["named"] + passed[:, None], _LONGEST_NAMED).astype(int)
+        with_name = (table["named"] > 0) & (table["marks"] & _NAMELESS == 0)
+        table["named"] = np.where(with_name, longer, 0)
+        table["marks"] &= _MOVED
         table["count"] = np.zeros_like(count)
         self._write(slot, table)
         columns["new_pairs"][slot] = 0
@@ -281,9 +298,9 @@ class HourTable:
         pairs are evicted. Only as an hour ends may a place be given away: within it, the result
         would depend on how sessions are cut into batches."""
         lasting = self._settings.lasting
-        # A pair that is known by a domain, too, leaves before one of equally few hours that is not.
+        # Time servers would fill the table: a pool of a domain of many leaves before others.
         hours = table["hours"]
-        rank = np.where(hours > 0, hours - _KNOWN_BY_DOMAIN * (table["named"] > 0), -np.inf)
+        rank = np.where(hours > 0, hours - _OF_MANY * (table["marks"] & _MOVED > 0), -np.inf)
         rank[:, 0] = np.inf  # the place of ANY
         order = np.argsort(-rank, 1, kind="stable")[:, :lasting]
         for name, value in table.items():

@@ -7,13 +7,15 @@ full table of 44 by chance in 0.07 % of cases, and is then taken for that one.
 
 from __future__ import annotations
 
+import re
 import zlib
 
 import numpy as np
 
 from nba_broker.destinations.domains import IN_DOMAIN, domain
-from nba_broker.records.name_forms import without_numbers
 from nba_broker.records.ports import drawn
+
+_ADDRESS = re.compile(r"[0-9]+(?:[.-][0-9]+){3}")  # in a name, such as ec2-203-0-113-9
 
 EMPTY = 0
 """The key of an empty place in a table; no pair has it."""
@@ -29,9 +31,9 @@ def pool_hash(pool: str) -> int:
 
 def domain_of(name: str) -> str:
     """The registered domain of a name as a pool of its own, such as ``*.ring.com``; "" for a name
-    without one. Numbers in it are ``#``: cloud providers have a domain for every address."""
+    without one, and for one that a cloud provider gives to each address: the pool says more."""
     registered = domain(name)
-    return f"{IN_DOMAIN}{without_numbers(registered)}" if registered else ""
+    return IN_DOMAIN + registered if registered and not _ADDRESS.search(name) else ""
 
 
 def domain_hash(name: str) -> int:

@@ -13,9 +13,10 @@ it is as surprising in every hour as in its first. Where the model has a table o
 a session is no more surprising than it would be of that class.
 
 A session with a name counts for its pair of domain and service, too. It is scored by that pair
-where the host is used to the domain: a familiar name at a new pool is nothing new. It is also
-scored so where the host has had names at the pool for days: a new name there is something new. Else
-the pool counts: names that become visible, or no longer are, surprise nobody.
+where the host is used to the domain more than to the pool: a familiar name at a new pool is nothing
+new. It is also scored so where all sessions to the pool have had names for days and the host rarely
+meets a new one: a new name there is something new. Else the pool counts: names that become visible,
+or no longer are, surprise nobody, nor do those of a host that browses.
 """
 
 from __future__ import annotations
@@ -101,19 +102,16 @@ class Scoring:
         """Each session's surprise in nats, float64 [n]; 0 while its host's baseline is learned."""
         settings, table, slot = self._settings, self._table, sessions.slot
         warm = sessions.age >= settings.warm_up
-        by_domain = self._by_domain(sessions)
-        pair, domain = self._look_up(sessions, by_domain, warm)
+        pair, domain, by_domain = self._look_up(sessions, warm)
         before_pair, before_domain = self._count(slot, pair.place, domain.place)
         place = np.where(by_domain, domain.place, pair.place)
         before = np.where(by_domain, before_domain, before_pair)
         unfamiliar = np.where(by_domain, domain.unfamiliar, pair.unfamiliar)
 
         by_group = unfamiliar & warm
-        new_pair = pair.is_first(table, before_pair)
-        new_domain = domain.is_first(table, before_domain)
-        of_domains = by_group & by_domain
-        counted = np.where(of_domains, new_domain, new_pair) & warm
-        new = self._new_pairs(sessions, by_group, of_domains, counted)
+        new_pair = pair.is_first(table, before_pair) & warm
+        new_domain = domain.is_first(table, before_domain) & warm
+        new = self._new_pairs(sessions, by_group, by_domain, new_pair, new_domain)
         judged = sessions.age >= settings.learning
         if not judged.any():
             return np.zeros(len(slot))
@@ -128,34 +126,33 @@ class Scoring:
         weight = sessions.age / (sessions.age + settings.half_weight_age)
         return np.where(judged, nats * weight, 0)
 
-    def _by_domain(self, sessions: HourSessions) -> np.ndarray:
-        """Which sessions are scored by their domains, bool [n]. It is the same for all sessions of
-        a pair in an hour."""
-        table, slot, keys = self._table, sessions.slot, sessions.keys
-        found = np.zeros(len(slot), bool)
-        named = np.flatnonzero(keys[:, DOMAIN] != EMPTY)
-        if len(named):
-            slot, keys = slot[named], keys[named]
-            domain = self._find(slot, keys[:, DOMAIN])
-            pair = table.places(slot, keys[:, PAIR])
-            found[named] = ~domain.unfamiliar | table.long_named(slot, pair)
-        return found
-
     def _look_up(
-        self, sessions: HourSessions, by_domain: np.ndarray, warm: np.ndarray
-    ) -> tuple[_Found, _Found]:
-        """Where each session's pairs of pool and of domain are in the table; new ones, and their
-        groups, get places while some are left."""
+        self, sessions: HourSessions, warm: np.ndarray
+    ) -> tuple[_Found, _Found, np.ndarray]:
+        """Each session's pairs of pool and of domain in the table, where new ones and their groups
+        get places while some are left; and which sessions are scored by their domains, bool [n]."""
         table, slot, keys = self._table, sessions.slot, sessions.keys
         pair, domain = self._find(slot, keys[:, PAIR]), self._find(slot, keys[:, DOMAIN])
-        of_pool, of_domain = pair.unfamiliar & warm, domain.unfamiliar & warm & by_domain
-        new_pair, new_domain = pair.place == ABSENT, domain.place == ABSENT
-        wanted = np.column_stack([new_pair, of_pool, of_pool, new_domain, of_domain])
+        named = keys[:, DOMAIN] != EMPTY
+        familiar = named & ~domain.unfamiliar
+        rarer = table.hours(slot, pair.place) < table.hours(slot, domain.place)
+        moved = familiar & (pair.unfamiliar | rarer)
+        by_domain = moved | (named & ~familiar & self._tell_by_names(slot, pair.place, keys))
+        of_pool, of_domain = pair.unfamiliar & warm, named & domain.unfamiliar & warm
+        absent = (pair.place == ABSENT, domain.place == ABSENT)
+        wanted = np.column_stack([absent[0], of_pool, of_pool, absent[1], of_domain])
         if table.admit(slot, keys, wanted & (keys != EMPTY), sessions.pair):
             pair, domain = self._find(slot, keys[:, PAIR]), self._find(slot, keys[:, DOMAIN])
-        named = (keys[:, DOMAIN] != EMPTY) & (pair.place != ABSENT)
-        table.name(slot[named], pair.place[named])
-        return pair, domain
+        table.name(slot, pair.place, named, familiar, moved)
+        return pair, domain, by_domain
+
+    def _tell_by_names(self, slot: np.ndarray, pair: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """At which pools, at the places ``pair``, a new domain is new for the host, bool [n]. Like
+        what is familiar, it changes only as an hour ends."""
+        table = self._table
+        place = self._find(slot, keys[:, DOMAIN_SERVICE]).place
+        often = table.hours(slot, place) >= self._settings.rare_share * table.span(slot)
+        return np.asarray(table.long_named(slot, pair) & ~often)
 
     def _find(self, slot: np.ndarray, key: np.ndarray) -> _Found:
         """Where the pairs of these keys, uint16 [n], are in their host's table."""
@@ -181,26 +178,33 @@ class Scoring:
         self,
         sessions: HourSessions,
         by_group: np.ndarray,
-        of_domains: np.ndarray,
-        counted: np.ndarray,
+        by_domain: np.ndarray,
+        new_pair: np.ndarray,
+        new_domain: np.ndarray,
     ) -> _NewPairs:
         """What the sessions that are scored ``by_group`` cost by the groups of new pairs that they
-        belong to, ``of_domains`` or else of pools; each is counted in these groups where
-        ``counted``. All bool [n]."""
-        new = _NewPairs(counted)
+        belong to: those of domains where they are scored ``by_domain``, else those of pools. Each
+        session is counted in all its groups where its pair is new. All bool [n]."""
         keys = sessions.keys
-        service = np.where(of_domains, keys[:, DOMAIN_SERVICE], keys[:, SERVICE])
-        some = np.flatnonzero(by_group | new.counted)
-        for group in (service, keys[:, EPHEMERAL]):
-            rows = some[group[some] != EMPTY]
-            place = self._table.places(sessions.slot[rows], group[rows])
+        new = _NewPairs(np.where(by_domain, new_domain, new_pair))
+        for group, scored, counted in (
+            (SERVICE, by_group & ~by_domain, new_pair),
+            (EPHEMERAL, by_group & ~by_domain, new_pair),
+            (DOMAIN_SERVICE, by_group & by_domain, new_domain),
+        ):
+            rows = np.flatnonzero((scored | counted) & (keys[:, group] != EMPTY))
+            place = self._table.places(sessions.slot[rows], keys[rows, group])
             rows, place = rows[place != ABSENT], place[place != ABSENT]
-            if len(rows):
-                self._explain(sessions, new, rows, place, group[rows])
+            before = self._count(sessions.slot[rows], np.where(counted[rows], place, ABSENT))[0]
+            some = scored[rows]
+            if some.any():
+                self._explain(sessions, new, rows[some], place[some], group, before[some])
         rows = np.flatnonzero(by_group & ~new.by_host)
         if len(rows):
             place = np.full(len(rows), _ANY_PLACE)
-            self._explain(sessions, new, rows, place, np.full(len(rows), ANY))
+            counted = np.where(new.counted[rows], place, ABSENT)
+            before = self._count(sessions.slot[rows], counted)[0]
+            self._explain(sessions, new, rows, place, None, before)
         return new
 
     def _explain(
@@ -209,18 +213,18 @@ class Scoring:
         new: _NewPairs,
         rows: np.ndarray,
         place: np.ndarray,
-        key: np.ndarray,
+        group: int | None,
+        before: np.ndarray,
     ) -> None:
-        """Lower the cost of the sessions at ``rows`` to what a group of new pairs explains, by the
-        host, which has the group at ``place``, and by its class, which has it at ``key``."""
+        """Lower the cost of the sessions at ``rows`` to what a group of new pairs, that of all for
+        None, explains, by the host, which has the group at ``place``, and by its class. before: how
+        many there were in this hour."""
         table, slot = self._table, sessions.slot[rows]
-        anywhere = bool(key[0] == ANY)
+        anywhere = group is None
+        key = np.full(len(rows), ANY) if group is None else sessions.keys[rows, group]
         hours, span = table.hours(slot, place).astype(float), table.span(slot)
         # A host that never met a new pair is taken for one that does so once in a day.
         share = (hours + 1) / (span + _DAY) if anywhere else hours / (span + 1)
-        before = np.zeros(len(rows), np.int64)
-        counted = new.counted[rows]
-        before[counted] = table.count(slot[counted], place[counted])
         of_class = self.classes.hours_of(sessions.device_class[rows], key)
         for explained, presence, predicted, known in (
             (new.by_host, surprise_of(share), table.predicted(slot, place), hours > 0),

@@ -49,6 +49,11 @@ def whoever_asked(numbers: np.ndarray) -> np.ndarray:
     return numbers & ~np.int32(_ASKED)
 
 
+def asked_itself(numbers: np.ndarray) -> np.ndarray:
+    """Of which of these names, int32 of any shape, the host of the session asked itself, bool."""
+    return np.asarray(numbers & _ASKED != 0)
+
+
 class SavedRow(NamedTuple):
     """A row of a table in a snapshot: its number, key, owner's slot, time of last use and value."""
 
@@ -157,7 +162,7 @@ class NameTable:
     def asked(self, numbers: np.ndarray) -> Counter[str]:
         """How often each name is among these numbers, int32 [n], where the host of the session
         asked for it itself, not only another one at the site."""
-        return self.count(numbers[numbers & _ASKED != 0])
+        return self.count(numbers[asked_itself(numbers)])
 
     def forget(self, slots: np.ndarray) -> None:
         """Forget the hosts of these slots, int64 [n]; what the site knows by them remains."""

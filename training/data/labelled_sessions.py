@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nba_broker.archive.conn_log import Each
+from nba_broker.destinations.names import whoever_asked
 from nba_broker.model import features
 from nba_broker.model.features import IntervalScale, Services, Vocabulary
 from nba_broker.model.windows import HostWindows, Schedule, Windows
@@ -25,7 +26,8 @@ class LabelledSessions:
     sessions per row of labels, and one more for each further segment of the network in which a
     host has the row's address. pool: int32 [n] into ``table``. dport: int32 [n], see
     nba_broker.records.ports.port_code. name: of the destination, int32 [n] into ``names``, of which
-    the first is "" for none; by default no session has one.
+    the first is "" for none, with the bit of nba_broker.destinations.names.asked_itself; by default
+    no session has one.
     """
 
     ts: np.ndarray
@@ -59,7 +61,7 @@ class LabelledSessions:
 
     def text(self, number: int) -> str:
         """The name of a destination by its number."""
-        return self.names[number]
+        return self.names[whoever_asked(np.array(number))]
 
     def episodes(self, length: int) -> LabelledSessions:
         """The same sessions in series of ``length`` sessions, each as of a new host."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from nba_broker.archive import results
 from nba_broker.destinations.domains import form
+from nba_broker.destinations.names import whoever_asked
 from nba_broker.model.background import tells
 from nba_broker.records.errors import ModelError
 from nba_broker.records.ports import service_codes, service_name
@@ -59,7 +60,8 @@ def pairs(
     """The sessions that tell devices apart, of each host: host int64 [n], dport int32 [n], pool
     int32 [n] into ``table``, name int32 [n] into ``names``."""
     some = tells(dport, pool, table)
-    keys = np.stack([host[some], dport[some].astype(np.int64), pool[some], name[some]])
+    name = whoever_asked(name[some])
+    keys = np.stack([host[some], dport[some].astype(np.int64), pool[some], name])
     keys, number = np.unique(keys, axis=1, return_counts=True)
     found: dict[int, Counter[Key]] = defaultdict(Counter)
     for one, code, place, text, count in zip(*keys.tolist(), number.tolist(), strict=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nba_broker.destinations.lookup import Lookup
-from nba_broker.destinations.names import NO_NAME, NameTable
+from nba_broker.destinations.names import NO_NAME, NameTable, whoever_asked
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.identity import Identity
 from nba_broker.pipeline.tracker import Tracker
@@ -72,7 +72,8 @@ class NameList:
         self._place = {"": NO_NAME}
 
     def places(self, number: np.ndarray) -> np.ndarray:
-        """The places in ``texts`` of the names that have these numbers now, int32 [n] each."""
+        """The places in ``texts`` of the names that have these numbers now, int32 [n]; like a
+        number, each says whether the host asked for the name itself."""
         if not number.any():
             return np.full(len(number), NO_NAME, np.int32)
         each, row = np.unique(number, return_inverse=True)
@@ -82,4 +83,5 @@ class NameList:
                 self._place[text] = len(self.texts)
                 self.texts.append(text)
             found.append(self._place[text])
-        return np.array(found, np.int32)[row]
+        places = np.array(found, np.int32)[row]
+        return np.asarray(places | (number - whoever_asked(number)))

@@ -15,6 +15,7 @@ from tests.unit.baseline.baseline_traffic import BEGIN, CLOUD, DAY, ELSEWHERE, H
 
 NAMES = ["", "api.maker.com", "cdn7.maker.com", "evil.example.net", "203.0.113.9", "pool.time.org"]
 NONE, MAKER, SIBLING, EVIL, ADDRESS, TIME = range(len(NAMES))
+ASKED = 1 << 30  # the host of the session asked for the name itself
 NIGHTLY = ClassBaseline(
     [{"span": 500.0, "pairs": [[TABLE[ELSEWHERE], "443/tcp", 480.0, 864.0, 1680.0]]}]
 )
@@ -42,7 +43,7 @@ def batch(rows: Named, slot: int | np.ndarray = 0, device_class: int = -1) -> Ho
         np.array(pool, np.int32),
         np.array(dport, np.int32),
         np.full(len(rows), device_class),
-        name=np.array(name, np.int32),
+        name=np.array(name, np.int32) + np.where(name, ASKED, 0).astype(np.int32),
     )
 
 
