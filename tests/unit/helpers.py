@@ -103,6 +103,7 @@ def pipeline(folder: Path, decision: Mapping[str, float] | None = None, **change
     settings = {
         "settings": replace(DecisionSettings.of_model(scorer.manifest), **quick),
         "reorder": Reorder(),
+        "max_hosts": 10_000,  # each has its room from the start
         "worker": "w",
     }
     return Pipeline(pools(), scorer, **settings | changes)

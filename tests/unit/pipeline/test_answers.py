@@ -44,6 +44,7 @@ class Recorder(Pipeline):
             scorer,
             settings=DecisionSettings.of_model(scorer.manifest),
             reorder=Reorder() if reorder is None else reorder,
+            max_hosts=10_000,
         )
         self.seen: list[Seen] = []
 
