@@ -78,9 +78,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def load(site: Path, each: conn_log.Each | None = None) -> tuple[LabelledSessions, dataset.Origin]:
+def load(
+    site: Path, each: conn_log.Each | None = None, logs: str = ""
+) -> tuple[LabelledSessions, dataset.Origin]:
+    """The labelled sessions of a site, or of those of its folders that match ``logs``."""
+    paths = sorted(site.glob(logs)) if logs else [site]
     pools = Pools([Database(config.shipped("asn.mmdb.xz"))])
-    return dataset.load([site], labels.read([site / "labels.csv"]), pools, each=each)
+    return dataset.load(paths, labels.read([site / "labels.csv"]), pools, each=each)
 
 
 def windows(sessions: LabelledSessions) -> tuple[Windows]:
@@ -308,9 +312,9 @@ def test_a_scheduler_without_workers_is_named_and_waited_for() -> None:
         assert said == [f"waiting for a worker of {local.scheduler_address}"]
 
 
-def test_fourteen_days_are_the_same_on_three_workers_one_of_which_is_killed(data: Path) -> None:
-    site = data / "lsif"
-    sessions, origin = load(site)
+def test_real_days_are_the_same_on_three_workers_one_of_which_is_killed(data: Path) -> None:
+    site, days = data / "lsif", "2019-07-0[1-4]"
+    sessions, origin = load(site, logs=days)
     killed: list[int] = []
     with (
         LocalCluster(
@@ -319,7 +323,7 @@ def test_fourteen_days_are_the_same_on_three_workers_one_of_which_is_killed(data
         cluster.connected(local.scheduler_address) as each,
     ):
         assert each is not None
-        there, same = load(site, killing(each, local.scheduler_address, 7, killed))
+        there, same = load(site, killing(each, local.scheduler_address, 2, killed), days)
         (made,) = there.apart(windows, killing(each, local.scheduler_address, 2, killed))
         figures = evaluate(Scorer(MODEL), there, each)
     assert len(killed) == 3  # as they read, labelled, and made windows

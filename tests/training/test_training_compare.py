@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,13 +43,17 @@ def segments(whole) -> Segments:
     return Segments.of(whole.sessions, whole.sessions.series)
 
 
+@cache
+def compared(protocol: str) -> dict[str, Any]:
+    """What the fast baselines say of devices with different intervals."""
+    whole = traffic()
+    settings = Settings(epochs=4, per_epoch=2048)
+    return compare(whole, split(whole.sessions, protocol), FAST, settings, quiet)
+
+
 @pytest.mark.parametrize("protocol", ["paper", "blocked", "temporal"])
 def test_every_baseline_learns_different_intervals(protocol: str) -> None:
-    whole = traffic()
-    results = compare(
-        whole, split(whole.sessions, protocol), FAST, Settings(epochs=4, per_epoch=2048), quiet
-    )
-    for name, one in results.items():
+    for name, one in compared(protocol).items():
         assert one["own"]["natural"]["macro_f1"] > 0.95, name
 
 
@@ -166,11 +172,7 @@ def test_the_shipped_recipe_predicts_all_that_the_baselines_predict(monkeypatch)
 
 @pytest.mark.parametrize("protocol", ["blocked", "temporal"])
 def test_every_baselines_probabilities_are_decided_by_the_workers_code(protocol: str) -> None:
-    whole = traffic()
-    results = compare(
-        whole, split(whole.sessions, protocol), FAST, Settings(epochs=4, per_epoch=2048), quiet
-    )
-    for name, one in results.items():
+    for name, one in compared(protocol).items():
         days = one["host_days"]
         assert days["right"] + days["no_name"] + days["wrong"] == days["host_days"] > 0, name
         # All devices do the same, at other intervals, so the sessions tell of none.

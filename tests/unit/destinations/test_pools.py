@@ -129,8 +129,8 @@ def test_solicited_node_groups_are_one_pool_and_leave_memory_flat() -> None:
     names(mapped, [solicited(1)])
     tracemalloc.start()
     try:
-        for start in range(0, 100_000, 10_000):
-            dst = [solicited(number) for number in range(start, start + 10_000)]
+        for start in range(0, 20_000, 5_000):
+            dst = [solicited(number) for number in range(start, start + 5_000)]
             assert set(names(mapped, dst, "fe80::1")) == {SOLICITED}
             del dst
         grown, _ = tracemalloc.get_traced_memory()

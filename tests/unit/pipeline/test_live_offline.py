@@ -23,7 +23,7 @@ from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, pipeline, sessions
 ModelFolder = Callable[..., Path]
 
 START = 1_750_000_000.0
-SECONDS = 400.0
+SECONDS = 200.0
 ROUTER, BOND, HIDDEN = (MAC.format(n) for n in (0x90, 0xA0, 0xB0))
 
 
@@ -106,7 +106,7 @@ def live(
                 batch = take(table, np.array(rows[:cut], np.int64))
                 verdicts += made.push(f"n{one}", since, batch, since - START)
             batch = take(table, np.array(rows[cut:], np.int64))
-            if stray and since == edges[800]:
+            if stray and since == edges[400]:
                 batch, stray = concatenate([STRAY, batch]), False
             verdicts += made.push(f"n{one}", until, batch, until - START)
     return verdicts + made.finish()
