@@ -15,7 +15,7 @@ from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
 from training.model.settings import DEFAULT
 
-QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=1024, batch=64)
+QUICK = replace(DEFAULT, window=16, hidden=16, epochs=4, per_class=512, batch=64)
 TABLE = ["as:1", "as:2", "lan"]
 
 

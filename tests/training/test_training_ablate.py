@@ -21,7 +21,7 @@ from training.evaluation.ablate import ablate, ablate_decision, variants
 def test_intervals_are_missed_where_they_alone_tell_devices_apart() -> None:
     lines: list[str] = []
     settings = replace(QUICK, epochs=2)
-    figures = ablate(sessions(1.0, 60.0, number=300), [0, 1], settings, say=lines.append)
+    figures = ablate(sessions(1.0, 60.0, number=200), [0, 1], settings, say=lines.append)
     assert list(figures) == list(variants(settings))
     assert all(list(one["seeds"]) == [0, 1] for one in figures.values())
     whole, blind = (figures[name]["seeds"][0]["macro_f1"] for name in ("the recipe", "alone, pool"))
