@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import lzma
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -21,6 +25,15 @@ def data() -> Path:
     if not (folder / "README.md").exists():
         pytest.skip("no real traffic here (set NBA_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unpacked_once() -> Iterator[None]:
+    """The embedded IP database, which nearly every command reads, is unpacked once a process."""
+    unpack = functools.lru_cache(maxsize=1)(lzma.decompress)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nba_broker.destinations.databases.lzma", SimpleNamespace(decompress=unpack))
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
