@@ -27,9 +27,10 @@ demo: $(VENV)/runtime
 		echo "No Zeek found; skipping the live part."; \
 	fi
 
-# A file's tests run in one process, so that a model which a file fits is fitted once.
+# A file's tests run in one process, so that a model which a file fits is fitted once; the longest
+# files begin first, see tests/conftest.py.
 test: $(VENV)/dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

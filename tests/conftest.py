@@ -36,6 +36,30 @@ def unpacked_once() -> Iterator[None]:
         yield
 
 
+LONGEST = {
+    "test_btest.py",
+    "test_clocks.py",
+    "test_first_day.py",
+    "test_later_day.py",
+    "test_operations.py",
+    "test_partitions.py",
+    "test_site_events.py",
+    "test_training_ablate.py",
+    "test_training_agreement.py",
+    "test_training_cluster.py",
+    "test_training_compare.py",
+    "test_training_prototypes.py",
+    "test_worker.py",
+    "test_zkg.py",
+}
+"""Files that begin first, so that no process is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For --no-loadscope-reorder: pytest-xdist would begin with the files of the most tests."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One visible line for each reason instead of silent skips."""
     skipped = terminalreporter.stats.get("skipped", [])
