@@ -93,17 +93,29 @@ def outage(sessions: Sessions, since: float, hours: float, *, retried: bool) -> 
     return take(every, order(every))
 
 
-def six_days(home: str, request: pytest.FixtureRequest, folder: Path) -> Sessions:
-    """The sessions of six or seven devices; four days are before the outage."""
-    if home == "lsif":
-        paths = sorted((request.getfixturevalue("data") / "lsif").glob("2019-07-*"))[-6:]
-    else:
-        devices = [word for name in DEVICES for word in ("--device", name)]
-        generate.main(["--seed", "3", "--days", "6", "--out", str(folder), *devices])
-        paths = [folder]
+def sessions_of(paths: list[Path]) -> Sessions:
+    """All sessions of an archive."""
     archive = conn_log.read(paths)
     (sessions,) = archive.batches(len(archive))
     return sessions
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Sessions:
+    """Six days of the made-up home; four are before the outage."""
+    folder = tmp_path_factory.mktemp("home")
+    devices = [word for name in DEVICES for word in ("--device", name)]
+    generate.main(["--seed", "3", "--days", "6", "--out", str(folder), *devices])
+    return sessions_of([folder])
+
+
+def six_days(home: str, request: pytest.FixtureRequest) -> Sessions:
+    """The sessions of six or seven devices; four days are before the outage."""
+    if home == "lsif":
+        days = sorted((request.getfixturevalue("data") / "lsif").glob("2019-07-*"))
+        return sessions_of(days[-6:])
+    made: Sessions = request.getfixturevalue("made_up")
+    return made
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -130,7 +142,7 @@ def test_an_outage_over_all_hosts_is_one_event_and_one_notice_and_no_other(
     tmp_path: Path,
 ) -> None:
     noon = HOMES[home]
-    sessions = outage(six_days(home, request, tmp_path / "home"), noon, hours, retried=retried)
+    sessions = outage(six_days(home, request), noon, hours, retried=retried)
     capture.write(tmp_path / "outage.pcap", sessions)
     assert main.main(["pcap", str(tmp_path / "outage.pcap"), "--out", str(tmp_path / "live")]) == 0
 
@@ -154,11 +166,9 @@ def test_an_outage_over_all_hosts_is_one_event_and_one_notice_and_no_other(
 
 
 def test_an_outage_replayed_live_is_one_notice_and_no_other(
-    request: pytest.FixtureRequest, tmp_path: Path
+    made_up: Sessions, tmp_path: Path
 ) -> None:
-    sessions = outage(
-        six_days("made-up", request, tmp_path / "home"), HOMES["made-up"], 6, retried=True
-    )
+    sessions = outage(made_up, HOMES["made-up"], 6, retried=True)
     capture.write(tmp_path / "outage.pcap", sessions)
     speed = float(sessions.ts[-1] - sessions.ts[0]) / 120
     # Zeek's clock runs so much faster: what it does by the clock would be as much too often.
@@ -202,10 +212,10 @@ def without_server(sessions: Sessions, since: float) -> tuple[Sessions, str]:
 
 
 def test_a_lost_server_gives_its_line_live_and_offline_and_no_notice(
-    request: pytest.FixtureRequest, tmp_path: Path
+    made_up: Sessions, tmp_path: Path
 ) -> None:
     noon = HOMES["made-up"]
-    sessions, host = without_server(six_days("made-up", request, tmp_path / "home"), noon)
+    sessions, host = without_server(made_up, noon)
     capture.write(tmp_path / "lost.pcap", sessions)
     assert main.main(["pcap", str(tmp_path / "lost.pcap"), "--out", str(tmp_path / "live")]) == 0
     logs = zeek_logs(tmp_path / "lost.pcap", tmp_path / "zeek")
