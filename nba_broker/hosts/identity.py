@@ -46,7 +46,8 @@ class Assignment:
 
     @property
     def covered(self) -> int:
-        """How many sessions these are, at least one of a batch that is not empty."""
+        """How many sessions these are, at least one of a batch that is not empty and follows
+        nothing."""
         return len(self.slots)
 
 
@@ -83,6 +84,8 @@ class Identity:
         mac: Sequence[str],
         segment: Sequence[str] | None = None,
         dport: np.ndarray | None = None,
+        *,
+        follows: bool = False,
     ) -> Assignment:
         """Assign sessions in time order, columns [n] as in :class:`Sessions`: all, or only the
         first ones. Call again with the rest.
@@ -90,6 +93,8 @@ class Identity:
         The assignment ends before a session that gives a host its first MAC, or takes from a host
         the MAC that a lease gave it, so that a verdict on the sessions before rests on nothing
         later. It ends after a session that proves a MAC a router's or another interface's.
+        ``follows``: verdicts on earlier sessions are still to come, so that it may end before the
+        first one.
         """
         self._ended = None
         in_use, mac_seen = self._addresses.in_use, self._hosts.mac_seen
@@ -110,7 +115,8 @@ class Identity:
             slot = in_use.get(zone)
             if slot is None or (seen and seen != mac_seen[slot]):
                 is_unknown = slot is None and self._addresses.is_unknown(zone)
-                if slots and not is_unknown and self._changes_mac(seen, zone):
+                has_earlier = bool(slots) or follows
+                if has_earlier and not is_unknown and self._changes_mac(seen, zone):
                     break
                 row = len(slots)
                 icmp = dport is not None and int(dport[row]) >> 16 == _ICMP
@@ -201,8 +207,17 @@ class Identity:
         segments and the lease names none.
         """
         mac = self._bonds.host_of.get(lease.mac, lease.mac)
-        if mac not in self._routers.found and not is_virtual(mac):
+        if self._is_hosts(mac):
             self._leases.take(lease, mac)
+
+    def knows(self, lease: Lease) -> bool:
+        """Whether a lease changes nothing that a host is known by. Most do not: hosts renew their
+        leases all day."""
+        mac = self._bonds.host_of.get(lease.mac, lease.mac)
+        return not self._is_hosts(mac) or self._leases.are_known(lease, mac)
+
+    def _is_hosts(self, mac: str) -> bool:
+        return mac not in self._routers.found and not is_virtual(mac)
 
     def new_hosts(
         self, host: Sequence[str], mac: Sequence[str], segment: Sequence[str] | None = None

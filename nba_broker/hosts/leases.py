@@ -31,6 +31,21 @@ class Leases:
         self.clients: dict[str, DhcpClient] = {}
         """MAC -> the client of its latest lease that described one."""
 
+    def are_known(self, lease: Lease, mac: str) -> bool:
+        """Whether :meth:`take` would change the time of a lease, and nothing else."""
+        addresses = self._addresses
+        for zone in self._zones(lease):
+            binding = addresses.bindings.get(zone)
+            if binding is None or (binding.mac, binding.hostname) != (mac, lease.hostname):
+                return False
+            if addresses.owner(zone) != mac:
+                return False
+        client = DhcpClient(lease.vendor_class, lease.params)
+        return lease.hostname in ("", self.hostnames.get(mac)) and client in (
+            DhcpClient(),
+            self.clients.get(mac),
+        )
+
     def take(self, lease: Lease, mac: str) -> None:
         """From here on the address of a lease belongs to ``mac``, the MAC of the lease or of the
         host that it is an interface of."""

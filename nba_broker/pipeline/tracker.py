@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from nba_broker.hosts.bonds import Bond
 from nba_broker.hosts.identity import Identity
 from nba_broker.hosts.routers import Router
 from nba_broker.pipeline.askers import Askers
-from nba_broker.records.names import NO_ANSWERS, Answers
+from nba_broker.records.names import NO_ANSWERS, Answers, joined
 from nba_broker.records.sessions import Lease, Sessions, part_of
 
 _LEASES = 65_536  # leases that wait for their time at most: a clock may be years ahead
@@ -50,22 +50,49 @@ class Tracker:
     def track(self, sessions: Sessions) -> Iterator[Tracked]:
         """Yields sessions, which are in time order, with their hosts, in one or more parts.
 
-        The identity of a host does not change within a part. A part ends before a lease, before a
-        session that shows the MAC of a host without one, before a session that shows that a
-        lease's MAC need not be a host's, and after a session that shows a router or a bond.
+        The identity of a host does not change within a part. A part ends before a lease that
+        changes one, before a session that shows the MAC of a host without one, before a session
+        that shows that a lease's MAC need not be a host's, and after a session that shows a router
+        or a bond. Process each part before you take the next one.
         """
-        at = 0
+        pieces: list[Tracked] = []  # of the part: it goes on over leases that are known already
+        start = at = 0
         while at < len(sessions):
             while self.leases and self.leases[0].ts <= sessions.ts[at]:
+                if pieces and not self.identity.knows(self.leases[0]):
+                    yield _whole(part_of(sessions, start, at), pieces)
+                    pieces, start = [], at
                 self.identity.lease(self.leases.popleft())
             stop = len(sessions)
             if self.leases:
                 stop = int(np.searchsorted(sessions.ts, self.leases[0].ts))
-            part = part_of(sessions, at, stop)
-            before = self.askers.holders(float(part.ts[-1])) if len(self.askers) else {}
-            found = self.identity.slots(part.ts, part.host, part.mac, part.segment, part.dport)
-            covered = len(found.slots)
-            part = part_of(part, 0, covered)
-            answers = self.askers.among(part, found.slots, before) if before else NO_ANSWERS
-            yield Tracked(part, found.slots, found.ended, answers)
-            at += covered
+            pieces.append(self._piece(part_of(sessions, at, stop), follows=at > start))
+            at += len(pieces[-1].slot)
+            if at < stop or at == len(sessions) or pieces[-1].ended is not None:
+                yield _whole(part_of(sessions, start, at), pieces)
+                pieces, start = [], at
+
+    def _piece(self, sessions: Sessions, follows: bool) -> Tracked:
+        """The first of these sessions, among which there is no lease. ``follows``: see
+        :meth:`Identity.slots`."""
+        before = self.askers.holders(float(sessions.ts[-1])) if len(self.askers) else {}
+        columns = sessions.ts, sessions.host, sessions.mac, sessions.segment, sessions.dport
+        found = self.identity.slots(*columns, follows=follows)
+        covered = part_of(sessions, 0, found.covered)
+        answers = NO_ANSWERS
+        if before and found.covered:
+            answers = self.askers.among(covered, found.slots, before)
+        return Tracked(covered, found.slots, found.ended, answers)
+
+
+def _whole(sessions: Sessions, pieces: Sequence[Tracked]) -> Tracked:
+    """The pieces of these sessions as one part."""
+    if len(pieces) == 1:
+        return pieces[0]
+    starts = np.cumsum([0, *(len(piece.slot) for piece in pieces[:-1])]).tolist()
+    return Tracked(
+        sessions,
+        np.concatenate([piece.slot for piece in pieces]),
+        pieces[-1].ended,
+        joined([piece.answers for piece in pieces], starts),
+    )

@@ -74,6 +74,17 @@ NO_ANSWERS = Answers(NO_NAMES, np.zeros(0, np.int64), np.zeros(0, np.int64))
 """No rows."""
 
 
+def joined(parts: Sequence[Answers], starts: Sequence[int]) -> Answers:
+    """The answers beside several parts of some sessions, which begin at these places, as one."""
+    if not any(map(len, parts)):
+        return NO_ANSWERS
+    return Answers(
+        concatenate([part.names for part in parts]),
+        np.concatenate([part.slot for part in parts]),
+        np.concatenate([part.place + start for part, start in zip(parts, starts, strict=True)]),
+    )
+
+
 def is_name(text: str) -> bool:
     """Whether a text may be a name in :class:`Names`: printable ASCII without spaces, not too long,
     and not the root. DNS allows any bytes in a name (RFC 2181); hosts use letters, digits, hyphens
