@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nba_broker.archive import log_columns, log_rows, log_values
 from nba_broker.archive.diagnostics import Diagnostics
 from nba_broker.archive.external_sort import MEMORY, Sorter
 from nba_broker.archive.log_values import is_unset, text
+from nba_broker.archive.processes import Processes, read_elsewhere
 from nba_broker.archive.report import Report, failure
 from nba_broker.archive.segment_columns import is_place, segment_of
 from nba_broker.records.addresses import canonical
@@ -46,6 +48,17 @@ Answer = tuple[float, bytes, bytes, float, str, str]
 """When the answer came, who asked, the address, its TTL in seconds, the name, and the segment."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One file that was read by itself: rows of _ROW with codes into this part's own ``names`` and
+    ``segments``. report: the lines about it."""
+
+    rows: np.ndarray
+    names: list[str]
+    segments: list[str]
+    report: Report
+
+
 class ArchivedNames:
     """The DNS answers of an archive, in order of time.
 
@@ -63,27 +76,58 @@ class ArchivedNames:
 
     def read(
         self,
-        paths: Iterable[str | Path],
+        paths: Sequence[str | Path],
         report: Report,
         since: float | None = None,
         until: float | None = None,
+        processes: Processes | None = None,
     ) -> None:
         """Take the answers of these files with since <= ts < until. The report says which file
-        cannot be read, and what is not understood."""
+        cannot be read, and what is not understood. processes: read those files that are not too
+        large for that."""
+        there = partial(_read_alone, since=since, until=until)
+        for path, part in zip(paths, read_elsewhere(processes, there, paths), strict=True):
+            if part is None:
+                for rows in self._rows(path, report, since, until):
+                    self._sorter.add(rows)
+            else:
+                self._sorter.add(self._own(part))
+                report.add(part.report)
+
+    def _rows(
+        self, path: str | Path, report: Report, since: float | None, until: float | None
+    ) -> Iterator[np.ndarray]:
+        """The rows of one file, _ROW, with the codes of this object."""
         first = -np.inf if since is None else since
         last = np.inf if until is None else until
-        for path in paths:
-            found = Diagnostics(_CONSEQUENCES)
-            try:
-                for rows in log_rows.some(path, "dns", _is_wanted):
-                    found.rows += len(rows)
-                    taken = [one for one in answers(rows, found.miss) if first <= one[0] < last]
-                    if taken:
-                        self._sorter.add(self._coded(taken))
-            except (ArchiveError, OSError) as error:
-                report.errors.append(failure(path, error))
-            report.errors += [failure(path, ArchiveError(line)) for line in found.errors()]
-            report.warnings += [failure(path, ArchiveError(line)) for line in found.warnings()]
+        found = Diagnostics(_CONSEQUENCES)
+        try:
+            for rows in log_rows.some(path, "dns", _is_wanted):
+                found.rows += len(rows)
+                taken = [one for one in answers(rows, found.miss) if first <= one[0] < last]
+                if taken:
+                    yield self._coded(taken)
+        except (ArchiveError, OSError) as error:
+            report.errors.append(failure(path, error))
+        report.errors += [failure(path, ArchiveError(line)) for line in found.errors()]
+        report.warnings += [failure(path, ArchiveError(line)) for line in found.warnings()]
+
+    def alone(self, path: str | Path, since: float | None, until: float | None) -> _Part:
+        """One file, for another object to take."""
+        report = Report()
+        rows = np.concatenate([np.empty(0, _ROW), *self._rows(path, report, since, until)])
+        return _Part(rows, list(self._names), list(self._segments), report)
+
+    def _own(self, part: _Part) -> np.ndarray:
+        """The rows of a part with the codes of this object."""
+        rows = part.rows
+        for column, texts, codes in (
+            ("name", part.names, self._names),
+            ("segment", part.segments, self._segments),
+        ):
+            own = [codes.setdefault(text, len(codes)) for text in texts]
+            rows[column] = np.array(own, np.int32)[rows[column]]
+        return rows
 
     def parts(self, size: int = _PART) -> Iterator[Names]:
         """All rows in order, at most ``size`` at a time."""
@@ -139,6 +183,10 @@ class ArchivedNames:
         if len(self._by_code) < len(self._names):
             self._by_code = np.array(list(self._names), object)
         return self._by_code
+
+
+def _read_alone(path: str | Path, since: float | None, until: float | None) -> _Part:
+    return ArchivedNames().alone(path, since, until)
 
 
 def answers(

@@ -15,6 +15,7 @@ from nba_broker.archive.answers import ArchivedNames
 from nba_broker.archive.codes import ROW
 from nba_broker.archive.external_sort import MEMORY, Sorter
 from nba_broker.archive.file_times import FileTimes
+from nba_broker.archive.processes import Processes, read_elsewhere
 from nba_broker.archive.reader import Part, Reader
 from nba_broker.archive.report import Report
 from nba_broker.records import uids
@@ -145,6 +146,7 @@ def read(
     memory: int = MEMORY,
     progress: Callable[[int, int, int], None] | None = None,
     each: Each | None = None,
+    processes: Processes | None = None,
     names: bool = False,
 ) -> Archive:
     """Read files, folders and ``-`` (standard input) as one archive.
@@ -152,10 +154,10 @@ def read(
     local: networks whose addresses are hosts, besides those that Zeek calls local and private
     space. Sessions with since <= ts < until are kept. memory: bytes for sessions; more are sorted
     on disk, in the same order. progress: called after each file with (files read, all files,
-    sessions so far). each: reads the files in other processes, each as a whole, with the same
-    result; by default they are read here, block by block. names: also read the DNS answers. A bad
-    file is named in ``errors``, and the others are read; raises ArchiveError if no file can be
-    read.
+    sessions so far). each: reads the files on other machines, each as a whole, with the same
+    result; by default they are read here, block by block. processes: read those files that are not
+    too large for that, also with the same result. names: also read the DNS answers. A bad file is
+    named in ``errors``, and the others are read; raises ArchiveError if no file can be read.
     """
     paths = list(paths)
     found = discover.find(paths)
@@ -166,19 +168,22 @@ def read(
     sample = repeats.Repeats()
     times = FileTimes()
     parts: Iterable[Iterable[np.ndarray]]
-    if each is None:
-        parts = (
-            reader.read(path, number, _absolute(path) in found.guessed)
-            for number, path in enumerate(found.conn)
-        )
-    else:
-        there = partial(
-            _read_alone, local=tuple(local), since=since, until=until, guessed=found.guessed
-        )
-        taken = each(there, [_for_others(path) for path in found.conn])
+    alone = partial(
+        _read_alone, local=tuple(local), since=since, until=until, guessed=found.guessed
+    )
+    if each is not None:
+        taken = each(partial(_read_there, alone), [_for_others(path) for path in found.conn])
         parts = (
             reader.take(part, number, path)
             for number, (path, part) in enumerate(zip(found.conn, taken, strict=True))
+        )
+    else:
+        elsewhere = read_elsewhere(processes, alone, found.conn)
+        parts = (
+            reader.read(path, number, _absolute(path) in found.guessed)
+            if part is None
+            else reader.take(part, number, path)
+            for number, (path, part) in enumerate(zip(found.conn, elsewhere, strict=True))
         )
     guessed = []
     for number, part in enumerate(parts):
@@ -211,7 +216,7 @@ def read(
     report.warnings += [*found.warnings, *_warnings(findings)]
     archive = Archive(reader, sorter, found, findings, times, memory)
     if names:
-        archive.names.read(archive.dns_logs, report, since, until)
+        archive.names.read(archive.dns_logs, report, since, until, processes)
     return archive
 
 
@@ -241,20 +246,25 @@ def _for_others(path: str | Path) -> Path:
     return Path(path).absolute()
 
 
+def _read_there(read_alone: Callable[[Path], Part], path: Path) -> Part:
+    """Read a file on what may be another machine. Raises ArchiveError if it is not readable there:
+    without the error its sessions would be missing silently."""
+    if not os.access(path, os.R_OK):
+        raise ArchiveError(
+            f"{path}: not readable on {os.uname().nodename}: every worker needs the archive under "
+            "the same path"
+        )
+    return read_alone(path)
+
+
 def _read_alone(
-    path: Path,
+    path: str | Path,
     *,
     local: Sequence[str],
     since: float | None,
     until: float | None,
     guessed: frozenset[str],
 ) -> Part:
-    """Read a file that another process has found. Raises ArchiveError if this process cannot read
-    it: without the error its sessions would be missing silently."""
-    if not os.access(path, os.R_OK):
-        raise ArchiveError(
-            f"{path}: not readable on {os.uname().nodename}: every worker needs the archive under "
-            "the same path"
-        )
-    reader = Reader(local, since, until, [path.name])
+    """Read a file that another process has found."""
+    reader = Reader(local, since, until, [Path(path).name])
     return reader.read_alone(path, _absolute(path) in guessed)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nba_broker.archive import device_log, results, site_log, zeek_log
+from nba_broker.archive import device_log, processes, results, site_log, zeek_log
 from nba_broker.cli import options, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
@@ -33,7 +33,20 @@ def add_to(commands: options.Commands) -> None:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder, or - for stdin")
     parser.add_argument("--format", choices=("tsv", "json"), default="tsv")
+    parser.add_argument(
+        "--processes",
+        type=_number,
+        default=1,
+        metavar="N",
+        help="processes that read the logs (default: 1)",
+    )
     parser.set_defaults(action=score)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 1 or more")
+    return int(text)
 
 
 def score(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -52,7 +65,8 @@ def _score(
 
     log = folder / options.DEVICE_LOG
     local = [str(network) for network in settings.local]
-    archive = conn_log.read(arguments.paths, local=local, names=True)
+    with processes.started(arguments.processes) as some:
+        archive = conn_log.read(arguments.paths, local=local, processes=some, names=True)
     for line in archive.errors:
         LOG.error("%s", line)
     for line in archive.warnings:
