@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "decode": lambda _: offline.decoding(),
     "archive": lambda _: offline.archive(2_000_000),
     "archive-ten-million": lambda _: offline.archive(10_000_000),
+    "processes": lambda _: offline.processes(1_000_000),
     "workers": lambda _: archives.workers(2_000_000),
     "fit": lambda arguments: offline.fit(arguments.archive, arguments.labels),
     "triage": lambda _: page.first_screen(),

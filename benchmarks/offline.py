@@ -37,6 +37,7 @@ Figure = tuple[str, float, str]
 
 STEP = 32  # batches that a busy worker finds waiting, and hands to the pipeline at once
 SESSIONS = 500_000
+FILES = 16
 
 
 class Stopwatch(Scorer):
@@ -193,6 +194,24 @@ def archive(rows: int) -> Iterator[Figure]:
     yield f"score.against_read_csv.{name}", pandas.wall / score.wall, "ratio"
     yield f"score.cpu.against_read_csv.{name}", pandas.cpu / score.cpu, "ratio"
     yield f"score.memory.{name}", score.memory / 1e6, "MB"
+
+
+def processes(rows: int) -> Iterator[Figure]:
+    """``nba-broker score`` over conn logs of so many rows, and dns logs of half as many, in many
+    files, which one process reads, or two."""
+    with tempfile.TemporaryDirectory() as name:
+        logs, out = Path(name) / "logs", Path(name) / "out"
+        logs.mkdir()
+        source, asked = Traffic(1_000), Traffic(1_000)  # the same sessions
+        for number in range(FILES):
+            traffic.conn_log(logs / f"conn.{number}.log", rows // FILES, source)
+            traffic.dns_log(logs / f"dns.{number}.log", rows // FILES, asked)
+        for number in (1, 2):
+            arguments = (str(logs), "--processes", str(number), "--out", str(out))
+            score = _child("-m", "nba_broker.cli.main", "score", *arguments)
+            yield f"score.{number}_processes", rows / score.wall, "sessions/s"
+            yield f"score.cpu.{number}_processes", rows / score.cpu, "sessions/cpu-s"
+            yield f"score.memory.{number}_processes", score.memory / 1e6, "MB"
 
 
 _READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")

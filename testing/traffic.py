@@ -125,3 +125,22 @@ def conn_log(path: Path, rows: int, source: Traffic) -> None:
                     batch.ts.tolist(), batch.uid, batch.host, batch.dst, batch.mac, strict=True
                 )
             )
+
+
+def dns_log(path: Path, rows: int, source: Traffic) -> None:
+    """Write as dns.log that hosts asked for the destination of every second one of the next
+    ``rows`` sessions of a source, just before it."""
+    with path.open("w") as file:
+        file.write("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n")
+        file.write(
+            "#path\tdns\n#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\trtt"
+        )
+        file.write("\tquery\tqtype_name\trcode_name\tanswers\tTTLs\n")
+        for batch in source.random(rows):
+            file.writelines(
+                f"{ts - 0.001:.6f}\t{host}\t40000\t10.0.0.1\t53\tudp\t0.001000"
+                f"\tx{dst.replace('.', '-')}.example\tA\tNOERROR\t{dst}\t60.000000\n"
+                for ts, host, dst in zip(
+                    batch.ts[::2].tolist(), batch.host[::2], batch.dst[::2], strict=True
+                )
+            )

@@ -36,6 +36,16 @@ def test_every_row_of_a_synthetic_archive_is_a_session(tmp_path: Path) -> None:
     assert list(batch.mac[:256]) == first.mac
 
 
+def test_every_second_session_of_a_synthetic_archive_follows_an_answer(tmp_path: Path) -> None:
+    traffic.conn_log(tmp_path / "conn.log", 1000, Traffic(20))
+    traffic.dns_log(tmp_path / "dns.log", 1000, Traffic(20))
+    archive = conn_log.read([tmp_path], names=True)
+    (batch,) = archive.batches()
+    (names,) = archive.names.parts()
+    np.testing.assert_allclose(names.ts, batch.ts[::2] - 0.001, atol=1e-5)
+    assert names.name[0] == f"x{batch.dst[0].replace('.', '-')}.example"
+
+
 def test_every_host_talks_once_before_any_talks_twice() -> None:
     batches = list(Traffic(600).each_once())
     assert len({host for batch in batches for host in batch.host}) == 600
