@@ -241,8 +241,8 @@ class Scoring:
         self, sessions: HourSessions, by_domain: np.ndarray, before: np.ndarray, nats: np.ndarray
     ) -> None:
         """Lower ``nats``, float64 [n], to what the sessions would cost a host of the class that
-        theirs are taken for: what is new for a host may be usual for its class. The pool of a new
-        name does not excuse a host of a class that has names."""
+        theirs are taken for: what is new for a host may be usual for its class. Its pool excuses no
+        session that is scored by its domain, if the class has names."""
         rows = np.flatnonzero(nats > 0)
         if not len(rows):
             return

@@ -50,7 +50,7 @@ class BaselineSettings:
     away neither forgets its baseline nor seems better known."""
 
     table_size: int = 44
-    """Pairs in a host's table, with those that are new in the current hour; 1,203 bytes per host
+    """Pairs in a host's table, with those that are new in the current hour; 1,247 bytes per host
     with everything."""
 
     new_pairs: int = 12

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nba_broker.baseline.class_baseline import ClassBaseline
 from nba_broker.baseline.host_baseline import HostBaseline, HostSessions
+from nba_broker.baseline.keys import domain_of
 from nba_broker.records.times import HOUR
 from tests.unit.baseline.baseline_traffic import BEGIN, CLOUD, DAY, ELSEWHERE, HTTPS, NTP, TABLE
 
@@ -152,11 +155,54 @@ def test_cutting_named_sessions_into_batches_changes_nothing(
         np.testing.assert_array_equal(parts.columns[name][:2], column[:2], err_msg=name)
 
 
-def test_the_many_pools_of_a_name_do_not_hide_a_beacon() -> None:
+@pytest.mark.parametrize("name", [NONE, EVIL])
+def test_the_many_pools_of_a_name_do_not_hide_a_beacon(name: int) -> None:
     servers = [(BEGIN + n * HOUR, ELSEWHERE + n // 3, NTP, TIME) for n in range(8 * 24)]
-    beacon = [(ts, 900, HTTPS, NONE) for ts, *_ in often(2, begin=LATER + 60, every=1800.0)]
+    beacon = [(ts, 900, HTTPS, name) for ts, *_ in often(2, begin=LATER + 60, every=1800.0)]
     rows = sorted([*often(8), *servers, *beacon])
     surprise, alarms = push(rows)
     assert alarms > 0
     of_beacon = surprise[[row[1] == 900 for row in rows]]
     assert of_beacon[24:48].sum() > 0.9 * of_beacon[:24].sum()  # it is no less new after hours
+
+
+def test_names_that_others_at_the_site_asked_for_count_as_none() -> None:
+    rows = often(6) + often(2, pool=ELSEWHERE, begin=LATER)
+    sessions = batch(rows)
+    of_others = replace(sessions, name=sessions.name & ~np.int32(ASKED))
+    nameless = HostBaseline().push(replace(sessions, name=None), TABLE)
+    found = HostBaseline().push(of_others, TABLE, NAMES.__getitem__)
+    np.testing.assert_array_equal(found[0], nameless[0])
+    assert len(found[1]) == len(nameless[1]) > 0
+
+
+def test_names_that_become_visible_one_after_the_other_surprise_nobody() -> None:
+    first = [*often(6, name=NONE), *often(6, begin=LATER)]
+    second = [*often(10, name=NONE), *often(2, name=TIME, begin=BEGIN + 10 * DAY)]
+    later = [(ts + 300, pool, dport, name) for ts, pool, dport, name in second]
+    surprise, alarms = push(sorted(first + later))
+    assert alarms == 0
+    assert surprise.max() < 1
+
+
+def test_a_host_that_browses_has_no_more_alarms_than_without_names() -> None:
+    draw = np.random.default_rng(3)
+    names = ["", *(f"www.site-{chr(97 + n // 26)}{chr(97 + n % 26)}.com" for n in range(26 * 26))]
+    rows = []
+    for hour in range(24 * 14):
+        if 8 <= hour % 24 <= 22:
+            sites = np.minimum(draw.zipf(1.4, draw.poisson(20)), len(names) - 1).tolist()
+            for site in sites:
+                pool = site % 5 if site % 3 else ELSEWHERE + site
+                rows.append((BEGIN + (hour + draw.uniform()) * HOUR, pool, HTTPS, site))
+    sessions = batch(sorted(rows))
+    _, named = HostBaseline().push(sessions, TABLE, names.__getitem__)
+    _, nameless = HostBaseline().push(replace(sessions, name=None), TABLE)
+    assert len(named) <= len(nameless)
+
+
+def test_the_names_of_a_cloud_for_its_addresses_are_of_no_domain() -> None:
+    assert domain_of("ec2-203-0-113-9.eu-west-1.compute.amazonaws.com") == ""
+    assert domain_of("203.0.113.9.bc.googleusercontent.com") == ""
+    assert domain_of("cdn7.maker.com") == "*.maker.com"
+    assert domain_of("www.163.com") != domain_of("www.8888.com")
