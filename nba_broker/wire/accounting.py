@@ -30,6 +30,7 @@ class Account:
     missed: sessions sent before this worker joined, and not in its snapshot.
     lost: sessions sent while this worker listened that did not arrive.
     skipped: sessions that the sensor saw and did not publish.
+    skipped_at_start: of these, those before the first batch of each run: no worker had greeted it.
     """
 
     run: str = ""
@@ -39,6 +40,7 @@ class Account:
     missed: int = 0
     lost: int = 0
     skipped: int = 0
+    skipped_at_start: int = 0
     _unheard: int = 0  # in this run, sent before its first batch arrived here
     _arrived: int = 0  # in this run
     _lost_before: int = 0  # in earlier runs
@@ -50,6 +52,7 @@ class Account:
         self._lost_before, self._skipped_before = self.lost, self.skipped
         self._unheard = batch.sent - len(batch)
         self.missed += max(self._unheard - known, 0)
+        self.skipped_at_start += batch.skipped
 
     def add(self, batch: Batch) -> None:
         """Add a batch of this run; it must be later than those before."""

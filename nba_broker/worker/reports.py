@@ -44,7 +44,8 @@ class Reports:
         self._partition = partition
         self._reported_at = 0.0
         # As last logged.
-        self._counts: dict[str, tuple[int, int]] = {}  # lost and skipped sessions, by node
+        # By node: sessions lost, skipped, and skipped at the start.
+        self._counts: dict[str, tuple[int, int, int]] = {}
         self._routers = set(pipeline.routers)
         self._no_sensor = False
         self._slow = False
@@ -112,8 +113,8 @@ class Reports:
     def _report_losses(self, rejoined: bool, backlog: Backlog) -> None:
         """Say which sensors' sessions did not arrive since the last time, and why."""
         for node, account in self._ledger.accounts.items():
-            lost, skipped = self._counts.get(node, (0, 0))
-            self._counts[node] = account.lost, account.skipped
+            lost, skipped, at_start = self._counts.get(node, (0, 0, 0))
+            self._counts[node] = account.lost, account.skipped, account.skipped_at_start
             if account.lost > lost:
                 LOG.warning(
                     "%d sessions of %s were lost: %s",
@@ -123,13 +124,15 @@ class Reports:
                     if rejoined
                     else "Zeek's cluster backend dropped them; raise its high-water marks",
                 )
-            if account.skipped > skipped:
-                LOG.warning(
-                    "%s skipped %d sessions: %s",
-                    node,
-                    account.skipped - skipped,
-                    "no worker was connected"
-                    if rejoined
-                    else f"this worker does not keep up ({backlog.messages} messages wait, "
-                    f"{backlog.waited:.1f} s behind); {_CAPACITY}",
-                )
+            new = account.skipped - skipped
+            early = account.skipped_at_start - at_start
+            reasons = {
+                "the sensor had just started": early,
+                f"this worker does not keep up ({backlog.messages} messages wait, "
+                f"{backlog.waited:.1f} s behind); {_CAPACITY}": new - early,
+            }
+            if rejoined:
+                reasons = {"no worker was connected": new}
+            for reason, sessions in reasons.items():
+                if sessions > 0:
+                    LOG.warning("%s skipped %d sessions: %s", node, sessions, reason)

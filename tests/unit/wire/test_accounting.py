@@ -43,7 +43,9 @@ def test_a_new_run_starts_a_new_account_and_keeps_the_old_losses() -> None:
     ledger.enter(numbered(1, 10, 10))
     ledger.enter(numbered(3, 10, 30, skipped=4))
     ledger.enter(numbered(1, 10, 10, run="R2", skipped=1))
-    assert (ledger.received, ledger.lost, ledger.skipped) == (30, 10, 5)
+    ledger.enter(numbered(2, 10, 20, run="R2", skipped=3))
+    assert (ledger.received, ledger.lost, ledger.skipped) == (40, 10, 7)
+    assert ledger.accounts["n"].skipped_at_start == 1
 
 
 def test_made_up_node_names_do_not_fill_the_memory() -> None:

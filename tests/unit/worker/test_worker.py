@@ -325,6 +325,8 @@ def test_a_loss_is_logged_with_its_reason(
             await asyncio.sleep(0.2)
             yield frame(3, LAMP[5:], 30, skipped=7)
             await asyncio.sleep(0.2)
+            yield frame(1, LAMP[5:], 5, skipped=2, run="R2")
+            await asyncio.sleep(0.2)
             terminate()
             await asyncio.Event().wait()
 
@@ -332,6 +334,8 @@ def test_a_loss_is_logged_with_its_reason(
     text = caplog.text
     assert "worker-1 skipped 3 sessions: no worker was connected" in text
     assert "worker-1 skipped 4 sessions: this worker does not keep up" in text
+    assert "worker-1 skipped 2 sessions: the sensor had just started" in text
+    assert text.count("skipped") == 3
     assert "10 sessions of worker-1 were lost: Zeek's cluster backend" in text
 
 
