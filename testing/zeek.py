@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import os
 import socket
 import subprocess
@@ -51,11 +52,14 @@ def listens(port: int) -> bool:
 
 
 def read_rows(log: Path) -> list[dict[str, str]]:
-    """The complete lines of a log in Zeek's TSV format, by column; none if it is not there."""
-    if not log.exists():
+    """The complete lines of a log in Zeek's TSV format, by column; none if it is not there, or is
+    still being packed."""
+    try:
+        content = gzip.decompress(log.read_bytes()) if log.suffix == ".gz" else log.read_bytes()
+    except (FileNotFoundError, EOFError):
         return []
     rows, columns = [], []
-    for line in log.read_text().splitlines(keepends=True):
+    for line in content.decode().splitlines(keepends=True):
         if line.startswith("#fields\t"):
             columns = line.rstrip("\n").split("\t")[1:]
         elif not line.startswith("#") and line.endswith("\n"):

@@ -50,6 +50,7 @@ LONGEST = {
     "test_training_compare.py",
     "test_training_prototypes.py",
     "test_worker.py",
+    "test_zeekctl.py",
     "test_zkg.py",
 }
 """Files that begin first, so that no process is left alone with one at the end."""

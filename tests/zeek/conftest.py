@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from testing.zeek import zeek_path
-from tests.zeek.helpers import sample_sessions
+from tests.zeek.helpers import as_ethernet, sample_sessions
 from tools import capture
 
 
@@ -38,3 +39,19 @@ def sample_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sample") / "sample.pcap"
     capture.write(path, sample_sessions())
     return path
+
+
+@pytest.fixture(scope="session")
+def household(
+    request: pytest.FixtureRequest, zeek: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A day of a household as a pcap file of Ethernet frames: a real one, else the sample's."""
+    try:
+        day: Path = request.getfixturevalue("lsif_day")
+    except pytest.skip.Exception:
+        return Path(request.getfixturevalue("sample_capture"))
+    folder = tmp_path_factory.mktemp("household")
+    cooked, out = folder / "cooked.pcap", folder / "day.pcap"
+    subprocess.run([zeek, "-b", "-r", day, "-w", cooked], cwd=folder, check=True)
+    as_ethernet(cooked, out)
+    return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from nba_broker.archive import conn_log, zeek_log
 from nba_broker.records.sessions import Sessions
 from testing.zeek import Cluster, Standalone, zeek_path
 
-SAMPLE = Path(__file__).parents[2] / "models" / "sample" / "conn.log.gz"
+CHECKOUT = Path(__file__).parents[2]
+
+SAMPLE = CHECKOUT / "models" / "sample" / "conn.log.gz"
 """The conn.log of the embedded sample."""
 
 APART = ("uids", "worker")  # columns in which two runs over the same traffic may differ
@@ -49,3 +53,46 @@ def zeek_logs(pcap: Path, folder: Path) -> Path:
 def identified(zeek: Standalone | Cluster) -> set[str]:
     """The hosts that nba_device.log has called identified."""
     return {row["host"] for row in zeek.rows("nba_device") if row["state"] == "identified"}
+
+
+def run(*command: str | Path, **settings: Any) -> str:
+    """Run a command that has to succeed; returns what it prints."""
+    result = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, **settings
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def commit(clone: Path) -> None:
+    """Commit all files of a repository."""
+    run("git", "-C", clone, "add", "-A")
+    author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    run("git", "-C", clone, *author, "commit", "-qm", "as it is")
+
+
+def clone_of_checkout(folder: Path) -> Path:
+    """A repository with what the checkout holds now, committed or not."""
+    listed = run("git", "-C", CHECKOUT, "ls-files", "-co", "--exclude-standard").splitlines()
+    for name in listed:
+        if (CHECKOUT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, folder / name)
+    run("git", "init", "-q", folder)
+    commit(folder)
+    return folder
+
+
+def as_ethernet(cooked: Path, out: Path) -> None:
+    """Write the frames of a capture that Linux "cooked", with Ethernet headers.
+
+    A cooked frame has no MAC address of its destination; that of a gateway stands for it.
+    """
+    content, at, frames = cooked.read_bytes(), 24, []
+    while at < len(content):
+        (size,) = struct.unpack_from("=I", content, at + 8)
+        frame = content[at + 16 : at + 16 + size]
+        frame = bytes.fromhex("02aa00000001") + frame[6:12] + frame[14:]
+        frames.append(content[at : at + 8] + struct.pack("=II", len(frame), len(frame)) + frame)
+        at += 16 + size
+    out.write_bytes(content[:24] + b"".join(frames))

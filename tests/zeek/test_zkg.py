@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
+from tests.zeek.helpers import clone_of_checkout, run
+
 ZKG = Path(sys.executable).with_name("zkg")
-
-
-def run(*command: str | Path, **settings: object) -> str:
-    result = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, check=False, **settings
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A clone of what the checkout holds now, committed or not."""
-    folder = tmp_path / "clone"
-    listed = run("git", "-C", CHECKOUT, "ls-files", "-co", "--exclude-standard").splitlines()
-    for name in listed:
-        if (CHECKOUT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, folder / name)
-    git = ("git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.org")
-    run("git", "init", "-q", folder)
-    run(*git, "add", "-A")
-    run(*git, "commit", "-qm", "as it is")
-    return folder
+    return clone_of_checkout(tmp_path / "clone")
 
 
 def test_zkg_installs_tests_loads_and_removes_it(zeek: Path, clone: Path, tmp_path: Path) -> None:
