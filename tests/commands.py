@@ -54,6 +54,9 @@ RUN_ELSEWHERE = {
     " --json doorbell.json": _MUD,
     "zkg install zeek-nba": "tests/zeek/test_zkg.py",
     "zkg install .": "tests/zeek/test_zkg.py",
+    "zkg refresh && zkg upgrade": "tests/zeek/test_zeekctl.py",
+    "zkg remove zeek-nba": "tests/zeek/test_zeekctl.py",
+    "zeekctl deploy": "tests/zeek/test_zeekctl.py",
     "/opt/nba/bin/nba-broker run --state state --annotations annotations.csv": _WORKER,
     "/opt/nba/bin/nba-train labels logs": _FIRST_DAY,
     "/opt/nba/bin/nba-train fit logs --labels labels.csv --out mymodel": _FIRST_DAY,
@@ -117,6 +120,7 @@ NOT_RUN = {
     " nba-broker": _ROOT,
     "mkdir -p /etc/nba && touch /etc/nba/environment": _ROOT,
     "install -m 644 packaging/nba-broker.service /etc/systemd/system/": _ROOT,
+    "systemctl disable --now nba-broker": _ROOT,
     "systemctl daemon-reload && systemctl enable --now nba-broker": _ROOT,
     "install -m 644 packaging/nba-broker.service /etc/systemd/system/nba-broker@.service": _ROOT,
     "install -D -m 644 -t /etc/systemd/system/nba-broker@.service.d"
