@@ -173,6 +173,11 @@ NOT_RUN = {
     " --json fit.json": _LSIF,
     "nba-train elsewhere fit sentinel uclfirewall thingscope iot23-benign non_iot"
     " --model lsif-first --json elsewhere.json": _LSIF,
+    "nba-train elsewhere uclfirewall --model hue --as philips-hue=Philips_Hue_Bridge"
+    " --json elsewhere.json": _LSIF,
+    "nba-train unknowns lsif --labels lsif/labels.csv --confusable tp-link_LightBulb"
+    " --confusable tp-link_SmartPlug --json unknowns.json": _LSIF,
+    "nba-train unknowns sentinel --labels sentinel/labels.csv --json unknowns.json": _LSIF,
     "nba-train compare lsif non_iot --labels lsif/labels.csv --labels non_iot/labels.csv"
     " --protocol unit --by iot --json iot.json": _LSIF,
     "nba-train compare fit --labels fit/labels.csv --protocol unit --json units.json": _LSIF,
