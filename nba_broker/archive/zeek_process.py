@@ -95,6 +95,7 @@ async def start(
         str(capture.resolve()),
         str(scripts),
         str(scripts / "standalone.zeek"),
+        "policy/protocols/conn/mac-logging",  # labels by MAC, and score, need its conn.log
         "NBA::pcap_mode=T",
         f"NBA::listen_port={port}/tcp",
         *([f"Site::local_nets={{{','.join(map(str, local))}}}"] if local else []),

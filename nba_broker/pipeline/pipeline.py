@@ -223,10 +223,12 @@ class Pipeline:
         context = self._verdicts.context(slot, sessions.ts, *to)
         scores = self._score(step, windows, context)
         anomalies = self._judge(step, columns, context)
+        # Before the verdicts: a host's first session of an hour is its first in this step, too.
+        regular = [self._lines.regular(step, one) for one in self.baseline.take_regular()]
         alarms = [anomaly.index for anomaly in anomalies]
         changes = self._verdicts.decide(slot, sessions.ts, windows, scores, alarms)
         lines = self._lines.decided(step, windows, scores, anomalies, changes)
-        lines += [self._lines.regular(step, one) for one in self.baseline.take_regular()]
+        lines += regular
         if self.shadow is not None:
             self.shadow.see(slot, sessions.ts, columns, windows)
         self.counters.scored += len(windows)

@@ -26,14 +26,23 @@ def states(out: Path) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def whole(
-    sample_capture: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[str, str]]:
+def scored(sample_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the logs of the sample's capture."""
     out = tmp_path_factory.mktemp("whole")
     done = broker("pcap", sample_capture, "--out", out)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in out.glob("*.log")} >= LOGS
-    return states(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def whole(scored: Path) -> dict[str, tuple[str, str]]:
+    return states(scored)
+
+
+def test_the_conn_log_of_a_capture_has_the_macs_that_labels_need(scored: Path) -> None:
+    macs = {row.get("orig_l2_addr") for row in zeek_log.read(scored / "conn.log")}
+    assert {row["mac"] for row in zeek_log.read(scored / "nba_device.log")} <= macs
 
 
 def test_a_capture_that_is_cut_off_gives_all_before_with_a_warning_and_status_1(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import difflib
 import io
 import math
 import re
@@ -139,6 +140,8 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
                 f"{path}:1: no column {', '.join(missing)}; the first line must name "
                 f"{','.join(REQUIRED)}[,{'][,'.join(OPTIONAL)}]"
             )
+        for name in reader.fieldnames:
+            _check_column(name, f"{path}:1")
         empty = True
         for row in reader:
             if None in row or None in row.values():
@@ -153,6 +156,15 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, str]]]:
         raise LabelsError(f"{path}: {error.strerror or error}") from error
     except (UnicodeError, csv.Error) as error:
         raise LabelsError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+
+
+def _check_column(name: str, place: str) -> None:
+    """Other columns are for people, but a misspelt one would be left out without a word. Raises
+    LabelsError for a name that resembles a known one."""
+    known = (*REQUIRED, *OPTIONAL)
+    meant = difflib.get_close_matches(name, known, 1, 0.75)
+    if meant and name not in known:
+        raise LabelsError(f"{place}: unknown column {name!r}; is it {meant[0]!r}?")
 
 
 def _text(content: bytes) -> str:

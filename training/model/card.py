@@ -164,10 +164,12 @@ def _verdicts(counted: dict[str, Any]) -> str:
     others = ", ".join(
         f"{one} was {other} ({number})" for one, other, number in counted["mistaken"]
     )
+    strangers = counted.get("of_unknown_devices", 0)
     return (
         f"At the end of each day, the worker's verdicts were right for {counted['right']} of "
         f"{total} hosts, no name for {counted['no_name']}, and wrong for {counted['wrong']}"
         f"{f': {others}' if others else ''}."
+        + (f" The model does not know {strangers} of them: no name is right." if strangers else "")
     )
 
 

@@ -74,7 +74,8 @@ def test_a_wrong_name_is_no_right_one_and_an_unknown_device_gets_none(model_fold
     assert "-" in lines[-5]
     assert lines[-3] == (
         "At the end of each day, the worker's verdicts were right for 1 of 2 hosts, "
-        "no name for 0, and wrong for 1: Lamp was Lens (1)."
+        "no name for 0, and wrong for 1: Lamp was Lens (1). "
+        "The model does not know 1 of them: no name is right."
     )
 
 

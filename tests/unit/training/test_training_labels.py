@@ -104,6 +104,8 @@ ROW = "10.0.0.1,Lamp,bulb,,,\n"
     [
         ("", 1, "no column host, device;"),
         ("host,category\n10.0.0.1,bulb\n", 1, "no column device"),
+        ("host,device,untill\n10.0.0.1,Lamp,\n", 1, "unknown column 'untill'; is it 'until'?"),
+        ("host,device,catgory\n10.0.0.1,Lamp,bulb\n", 1, "is it 'category'?"),
         (HEADER, 1, "no labels"),
         (HEADER + ROW + "10.0.0.2,Lamp\n", 3, "fields"),
         (HEADER + ROW + "10.0.0.2,Lamp,bulb,,,,,\n", 3, "fields"),
