@@ -73,7 +73,8 @@ def on_the_internet(address: str) -> bool:
 
 def outage(sessions: Sessions, since: float, hours: float, *, retried: bool) -> Sessions:
     """The sessions without those that start to the Internet in the hours from ``since`` on. If
-    ``retried``, each host repeats the first of them every 30 s for 5 minutes, then every 5 minutes.
+    ``retried``, each host repeats the first of them every 30 s for 15 minutes, then every 5 minutes:
+    a tick of ten minutes lies within the first, whenever it begins.
     """
     end = since + hours * HOUR
     lost = np.array([since <= ts < end for ts in sessions.ts.tolist()])
@@ -85,7 +86,7 @@ def outage(sessions: Sessions, since: float, hours: float, *, retried: bool) -> 
     again = []
     for row in firsts.values():
         begin = float(sessions.ts[row])
-        times = np.append(np.arange(begin, begin + 300, 30), np.arange(begin + 300, end, 300))
+        times = np.append(np.arange(begin, begin + 900, 30), np.arange(begin + 900, end, 300))
         one = take(sessions, np.full(len(times), row))
         uid = [f"{one.uid[0]}r{number}" for number in range(len(times))]
         again.append(dataclasses.replace(one, ts=times, uid=uid))
