@@ -73,8 +73,8 @@ def on_the_internet(address: str) -> bool:
 
 def outage(sessions: Sessions, since: float, hours: float, *, retried: bool) -> Sessions:
     """The sessions without those that start to the Internet in the hours from ``since`` on. If
-    ``retried``, each host repeats the first of them every 30 s for 15 minutes, then every 5 minutes:
-    a tick of ten minutes lies within the first, whenever it begins.
+    ``retried``, each host repeats the first of them every 30 s for 15 minutes, within which a whole
+    tick lies, then every 5 minutes.
     """
     end = since + hours * HOUR
     lost = np.array([since <= ts < end for ts in sessions.ts.tolist()])
