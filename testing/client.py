@@ -11,6 +11,9 @@ from typing import Any, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+SESSIONS = ("zeek/nba/sessions/",)
+"""The topics of the sensors' sessions."""
+
 Value = tuple[str, Any]
 """A Zeek type's name in the JSON format, and the value."""
 
@@ -91,6 +94,22 @@ class Client:
     def hello(self, worker: str = "test") -> None:
         """Send a worker's heartbeat."""
         self.send("zeek/nba/hello/", "NBA::hello", ("string", worker))
+
+    def join(self, patience: float = 60.0) -> None:
+        """Say hello until a sensor sends sessions, or none. What is published before Zeek's nodes
+        know this client may reach none of them.
+
+        Needs the topic of sessions; raises TimeoutError after ``patience`` seconds.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            self.hello()
+            try:
+                self.receive(timeout=0.5)
+                return
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
 
     def ack(self, node: str, run: str, seq: int) -> None:
         """Acknowledge a sensor's batches up to this one."""

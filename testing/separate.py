@@ -11,6 +11,8 @@ from typing import Self
 
 from testing.zeek import Argument, wait_until
 
+PATIENCE = 300.0  # seconds that a command may take, and half of what a test may
+
 _TAP = """ip link add {0} mtu 9000 type veth peer name {0}in mtu 9000
 ip link set {0} up
 ip link set {0}in up"""
@@ -82,9 +84,14 @@ class SeparateMachine:
         return Path(f"/proc/{self._pid}/root{path}")
 
     def run(self, *command: Argument) -> subprocess.CompletedProcess[str]:
-        """Run a command on it to its end."""
+        """Run a command on it to its end; raises TimeoutExpired after ``PATIENCE`` seconds."""
         return subprocess.run(
-            self._line(command), env=self.environment, capture_output=True, text=True, check=False
+            self._line(command),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
 
     def start(
@@ -111,10 +118,17 @@ class SeparateMachine:
 
 
 def terminate(process: subprocess.Popen[bytes]) -> int:
-    """Terminate a command of :meth:`SeparateMachine.start`; returns its exit status."""
+    """Terminate a command of :meth:`SeparateMachine.start`; returns its exit status.
+
+    Raises TimeoutExpired for one that does not end within a minute, and kills it.
+    """
     if process.poll() is None:
         os.kill(child(process.pid), signal.SIGTERM)
-    return process.wait()
+    try:
+        return process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
 
 
 def child(pid: int) -> int:

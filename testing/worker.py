@@ -35,6 +35,14 @@ def broker(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _wait(process: subprocess.Popen[str] | subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
 @contextlib.contextmanager
 def running_worker(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """``nba-broker run``, whose messages are read from its ``stderr``; stopped in the end."""
@@ -48,11 +56,7 @@ def running_worker(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]
         yield process
     finally:
         process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+        _wait(process, 10)
 
 
 class Measured:
@@ -63,10 +67,13 @@ class Measured:
         self._url = f"http://{metrics}/metrics"
 
     def stop(self) -> None:
-        """Let it finish its work and end; it may have ended, or been stopped, before."""
+        """Let it finish its work and end; it may have ended, or been stopped, before.
+
+        Raises TimeoutExpired for one that does not end within a minute, and kills it.
+        """
         for number in (signal.SIGCONT, signal.SIGTERM):
             self.process.send_signal(number)
-        self.process.wait()
+        _wait(self.process, 60)
 
     def metrics(self) -> dict[str, float]:
         """Its metrics by name, summed over their labels; raises OSError."""

@@ -45,6 +45,13 @@ event zeek_init()
 	# program that starts Zeek needs one; nba-broker pcap has it.
 	}
 
+# An empty batch, whose acknowledgement lets the capture go on. At the end it has a time after all
+# sessions, so that the worker releases everything that it holds back.
+function ask_for_ack(share: Share)
+	{
+	send_batch(share, all_sent ? network_time() + 1hr : network_time());
+	}
+
 event NBA::hello(worker: string) &priority=-5
 	{
 	local partition = partition_of(worker);
@@ -53,16 +60,15 @@ event NBA::hello(worker: string) &priority=-5
 		return;
 
 	local share = shares[partition];
-
-	if ( share$acked_seq > 0 )
-		return;
-
 	joined = T;
 
 	# First an empty batch, so that the worker knows all sensors before one has sent sessions,
 	# because it sorts the sessions of the sensors that it knows. Repeated with every hello
 	# until it is acknowledged, because a hello may be faster than the worker's subscription.
-	send_batch(share, network_time());
+	# Later, should a batch or an acknowledgement be lost, nothing else would end the wait.
+	if ( share$acked_seq == 0
+	    || ( ( waiting || all_sent ) && unacked_batches(share) > 0 ) )
+		ask_for_ack(share);
 	}
 
 hook batch_sent(unacked: count)
@@ -95,10 +101,9 @@ event Pcap::file_done(path: string) &priority=-5
 	release_sessions();
 	flush_batches();
 
-	# With a time after all sessions, the worker releases everything that it holds back.
 	all_sent = T;
 	for ( i in shares )
-		send_batch(shares[i], network_time() + 1hr);
+		ask_for_ack(shares[i]);
 	}
 
 event Cluster::websocket_client_lost(endpoint: Cluster::EndpointInfo,

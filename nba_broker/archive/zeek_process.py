@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ from typing import IO
 from nba_broker.records.errors import ZeekError
 
 INSTALL = "run: zkg install zeek-nba (in a checkout: zkg install .)"
+_PORTS = range(20000, 32768)
 _USUAL = (Path("/opt/zeek/bin/zeek"), Path("/usr/local/zeek/bin/zeek"))
 
 
@@ -61,10 +64,16 @@ def installed_scripts(zeek: Path) -> Path | None:
 
 
 def free_port() -> int:
-    """A TCP port on the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on the loopback interface that is free now.
+
+    It is none of those that systems give to connections, from 32768 on. There a client that waits
+    for a server could take the server's port, and would even be connected to itself.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def start(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +25,7 @@ from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import ZeekError
 from nba_broker.verdicts import annotation_file
+from nba_broker.wire import connection
 from nba_broker.wire.connection import Link
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker.settings import Settings
@@ -60,7 +63,8 @@ def _pcap(file: Path, settings: Settings, folder: Path) -> tuple[int, list[str]]
     if capture.damage:
         why = capture.damage
         LOG.warning("%s: %s; only what lies before is read", captures.named(file), why)
-    asyncio.run(_run_zeek(capture.path, folder, settings))
+    with _expected_to_come_and_go(connection.LOG):
+        asyncio.run(_run_zeek(capture.path, folder, settings))
     log = folder / options.DEVICE_LOG
     if log.exists():
         text = device_log.table(zeek_log.read(log))
@@ -85,10 +89,19 @@ def _contents(capture: captures.Capture, log: Path) -> str:
     return f"{packets.described(kinds)}{found}{'; ' if more else ''}{more}"
 
 
+@contextlib.contextmanager
+def _expected_to_come_and_go(log: logging.Logger) -> Iterator[None]:
+    """Log nothing of a connection that begins and ends."""
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 async def _run_zeek(capture: Path, folder: Path, settings: Settings) -> None:
     """Run Zeek over a capture with a worker; raises ZeekError if Zeek fails or is interrupted."""
-    # Here Zeek is expected to come and go.
-    logging.getLogger("nba_broker.wire.connection").setLevel(logging.ERROR)
     name = worker_name()
     # A single node may pause for any time: no other node waits for it.
     reorder = Reorder(settings.reorder, silence=float("inf"), settle=0)

@@ -52,11 +52,12 @@ class Link:
         except (InvalidURI, ValueError) as error:
             raise ConfigError(f"url: {error}") from error
         self.url = url
+        # Zeek's nodes hear of them one by one. When the first sessions arrive, all are known.
         self._topics = [
-            f"{SESSIONS_TOPIC}{partition}/",
             f"{NAMES_TOPIC}{partition}/",
             HELLO_TOPIC,
             LEASE_TOPIC,
+            f"{SESSIONS_TOPIC}{partition}/",
         ]
         # A Zeek that reads a capture tells by this name which client has left.
         self._application = name_in(partition, "nba-broker")

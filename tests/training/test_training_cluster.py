@@ -43,11 +43,28 @@ HOSTS = {f"10.0.0.{n}": f"02:00:00:00:00:{n:02x}" for n in range(1, 6)}
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    """The address of a scheduler with two workers, each a process."""
+    """The address of a scheduler with two workers, each a process, of which none is killed."""
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as local:
         yield local.scheduler_address
+
+
+@pytest.fixture
+def doomed() -> Iterator[str]:
+    """As ``scheduler``, for one test, which may kill its workers: after that others could wait for
+    them in vain."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+    ) as local:
+        yield local.scheduler_address
+
+
+@pytest.fixture
+def each_doomed(doomed: str) -> Iterator[conn_log.Each]:
+    with cluster.connected(doomed) as found:
+        assert found is not None
+        yield found
 
 
 @pytest.fixture
@@ -155,25 +172,25 @@ def test_an_evaluation_has_the_same_figures_wherever_it_runs(
 
 
 def test_a_worker_that_is_killed_costs_no_session(
-    site: Path, scheduler: str, each: conn_log.Each
+    site: Path, doomed: str, each_doomed: conn_log.Each
 ) -> None:
     killed: list[int] = []
-    there, origin = load(site, killing(each, scheduler, 3, killed))
+    there, origin = load(site, killing(each_doomed, doomed, 3, killed))
     sessions, same = load(site)
     assert_same(sessions, there)
     assert origin.fingerprint == same.fingerprint
-    with Client(scheduler, set_as_default=False) as client:
+    with Client(doomed, set_as_default=False) as client:
         assert killed
         assert killed[0] not in client.run(os.getpid).values()
 
 
 def test_a_worker_that_is_killed_costs_no_window(
-    site: Path, scheduler: str, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
+    site: Path, doomed: str, each_doomed: conn_log.Each, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labelled_sessions, "_TOGETHER", 500)
     sessions, _ = load(site)
     killed: list[int] = []
-    (made,) = sessions.apart(windows, killing(each, scheduler, 2, killed))
+    (made,) = sessions.apart(windows, killing(each_doomed, doomed, 2, killed))
     assert killed
     assert_same_windows(made, sessions.windows(EVERY))
 
@@ -212,9 +229,9 @@ def test_results_come_in_order_whichever_is_ready_first(each: conn_log.Each) -> 
     assert list(each(_sleepy, [0.4, 0.0, 0.2, 0.0, 0.1, 0.0])) == [0.4, 0.0, 0.2, 0.0, 0.1, 0.0]
 
 
-def test_a_part_that_kills_every_worker_is_one_clear_error(each: conn_log.Each) -> None:
+def test_a_part_that_kills_every_worker_is_one_clear_error(each_doomed: conn_log.Each) -> None:
     with pytest.raises(ArchiveError, match="more memory"):
-        list(each(_deadly, ["anything"]))
+        list(each_doomed(_deadly, ["anything"]))
 
 
 def test_a_file_that_a_worker_cannot_see_is_an_error_and_not_left_out(

@@ -11,7 +11,7 @@ from nba_broker.records.evidence import AlarmSum, Attended, SimilarHost, Surpris
 from nba_broker.records.hints import Hint, Reason
 from nba_broker.records.verdicts import Alternative, Verdict
 from nba_broker.wire.codec import encode_verdict
-from testing.client import Client
+from testing.client import SESSIONS, Client
 from testing.zeek import Standalone, read_rows, wait_until
 
 pytestmark = pytest.mark.usefixtures("zeek")
@@ -92,7 +92,8 @@ VERDICTS = {
 def test_zeek_writes_the_line_that_score_writes(name: str, tmp_path: Path) -> None:
     with device_log.Writer(tmp_path / "ours.log") as log:
         log.write(VERDICTS[name])
-    with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, ()) as client:
+    with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, SESSIONS) as client:
+        client.join()
         client.send_text(encode_verdict(VERDICTS[name]))
         wait_until(lambda: zeek.rows("nba_device"))
         assert zeek.rows("nba_device") == read_rows(tmp_path / "ours.log")

@@ -57,7 +57,8 @@ def test_three_devices_named_in_what_labels_proposed_have_these_names_on_the_pag
     assert training_cli.main(typed("fit")) == 0
     with Standalone(logs, read(sample_capture)) as zeek:
         with running_worker(zeek.url, *typed("run", "--model")[1:]) as worker:
-            wait_until(lambda: not zeek.zeek.running, 120, "Zeek to read the capture")
+            wait_until(lambda: not zeek.zeek.running, what="Zeek to read the capture")
+            assert zeek.zeek.wait() == 0, zeek.zeek.output
             worker.terminate()
             worker.wait(60)
     capsys.readouterr()

@@ -19,7 +19,7 @@ from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.site_spans import WORDS
 from nba_broker.records.times import HOUR, parse_time
 from nba_broker.wire.codec import encode_site_event
-from testing.client import Client
+from testing.client import SESSIONS, Client
 from testing.worker import running_worker
 from testing.zeek import Standalone, read_rows, replay, wait_until
 from tests.zeek.helpers import zeek_logs
@@ -59,7 +59,8 @@ BEGUN = SiteEvent(
 )
 def test_zeek_writes_the_line_that_score_writes(event: SiteEvent, tmp_path: Path) -> None:
     site_log.write(tmp_path / "ours.log", [event])
-    with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, ()) as client:
+    with Standalone(tmp_path / "zeek") as zeek, Client(zeek.url, SESSIONS) as client:
+        client.join()
         client.send_text(encode_site_event(event))
         wait_until(lambda: zeek.rows("nba_site"))
         assert zeek.rows("nba_site") == read_rows(tmp_path / "ours.log")

@@ -53,7 +53,7 @@ def test_a_link_subscribes_to_the_sessions_of_its_own_partition(
 
     asyncio.run(listen())
     names = topic.replace("sessions", "names")
-    assert heard == [[topic, names, "zeek/nba/hello/", "zeek/nba/lease/"], application]
+    assert heard == [[names, "zeek/nba/hello/", "zeek/nba/lease/", topic], application]
 
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
