@@ -6,7 +6,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from nba_broker.cli import live_state, options
+from nba_broker.cli import extras, live_state, options
 from nba_broker.inventory import host, sites
 from nba_broker.records.errors import ConfigError
 from nba_broker.worker.settings import Settings
@@ -37,13 +37,9 @@ def add_to(commands: options.Commands) -> None:
 
 def netbox(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print each change; exit status 1 if NetBox refused some."""
-    try:
-        from nba_broker.inventory.netbox import Inventory  # an extra: a sensor has no NetBox
+    with extras.needed("netbox", "netbox"):
+        from nba_broker.inventory.netbox import Inventory  # a sensor has no NetBox
         from nba_broker.inventory.netbox_api import NetBox
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"netbox needs {error.name}: install the extra with pip install 'nba-broker[netbox]'"
-        ) from error
 
     if settings.netbox is None:
         raise ConfigError("netbox: give the address of a NetBox (--netbox URL)")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 from nba_broker.archive.external_sort import MEMORY
-from nba_broker.records.errors import ConfigError
+from nba_broker.cli import extras
 from nba_broker.records.times import parse_time
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -23,16 +23,10 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-@contextlib.contextmanager
-def extra(command: str) -> Iterator[None]:
+def extra(command: str) -> contextlib.AbstractContextManager[None]:
     """Around imports of packages of the extra ``train``, which a sensor does not have; raises
     ConfigError with what to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"{command} needs {error.name}: install the extra with pip install 'nba-broker[train]'"
-        ) from error
+    return extras.needed(command, "train")
 
 
 def command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -24,6 +25,7 @@ sys.exit(main(["fit", "conn.log", "--labels", "labels.csv", "--out", "model"]))
 def test_only_fit_needs_torch_and_says_how_to_get_it() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == (
-        "nba-train: fit needs torch: install the extra with pip install 'nba-broker[train]'\n"
+    assert re.fullmatch(
+        r"nba-train: fit needs torch: install the extra with .*pip install .*\[train\]'\n",
+        done.stderr,
     )
