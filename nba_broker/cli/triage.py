@@ -7,7 +7,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from nba_broker.cli import options
+from nba_broker.cli import extras, options
 from nba_broker.records.errors import ConfigError
 from nba_broker.worker.settings import Settings
 
@@ -38,13 +38,9 @@ def add_to(commands: options.Commands) -> None:
 
 def triage(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until interrupted; exit status 1 if a static page lacks logs that cannot be read."""
-    try:
-        from nba_broker.triage import app  # an extra: a sensor needs no web server
+    with extras.needed("triage", "triage"):
+        from nba_broker.triage import static_page
         from nba_broker.triage.view import Views
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"triage needs {error.name}: install the extra with pip install 'nba-broker[triage]'"
-        ) from error
 
     if arguments.filter and not arguments.html:
         raise ConfigError(
@@ -52,11 +48,14 @@ def triage(arguments: argparse.Namespace, settings: Settings) -> int:
         )
     views = Views(arguments.logs, settings.annotations)
     if arguments.html:
-        shown = app.write(views, arguments.html, arguments.filter)
+        shown = static_page.write(views, arguments.html, arguments.filter)
         print(f"{shown} of {len(views.store.hosts)} hosts in {arguments.logs} -> {arguments.html}")
         for line in views.errors:
             print(f"nba-broker: {line}", file=sys.stderr)
         return 1 if views.errors else 0
+    with extras.needed("triage", "triage"):
+        from nba_broker.triage import app  # only here: a page in a file needs no web server
+
     with contextlib.suppress(KeyboardInterrupt):
         app.serve(views, arguments.listen)
     return 0

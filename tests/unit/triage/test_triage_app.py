@@ -691,18 +691,26 @@ def test_wrong_use_is_one_clear_line(
         assert error.count("\n") == 1
 
 
+WITHOUT_A_SERVER = (
+    "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None\n"
+    "from nba_broker.cli.main import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
 def test_without_the_extra_it_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None\n"
-        "from nba_broker.cli.main import main; sys.exit(main(['triage', '.']))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    words = [sys.executable, "-c", WITHOUT_A_SERVER, "triage", "."]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch(
-        r"nba-broker: triage needs \S+: install the extra with "
-        r"pip install 'nba-broker\[triage\]'\n",
+        r"nba-broker: triage needs \S+: install the extra with .*pip install .*\[triage\]'\n",
         done.stderr,
     )
+
+
+def test_a_page_in_a_file_needs_no_web_server(logs: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", WITHOUT_A_SERVER, "triage", logs, "--html", tmp_path / "t.html"]
+    assert subprocess.run(words, check=False).returncode == 0
+    assert shown((tmp_path / "t.html").read_text())
 
 
 def test_nothing_else_of_the_runtime_loads_it() -> None:
