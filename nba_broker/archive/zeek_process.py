@@ -20,16 +20,18 @@ _USUAL = (Path("/opt/zeek/bin/zeek"), Path("/usr/local/zeek/bin/zeek"))
 
 
 def find_zeek(chosen: Path | None = None) -> Path | None:
-    """The executable of Zeek: of ``chosen``, an executable or a prefix; else on PATH, else where
-    Zeek's packages install it. None if there is none.
+    """The executable of Zeek: of ``chosen``, an executable, its folder or a prefix; else on PATH,
+    else where Zeek's packages install it. None if there is none.
 
     Raises ZeekError if ``chosen`` is not a Zeek.
     """
     if chosen is not None:
-        for path in (chosen, chosen / "bin/zeek"):
+        for path in (chosen, chosen / "zeek", chosen / "bin/zeek"):
             if path.is_file() and os.access(path, os.X_OK):
                 return path.absolute()
-        raise ZeekError(f"zeek: no Zeek at {chosen}; give its executable or its prefix (NBA_ZEEK)")
+        raise ZeekError(
+            f"zeek: no Zeek at {chosen}; set NBA_ZEEK to its prefix, bin folder or executable"
+        )
     found = shutil.which("zeek")
     if found:
         return Path(found)

@@ -17,7 +17,8 @@ _PREFIX = "NBA_"
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
-    """The settings: defaults, then ``file``, then NBA_* variables, then flags that are not None.
+    """The settings: defaults, then ``file``, then NBA_* variables that are not empty, then flags
+    that are not None.
 
     Raises ConfigError, which names the setting and its source.
     """
@@ -31,7 +32,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         values |= {name: _parsed(name, value, str(file)) for name, value in document.items()}
     for variable, value in environment.items():
         name = variable.removeprefix(_PREFIX).lower()
-        if variable.startswith(_PREFIX) and name in _FIELDS:
+        if variable.startswith(_PREFIX) and name in _FIELDS and value:
             values[name] = _parsed(name, value, variable)
     for name, value in flags.items():
         if value is not None and name in _FIELDS:

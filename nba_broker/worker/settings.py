@@ -81,7 +81,8 @@ class Settings:
     session of the window."""
 
     zeek: Path | None = None
-    """The Zeek that reads captures: its executable or its prefix; the one on PATH by default."""
+    """The Zeek that reads captures: its prefix, its bin folder or its executable; the one on PATH
+    by default."""
 
     netbox: str | None = None
     """The address of a NetBox, into which ``nba-broker netbox`` brings the hosts."""

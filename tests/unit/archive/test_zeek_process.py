@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from nba_broker.archive import zeek_process
 from nba_broker.cli import config
 from nba_broker.records.errors import ZeekError
+from tests.unit.helpers import ROOT
 
 
 @pytest.fixture
@@ -56,13 +58,25 @@ def test_the_zeek_that_was_chosen_comes_before_that_on_the_path(
     monkeypatch.setenv("PATH", str(usual.parent))
     assert zeek_process.find_zeek() == usual
     assert zeek_process.find_zeek(chosen) == chosen
-    assert zeek_process.find_zeek(chosen.parent.parent) == chosen
+    for given in (chosen.parent, chosen.parent.parent):
+        assert zeek_process.find_zeek(given) == chosen
 
 
 def test_a_chosen_zeek_that_is_not_there_is_one_error_and_no_other_zeek(tmp_path: Path) -> None:
-    with pytest.raises(ZeekError, match=f"no Zeek at {tmp_path}; give its executable or its pref"):
+    with pytest.raises(ZeekError, match=f"no Zeek at {tmp_path}; set NBA_ZEEK to its prefix"):
         zeek_process.find_zeek(tmp_path)
 
 
 def test_the_zeek_is_chosen_by_the_environment(tmp_path: Path) -> None:
     assert config.load(None, {"NBA_ZEEK": str(tmp_path)}, {}).zeek == tmp_path
+
+
+def test_btests_take_the_folder_of_the_zeek_that_nba_broker_takes(tmp_path: Path) -> None:
+    chosen = executable(tmp_path / "bin/zeek")
+    script = ROOT / "tests/zeek/btest/Scripts/chosen-zeek"
+    for given in (chosen, chosen.parent, tmp_path):
+        assert zeek_process.find_zeek(given) == chosen
+        said = subprocess.run(
+            ["sh", script], env={"NBA_ZEEK": str(given)}, capture_output=True, check=True, text=True
+        )
+        assert said.stdout == f"{chosen.parent}:\n"

@@ -24,6 +24,14 @@ def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Pa
     assert (settings.url, settings.reminder, settings.max_hosts) == ("ws://file", 2.0, 300)
 
 
+def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+    file = tmp_path / "nba.toml"
+    file.write_text(f'zeek = "{tmp_path}"\n')
+    empty = {"NBA_ZEEK": "", "NBA_ANNOTATIONS": "", "NBA_POOLS": "", "NBA_MAX_HOSTS": ""}
+    assert config.load(None, empty, {}) == config.load(None, {}, {})
+    assert config.load(file, empty, {}).zeek == tmp_path
+
+
 def test_lists_come_from_toml_lists_commas_and_repeated_flags(tmp_path: Path) -> None:
     file = tmp_path / "nba.toml"
     file.write_text('local = ["1.2.0.0/16"]\n')
