@@ -10,7 +10,8 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TextIO
@@ -88,7 +89,9 @@ class Annotation:
 
 
 COLUMNS = tuple(field.name for field in fields(Annotation))
-"""The file's columns; only the first three are required."""
+"""The file's columns."""
+
+_REQUIRED = COLUMNS[:3]
 
 
 def read(path: Path) -> tuple[Annotation, ...]:
@@ -200,10 +203,7 @@ def _read(stream: Iterable[str], name: str) -> tuple[Annotation, ...]:
     annotations = []
     try:
         reader.fieldnames = [field.strip() for field in reader.fieldnames or ()]
-        wrong = [field for field in reader.fieldnames if field not in COLUMNS]
-        missing = [field for field in COLUMNS[:3] if field not in reader.fieldnames]
-        if wrong or missing or len(set(reader.fieldnames)) < len(reader.fieldnames):
-            raise AnnotationError(f"{name}:1: the first line must be {','.join(COLUMNS)}")
+        _check_columns(reader.fieldnames, f"{name}:1")
         for row in reader:
             place = f"{name}:{reader.line_num}"
             if None in row or None in row.values():
@@ -214,6 +214,20 @@ def _read(stream: Iterable[str], name: str) -> tuple[Annotation, ...]:
     except csv.Error as error:
         raise AnnotationError(f"{name}:{reader.line_num}: {error}") from error
     return tuple(sorted(annotations, key=lambda one: one.at))
+
+
+def _check_columns(found: Sequence[str], place: str) -> None:
+    """Raise AnnotationError unless these are the columns of an annotations file."""
+    number = Counter(found)
+    wrong = [f"{name!r:.50} is unknown" for name in number if name not in COLUMNS]
+    wrong += [f"{name} is missing" for name in _REQUIRED if name not in number]
+    wrong += [f"{name} is there twice" for name in COLUMNS if number[name] > 1]
+    if wrong:
+        raise AnnotationError(
+            f"{place}: the first line is {','.join(found)!r:.200}: {', '.join(wrong[:5])}; it must "
+            f"name the columns {','.join(_REQUIRED)} and may name "
+            f"{','.join(COLUMNS[len(_REQUIRED) :])}"
+        )
 
 
 def _parse(row: dict[str, str]) -> Annotation:

@@ -245,7 +245,7 @@ def test_what_was_not_read_is_said(logs: Path) -> None:
     (logs / "annotations.csv").write_text("what is this\n")
     page = client(logs).get("/").text
     assert "nba_device.1.log: not a Zeek log" in page
-    assert "annotations.csv:1: the first line must be" in page
+    assert "annotations.csv:1: the first line is" in page
     assert len(shown(page)) == 5
 
 

@@ -229,6 +229,36 @@ def test_what_is_no_pattern_of_names_is_refused(row: dict[str, str], complaint: 
         annotation_file.parse({"at": "", "host": "", "action": "ignore"} | row, "here")
 
 
+@pytest.mark.parametrize(
+    ("first", "complaint"),
+    [
+        ("at,host,action,devise", "is 'at,host,action,devise': 'devise' is unknown; it"),
+        ("host,device", "is 'host,device': at is missing, action is missing; it"),
+        ("at,host,action,host", "is 'at,host,action,host': host is there twice; it"),
+        (
+            "at;host;action",
+            "'at;host;action' is unknown, at is missing, host is missing, action is",
+        ),
+        ("#separator \x1b[31m", r"'#separator \\x1b\[31m' is unknown"),
+        ("x" * 10_000, "is 'xxxx.* is missing"),
+    ],
+)
+def test_a_wrong_first_line_is_shown_with_what_it_must_name(
+    first: str, complaint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "annotations.csv"
+    path.write_text(f"{first}\n")
+    with pytest.raises(AnnotationError, match=complaint) as refused:
+        annotation_file.read(path)
+    said = str(refused.value)
+    assert said.startswith(f"{path}:1: the first line is ")
+    assert said.endswith(
+        "it must name the columns at,host,action and may name "
+        "device,category,pool,reason,expires,name"
+    )
+    assert len(said) < 700
+
+
 def test_a_file_without_the_column_name_asks_for_it(tmp_path: Path) -> None:
     path = written(tmp_path, "2026-01-01,good,confirm,,,,,")
     row = annotation_file.parse({"at": "", "host": "", "action": "ignore", "name": "a.org"}, "here")
