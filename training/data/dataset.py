@@ -16,7 +16,7 @@ from nba_broker.archive.external_sort import MEMORY
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
 from training.data.labelled_sessions import LabelledSessions
-from training.data.labelling import Labelling, absent, split_by_segment
+from training.data.labelling import Labelling, absent, split_by_segment, unmatched
 from training.data.labels import Label
 from training.data.public_counts import LEAST, Key, Pairs, pairs
 from training.data.tracking import NameList, Tracking
@@ -102,7 +102,8 @@ def load_rows(
     warnings = [*archive.errors, *archive.warnings, *absent(labels, series), *wider]
     labels = [*labels, *split_by_segment(labels, series, read.slot, read.segment_of)]
     if not labelled.any():
-        raise ArchiveError("the archive has no session of a labelled host; check labels and times")
+        hosts = tracker.identity.names(0, tracker.identity.capacity).values()
+        raise ArchiveError(unmatched(labels, archive.report, read.span, [*hosts]))
     rows = read.rows[labelled]
     sessions = LabelledSessions(
         ts=np.ascontiguousarray(rows["ts"]),
@@ -135,7 +136,8 @@ class _Read:
     """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n], name int32 [n] into
     ``names``.
 
-    others: slots of sessions that have none; unlabelled: of each of these, its sessions that tell
+    span: the times of the first and of the last session, of all; infinite without any. others:
+    slots of sessions that have none; unlabelled: of each of these, its sessions that tell
     devices apart, by service, pool and name. segment_of: the network's segment of a slot.
     fingerprint: of all sessions.
     """
@@ -149,6 +151,7 @@ class _Read:
     unlabelled: dict[int, Counter[Key]]
     segment_of: dict[int, str]
     fingerprint: str
+    span: tuple[float, float]
 
 
 def _read(
@@ -165,8 +168,10 @@ def _read(
     unlabelled: dict[int, Counter[Key]] = defaultdict(Counter)
     segment_of: dict[int, str] = {}
     until, named = archive.names.reader(), NameList(tracker.names)
+    first, last = np.inf, -np.inf
     for rows in archive.rows():
         batch = archive.sessions(rows)
+        first, last = min(first, float(batch.ts[0])), float(batch.ts[-1])
         digest.update(batch.ts.tobytes() + batch.dport.tobytes())
         digest.update("\n".join([*batch.host, *batch.dst]).encode())
         answers = until(float(batch.ts[-1]))
@@ -187,5 +192,15 @@ def _read(
             unlabelled[number].update(of_host)
         kept.append((repack_fields(rows[list(columns)][keep]), slot[keep], pool[keep], name[keep]))
     rows, slot, pool, name = map(np.concatenate, zip(*kept, strict=True))
-    fingerprint = digest.hexdigest()
-    return _Read(rows, slot, pool, name, named.texts, others, unlabelled, segment_of, fingerprint)
+    return _Read(
+        rows,
+        slot,
+        pool,
+        name,
+        named.texts,
+        others,
+        unlabelled,
+        segment_of,
+        digest.hexdigest(),
+        (first, last),
+    )

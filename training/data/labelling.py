@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,13 +10,16 @@ from functools import partial
 import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
-from nba_broker.archive.conn_log import Archive, Each
+from nba_broker.archive.conn_log import Archive, Each, Report
 from nba_broker.hosts.identity import Identity
 from nba_broker.records.macs import is_mac
+from nba_broker.records.segments import bare
+from nba_broker.records.times import print_second
 from training.data.labels import Label
 
 _LOOKED_AT = ["ts", "host", "log"]  # beside the host's slot
 _AT_ONCE = 16_384  # sessions
+_NAMED = 3  # hosts in a message
 
 
 class Labelling:
@@ -121,3 +125,41 @@ def absent(labels: Sequence[Label], series: np.ndarray) -> list[str]:
         return []
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     return [f"labels without sessions in the archive: {', '.join(missing[:5])}{more}"]
+
+
+def unmatched(
+    labels: Sequence[Label],
+    report: Report,
+    span: tuple[float, float],
+    hosts: Sequence[tuple[str, str]],
+) -> str:
+    """Why no session has a label: what the archive has, and what the labels name.
+
+    span: the times of the archive's first and last session. hosts: the MAC, or else the address,
+    and the latest address of each of its hosts.
+    """
+    what = "the archive has no session of a labelled host"
+    if not report.sessions:
+        if report.outside:
+            return f"{what}: its {report.outside} sessions are outside --since and --until"
+        return f"{what}: none of its {report.rows} rows is a session of a local host"
+    known = {name for pair in hosts for name in (*pair, bare(pair[1]))}
+    nearest = sorted(labels, key=lambda one: one.host not in known)
+    first, last = map(print_second, span)
+    found = [name if name == at else f"{name} ({at})" for name, at in hosts]
+    return (
+        f"{what}: its {report.sessions} sessions from {first} to {last} are of {_some(found)}; the "
+        f"labels name {_some(list(dict.fromkeys(map(_extent, nearest))))}"
+    )
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    return f"{', '.join(texts[:_NAMED])}{more}"
+
+
+def _extent(label: Label) -> str:
+    """The host of a label, with the times and the log that the label is limited to."""
+    since = f" from {print_second(label.since)}" if label.since > -math.inf else ""
+    until = f" until {print_second(label.until)}" if label.until < math.inf else ""
+    return f"{label.host}{since}{until}{f' in {label.log}' if label.log else ''}"

@@ -93,9 +93,38 @@ def test_labels_without_sessions_cause_a_warning_with_their_names(archive) -> No
     assert origin.warnings == (f"labels without sessions in the archive: {LENS} (Lens)",)
 
 
-def test_an_archive_without_labelled_hosts_is_one_clear_error(archive) -> None:
-    with pytest.raises(ArchiveError, match="no session of a labelled host"):
-        dataset.load([archive(lamp(range(3)))], [Label(LENS, "Lens", "camera")], pools())
+@pytest.mark.parametrize(
+    ("label", "named"),
+    [
+        (Label(LENS, "Lens", "camera"), LENS),
+        (Label("10.0.0.1", "Lamp", "bulb", 4.0), "10.0.0.1 from 1970-01-01T00:00:04Z"),
+        (Label(LAMP, "Lamp", "bulb", until=0.0), f"{LAMP} until 1970-01-01T00:00:00Z"),
+        (Label(LAMP, "Lamp", "bulb", log="b.log"), f"{LAMP} in b.log"),
+    ],
+)
+def test_an_archive_without_labelled_hosts_is_an_error_with_what_both_have(
+    archive, label: Label, named: str
+) -> None:
+    with pytest.raises(ArchiveError) as refused:
+        dataset.load([archive(lamp(range(3)))], [label], pools())
+    assert str(refused.value) == (
+        "the archive has no session of a labelled host: its 3 sessions from 1970-01-01T00:00:00Z "
+        f"to 1970-01-01T00:00:02Z are of {LAMP} (10.0.0.1); the labels name {named}"
+    )
+
+
+def test_of_many_labels_without_a_session_those_of_hosts_in_the_archive_are_named(archive) -> None:
+    strangers = [Label(f"10.0.9.{n}", "Lens", "camera") for n in range(5)]
+    with pytest.raises(ArchiveError, match=f"labels name {LAMP} from .*, 10.0.9.0, .* and 3 more"):
+        dataset.load(
+            [archive(lamp(range(3)))], [*strangers, Label(LAMP, "Lamp", "bulb", 9.0)], pools()
+        )
+
+
+def test_an_archive_that_is_outside_of_since_and_until_is_an_error_that_says_so(archive) -> None:
+    said = "its 3 sessions are outside --since and --until"
+    with pytest.raises(ArchiveError, match=said):
+        dataset.load([archive(lamp(range(3)))], [Label(LAMP, "Lamp", "bulb")], pools(), since=9.0)
 
 
 def test_nothing_from_outside_since_and_until_is_used(archive) -> None:
