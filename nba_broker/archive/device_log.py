@@ -17,7 +17,7 @@ from nba_broker.archive.log_writer import Form, Log, LogWriter, json_line
 from nba_broker.records.evidence import NamedDestinations, brief_name
 from nba_broker.records.segments import Hosts
 from nba_broker.records.sessions import segment_name
-from nba_broker.records.verdicts import Row, Verdict
+from nba_broker.records.verdicts import Row, SessionCount, Verdict
 
 _TIMES = ("ts", "since", "first_seen")
 _TEXTS = ("alternatives", "evidence", "uids")  # never unset
@@ -72,20 +72,30 @@ class Writer(LogWriter):
         self.write_cells(row.items())
 
 
-def table(rows: Iterable[Mapping[str, Any]]) -> str:
+def table(rows: Iterable[Mapping[str, Any]], counts: Iterable[SessionCount] = ()) -> str:
     """The latest verdict of each host as aligned text, one line each under a line of titles.
 
     ``rows`` are a log's rows as dictionaries, in any order; unset columns may be missing. ``goes
-    to`` may be among them: names, as text.
+    to`` may be among them: names, as text. ``counts``: sessions of hosts until now; those of the
+    latest verdict are counted until that.
     """
     latest: dict[str, Mapping[str, Any]] = {}
     hosts = Hosts()
-    for row in rows:
+
+    def host_of(row: Mapping[str, Any]) -> str:
         segment = segment_name(row.get("site") or "", row.get("vlan") or "")
-        key = row.get("mac") or hosts.of(row["host"], segment, row.get("first_seen") or 0.0)
+        first_seen = round(row.get("first_seen") or 0.0, 6)  # as a log has it
+        return row.get("mac") or hosts.of(row["host"], segment, first_seen)
+
+    for row in rows:
+        key = host_of(row)
         if key not in latest or latest[key]["ts"] <= row["ts"]:
             # How sure one is of the nearest device, where none is named, misleads at a glance.
             latest[key] = row if row.get("device") else {**row, "confidence": ""}
+    for count in counts:
+        known = count._asdict()
+        if (key := host_of(known)) in latest:
+            latest[key] = {**latest[key], "sessions": count.sessions}
     lines = [[name.replace("_", " ").upper() for name in _TABLE]]
     ordered = sorted(
         latest.values(),

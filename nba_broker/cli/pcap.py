@@ -13,14 +13,13 @@ from typing import BinaryIO
 
 from nba_broker.archive import (
     captures,
-    device_log,
     packets,
     results,
     site_log,
     zeek_log,
     zeek_process,
 )
-from nba_broker.cli import options, terminal
+from nba_broker.cli import options, summary, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import ZeekError
@@ -52,25 +51,27 @@ def add_to(commands: options.Commands) -> None:
 def pcap(arguments: argparse.Namespace, settings: Settings) -> int:
     """Exit status 1 if the capture is damaged; what lies before the damage is read."""
     with results.folder(arguments.out) as folder:
-        status, lines = _pcap(arguments.file, settings, folder)
+        written = arguments.out / options.DEVICE_LOG
+        status, lines = _pcap(arguments.file, settings, folder, written)
     terminal.say(*lines)
     return status
 
 
-def _pcap(file: Path, settings: Settings, folder: Path) -> tuple[int, list[str]]:
-    """Write Zeek's logs into the folder; the exit status, and the lines for standard output."""
+def _pcap(file: Path, settings: Settings, folder: Path, written: Path) -> tuple[int, list[str]]:
+    """Write Zeek's logs into the folder, from where they go to that of ``written``; the exit
+    status, and the lines for standard output."""
     capture = captures.whole(file, folder)
     if capture.damage:
         why = capture.damage
         LOG.warning("%s: %s; only what lies before is read", captures.named(file), why)
     with _expected_to_come_and_go(connection.LOG):
-        asyncio.run(_run_zeek(capture.path, folder, settings))
+        pipeline = asyncio.run(_run_zeek(capture.path, folder, settings))
     log = folder / options.DEVICE_LOG
     if log.exists():
-        text = device_log.table(zeek_log.read(log))
+        events = site_log.read(folder / options.SITE_LOG)
+        lines = summary.lines(pipeline, log, events, captures.named(file), written)
     else:
-        text = f"no host in this capture: {_contents(capture, folder / 'conn.log')}"
-    lines = [text, *site_log.table(site_log.read(folder / options.SITE_LOG))]
+        lines = [f"no host in this capture: {_contents(capture, folder / 'conn.log')}"]
     return 1 if capture.damage else 0, lines
 
 
@@ -100,8 +101,9 @@ def _expected_to_come_and_go(log: logging.Logger) -> Iterator[None]:
         log.setLevel(level)
 
 
-async def _run_zeek(capture: Path, folder: Path, settings: Settings) -> None:
-    """Run Zeek over a capture with a worker; raises ZeekError if Zeek fails or is interrupted."""
+async def _run_zeek(capture: Path, folder: Path, settings: Settings) -> Pipeline:
+    """Run Zeek over a capture with a worker, and return the worker's pipeline; raises ZeekError if
+    Zeek fails or is interrupted."""
     name = worker_name()
     # A single node may pause for any time: no other node waits for it.
     reorder = Reorder(settings.reorder, silence=float("inf"), settle=0)
@@ -122,6 +124,7 @@ async def _run_zeek(capture: Path, folder: Path, settings: Settings) -> None:
         )
         await _until_ended(worker, zeek)
         _report(zeek, messages, pipeline)
+    return pipeline
 
 
 async def _until_ended(worker: Worker, zeek: asyncio.subprocess.Process) -> None:

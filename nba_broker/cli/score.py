@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nba_broker.archive import device_log, processes, results, site_log, zeek_log
-from nba_broker.cli import options, terminal
+from nba_broker.archive import device_log, processes, results, site_log
+from nba_broker.cli import options, summary, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.site_events import SiteEvent
@@ -76,28 +76,19 @@ def _score(
         pipeline.lease(lease)
     if settings.annotations:
         pipeline.annotate(annotation_file.read(settings.annotations))
-    named: dict[str, str] = {}  # the last address of each host with a verdict
     events: list[SiteEvent] = []
     with device_log.Writer(log, arguments.format) as writer:
         for verdict in _verdicts(archive, pipeline, events):
             writer.write(verdict)
-            named[verdict.mac or verdict.host] = verdict.host
     site_log.write(folder / options.SITE_LOG, events, arguments.format)
     report = archive.report  # complete once all sessions were read
     _warn(pipeline, report.sessions)
-    lines = [device_log.table(zeek_log.rows(log)), *site_log.table(events)]
-    unknown = pipeline.unknown_hosts(logged=named)
-    if unknown.kinds:
-        hosts = "host" if unknown.hosts == 1 else "hosts"
-        lines += ["", f"{unknown.hosts} unknown {hosts}, by what they do:"]
-        lines += [f"  {kind}" for kind in unknown.kinds]
-    lines += [
-        "",
-        f"{report.sessions} sessions of {pipeline.hosts} hosts in {report.files} conn logs "
-        f"({report.not_hosts} of no host, {report.skipped} rows skipped{report.more})"
-        f"{_names(pipeline)} -> "
-        f"{arguments.out}/{options.DEVICE_LOG}",
-    ]
+    read = (
+        f"{report.files} conn logs ({report.not_hosts} of no host, {report.skipped} rows "
+        f"skipped{report.more})"
+    )
+    written = arguments.out / options.DEVICE_LOG
+    lines = summary.lines(pipeline, log, events, read, written)
     return 1 if report.errors else 0, lines
 
 
@@ -109,12 +100,6 @@ def _verdicts(archive: Archive, pipeline: Pipeline, events: list[SiteEvent]) -> 
         pipeline.site_events.clear()
     yield from pipeline.finish()
     events += pipeline.site_events
-
-
-def _names(pipeline: Pipeline) -> str:
-    """How many names hosts asked for; "" without dns logs."""
-    number = pipeline.counters.answers
-    return f", {number} names that they asked for" if number else ""
 
 
 def _warn(pipeline: Pipeline, sessions: int) -> None:

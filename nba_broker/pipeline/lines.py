@@ -16,7 +16,7 @@ from nba_broker.pipeline.timeline import Step
 from nba_broker.records.evidence import Evidence
 from nba_broker.records.hints import NO_HINT, HostFacts
 from nba_broker.records.sessions import segment_parts
-from nba_broker.records.verdicts import STATES, Alternative, Verdict
+from nba_broker.records.verdicts import STATES, Alternative, SessionCount, Verdict
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
 from nba_broker.verdicts.decision import Decision
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE
@@ -79,6 +79,14 @@ class Lines:
         """A host at its latest address."""
         identity = self._identity
         return At(ts, identity.address(slot), identity.segment(slot), sessions)
+
+    def session_count(self, slot: int, sessions: int) -> SessionCount:
+        """How many sessions a host has had."""
+        identity = self._identity
+        site, vlan = segment_parts(identity.segment(slot))
+        first_seen = float(self._first_seen.first_seen[slot])
+        address, mac = identity.address(slot), identity.mac(slot)
+        return SessionCount(sessions, address, mac, vlan, site, first_seen)
 
     def new(self, slot: int, at: At, evidence: tuple[Evidence, ...], uid: str) -> Verdict:
         """The first line of a host."""

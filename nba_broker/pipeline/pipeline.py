@@ -39,7 +39,7 @@ from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
 from nba_broker.records.times import DAY
 from nba_broker.records.uids import texts
-from nba_broker.records.verdicts import UnknownHosts, Verdict
+from nba_broker.records.verdicts import SessionCount, UnknownHosts, Verdict
 from nba_broker.verdicts import groups
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
@@ -317,6 +317,11 @@ class Pipeline:
         announced = self.first_seen.announced
         slots = self.identity.names(0, self.identity.capacity)
         return self._lines.standing([slot for slot in slots if announced[slot]])
+
+    def session_counts(self) -> Iterator[SessionCount]:
+        """How many sessions each host has had, without those that an event of the site explains."""
+        slots = self.identity.names(0, self.identity.capacity)
+        return self._lines.session_counts([slot for slot in slots if self.windows.count[slot]])
 
     def unknown_hosts(
         self,

@@ -20,7 +20,7 @@ from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.pipeline.lines import At, Lines
 from nba_broker.pipeline.timeline import Step
 from nba_broker.records.evidence import NamedByAnalyst, uids
-from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.records.verdicts import STATES, SessionCount, Verdict
 from nba_broker.verdicts import evidence
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
@@ -150,6 +150,11 @@ class StepLines:
             goes = evidence.of_host(self._windows, slot, self._names)
             asked = self._names.asked(self._windows.latest(np.array([slot])).columns["name"][0])
             yield self._lines.decided(self._decider.standing(slot), at, goes, asked=asked)
+
+    def session_counts(self, slots: Sequence[int]) -> Iterator[SessionCount]:
+        """How many sessions each of these hosts has had, as in :meth:`standing`."""
+        for slot in slots:
+            yield self._lines.session_count(slot, int(self._windows.count[slot]))
 
     def _at(self, step: Step, row: int) -> At:
         count = int(self._windows.count[step.slot[row]]) - step.after(row)

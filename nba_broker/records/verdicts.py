@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from nba_broker.records.evidence import (
     Attended,
@@ -77,6 +78,17 @@ class UnknownHosts:
             others.append(f"{self.idle} idle for longer, which were not compared")
         texts = [group.text for group in self.groups]
         return (*texts, *([", ".join(others)] if others else []))
+
+
+class SessionCount(NamedTuple):
+    """How many sessions a host has had so far, and what identifies the host in its lines."""
+
+    sessions: int
+    host: str
+    mac: str
+    vlan: str
+    site: str
+    first_seen: float
 
 
 @dataclass(frozen=True, slots=True)

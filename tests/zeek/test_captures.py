@@ -32,6 +32,8 @@ def scored(sample_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     done = broker("pcap", sample_capture, "--out", out)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in out.glob("*.log")} >= LOGS
+    assert done.stdout.endswith(f" hosts in {sample_capture} -> {out}/nba_device.log\n")
+    assert " unknown host" in done.stdout
     return out
 
 

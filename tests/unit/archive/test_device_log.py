@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nba_broker.archive import device_log, zeek_log
 from nba_broker.records.evidence import Attended, NamedDestinations
-from nba_broker.records.verdicts import STATES, Alternative, Row, Verdict
+from nba_broker.records.verdicts import STATES, Alternative, Row, SessionCount, Verdict
 
 VERDICT = Row(
     ts=1561793774.742619,
@@ -261,6 +261,27 @@ def test_the_table_has_the_latest_verdict_of_each_host() -> None:
     assert titles.split()[:3] == ["HOST", "MAC", "HOSTNAME"]
     assert ("new" in first, "other" in second, "old" in text) == (True, True, False)
     assert first.index("identified") == second.index("identified") == titles.index("STATE")
+
+
+def test_the_table_counts_the_sessions_of_each_host_until_now() -> None:
+    """Two hosts have the same address, in two VLANs; a third has left."""
+    shared = {"mac": "", "host": "10.0.0.7", "sessions": 4}
+    text = device_log.table(
+        rows(
+            {"mac": VERDICT.mac, "sessions": 4},
+            {**shared, "vlan": "10", "first_seen": 5.0000004},
+            {**shared, "vlan": "20", "first_seen": 5.0},
+            {"mac": "", "host": "10.0.0.9", "sessions": 99},
+        ),
+        [
+            SessionCount(7, "10.0.0.1", VERDICT.mac, "", "", 1.0),
+            SessionCount(8, "10.0.0.7", "", "10", "", 5.0),
+            SessionCount(9, "10.0.0.7", "", "20", "", 5.0),
+            SessionCount(100, "10.0.0.10", "", "", "", 1.0),
+        ],
+    )
+    at = text.index("SESSIONS")
+    assert [line[at:].split()[0] for line in text.splitlines()[1:]] == ["7", "8", "9", "99"]
 
 
 def test_the_table_lets_no_control_character_through() -> None:

@@ -1,0 +1,61 @@
+"""What ``score`` and ``pcap`` print at their end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nba_broker.archive import device_log, zeek_log
+from nba_broker.cli import pcap
+from nba_broker.cli.main import main
+from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.worker.settings import Settings
+from tests.unit.archive import capture_bytes
+from tests.unit.helpers import MAC, ROOT, host, pipeline, sessions
+
+SAMPLE = ROOT / "models/sample/conn.log.gz"
+
+
+def numbers(printed: str) -> dict[str, int]:
+    """The column SESSIONS of the table, by the MAC of the host."""
+    title, *lines = printed.split("\n\n")[0].splitlines()
+    at = title.index("SESSIONS")
+    return {line.split()[1]: int(line[at:].split()[0]) for line in lines}
+
+
+def test_the_table_has_the_number_of_each_hosts_sessions_in_the_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", str(SAMPLE.parent), "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert numbers(out) == Counter(row["orig_l2_addr"] for row in zeek_log.rows(SAMPLE))
+    assert (
+        f"\n\n{sum(numbers(out).values())} sessions of {len(numbers(out))} hosts in 1 conn" in out
+    )
+
+
+def test_a_capture_ends_with_the_lines_of_an_archive(
+    model_folder: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def no_zeek(capture: Path, folder: Path, settings: Settings) -> Pipeline:
+        made = pipeline(model_folder())
+        with device_log.Writer(folder / "nba_device.log") as log:
+            for verdict in made.process(sessions(host(7, times=range(90), dst="9.9.9.9"))):
+                log.write(verdict)
+        return made
+
+    monkeypatch.setattr(pcap, "_run_zeek", no_zeek)
+    file = tmp_path / "day.pcap"
+    file.write_bytes(capture_bytes.pcap())
+    out = tmp_path / "out"
+    assert main(["pcap", str(file), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert numbers(printed) == {MAC.format(7): 90}
+    assert "1 unknown host, by what they do:\n  1 (192.168.1.7), mostly " in printed
+    assert printed.endswith(f"\n90 sessions of 1 host in {file} -> {out}/nba_device.log\n")
