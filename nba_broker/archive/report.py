@@ -33,8 +33,9 @@ class Report:
     def more(self) -> str:
         """The rare counts, as the end of a summary line; "" if all are 0."""
         repeated = f", {self.repeated} repeated" if self.repeated else ""
+        outside = f", {self.outside} outside --since and --until" if self.outside else ""
         others = sum(self.others.values())
-        return repeated + (f", {others} rows of other logs" if others else "")
+        return repeated + outside + (f", {others} rows of other logs" if others else "")
 
     def leave_out(self, log: str, number: int) -> None:
         """Count sessions of a log as skipped after all."""

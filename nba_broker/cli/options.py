@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
+from nba_broker.records.times import parse_time
 from nba_broker.worker.settings import Settings
 
 DEVICE_LOG, SITE_LOG = "nba_device.log", "nba_site.log"
@@ -92,6 +93,22 @@ def output() -> argparse.ArgumentParser:
         help="folder to write to (default: the current one)",
     )
     return parser
+
+
+def span() -> argparse.ArgumentParser:
+    """``--since`` and ``--until``, of a command that reads an archive."""
+    parser = _parent()
+    parser.add_argument("--since", type=time, metavar="T", help="use sessions from T on")
+    parser.add_argument("--until", type=time, metavar="T", help="use sessions before T")
+    return parser
+
+
+def time(text: str) -> float:
+    """The type of an argument that is a time: seconds since the epoch."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def annotation_file() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from nba_broker.archive import device_log, processes, results, site_log
 from nba_broker.cli import options, summary, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.errors import ArchiveError
 from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts import annotation_file
@@ -28,7 +29,12 @@ def add_to(commands: options.Commands) -> None:
     """Add the command's parser."""
     parser = commands.add_parser(
         "score",
-        parents=[options.model_and_pools(), options.annotation_file(), options.output()],
+        parents=[
+            options.model_and_pools(),
+            options.annotation_file(),
+            options.span(),
+            options.output(),
+        ],
         help="score conn.log archives",
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder, or - for stdin")
@@ -66,7 +72,14 @@ def _score(
     log = folder / options.DEVICE_LOG
     local = [str(network) for network in settings.local]
     with processes.started(arguments.processes) as some:
-        archive = conn_log.read(arguments.paths, local=local, processes=some, names=True)
+        archive = conn_log.read(
+            arguments.paths,
+            local=local,
+            since=arguments.since,
+            until=arguments.until,
+            processes=some,
+            names=True,
+        )
     for line in archive.errors:
         LOG.error("%s", line)
     for line in archive.warnings:
@@ -82,6 +95,10 @@ def _score(
             writer.write(verdict)
     site_log.write(folder / options.SITE_LOG, events, arguments.format)
     report = archive.report  # complete once all sessions were read
+    if report.outside and not report.sessions:
+        raise ArchiveError(
+            f"all {report.outside} sessions of the archive are outside --since and --until"
+        )
     _warn(pipeline, report.sessions)
     read = (
         f"{report.files} conn logs ({report.not_hosts} of no host, {report.skipped} rows "

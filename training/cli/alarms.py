@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from nba_broker.baseline.host_baseline import BaselineSettings
+from nba_broker.cli import options
 from nba_broker.destinations.databases import SCHEMES
 from nba_broker.model.scorer import Scorer
 from training.cli import archive, arguments, outputs
@@ -30,7 +31,7 @@ def add(commands: Commands) -> None:
     )
     models.add_argument(
         "--rolling",
-        type=arguments.time,
+        type=options.time,
         metavar="T",
         help="judge each day from T on with a model of the days before it",
     )
@@ -43,7 +44,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--judged",
-        type=arguments.time,
+        type=options.time,
         metavar="T",
         help="judge from T on; earlier sessions only build the hosts' baselines",
     )

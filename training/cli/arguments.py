@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nba_broker.archive.external_sort import MEMORY
-from nba_broker.cli import extras
-from nba_broker.records.times import parse_time
+from nba_broker.cli import extras, options
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """The commands of a parser."""
@@ -44,7 +43,7 @@ def command(
 
 def archive() -> argparse.ArgumentParser:
     """The flags of every command that reads an archive."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(add_help=False, parents=[options.span()])
     parser.add_argument(
         "archive", nargs="+", metavar="ARCHIVE", help="conn logs, or folders of them"
     )
@@ -72,8 +71,6 @@ def archive() -> argparse.ArgumentParser:
         metavar="URL",
         help="read the archive with the workers of a Dask cluster (tcp://HOST:8786; default: here)",
     )
-    parser.add_argument("--since", type=time, metavar="T", help="use sessions from T on")
-    parser.add_argument("--until", type=time, metavar="T", help="use sessions before T")
     return parser
 
 
@@ -148,14 +145,6 @@ def background(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def time(text: str) -> float:
-    """A time, in seconds since the epoch."""
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def days(text: str) -> float:
     """A number of days."""
     try:
@@ -197,11 +186,11 @@ def share_or_time(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        return time(text)
+        return options.time(text)
     if 0 < number < 1:
         return number
     if number >= _EPOCHS:
-        return time(text)
+        return options.time(text)
     raise argparse.ArgumentTypeError(f"{text!r} is neither a share between 0 and 1 nor a time")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nba_broker.archive import results
+from nba_broker.cli import options
 from nba_broker.destinations.databases import SCHEMES
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.errors import ArchiveError, ConfigError
@@ -25,7 +26,7 @@ def add(commands: Commands) -> None:
     models.add_argument("--model", type=Path, metavar="DIR", help="model folder")
     models.add_argument(
         "--rolling",
-        type=arguments.time,
+        type=options.time,
         metavar="T",
         help="instead of a model: fit one to what lies before T, follow all hosts from T to the "
         "end of the archive, and so on from later days",

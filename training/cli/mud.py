@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from nba_broker.archive import conn_log
+from nba_broker.cli import options
 from nba_broker.destinations.databases import SCHEMES
 from nba_broker.policy.profile import REPEATS
 from training.cli import archive, arguments, outputs
@@ -26,7 +27,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--json", type=Path, required=True, metavar="F", help="all figures")
     command.add_argument(
         "--judged",
-        type=arguments.time,
+        type=options.time,
         required=True,
         metavar="T",
         help="learn from sessions before T, and apply the profiles from T on",

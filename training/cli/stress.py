@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from nba_broker.archive import results
+from nba_broker.cli import options
 from nba_broker.model.scorer import Scorer
 from training.cli import archive, arguments, outputs
 from training.cli.arguments import Commands, extra, labelled, say
@@ -33,7 +34,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--html", type=Path, metavar="F", help="a page that needs no network")
     command.add_argument(
         "--judged",
-        type=arguments.time,
+        type=options.time,
         metavar="T",
         help="disturb and judge each host from T on",
     )

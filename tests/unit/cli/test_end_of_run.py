@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,28 @@ def test_a_capture_ends_with_the_lines_of_an_archive(
     assert numbers(printed) == {MAC.format(7): 90}
     assert "1 unknown host, by what they do:\n  1 (192.168.1.7), mostly " in printed
     assert printed.endswith(f"\n90 sessions of 1 host in {file} -> {out}/nba_device.log\n")
+
+
+def test_score_takes_the_sessions_between_since_and_until(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["score", str(SAMPLE.parent), "--out", str(tmp_path), "--since", "2026-01-05T06"]
+    assert main([*words, "--until", "20260105T120000Z"]) == 0
+    printed = capsys.readouterr().out
+    begin = datetime(2026, 1, 5, 6, tzinfo=UTC).timestamp()
+    times = [row["ts"] for row in zeek_log.rows(SAMPLE)]
+    used = [ts for ts in times if begin <= ts < begin + 6 * 3600]
+    assert f"\n{len(used)} sessions of 9 hosts in" in printed
+    assert f", {len(times) - len(used)} outside --since and --until)" in printed
+    for row in zeek_log.read(tmp_path / "nba_device.log"):
+        assert begin <= row["first_seen"] <= row["ts"] < begin + 6 * 3600
+
+
+def test_score_writes_nothing_where_every_session_is_outside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["score", str(SAMPLE.parent), "--out", str(tmp_path), "--since", "2026-01-07"]
+    assert main(words) == 1
+    said = "nba-broker: all 8572 sessions of the archive are outside --since and --until\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert list(tmp_path.iterdir()) == []
