@@ -63,6 +63,11 @@ def add_to(commands: options.Commands) -> None:
         metavar="N",
         help="days on which, or hosts by which, a thing must be done to be allowed (%(default)s)",
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help=f"list all that is left out or blocked (default: the first {report.LISTED} of each)",
+    )
     parser.add_argument("--json", type=Path, metavar="F.json", help="write the profile")
     parser.add_argument(
         "--mud-url", metavar="URL", help="where it will be served (default: at mud.invalid)"
@@ -97,10 +102,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             f"{arguments.repeats} days or by {arguments.repeats} hosts; give more days, or "
             "--repeats 1 to allow all that was done"
         )
-    lines = report.of_profile(profile, arguments.repeats)
+    listed = None if arguments.all else report.LISTED
+    lines = report.of_profile(profile, check(profile, uses), arguments.repeats, listed)
     for archive in later:
         checked = check(profile, _later(observer, archive, end))
-        lines += ["", *report.of_check(checked)]
+        lines += ["", *report.of_check(checked, listed)]
     if arguments.json:
         file = mud.mud(profile, device=arguments.subject if named else "", url=url, now=time.time())
         results.write(arguments.json, json.dumps(file, indent=2, ensure_ascii=False) + "\n")

@@ -26,13 +26,14 @@ class Extent:
     def text(self) -> str:
         """``12 sessions on 3 days of 1 host``."""
         return (
-            f"{_number(self.sessions, 'session')} on {_number(self.days, 'day')} of "
-            f"{_number(self.hosts, 'host')}"
+            f"{number(self.sessions, 'session')} on {number(self.days, 'day')} of "
+            f"{number(self.hosts, 'host')}"
         )
 
 
-def _number(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def number(count: int, thing: str) -> str:
+    """``1 session``, ``2 sessions``."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)

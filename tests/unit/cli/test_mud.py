@@ -64,13 +64,28 @@ def test_a_host_has_a_profile_and_later_days_are_checked(
     said = capsys.readouterr().out
     assert "cloud.example   443/tcp         2     2      1" in said
     assert "Learned from 5 sessions on 2 days of 1 host, so incomplete" in said
-    assert "Left out: 1 sessions" in said
+    assert "Left out: 1 session to what was used on fewer than 2 days" in said
+    assert "\n7.0.0.7/32  80/tcp          1     1      1  2024-10-04\n" in said
     assert "Check: 3 sessions on 1 day of 1 host, 66.67% allowed, 1 blocked:" in said
     assert "6.0.0.6/32  23/tcp" in said
     about = json.loads(Path("cam.json").read_text())["ietf-mud:mud"]
     assert about["mud-url"] == URL
     assert "model-name" not in about
     assert main([*words[:6], "--json", "cam.json"]) == 0  # over its own file
+
+
+def test_a_long_list_of_what_is_left_out_is_cut_unless_all_is_asked_for(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day(archive / "4", 3, [(f"7.0.{n}.7", 80) for n in range(1, 30)])
+    assert main(["mud", "192.168.1.7", "1", "2", "4"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("  80/tcp ") == 20
+    assert said.endswith("\nand 10 more (--all lists them)\n")
+    assert main(["mud", "192.168.1.7", "1", "2", "4", "--all"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("  80/tcp ") == 30
+    assert "more" not in said.partition("LEFT OUT")[2]
 
 
 def test_a_device_is_the_hosts_that_the_log_identifies_and_no_misbehaving_one(
