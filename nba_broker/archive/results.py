@@ -117,6 +117,14 @@ def _take_over(out: Path, folder: Path, names: Collection[str]) -> None:
     write(out / RECORD, json.dumps(kept, indent=1) + "\n")
 
 
+def require_apart(folder: Path, flag: str, model: Path, of_model: str = "--model") -> None:
+    """Raise ConfigError if ``folder``, which ``flag`` names for files to be written, is a model's
+    folder or in it: the model would be copied with those files."""
+    here, model = folder.resolve(), model.resolve()
+    if here == model or model in here.parents:
+        raise ConfigError(f"{flag} {folder}: is in the folder of {of_model}; give another folder")
+
+
 def require(path: Path, made_by: str | None = None) -> None:
     """Raise ConfigError unless ``path`` can be written; it may also be a pipe or device.
 

@@ -50,6 +50,7 @@ def add_to(commands: options.Commands) -> None:
 
 def pcap(arguments: argparse.Namespace, settings: Settings) -> int:
     """Exit status 1 if the capture is damaged; what lies before the damage is read."""
+    results.require_apart(arguments.out, "--out", settings.model)
     with results.folder(arguments.out) as folder:
         written = arguments.out / options.DEVICE_LOG
         status, lines = _pcap(arguments.file, settings, folder, written)

@@ -10,6 +10,7 @@ import gc
 import logging
 import signal
 
+from nba_broker.archive import results
 from nba_broker.cli import options
 from nba_broker.cli.build import build_pipeline, build_tls
 from nba_broker.model.scorer import Scorer
@@ -41,6 +42,10 @@ def add_to(commands: options.Commands) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run the worker until it is terminated."""
     name = worker_name(settings.partition)
+    if settings.state:
+        results.require_apart(settings.state, "--state", settings.model)
+    if settings.state and settings.shadow:
+        results.require_apart(settings.state, "--state", settings.shadow, "--shadow")
     state = snapshot_file.path_in(settings.state) if settings.state else None
     scorer = metrics.TimedScorer(settings.model)
     pipeline = build_pipeline(settings, worker=name, scorer=scorer, shadow=_shadow(settings))

@@ -57,6 +57,7 @@ def _number(text: str) -> int:
 
 def score(arguments: argparse.Namespace, settings: Settings) -> int:
     """Exit status 1 if parts of the archive could not be read."""
+    results.require_apart(arguments.out, "--out", settings.model)
     with results.folder(arguments.out, [options.DEVICE_LOG, options.SITE_LOG]) as folder:
         status, lines = _score(arguments, settings, folder)
     terminal.say(*lines)

@@ -14,15 +14,19 @@ from training.model import card
 
 def require(arguments: argparse.Namespace) -> None:
     """Raise NBAError unless the command can write all its files."""
-    for name in ("json", "html"):
-        if (path := getattr(arguments, name, None)) is not None:
-            results.require(path, _made_by(arguments))
+    files = [path for name in ("json", "html") if (path := getattr(arguments, name, None))]
+    for path in files:
+        results.require(path, _made_by(arguments))
+    if len({path.resolve() for path in files}) < len(files) and not files[0].is_char_device():
+        raise ConfigError(f"--json and --html are the same file, {files[0]}; give two")
     if getattr(arguments, "card", None) is not None:
         results.require(arguments.card)
         card.require(arguments.card)
     if arguments.name == "labels":
         require_new_file(arguments.out)
     elif "out" in arguments:
+        if getattr(arguments, "model", None) is not None:
+            results.require_apart(arguments.out, "--out", arguments.model)
         require_new_folder(arguments.out)
 
 

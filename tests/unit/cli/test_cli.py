@@ -185,6 +185,31 @@ def test_a_shadow_that_is_not_there_is_told_from_the_model(
     assert error.startswith(f"nba-broker: --shadow: {tmp_path}/nope/manifest.json: not found;")
 
 
+@pytest.mark.parametrize(
+    ("words", "which"),
+    [
+        (["run", "--model", "m", "--state", "m"], "--state m: is in the folder of --model"),
+        (["run", "--model", "link", "--state", "m/s"], "--state m/s: is in the folder of --model"),
+        (["run", "--shadow", "m", "--state", "m"], "--state m: is in the folder of --shadow"),
+        (["score", "no.log", "--model", "m", "--out", "m"], "--out m: is in the folder of --model"),
+        (["pcap", "no.pcap", "--model", "m", "--out", "m"], "--out m: is in the folder of --model"),
+    ],
+)
+def test_nothing_is_written_into_a_models_folder(
+    words: list[str],
+    which: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m").mkdir()
+    Path("link").symlink_to("m")
+    assert main(words) == 1
+    assert capsys.readouterr().err == f"nba-broker: {which}; give another folder\n"
+    assert list(Path("m").iterdir()) == []
+
+
 def test_hosts_are_shown_as_they_are(site: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hosts", *site]) == 0
     shown = capsys.readouterr()

@@ -130,3 +130,20 @@ def test_a_margin_or_a_share_that_is_none_is_wrong_usage(
         main([*REFRESH, "--out", "o", "--json", "x.json", *words])
     assert stopped.value.code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_a_report_and_a_page_in_one_file_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["compare", "no.log", *COMMANDS["compare"]]
+    error = refused([*line, "--json", "x", "--html", "./x"], capsys)
+    assert "--json and --html are the same file, x; give two" in error
+    error = refused([*line, "--json", "/dev/null", "--html", "/dev/null"], capsys)
+    assert "same file" not in error
+
+
+def test_a_candidate_in_the_folder_of_the_running_model_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "one").mkdir()
+    (here / "no-model").symlink_to("one")
+    error = refused([*REFRESH, "--json", "r.json", "--out", "one/candidate"], capsys)
+    assert "--out one/candidate: is in the folder of --model; give another folder" in error
