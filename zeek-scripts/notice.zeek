@@ -125,10 +125,12 @@ function describe(note: Notice::Type, rec: DeviceInfo): string
 			break;
 
 		case Unknown_Device:
-			said += fmt(" behaves like no device that the model knows, after %d sessions since %s; nearest: %s",
-			    rec$sessions, describe_time(rec$first_seen),
-			    |rec$alternatives| > 0 ? join_string_vec(
-			    rec$alternatives, ", ") : "none");
+			said += fmt(" behaves like no device that the model knows, after %d sessions since %s",
+			    rec$sessions, describe_time(rec$first_seen));
+			# Names alone: a confidence would read as if the host were one of them.
+			if ( rec?$alternative_device )
+				said += "; nearest of them: " + join_string_vec(rec$alternative_device,
+				    ", ");
 			if ( rec?$hints )
 				said += ". Hints: " + join_string_vec(rec$hints, "; ");
 			break;

@@ -44,6 +44,7 @@ from nba_broker.verdicts.states import (
     LEARNING,
     MISBEHAVING,
     NO_DEVICE,
+    UNKNOWN,
 )
 
 NO_ROW = -1
@@ -232,6 +233,8 @@ class Decider(HostStates):
         probability = self.settings.calibrated(smoothed)
         possible = self.settings.are_possible(smoothed)
         name = int(columns["last_name"][slot])
+        if columns["state"][slot] == UNKNOWN:  # no device explains it
+            possible[:] = False
         if columns["state"][slot] == AMBIGUOUS and 0 <= name < self._classes:
             possible[name] = True
         if device == NO_DEVICE:

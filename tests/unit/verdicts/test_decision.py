@@ -133,6 +133,13 @@ def test_a_host_that_was_lost_and_found_again_is_identified_not_changed() -> Non
     assert STATES[decisions[2].was_state] == "unknown"
 
 
+def test_no_device_is_possible_for_an_unknown_host_however_much_nearer_one_is_than_others() -> None:
+    (decision,) = feed(decider(), [[0.99, 0.01]] * 9, ratio=[[-9.0, -9.0]] * 9)
+    assert lines([decision])[0][:2] == ("unknown", -1)
+    assert decision.probability[0] > 0.9
+    assert decision.possible.tolist() == [False, False]
+
+
 # Hosts that may be one of several devices.
 
 

@@ -24,6 +24,8 @@ event zeek_init()
 	    $hints=vector("camera? Acme", "OUI Acme")));
 	Test::give(Test::Verdict($host=10.0.0.2, $state="unknown", $device="", $mac="",
 	    $hostname="", $vendor="", $evidence=vector(),
-	    $alternatives=vector(), $uids=vector(), $model=""));
+	    $alternatives=vector(), $alternative_device=vector(),
+	    $alternative_confidence=vector(), $alternative_possible=vector(),
+	    $uids=vector(), $model=""));
 	event Test::done();
 	}
