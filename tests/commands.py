@@ -42,6 +42,7 @@ _STORE = "tests/unit/model/test_model_store.py"
 _TRIAGE = "tests/unit/triage/test_triage_app.py"
 _WORKER = "tests/zeek/test_worker.py"
 _MUD = "tests/unit/cli/test_mud.py"
+_CARRIED = "tests/unit/test_carried_install.py"
 
 RUN_ELSEWHERE = {
     "promtool test rules packaging/prometheus/nba.rules.test.yml": "tests/unit/test_packaging.py",
@@ -52,6 +53,11 @@ RUN_ELSEWHERE = {
     "nba-broker run --partition 1 --state /var/lib/nba1": "tests/zeek/test_partitions.py",
     "nba-broker mud 02:4e:42:41:01:01 /opt/zeek/logs/2026-11-* --check /opt/zeek/logs/2026-12-0*"
     " --json doorbell.json": _MUD,
+    "tar -czf nba.tar.gz wheels zeek-scripts packaging": _CARRIED,
+    "tar -xzf nba.tar.gz": _CARRIED,
+    "python3 -m venv /opt/nba && /opt/nba/bin/pip install --no-index --find-links wheels"
+    " nba-broker": _CARRIED,
+    "cp -r zeek-scripts /opt/zeek/share/zeek/site/zeek-nba": _CARRIED,
     "zkg install zeek-nba": "tests/zeek/test_zkg.py",
     "zkg install .": "tests/zeek/test_zkg.py",
     "zkg refresh && zkg upgrade": "tests/zeek/test_zeekctl.py",
@@ -113,11 +119,9 @@ NOT_RUN = {
     "/opt/nba/bin/pip install -c constraints.txt '.[train,triage]'"
     " --extra-index-url https://download.pytorch.org/whl/cpu": _NETWORK,
     "mkdir -p logs && cd logs && zeek -i eth1 local": "needs a network interface to capture from",
-    "pip wheel --wheel-dir wheels nba-broker": _NETWORK,
+    "pip wheel -c constraints.txt --wheel-dir wheels '.[triage]'": _NETWORK,
     "python3 -m venv /opt/nba && /opt/nba/bin/pip install nba-broker": _NETWORK,
     "python3 -m venv /opt/nba && /opt/nba/bin/pip install .": _NETWORK,
-    "python3 -m venv /opt/nba && /opt/nba/bin/pip install --no-index --find-links wheels"
-    " nba-broker": _ROOT,
     "mkdir -p /etc/nba && touch /etc/nba/environment": _ROOT,
     "install -m 644 packaging/nba-broker.service /etc/systemd/system/": _ROOT,
     "systemctl disable --now nba-broker": _ROOT,
