@@ -65,19 +65,28 @@ def pythons(environment: Mapping[str, str]) -> dict[str, Path]:
 
 
 def build(out: Path) -> Path:
-    """Write the sdist and the wheel made from it into ``out``, and return the wheel."""
+    """Write the sdist and the wheel made from it into ``out``, in place of those of other versions,
+    and return the wheel."""
     with tempfile.TemporaryDirectory() as folder:
         # The front end is no dependency of anything else.
         _run(sys.executable, "-m", "venv", folder)
         _pip(Path(folder), "build")
         _run(f"{folder}/bin/python", "-m", "build", "--outdir", f"{folder}/dist", str(ROOT))
         out.mkdir(parents=True, exist_ok=True)
+        remove_built(out)
         for made in sorted(Path(folder, "dist").iterdir()):
             shutil.copy(made, out)
             print(f"{out / made.name}: {made.stat().st_size / 1e6:.1f} MB")
             if made.suffix == ".whl":
                 wheel = out / made.name
     return wheel
+
+
+def remove_built(out: Path) -> None:
+    """Remove the sdists and wheels of the project: the Containerfile takes the only wheel."""
+    for pattern in ("nba_broker-*.whl", "nba_broker-*.tar.gz"):
+        for old in out.glob(pattern):
+            old.unlink()
 
 
 def demo(python: Path, wheel: Path, folder: Path) -> str:

@@ -47,6 +47,16 @@ def test_a_command_that_fails_ends_the_program_with_what_it_printed() -> None:
         dist._run("sh", "-c", "echo no such option; exit 2")
 
 
+def test_no_wheel_of_another_version_stays_for_the_containerfile_to_take_too(
+    tmp_path: Path,
+) -> None:
+    kept = ["nba_broker-notes.txt", "other-1.whl"]
+    for name in (*kept, "nba_broker-0.0.1-py3-none-any.whl", "nba_broker-0.0.1.tar.gz"):
+        (tmp_path / name).touch()
+    dist.remove_built(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
+
+
 def test_the_version_is_written_in_one_place() -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "*.py", "*.zeek", "*.toml", "*.cfg", "*.meta", "Makefile", "packaging"],
