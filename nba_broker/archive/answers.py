@@ -1,24 +1,23 @@
-"""Reads DNS answers from dns logs: who asked for which name, and the addresses in the answer."""
+"""Reads dns logs: who asked for which name, and the addresses in the answer; and announcements."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nba_broker.archive import log_columns, log_rows, log_values
+from nba_broker.archive import dns_rows, log_rows, log_values
+from nba_broker.archive.announcements import Announcements, announcements
 from nba_broker.archive.diagnostics import Diagnostics
 from nba_broker.archive.external_sort import MEMORY, Sorter
 from nba_broker.archive.log_values import is_unset, text
 from nba_broker.archive.processes import Processes, read_elsewhere
 from nba_broker.archive.report import Report, failure
-from nba_broker.archive.segment_columns import is_place, segment_of
-from nba_broker.records.addresses import canonical
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.names import NO_NAMES, Names, concatenate, is_name, keys, part_of
 from nba_broker.records.times import END_OF_TIME
@@ -39,9 +38,7 @@ _CONSEQUENCES = {"ts": _UNKNOWN, "id.orig_h": _UNKNOWN, "query": _UNKNOWN}
 _NEIGHBOURS = frozenset({"137", "5353", "5355"})
 # Only these give addresses; the name in the answer to another query may look like one.
 _TYPES = frozenset({"1", "28", "255"})
-_CONN = frozenset({"ts", "id.orig_h", "id.orig_p", "id.resp_p"})
 _TYPE_NAMES = frozenset({"A", "AAAA", "*"})
-_REMEMBERED = 262_144  # addresses
 _PART = 65_536  # rows
 
 Answer = tuple[float, bytes, bytes, float, str, str]
@@ -51,16 +48,17 @@ Answer = tuple[float, bytes, bytes, float, str, str]
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
     """One file that was read by itself: rows of _ROW with codes into this part's own ``names`` and
-    ``segments``. report: the lines about it."""
+    ``segments``. said: its announcements. report: the lines about it."""
 
     rows: np.ndarray
     names: list[str]
     segments: list[str]
+    said: list[Announcement]
     report: Report
 
 
 class ArchivedNames:
-    """The DNS answers of an archive, in order of time.
+    """The DNS answers of an archive, in order of time; and what its hosts announced.
 
     memory: bytes for rows; more are sorted on disk until this object is deleted.
     """
@@ -69,6 +67,7 @@ class ArchivedNames:
         self._names: dict[str, int] = {}
         self._by_code = np.zeros(0, object)
         self._segments: dict[str, int] = {}
+        self.announced = Announcements()
         self._sorter = Sorter(_ROW, "ts", lambda rows: keys(self._of(rows)), memory)
 
     def __len__(self) -> int:
@@ -92,6 +91,7 @@ class ArchivedNames:
                     self._sorter.add(rows)
             else:
                 self._sorter.add(self._own(part))
+                self.announced.take(part.said)
                 report.add(part.report)
 
     def _rows(
@@ -102,8 +102,10 @@ class ArchivedNames:
         last = np.inf if until is None else until
         found = Diagnostics(_CONSEQUENCES)
         try:
-            for rows in log_rows.some(path, "dns", _is_wanted):
+            for rows in log_rows.some(path, "dns", dns_rows.is_wanted):
                 found.rows += len(rows)
+                said = announcements(rows)
+                self.announced.take(one for one in said if first <= one.ts < last)
                 taken = [one for one in answers(rows, found.miss) if first <= one[0] < last]
                 if taken:
                     yield self._coded(taken)
@@ -116,7 +118,8 @@ class ArchivedNames:
         """One file, for another object to take."""
         report = Report()
         rows = np.concatenate([np.empty(0, _ROW), *self._rows(path, report, since, until)])
-        return _Part(rows, list(self._names), list(self._segments), report)
+        said = self.announced.listed()
+        return _Part(rows, list(self._names), list(self._segments), said, report)
 
     def _own(self, part: _Part) -> np.ndarray:
         """The rows of a part with the codes of this object."""
@@ -200,30 +203,17 @@ def answers(
     with a column, 1 and its value if a row has no answers because that value is not understood.
     """
     rows = [row for row in rows if _has_addresses(row)]
-    times, _ = log_values.times(row.get("ts") for row in rows)
-    times = log_values.microseconds(times + [_seconds(row.get("rtt")) for row in rows])
-    for row, ts in zip(rows, times.tolist(), strict=True):
-        host = _packed(text(row.get("id.orig_h")))
+    for row, ts in zip(rows, dns_rows.times(rows).tolist(), strict=True):
+        host = dns_rows.packed(text(row.get("id.orig_h")))
         name = text(row.get("query")).lower().removesuffix(".")
         if host is None:
             miss("id.orig_h", 1, text(row.get("id.orig_h")))
         elif not 0 <= ts < END_OF_TIME:
             miss("ts", 1, text(row.get("ts")))
         elif is_name(name):
-            places = _places(tuple(row))
-            segment = segment_of({one: text(row[one]) for one in places}) if places else ""
+            segment = dns_rows.segment(row)
             for address, ttl in _addresses(row):
                 yield ts, host, address, ttl, name, segment
-
-
-def _is_wanted(name: str) -> bool:
-    return name in log_columns.DNS or name in _CONN or is_place(name)
-
-
-@lru_cache(maxsize=4096)
-def _places(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of a row's columns that say where it was seen."""
-    return tuple(filter(is_place, names))
 
 
 def _has_addresses(row: Mapping[str, Any]) -> bool:
@@ -251,33 +241,6 @@ def _addresses(row: Mapping[str, Any]) -> Iterator[tuple[bytes, float]]:
     found, lives = row.get("answers"), row.get("TTLs")
     ttls = lives if isinstance(lives, (list, tuple)) else log_rows.texts(lives)
     for number, answer in enumerate(log_rows.texts(found)):
-        address = _packed(answer)
+        address = dns_rows.packed(answer)
         if address is not None:
-            yield address, _seconds(ttls[number] if number < len(ttls) else 0.0)
-
-
-def _seconds(value: Any) -> float:
-    """An interval in seconds; 0 if it is unset or invalid."""
-    if not isinstance(value, float):
-        try:
-            value = float(text(value))
-        except ValueError:
-            return 0.0
-    return value if math.isfinite(value) and 0 <= value < 2**32 else 0.0
-
-
-class _Packed(dict[str, bytes | None]):
-    """Addresses as 16 bytes, remembered; None for any other text."""
-
-    def __missing__(self, address: str) -> bytes | None:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        try:
-            packed: bytes | None = canonical(address)[1]
-        except (OSError, ValueError):
-            packed = None
-        self[address] = packed
-        return packed
-
-
-_packed = _Packed().__getitem__
+            yield address, dns_rows.seconds(ttls[number] if number < len(ttls) else 0.0)

@@ -32,7 +32,7 @@ SOMETIMES = frozenset({"history", "orig_bytes", "resp_bytes"})
 DHCP = ("mac", "assigned_addr", "assigned_ip", "host_name", "client_fqdn", "msg_types")
 DNS = (
     *("query", "qtype", "qtype_name", "rcode", "rcode_name", "rtt", "answers", "TTLs", "rejected"),
-    "trans_id",
+    *("trans_id", "AA", "addl"),
 )
 _DNS_ONLY = frozenset({"qtype", "rcode", "trans_id", "answers"})
 _VOLUMES = ("duration",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,10 +113,13 @@ def _score(
 
 def _verdicts(archive: Archive, pipeline: Pipeline, events: list[SiteEvent]) -> Iterator[Verdict]:
     """The verdicts; the events of the site are added to ``events``."""
+    announced = archive.names.announced.reader()
     for batch, names in archive.batches_with_names():
+        pipeline.announce(announced(float(batch.ts[-1])))
         yield from pipeline.process(batch, names)
         events += pipeline.site_events
         pipeline.site_events.clear()
+    pipeline.announce(announced(math.inf))
     yield from pipeline.finish()
     events += pipeline.site_events
 

@@ -7,13 +7,14 @@ from the others' is corrected by the difference.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from nba_broker.pipeline.clock import PACE, WAIT, Batch, Clock
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.sessions import Lease, Sessions, part_of
 from nba_broker.records.times import DAY, MINUTE, YEAR, print_second
 
@@ -145,8 +146,18 @@ class Door:
 
     def lease(self, lease: Lease) -> Lease:
         """The lease, at the latest event time if its own is more than a day later."""
+        return replace(lease, ts=self._not_ahead(lease.ts))
+
+    def announced(self, node: str, announcements: Sequence[Announcement]) -> list[Announcement]:
+        """A node's announcements at corrected times, likewise."""
+        clock = self._clocks.get(node)
+        shift = clock.shift if clock else 0.0
+        return [replace(one, ts=self._not_ahead(one.ts - shift)) for one in announcements]
+
+    def _not_ahead(self, ts: float) -> float:
+        """A time, or the latest event time if that is more than a day earlier."""
         at = max((clock.latest - clock.shift for clock in self._clocks.values()), default=-np.inf)
-        return replace(lease, ts=at) if at > -np.inf and lease.ts > at + DAY else lease
+        return at if at > -np.inf and ts > at + DAY else ts
 
     def _corrected(self, node: str, clock: Clock, batches: list[Batch], now: float) -> list[Batch]:
         """A node's batches at the times that the other nodes' clocks would have given."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
+from nba_broker.hosts.facts import Facts
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.hints import hint
 from nba_broker.hosts.identity import UNSPECIFIED, Identity
 from nba_broker.pipeline.timeline import Step
 from nba_broker.records.evidence import Evidence
-from nba_broker.records.hints import NO_HINT, HostFacts
+from nba_broker.records.hints import NO_HINT
 from nba_broker.records.sessions import segment_parts
 from nba_broker.records.verdicts import STATES, Alternative, SessionCount, Verdict
 from nba_broker.verdicts.applied_annotations import AppliedAnnotations
@@ -46,7 +47,7 @@ class Lines:
     def __init__(
         self,
         identity: Identity,
-        facts: Callable[[int], HostFacts],
+        facts: Facts,
         first_seen: FirstSeen,
         annotations: AppliedAnnotations,
         model: str,
@@ -122,9 +123,11 @@ class Lines:
         evidence: tuple[Evidence, ...] = (),
         uids: tuple[str, ...] = (),
         asked: Mapping[str, int] = NO_NAMES,
+        before: float | None = None,
     ) -> Verdict:
         """A decision as a line; ``asked``: the names that the host asked for, each with its number
-        of sessions, where they are known as of this line."""
+        of sessions, where they are known as of this line. ``before``: the time until which other
+        facts count, by default that of the line."""
         # ``devices`` begins with the classes. The scorer's model may have other classes, if a
         # snapshot is only shown.
         devices = self._annotations.devices
@@ -157,6 +160,7 @@ class Lines:
             evidence=evidence,
             uids=uids,
             asked=asked,
+            before=before,
         )
 
     def _line(
@@ -175,8 +179,9 @@ class Lines:
         confidence: float = 0.0,
         alternatives: tuple[Alternative, ...] = (),
         asked: Mapping[str, int] = NO_NAMES,
+        before: float | None = None,
     ) -> Verdict:
-        facts = self._facts(slot)
+        facts = self._facts(slot, at.ts if before is None else before)
         site, vlan = segment_parts(at.segment)
         return Verdict(
             ts=at.ts,

@@ -7,7 +7,7 @@ same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +18,10 @@ from nba_broker.destinations.lookup import Destinations, Lookup
 from nba_broker.destinations.names import NameTable
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.bonds import Bond
+from nba_broker.hosts.facts import Facts
 from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import Identity
+from nba_broker.hosts.listening import Listening
 from nba_broker.hosts.routers import Router
 from nba_broker.model.drift import Drift
 from nba_broker.model.scorer import Scorer, Scores
@@ -31,9 +33,9 @@ from nba_broker.pipeline.site import Site
 from nba_broker.pipeline.step_lines import StepLines
 from nba_broker.pipeline.timeline import DayEnd, Due, Event, Eviction, Step, Timeline
 from nba_broker.pipeline.wider_lan import WiderLans
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.classes import Class
 from nba_broker.records.errors import ModelError
-from nba_broker.records.hints import HostFacts
 from nba_broker.records.names import NO_NAMES, Answers, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
@@ -81,9 +83,7 @@ class Pipeline:
         self.slots = Slots()
         self.intake = Intake(reorder)
         self.identity = Identity()
-        # No method of the pipeline: that would keep its memory until the collector runs.
-        self.facts: Callable[[int], HostFacts] = self.identity.facts
-        """What is known of the host in a slot beside its sessions."""
+        self.listening = Listening(self.identity)
         self.first_seen = FirstSeen(self.slots)
         self.wider = WiderLans(pools, self.identity, self.slots)
         self.names = NameTable(self.slots)
@@ -106,6 +106,9 @@ class Pipeline:
         self.timeline = Timeline(
             self.identity, self.first_seen, self.windows, self.annotations, max_hosts
         )
+        self.announced = self.timeline.tracker.announced
+        self.facts = Facts(self.identity, self.announced, self.listening)
+        """What is known of the host in a slot beside its sessions."""
         self._destinations = Lookup(pools)
         self._verdicts = Verdicts(self.decider, self.annotations, pools)
         self._lines = StepLines(
@@ -158,6 +161,10 @@ class Pipeline:
         """Take a lease, a DHCP server's grant of an address to a MAC."""
         self.timeline.tracker.lease(self.intake.door.lease(lease))
 
+    def announce(self, announcements: Sequence[Announcement], node: str = "") -> None:
+        """Take what hosts announced of themselves, as the sensor ``node`` saw it."""
+        self.timeline.tracker.announce(self.intake.door.announced(node, announcements))
+
     def annotate(self, annotations: Sequence[Annotation]) -> list[Verdict]:
         """Replace all annotations by these, which are in the order of their time."""
         last = max(float(self.windows.last_ts.max(initial=-np.inf)), self.timeline.clock)
@@ -205,6 +212,7 @@ class Pipeline:
         to = to._replace(name=self.names.ids(step.slot, to.dst, step.answers))
         self.counters.answers += len(step.answers)
         self.wider.see(step.sessions, step.slot, to.pool)
+        self.listening.see(step.sessions, step.slot, self.first_seen.first_seen)
         for part, to_part in self.site.parts(step, to):
             lines += self._part(part, to_part)
         lines.sort(key=lambda line: line.ts)
@@ -391,6 +399,7 @@ class Pipeline:
         self.identity.look_back(limit, now)
         self.site.events.look_back(limit, now)
         self.names.look_back(limit, now)
+        self.listening.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
             for stage in (self.windows, self.first_seen, self.baseline, self.decider):
@@ -404,6 +413,8 @@ class Pipeline:
         self.annotations.forget(slots)
         self.baseline.forget(slots)
         self.names.forget(slots)
+        self.announced.forget(slots.tolist())
+        self.listening.forget(slots.tolist())
         self.slots.reset(slots)
         if self.shadow is not None:
             self.shadow.forget(slots)

@@ -149,7 +149,8 @@ class StepLines:
             at = self._lines.latest(slot, ts, count)
             goes = evidence.of_host(self._windows, slot, self._names)
             asked = self._names.asked(self._windows.latest(np.array([slot])).columns["name"][0])
-            yield self._lines.decided(self._decider.standing(slot), at, goes, asked=asked)
+            standing = self._decider.standing(slot)
+            yield self._lines.decided(standing, at, goes, asked=asked, before=np.inf)
 
     def session_counts(self, slots: Sequence[int]) -> Iterator[SessionCount]:
         """How many sessions each of these hosts has had, as in :meth:`standing`."""

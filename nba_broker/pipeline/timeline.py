@@ -1,8 +1,9 @@
 """Merges all events into one stream in event time, and cuts sessions into steps.
 
-Sessions, leases, DNS answers, annotations that become due, ends of hours and days, evictions, and
-the recognition of routers and bonds are events in time. Within a step, a host changes only by its
-sessions, so that each stage can take a step as a whole. No other module cuts sessions.
+Sessions, leases, DNS answers, announcements, annotations that become due, ends of hours and days,
+evictions, and the recognition of routers and bonds are events in time. Within a step, a host
+changes only by its sessions, so that each stage can take a step as a whole. No other module cuts
+sessions.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Timeline:
 
     def look_back(self, limit: float, now: float) -> None:
         """A clock began or was set back: an event time after ``limit`` becomes ``now``."""
-        self.tracker.askers.look_back(limit, now)
+        self.tracker.look_back(limit, now)
         if self.clock > limit:
             self.clock, self._day_ends = now, np.nan
 
@@ -124,7 +125,8 @@ class Timeline:
         self.tracker.askers.hear(names)
 
     def rest(self) -> Iterator[Event]:
-        """The answers that no session will follow."""
+        """The answers that no session will follow; announcements, too, count now."""
+        self.tracker.pass_to(np.inf)
         if len(answers := self.tracker.askers.until(np.inf)):
             yield answers
 
@@ -146,6 +148,7 @@ class Timeline:
     def pass_to(self, now: float) -> Iterator[Event]:
         """The events until event time ``now``, besides sessions."""
         self.clock = max(self.clock, now)
+        self.tracker.pass_to(now)
         if now >= self._day_ends:
             yield DayEnd(self._day_ends)
         # A sensor's clock may be wrong by years, in either direction.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,9 +24,6 @@ from nba_broker.baseline.evidence import EVIDENCE, SHOWN
 from nba_broker.baseline.missing import pools_of
 from nba_broker.destinations.fair_table import NOBODY
 from nba_broker.destinations.names import SavedRow
-from nba_broker.hosts.address_table import Binding
-from nba_broker.hosts.identity import Identity
-from nba_broker.hosts.leases import DhcpClient
 from nba_broker.model.features import FEATURE_VERSION
 from nba_broker.model.manifest import WINDOW_LIMIT
 from nba_broker.model.windows import Schedule
@@ -44,6 +40,7 @@ from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
 from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.accounting import Position
+from nba_broker.worker import snapshot_tables
 from nba_broker.worker.snapshot_file import verified
 
 FORMAT = 7
@@ -92,17 +89,7 @@ def parts(
                 decided.tobytes(),
             ]
         )
-    tables: dict[str, Mapping[str, Any]] = {
-        "addresses": identity.addresses(),
-        "hostnames": identity.hostnames(),
-        "clients": identity.clients(),
-        "routers": identity.routers(),
-        "turns": identity.turns(),
-        "takes": identity.takes(),
-        "bonds": identity.bonds(),
-        "claims": identity.claims(),
-    }
-    for kind, state in tables.items():
+    for kind, state in snapshot_tables.of(pipeline).items():
         keys = iter(list(state))
         while some := list(islice(keys, 8 * _PART)):
             yield _line({kind: {key: state[key] for key in some if key in state}})
@@ -252,7 +239,7 @@ def _restore(
             reader.read(line, file, end)
         for kind in names.keys() & line.keys():
             names[kind] += line[kind]
-        _restore_identity(line, pipeline.identity)
+        snapshot_tables.restore(line, pipeline, reader.slot_of)
     table = line["pools"]
     if len(set(table)) < len(table) or not all(isinstance(name, str) for name in table):
         raise ValueError("pools that are no names")
@@ -266,8 +253,8 @@ def _restore(
     if same_decision:
         _restore_devices(line, reader, pipeline.annotations)
     for ts, ip, mac, hostname, segment, *client in line["leases"]:
-        _check_address(ip)
-        said = _client(*client)  # an earlier version wrote none
+        snapshot_tables.check_address(ip)
+        said = snapshot_tables.client(*client)  # an earlier version wrote none
         texts = str(mac), str(hostname), str(segment), said.vendor_class
         pipeline.lease(Lease(float(ts), ip, *texts, said.params))
     if another and not only_shown:
@@ -340,23 +327,6 @@ class _Hosts:
         pipeline.annotations.labelled_by.update(by)
 
 
-def _restore_identity(line: dict[str, Any], identity: Identity) -> None:
-    addresses, hostnames = line.get("addresses", {}), line.get("hostnames", {})
-    for address in addresses:
-        _check_address(bare(address))
-    identity.learn(_texts(addresses), _texts(hostnames))
-    for mac, (came, back, *first) in line.get("turns", {}).items():
-        identity.turns()[mac] = _times(came), _times(back), _times(*first or [came])
-    for zone, takes in line.get("takes", {}).items():
-        identity.takes()[zone] = [(float(ts), str(mac)) for ts, mac in takes]
-    for zone, claim in line.get("claims", {}).items():
-        identity.claims()[zone] = _claim(**claim)
-    for mac, client in line.get("clients", {}).items():
-        identity.clients()[mac] = _client(**client)
-    identity.bonds().update(_texts(line.get("bonds", {})))
-    identity.routers().update(_times(line.get("routers", {})))
-
-
 def _saved_row(row: Sequence[Any], slot_of: Mapping[str, int]) -> SavedRow:
     """A row of a table of names; ``slot_of``: the slots of the hosts that own rows."""
     number, key, owner, used, value = row
@@ -417,34 +387,6 @@ def _check_names(hosts: list[tuple[str, str]]) -> None:
     """Raise an error unless the MACs and addresses of these hosts are valid."""
     for key, address in hosts:
         if not is_mac(key):
-            _check_address(bare(key))
+            snapshot_tables.check_address(bare(key))
         if address:
-            _check_address(bare(address))
-
-
-def _check_address(text: str) -> None:
-    socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
-
-
-def _claim(mac: str, hostname: str, ts: float, against: str, before: str) -> Binding:
-    if not all(isinstance(text, str) for text in (mac, hostname, against, before)):
-        raise TypeError("a lease that is none")
-    return Binding(mac, hostname, float(ts), against, before)
-
-
-def _client(vendor_class: str = "", params: Sequence[int] = ()) -> DhcpClient:
-    if not isinstance(vendor_class, str) or not all(isinstance(one, int) for one in params):
-        raise TypeError("a DHCP client that is none")
-    return DhcpClient(vendor_class, tuple(params))
-
-
-def _texts(table: dict[str, str]) -> dict[str, str]:
-    if not all(isinstance(value, str) for value in table.values()):
-        raise TypeError("a name that is no text")
-    return table
-
-
-def _times(table: dict[str, float]) -> dict[str, float]:
-    if not all(np.isfinite(value) for value in table.values()):
-        raise ValueError("a time that is none")
-    return {key: float(value) for key, value in table.items()}
+            snapshot_tables.check_address(bare(address))

@@ -5,6 +5,7 @@ See nba_broker.verdicts.similarity for the groups.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -133,7 +134,9 @@ def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
     for lease in archive.leases:
         tracker.lease(lease)
     read = _Read(tracker, HostWindows(Schedule(_LATEST, _NEVER), evidence=False), {}, {}, [])
+    announced = archive.names.announced.reader()
     for batch, answers in archive.batches_with_names():
+        tracker.announce(announced(float(batch.ts[-1])))
         for part in tracker.track(batch, answers):
             sessions = part.sessions
             columns = {"pool": part.pool, "dport": sessions.dport, "name": part.name}
@@ -144,6 +147,8 @@ def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
                 read.speaker[sessions.uid[row]] = int(part.slot[row])
             known = len(read.organisations)
             read.organisations.extend(_organisations(pools, known, sessions, part.pool))
+    tracker.announce(announced(math.inf))
+    tracker.finish()
     return read
 
 
@@ -164,10 +169,8 @@ def _host(slot: int, read: _Read, announced: Announced) -> Host:
     identity = read.tracker.identity
     named = read.windows.latest(np.array([slot])).columns["name"][0, -_NAMED:]
     facts = replace(
-        identity.facts(slot),
+        read.tracker.facts(slot),
         names=read.tracker.names.asked(named),
-        services=announced.services(slot),
-        descriptions=announced.models(slot),
     )
     return Host(
         host=identity.mac(slot) or identity.address(slot),

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nba_broker.hosts.hint_table import NON_IOT, table
+from nba_broker.records.announcements import MODEL_KEYS
 from nba_broker.records.errors import ArchiveError
-from training.data.announced import MODEL_KEYS, by_frequency
+from training.data.announced import by_frequency
 from training.data.hosts import Found, Host
 from training.data.labels import UNKNOWN
 

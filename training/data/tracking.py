@@ -1,8 +1,8 @@
-"""The hosts, pools and names of an archive's sessions, by the pipeline's own first stages."""
+"""The hosts, pools, names and facts of an archive's sessions, by the pipeline's first stages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,13 @@ import numpy as np
 from nba_broker.destinations.lookup import Lookup
 from nba_broker.destinations.names import NO_NAME, NameTable, whoever_asked
 from nba_broker.destinations.pools import Pools
-from nba_broker.hosts.identity import Identity
+from nba_broker.hosts.facts import Facts
+from nba_broker.hosts.first_seen import FirstSeen
+from nba_broker.hosts.identity import UNSPECIFIED, Identity
+from nba_broker.hosts.listening import Listening
 from nba_broker.pipeline.tracker import Tracker
 from nba_broker.pipeline.wider_lan import WiderLans
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.names import NO_NAMES, Names
 from nba_broker.records.sessions import Lease, Sessions
 from nba_broker.records.slots import Slots
@@ -38,6 +42,9 @@ class Tracking:
         self._slots = Slots()
         self.names = NameTable(self._slots)
         self.wider = WiderLans(pools, self.identity)
+        self._first_seen = FirstSeen(self._slots)
+        self._listening = Listening(self.identity)
+        self.facts = Facts(self.identity, self._tracker.announced, self._listening)
 
     @property
     def identity(self) -> Identity:
@@ -48,6 +55,14 @@ class Tracking:
         """Note a lease; it holds for sessions from its time on."""
         self._tracker.lease(lease)
 
+    def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Take what hosts announced; it counts after the sessions of its time."""
+        self._tracker.announce(announcements)
+
+    def finish(self) -> None:
+        """No session will follow."""
+        self._tracker.pass_to(np.inf)
+
     def track(self, sessions: Sessions, names: Names = NO_NAMES) -> Iterator[Placed]:
         """These sessions in parts, see :meth:`nba_broker.pipeline.tracker.Tracker.track`; names:
         the DNS answers until the last of them."""
@@ -56,6 +71,8 @@ class Tracking:
             to = self._lookup(part.sessions)
             self.wider.see(part.sessions, part.slot, to.pool)
             self._slots.reserve(self.identity.capacity)
+            self._first_seen.see(part.slot, part.sessions.ts, part.sessions.host, UNSPECIFIED)
+            self._listening.see(part.sessions, part.slot, self._first_seen.first_seen)
             name = self.names.ids(part.slot, to.dst, part.answers)
             yield Placed(part.sessions, part.slot, to.pool, name)
 

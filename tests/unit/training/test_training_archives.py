@@ -16,7 +16,8 @@ from training.data import hosts, traffic
 from training.data.labels import Label
 
 QUERY = {"ts": 1.0, "uid": "C0", "query": "lamp.local", "qtype": 255, "id.orig_h": "10.0.0.2"}
-QUERY |= {"id.resp_h": "224.0.0.251", "answers": ["TXT 7 md=Lamp"]}
+QUERY |= {"id.orig_p": 5353, "id.resp_h": "224.0.0.251", "id.resp_p": 5353}
+QUERY |= {"answers": ["TXT 7 md=Lamp"]}
 
 
 def rows(number: int = 40) -> list[dict[str, Any]]:

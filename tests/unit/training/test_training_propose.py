@@ -22,7 +22,8 @@ from training.data.labels import Label
 ACME, OTHER = "00:00:0c:00:00:{:02x}", "00:00:aa:00:00:{:02x}"  # Cisco's and Xerox's
 LOCAL = "02:00:00:00:00:{:02x}"  # no maker's
 CONN = "ts\tuid\tid.orig_h\tid.resp_h\tid.resp_p\tproto\torig_l2_addr"
-DNS = "ts\tuid\tquery\tqtype\tanswers"
+DNS = "ts\tuid\tquery\tqtype\tanswers\tAA\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p"
+ALL = "\t5353\t224.0.0.251\t5353"  # to whom hosts announce
 DHCP = "ts\tmac\thost_name\tassigned_addr"
 
 
@@ -56,10 +57,10 @@ def site(tmp_path: Path) -> Path:
         "dns",
         DNS,
         [
-            f"1000\tC3x1\tx._ipp._tcp.local\t33\t{answers}",
-            "1001\tC1m\tprinter.local\t1\t-",
-            "1002\tC1m\thall-cam.local\t255\t-",
-            "1003\tCother\tlost.local\t255\t-",
+            f"1063\tC3x1\tx._ipp._tcp.local\t33\t{answers}\tT\t10.0.0.3{ALL}",
+            f"1001\tC1m\tprinter.local\t1\t-\tF\t10.0.0.1{ALL}",
+            f"1002\tC1m\thall-cam.local\t255\t-\tF\t10.0.0.1{ALL}",
+            f"1003\tCother\tlost.local\t255\t-\tF\t10.0.0.9{ALL}",
         ],
     )
     return tmp_path
@@ -178,12 +179,12 @@ def test_hints_rest_on_leases_names_and_announcements(tmp_path: Path) -> None:
     log(
         tmp_path,
         "dns",
-        DNS + "\tAA\tid.orig_h",
+        DNS,
         [
-            "999\tCmdns\tPlug._hap._tcp.local\t-\tTXT 4 ci=7\tT\t10.0.0.1",
+            f"999\tCmdns\tPlug._hap._tcp.local\t-\tTXT 4 ci=7\tT\t10.0.0.1{ALL}",
             # A query lists the answers of another host that it knows.
-            "998\tCasks\t_hue._tcp.local\t12\tHue._hue._tcp.local\tF\t10.0.0.1",
-            "998\tCdns\tfw.ring.com\t1\t1.0.0.8\tF\t10.0.0.2",
+            f"998\tCasks\t_hue._tcp.local\t12\tHue._hue._tcp.local\tF\t10.0.0.1{ALL}",
+            "998\tCdns\tfw.ring.com\t1\t1.0.0.8\tF\t10.0.0.2\t5000\t10.0.0.254\t53",
         ],
     )
     found = {one.address: one for one in hosts.find([tmp_path], pools()).hosts}

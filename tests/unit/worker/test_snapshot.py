@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.errors import ConfigError, SnapshotError
+from nba_broker.records.ports import port_code
 from nba_broker.records.sessions import Lease, Sessions, take
 from nba_broker.records.slots import Column
 from nba_broker.records.verdicts import Verdict
@@ -75,6 +77,29 @@ def test_what_leases_say_of_clients_outlives_a_restart(
     assert second.facts(slot).vendor_class == "MSFT 5.0"
     assert second.facts(slot).params == (1, 3, 6)
     assert second.timeline.tracker.leases == first.timeline.tracker.leases
+
+
+def test_what_hosts_announced_and_which_ports_they_ask_for_outlive_a_restart(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    def asks(number: int) -> Sessions:
+        asked = sessions(host(number, times=[1e4 + number], dst="192.168.1.11"))
+        return replace(asked, dport=np.array([port_code(9100, "tcp")], np.int32))
+
+    first = pipeline(model_folder())
+    first.announce([Announcement(2000.0, "192.168.1.11", one) for one in ("_ipp._tcp", "md=9")])
+    first.process(traffic())
+    for number in (41, 42):
+        first.process(asks(number))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder()))
+    (slot,) = second.identity.present(["192.168.1.11"], [MAC.format(1)])
+    facts = second.facts(slot)
+    assert (facts.services, facts.descriptions, facts.ports) == (("_ipp._tcp",), ("md=9",), ())
+    second.process(asks(41))
+    assert second.facts(slot).ports == ()
+    second.process(asks(43))
+    assert second.facts(slot).ports == ("9100/tcp",)
 
 
 def test_answers_outlive_a_restart(model_folder: ModelFolder, tmp_path: Path) -> None:
