@@ -3,6 +3,7 @@
 @load ./main
 @load ./sessions
 @load ./names
+@load ./announcements
 @load ./lease
 @load ./device-log
 @load ./site-log

@@ -73,6 +73,22 @@ export {
 	    addr, name: vector of string, address: vector of addr, ttl: vector of
 	    double, vlan: vector of string);
 
+	## Sensor to worker: what hosts announced of themselves by mDNS. It is sent just before a batch
+	## of :zeek:see:`NBA::sessions`. It is not counted: a host announces the same again.
+	##
+	## node: The name of the sensor.
+	##
+	## ts: When each announcement came.
+	##
+	## host: Who made it.
+	##
+	## what: The type of a service, such as ``_hue._tcp``, or of its description a key and a value,
+	##       such as ``md=BSB002``: printable ASCII, 128 characters at most.
+	##
+	## vlan: Each announcement's VLAN, empty without a tag.
+	global announced: event(node: string, ts: vector of double, host: vector of
+	    addr, what: vector of string, vlan: vector of string);
+
 	## Worker to all: a heartbeat. Sent when it joins and every few seconds.
 	##
 	## worker: The worker's name, which has its partition, see :zeek:see:`NBA::partition_of`.
@@ -158,6 +174,9 @@ export {
 
 	## Where :zeek:see:`NBA::names` goes, followed by the partition and a slash.
 	const names_topic_prefix = "zeek/nba/names/";
+
+	## Where :zeek:see:`NBA::announced` goes, followed by the partition and a slash.
+	const announced_topic_prefix = "zeek/nba/announced/";
 
 	## Where :zeek:see:`NBA::hello` comes from.
 	const hello_topic = "zeek/nba/hello/";

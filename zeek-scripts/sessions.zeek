@@ -1,4 +1,4 @@
-##! Sends each host's sessions and the names that it asked for to its worker, in numbered and acknowledged batches.
+##! Sends each host's sessions, the names that it asked for and what it announced to its worker, in numbered and acknowledged batches.
 
 @load base/utils/hash_hrw
 @load base/utils/site
@@ -95,12 +95,21 @@ type NameBatch: record {
 	vlan: vector of string;
 };
 
+# What hosts announced of themselves, which is sent with the next batch.
+type AnnouncementBatch: record {
+	ts: vector of double;
+	host: vector of addr;
+	what: vector of string;
+	vlan: vector of string;
+};
+
 # What is sent to the worker of one partition.
 type Share: record {
 	partition: count;
 	run: string;
 	batch: Batch;
 	names: NameBatch;
+	announcements: AnnouncementBatch;
 	# When the first of them came.
 	batch_began: time &default=double_to_time(0.0);
 	# Whether Zeek's clock was far ahead of the batch's first session.
@@ -216,6 +225,15 @@ function send_names(share: Share, until: double)
 	share$names = NameBatch();
 	}
 
+function send_announcements(share: Share)
+	{
+	local batch = share$announcements;
+	Cluster::publish(fmt("%s%d/", announced_topic_prefix, share$partition),
+	    NBA::announced, this_node, batch$ts, batch$host, batch$what,
+	    batch$vlan);
+	share$announcements = AnnouncementBatch();
+	}
+
 function send_batch(share: Share, now: time)
 	{
 	local batch = share$batch;
@@ -227,6 +245,11 @@ function send_batch(share: Share, now: time)
 
 	if ( |share$names$ts| > 0 )
 		send_names(share, until);
+
+	# Also an empty batch brings them, but no worker that does not keep up.
+	if ( |share$announcements$ts| > 0
+	    && ( unacked_batches(share) <= max_unacked || offline ) )
+		send_announcements(share);
 
 	if ( |batch$vlan| > 0 )
 		fill_vlans(batch$vlan, |batch$ts|);

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from nba_broker.records.addresses import canonical
+from nba_broker.records.announcements import is_announcement
 from nba_broker.records.names import is_name
 from nba_broker.records.ports import port_code
 from nba_broker.records.times import END_OF_TIME
@@ -71,6 +72,12 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_announcement(what: str) -> str:
+    if not is_announcement(what):
+        raise ValueError(f"{what[:MAX_TEXT]!r} is not a service or a description")
+    return what
+
+
 def _check_vlan(vlan: str) -> str:
     if vlan and not _VLAN.fullmatch(vlan):
         raise ValueError(f"{vlan!r} is not a VLAN")
@@ -91,6 +98,8 @@ vlan = _Checked(_check_vlan).__getitem__
 """A VLAN such as ``20`` or ``100.20``, "" for none."""
 dns_name = _Checked(_check_name).__getitem__
 """A name as in nba_broker.records.names."""
+announcement = _Checked(_check_announcement).__getitem__
+"""What a host announces, as in nba_broker.records.announcements."""
 packed = _Checked(lambda text: canonical(text)[1]).__getitem__
 """An address in 16 bytes."""
 

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 import zeekpy
 
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.errors import MessageError
 from nba_broker.records.names import Names
 from nba_broker.records.sessions import Lease, Sessions, segment_name, site_of
@@ -28,6 +29,7 @@ from nba_broker.wire.checked import MAX_TEXT, Argument
 SESSIONS_TOPIC = "zeek/nba/sessions/"  # followed by the partition and a slash
 NAMES_TOPIC = "zeek/nba/names/"  # likewise
 HELLO_TOPIC = "zeek/nba/hello/"
+ANNOUNCED_TOPIC = "zeek/nba/announced/"  # likewise
 LEASE_TOPIC = "zeek/nba/lease/"
 VERDICT_TOPIC = "zeek/nba/verdict/"
 STATUS_TOPIC = "zeek/nba/status/"
@@ -73,6 +75,14 @@ class NameBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """``NBA::announced``: what hosts announced of themselves, as one sensor node saw it."""
+
+    node: str
+    announcements: list[Announcement]
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """``NBA::hello``: this worker, or another one, is connected."""
 
@@ -88,7 +98,7 @@ class ErrorReply:
 
 
 Batch = SessionBatch | NameBatch
-Message = Batch | Hello | Lease | ErrorReply
+Message = Batch | Announced | Hello | Lease | ErrorReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +190,18 @@ def _decode_names(arguments: list[Argument]) -> NameBatch:
     return NameBatch(*head, names)
 
 
+def _decode_announced(arguments: list[Argument]) -> Announced:
+    node, *columns = arguments
+    ts, host, what, vlan = (list(map(_VALUE, checked.column(one))) for one in columns)
+    if not len(ts) == len(host) == len(what) <= MAX_ROWS:
+        raise ValueError("columns differ in length or are too long")
+    times = _numbers(ts, END_OF_TIME).tolist()
+    hosts, whats = map(checked.address, host), map(checked.announcement, what)
+    segments = _segments(checked.text(node), [vlan], len(ts)) or [""] * len(ts)
+    rows = zip(times, hosts, whats, segments, strict=True)
+    return Announced(node[1], [Announcement(*row) for row in rows])
+
+
 def _head(arguments: list[Argument]) -> tuple[str, str, int, int, int, float]:
     """The arguments that a batch of sessions and one of names begin with."""
     node, run, seq, sent, skipped, now, *_ = arguments
@@ -250,6 +272,7 @@ def _params(argument: Argument) -> tuple[int, ...]:
 _DECODERS: dict[str, Callable[[list[Argument]], Message]] = {
     "NBA::sessions": _decode_sessions,
     "NBA::names": _decode_names,
+    "NBA::announced": _decode_announced,
     "NBA::hello": _decode_hello,
     "NBA::lease": _decode_lease,
 }

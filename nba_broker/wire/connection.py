@@ -15,6 +15,7 @@ from websockets.uri import parse_uri
 
 from nba_broker.records.errors import ConfigError, LinkError, MessageError
 from nba_broker.wire.codec import (
+    ANNOUNCED_TOPIC,
     HELLO_TOPIC,
     LEASE_TOPIC,
     NAMES_TOPIC,
@@ -55,6 +56,7 @@ class Link:
         # Zeek's nodes hear of them one by one. When the first sessions arrive, all are known.
         self._topics = [
             f"{NAMES_TOPIC}{partition}/",
+            f"{ANNOUNCED_TOPIC}{partition}/",
             HELLO_TOPIC,
             LEASE_TOPIC,
             f"{SESSIONS_TOPIC}{partition}/",

@@ -14,10 +14,10 @@ from nba_broker.records.names import Names, concatenate
 from nba_broker.records.sessions import Lease
 from nba_broker.records.verdicts import Verdict
 from nba_broker.wire.accounting import Ledger, Position
-from nba_broker.wire.codec import Batch, NameBatch, SessionBatch
+from nba_broker.wire.codec import Announced, Batch, NameBatch, SessionBatch
 from nba_broker.worker.invalid import InvalidMessages
 
-Arrived = tuple[float, Batch | Lease | None]
+Arrived = tuple[float, Batch | Announced | Lease | None]
 """The arrival of a message, in monotonic seconds, and the message; None only wakes the pipeline."""
 
 Acknowledgement = tuple[str, int]
@@ -84,6 +84,8 @@ class PipelineThread:
                 try:
                     if isinstance(message, Lease):
                         self.pipeline.lease(message)
+                    elif isinstance(message, Announced):
+                        self.pipeline.announce(message.announcements, message.node)
                     elif isinstance(message, NameBatch):
                         names = self._names.setdefault(message.node, deque(maxlen=_NAME_BATCHES))
                         names.append(message.names)

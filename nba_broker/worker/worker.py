@@ -23,6 +23,7 @@ from nba_broker.records.errors import MessageError
 from nba_broker.records.sessions import Lease
 from nba_broker.wire.accounting import Ledger, Position
 from nba_broker.wire.codec import (
+    Announced,
     Batch,
     ErrorReply,
     Hello,
@@ -218,7 +219,7 @@ class Worker:
                     await self.presence.meet(message.worker)
                 elif isinstance(message, ErrorReply):
                     self.invalid.drop("error reply", f"{message.code}: {message.context}")
-                elif isinstance(message, Lease) or self._account(message):
+                elif isinstance(message, Lease | Announced) or self._account(message):
                     await self._inbox.put((time.monotonic(), message))
             except MessageError as error:
                 self.invalid.drop(error.kind, str(error))

@@ -104,6 +104,7 @@ def main() -> None:
     record_capture({"NBA::sessions": "sessions", "NBA::sessions empty": "heartbeat"}, "kinds.pcap")
     record_capture({"NBA::sessions": "vlans"}, "vlans.pcap")
     record_capture({"NBA::names": "names"}, "names.pcap")
+    record_capture({"NBA::announced": "announced"}, "announcements.pcap")
     record_capture({"NBA::lease": "lease"}, "lease.pcap")
     record_conversation()
 

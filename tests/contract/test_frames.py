@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nba_broker.records.addresses import printed
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.errors import MessageError
 from nba_broker.records.evidence import Attended, WindowExtent
 from nba_broker.records.ports import port_name
@@ -17,7 +18,7 @@ from nba_broker.records.sessions import Lease
 from nba_broker.records.site_events import SiteEvent
 from nba_broker.records.verdicts import Alternative, HostGroup, UnknownHosts, Verdict
 from nba_broker.wire import codec
-from nba_broker.wire.codec import ErrorReply, Hello, NameBatch, SessionBatch, Status
+from nba_broker.wire.codec import Announced, ErrorReply, Hello, NameBatch, SessionBatch, Status
 
 FRAMES = Path(__file__).parent / "frames"
 Recorded = Callable[[str], str]
@@ -81,6 +82,17 @@ def test_names_are_understood(recorded: Recorded) -> None:
     addresses = list(map(printed, names.address.tolist()))
     assert addresses[:3] == ["8.8.8.8", "1.1.1.1", "2001:4860:4860::8888"]
     assert names.ttl.tolist()[:3] == [60.0, 61.0, 60.0]
+
+
+def test_announcements_are_understood(recorded: Recorded) -> None:
+    message = codec.decode(recorded("announced"))
+    assert isinstance(message, Announced)
+    assert message.node == "standalone"
+    assert message.announcements[:2] == [
+        Announcement(1700000000.0, "10.0.0.1", "_hue._tcp"),
+        Announcement(1700000000.0, "10.0.0.1", "md=BSB002"),
+    ]
+    assert {one.host for one in message.announcements} >= {"10.0.0.2", "fe80::1"}
 
 
 def test_a_heartbeat_is_a_batch_without_sessions(recorded: Recorded) -> None:

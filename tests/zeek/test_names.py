@@ -58,12 +58,15 @@ def test_hosts_learn_the_same_names_live_and_from_dns_log(
     assert len(live) >= 9
     assert live == learned
     ours, theirs = (
-        [(row["host"], row["ts"], row["evidence"]) for row in read_rows(tmp_path / way / LOG)]
+        [
+            (row["host"], row["ts"], row["hints"], row["evidence"])
+            for row in read_rows(tmp_path / way / LOG)
+        ]
         for way in ("live", "offline")
     )
     assert ours == theirs
     if capture == "lsif":
-        assert any("pool.ntp.org (" in str(evidence) for _, _, evidence in ours)
+        assert any("pool.ntp.org (" in str(evidence) for *_, evidence in ours)
 
 
 def last(zeek: Standalone | Cluster, kind: str) -> list[dict[str, str]]:

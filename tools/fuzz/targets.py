@@ -26,6 +26,7 @@ from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
+from nba_broker.records.announcements import Announcement
 from nba_broker.records.errors import MessageError, NBAError
 from nba_broker.records.names import NO_NAMES
 from nba_broker.records.sessions import Lease, Sessions, concatenate, part_of
@@ -36,7 +37,7 @@ from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.wire.accounting import Ledger
 from nba_broker.wire.checked import MAX_TEXT
-from nba_broker.wire.codec import NameBatch, SessionBatch, decode, encode_verdict
+from nba_broker.wire.codec import Announced, NameBatch, SessionBatch, decode, encode_verdict
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import snapshot, snapshot_file
 from testing.traffic import Traffic, frame
@@ -116,6 +117,8 @@ class Bench:
                         pipeline.intake.add(
                             message.node, message.now, message.sessions, number / 10, answers
                         )
+                    elif isinstance(message, Announced):
+                        pipeline.announce(message.announcements, message.node)
                     elif isinstance(message, Lease):
                         pipeline.lease(message)
                 except NBAError:
@@ -134,6 +137,8 @@ class Bench:
         """A snapshot with a digest that fits: restored, worked with and written once more."""
         path, made = self.folder / snapshot_file.FILE, self.pipeline()
         made.lease(Lease(1.7e9 + 60, "10.0.0.3", "02:00:00:00:00:05", "camera"))
+        said = float(traffic().ts[20])
+        made.announce([Announcement(said, "10.0.0.2", one) for one in ("_hue._tcp", "md=B")])
         made.process(traffic())
         made.annotate([Annotation(0.0, "10.0.0.2", "label", "Hall_Camera", "camera")])
         good = b"".join(snapshot.parts(made, {}))
@@ -220,6 +225,7 @@ class Bench:
             path = self.write("dns/dns.log", data)
             archive = conn_log.read([path.with_name("conn.log")], names=True)
             pipeline = self.pipeline()
+            pipeline.announce(archive.names.announced.listed())
             with np.errstate(all="ignore"):
                 for batch, names in archive.batches_with_names():
                     check(pipeline.process(batch, names))

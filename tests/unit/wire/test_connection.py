@@ -52,8 +52,8 @@ def test_a_link_subscribes_to_the_sessions_of_its_own_partition(
             )
 
     asyncio.run(listen())
-    names = topic.replace("sessions", "names")
-    assert heard == [[names, "zeek/nba/hello/", "zeek/nba/lease/", topic], application]
+    others = [topic.replace("sessions", one) for one in ("names", "announced")]
+    assert heard == [[*others, "zeek/nba/hello/", "zeek/nba/lease/", topic], application]
 
 
 Handler = Callable[[ServerConnection], Awaitable[None]]

@@ -32,6 +32,7 @@ event zeek_init()
 	{
 	Cluster::subscribe(NBA::sessions_topic_prefix);
 	Cluster::subscribe(NBA::names_topic_prefix);
+	Cluster::subscribe(NBA::announced_topic_prefix);
 	Cluster::subscribe(NBA::lease_topic);
 	# Not at once: a hello may be faster than the subscriptions.
 	schedule 500msecs { Worker::join() };
@@ -74,6 +75,16 @@ event NBA::names(node: string, run: string, seq: count, sent: count,
 			print fmt("  %.6f %s %s %s %.0f%s", ts[i], host[i], name[i],
 			    address[i], ttl[i], |vlan| == 0 ? "" : fmt(
 			    " VLAN \"%s\"", vlan[i]));
+	}
+
+event NBA::announced(node: string, ts: vector of double, host: vector of addr,
+    what: vector of string, vlan: vector of string)
+	{
+	print fmt("%s announced: %d", node, |ts|);
+
+	for ( i in ts )
+		print fmt("  %.6f %s %s%s", ts[i], host[i], what[i], vlan[i] == "" ? "" :
+		    fmt(" VLAN \"%s\"", vlan[i]));
 	}
 
 event NBA::lease(ts: double, ip: addr, mac: string, hostname: string,

@@ -223,6 +223,88 @@ def names() -> list[Packet]:
     return sorted(packets, key=lambda packet: packet[0])
 
 
+PTR, TXT, SRV = 12, 16, 33
+FLUSH = 0x8001  # mDNS: these records replace all earlier ones of the name
+
+Record = tuple[bytes, int, bytes]
+"""The name that a record is of, its type, and its content."""
+
+
+def pointer(to: bytes, name: bytes) -> Record:
+    """A record that names an instance of a service, or a type of services."""
+    return to, PTR, labels(name)
+
+
+def described(name: bytes, *texts: bytes) -> Record:
+    """A description of a service."""
+    return name, TXT, b"".join(bytes((len(text),)) + text for text in texts)
+
+
+def says(records: Sequence[Record], more: Sequence[Record] = (), flags: int = 0x8400) -> bytes:
+    """An mDNS message without a question: the answers, and additional records."""
+    data = struct.pack("!HHHHHH", 0, flags, 0, len(records), 0, len(more))
+    for name, kind, content in (*records, *more):
+        of = 1 if kind == PTR else FLUSH
+        data += labels(name) + struct.pack("!HHIH", kind, of, 120, len(content)) + content
+    return data
+
+
+def announcements() -> list[Packet]:
+    """What a bridge (10.0.0.1) and a printer (10.0.0.2) announce by mDNS, what does not count, and
+    sessions that follow, among them those of three hosts that use the printer."""
+    packets: list[Packet] = []
+    at_all = "01:00:5e:00:00:fb"
+
+    def mac(src: str) -> str:
+        return f"02:00:00:00:00:0{src[-1]}"
+
+    def told(at: float, data: bytes, src: str = "10.0.0.1", sport: int = 5353) -> None:
+        group = "ff02::fb" if ":" in src else "224.0.0.251"
+        packets.append((at, frame(mac(src), datagram(src, group, sport, 5353, data), at_all)))
+
+    bridge = b"Hue Bridge - 1234._hue._tcp.local"
+    hue = [
+        pointer(b"_services._dns-sd._udp.local", b"_hue._tcp.local"),
+        pointer(b"_hue._tcp.local", bridge),
+        (bridge, SRV, struct.pack("!HHH", 0, 0, 443) + labels(b"bridge.local")),
+        described(bridge, b"bridgeid=001788fffe123456", b"MD=BSB002"),
+        (b"bridge.local", 1, bytes((10, 0, 0, 1))),
+    ]
+    ipp = b"Laser Jet._ipp._tcp.local"
+    printer = [pointer(b"_ipp._tcp.local", ipp), described(ipp, b"txtvers=1", b"ty=Laser Jet 9, A")]
+    told(0.0, says(hue))
+    told(1.0, says(hue))
+    told(2.0, query(0, b"_raop._tcp.local", PTR), "10.0.0.2")
+    told(2.5, says(printer), "10.0.0.2")
+    told(3.0, says(hue), "fe80::1")
+    # What others announce: known answers in a query, no authority, another port, one host only.
+    airplay = [pointer(b"_airplay._tcp.local", b"TV._airplay._tcp.local")]
+    told(4.0, says(airplay, flags=0))
+    told(4.1, says(airplay, flags=0x8000))
+    told(4.2, says(airplay), sport=40000)
+    alone = datagram("10.0.0.2", "10.0.0.1", 5353, 5353, says(airplay))
+    packets.append((4.3, frame(PLUG, alone, CAMERA)))
+    # Only with policy/protocols/dns/auth-addl.
+    told(5.0, says(printer[:1], [described(ipp, b"md=additional")]), "10.0.0.2")
+    # What no host announces: control characters, no UTF-8, no value, too long, too many.
+    odd = [b"md=a\x1b[2J", b"md=\xff\xfe", b"ty=", b"md", b"model=" + b"a" * 123, b"ci=<b>"]
+    told(6.0, says([described(ipp, *odd)]), "10.0.0.9")
+    told(
+        6.1,
+        says([pointer(b"_x._tcp.local", b"a._%d._tcp.local" % n) for n in range(40)]),
+        "10.0.0.9",
+    )
+    packets += [
+        (7.0, frame(mac(src), syn(src, "10.0.0.2", 40000, 9100), PLUG))
+        for src in ("10.0.0.3", "10.0.0.4", "10.0.0.5")
+    ]
+    for number in range(64):
+        at = 10.0 + 20 * number
+        packets.append((at, frame(CAMERA, syn("10.0.0.1", CLOUD, 41000 + number, 8883))))
+        packets.append((at + 1, frame(PLUG, syn("10.0.0.2", CLOUD, 42000 + number, 8883))))
+    return packets
+
+
 def main() -> None:
     """Write all captures."""
     # One session of every kind that the wire contract tells apart.
@@ -321,6 +403,7 @@ def main() -> None:
     ]
     write("tunnels.pcap", [(0.01 * n, frame(GATEWAY, one)) for n, one in enumerate(tunnels)])
     write("names.pcap", names())
+    write("announcements.pcap", announcements())
     # No tag, one, two, only a priority, and no tag again.
     write(
         "vlans.pcap",
