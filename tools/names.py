@@ -42,8 +42,9 @@ class Coverage:
 
 def coverage(archive: conn_log.Archive, pools: Pools) -> dict[str, Coverage]:
     """The coverage of each host, by MAC or address."""
-    tracker, lookup, slots = Tracker(), Lookup(pools), Slots()
+    tracker, slots = Tracker(), Slots()
     table = NameTable(slots)
+    lookup = Lookup(pools, table)
     found: dict[int, Coverage] = {}
     for lease in archive.leases:
         tracker.lease(lease)
@@ -51,17 +52,16 @@ def coverage(archive: conn_log.Archive, pools: Pools) -> dict[str, Coverage]:
         tracker.askers.hear(names)
         for part in tracker.track(batch):
             slots.reserve(tracker.identity.capacity)
-            to = lookup(part.sessions)
-            name = table.ids(part.slot, to.dst, part.answers)
-            public = np.array([of_database(one) for one in pools.table], bool)[to.pool]
+            to = lookup(part.sessions, part.slot, part.answers)
+            public = np.array([of_database(one) for one in pools.table], bool)[to.address_pool]
             for slot in np.unique(part.slot).tolist():
                 rows = np.flatnonzero(part.slot == slot)
                 one = found.setdefault(slot, Coverage(float(part.sessions.ts[rows[0]])))
                 rows = rows[public[rows]]
-                with_name = rows[name[rows] != NO_NAME]
+                with_name = rows[to.name[rows] != NO_NAME]
                 one.sessions += len(rows)
                 one.named += len(with_name)
-                one.names |= set(map(table.text, np.unique(name[with_name]).tolist()))
+                one.names |= set(map(table.text, np.unique(to.name[with_name]).tolist()))
                 if len(with_name) and np.isnan(one.first):
                     one.first = (float(part.sessions.ts[with_name[0]]) - one.began) / HOUR
     identity = tracker.identity

@@ -49,12 +49,14 @@ class HostSessions:
     """Sessions in time order, with what the baseline has to know of each.
 
     slot: the host, int64 [n]. ts: seconds since the epoch, float64 [n]. pool: int32 [n], an index
-    into the table of pools. dport: port codes, int32 [n]. device_class: the number of the class
-    that the host is taken for, int [n], negative for none; None where that holds for all. counted:
-    which sessions are scored and learned, bool [n]; None for all. paused: of which sessions' hosts
-    nothing is missing now, bool [n], see :mod:`nba_broker.baseline.missing`; None for none. name:
-    the numbers of the destinations' names, int32 [n]; None for none. dst: addresses "V16" [n], and
-    uid: uids.TEXT [n], only for the evidence of an alarm.
+    into the table of pools, for the evidence. address_pool: the pools of the addresses alone, int32
+    [n], by which sessions count; None for ``pool``. dport: port codes, int32 [n]. device_class: the
+    number of the class that the host is taken for, int [n], negative for none; None where that
+    holds for all. counted: which sessions are scored and learned, bool [n]; None for all. paused:
+    of which sessions' hosts nothing is missing now, bool [n], see
+    :mod:`nba_broker.baseline.missing`; None for none. name: the numbers of the destinations' names,
+    int32 [n]; None for none. dst: addresses "V16" [n], and uid: uids.TEXT [n], only for the
+    evidence of an alarm.
     """
 
     slot: np.ndarray
@@ -67,6 +69,7 @@ class HostSessions:
     dst: np.ndarray | None = None
     name: np.ndarray | None = None
     uid: np.ndarray | None = None
+    address_pool: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -147,7 +150,9 @@ class HostBaseline:
             return surprise, anomalies
         self.slots.reserve(int(sessions.slot.max()) + 1)
         order = by_slot(sessions.slot)
-        slot, pool, dport = sessions.slot[order], sessions.pool[order], sessions.dport[order]
+        # The name may come late, and the pool that an override gives to it with it.
+        pool = sessions.pool if sessions.address_pool is None else sessions.address_pool
+        slot, pool, dport = sessions.slot[order], pool[order], sessions.dport[order]
         hour, hour_number = self._hours(slot, sessions.ts[order])
         self._pools.learn(pools)
         pair_keys = self._pools.keys(pool, dport)

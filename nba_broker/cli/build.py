@@ -60,6 +60,12 @@ def build_pipeline(
             "the model was trained with another edition of the IP database: pools keep their "
             "names, but networks that have moved since then appear as new"
         )
+    if pools.overrides != manifest.raw.get("overrides", ""):
+        LOG.warning(
+            "the model was trained with other overrides than %s: it does not know hosts by the "
+            "pools that differ; train it with nba-train fit --overrides",
+            settings.overrides or "none",
+        )
     return Pipeline(
         pools,
         scorer,

@@ -44,6 +44,9 @@ def pools() -> argparse.ArgumentParser:
         help="ASN or country database in MaxMind format; repeatable (default: the embedded one)",
     )
     parser.add_argument(
+        "--overrides", metavar="F.csv", help="pools of the site's own, for networks and names"
+    )
+    parser.add_argument(
         "--local", action="append", metavar="CIDR", help="the site's public network; repeatable"
     )
     parser.add_argument(

@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             pipeline,
             name=name,
             databases=settings.pools,
+            overrides=settings.overrides,
             annotations=settings.annotations,
             model=settings.model,
             load=functools.partial(metrics.TimedScorer, seconds=scorer.seconds),

@@ -6,6 +6,7 @@ number, so a model trained with one edition of a database works with another.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from itertools import repeat
@@ -14,8 +15,10 @@ import numpy as np
 
 from nba_broker.destinations.databases import Database, Place, check, look_up
 from nba_broker.destinations.nat64 import Translation
+from nba_broker.destinations.overrides import Override
 from nba_broker.records.addresses import Address, Network
 from nba_broker.records.columns import Memo
+from nba_broker.records.name_patterns import patterns_of
 
 PRIVATE: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
@@ -66,9 +69,9 @@ class Pools:
     bounded by the names in the databases and overrides and by GROUPS multicast groups.
 
     scheme: one of SCHEMES. lans: networks of hosts that are not the /24 or /64 around the host.
-    local: the site's own public networks. overrides: networks with names that the site gave.
-    nat64: the site's prefixes beside the well-known one, see nat64.Translation. cache: how many
-    destinations are remembered at most.
+    local: the site's own public networks. overrides: see :meth:`override`. nat64: the site's
+    prefixes beside the well-known one, see nat64.Translation. cache: how many destinations are
+    remembered at most.
 
     Raises DatabaseError when the databases lack what the scheme names destinations by, ValueError
     for an invalid NAT64 prefix.
@@ -81,7 +84,7 @@ class Pools:
         scheme: str = "asn",
         lans: Sequence[Network] = (),
         local: Sequence[Network] = (),
-        overrides: Sequence[tuple[Network, str]] = (),
+        overrides: Sequence[Override] = (),
         nat64: Sequence[Network] = (),
         cache: int = 1_000_000,
     ) -> None:
@@ -91,8 +94,6 @@ class Pools:
         self.lans = tuple(lans)
         self.local = tuple(local)
         self.translation = Translation(nat64)
-        # The most specific override wins, whatever the order of the file.
-        self.overrides = tuple(sorted(overrides, key=lambda rule: -_specific(rule[0])))
         self.table: list[str] = []
         self._index: dict[str, int] = {}
         self._known_groups: frozenset[str] = frozenset()
@@ -102,6 +103,7 @@ class Pools:
         self._private_hosts: set[str] = set()
         self._pairs: dict[tuple[str, str], int] = {}
         self._cache = cache
+        self.override(overrides)
 
     def ids(self, host: Sequence[str], dst: Sequence[str]) -> np.ndarray:
         """Indices into ``table``, int32 [n], of n destinations as seen from n hosts."""
@@ -168,7 +170,7 @@ class Pools:
         """The name of a destination's pool, and whether it is the same for all private hosts."""
         given = ipaddress.ip_address(dst)
         address = self.translation.within(given)
-        for network, name in self.overrides:
+        for network, name in self._by_network:
             if in_networks(address, (network,)) or in_networks(given, (network,)):
                 return name, True
         if address.is_multicast:
@@ -217,6 +219,34 @@ class Pools:
         self.databases = tuple(databases)
         self._clear_shared()
         self._pairs.clear()
+
+    def override(self, rows: Sequence[Override]) -> None:
+        """Replace the overrides, whose order does not matter; existing pools keep their names and
+        indices."""
+        by_network = [(key, pool) for key, pool in rows if not isinstance(key, str)]
+        self._by_network = tuple(sorted(by_network, key=lambda row: -_specific(row[0])))
+        self.by_name = {key: pool for key, pool in rows if isinstance(key, str)}
+        """The pools that overrides give to patterns of names."""
+        self.own = frozenset(pool for _, pool in rows)
+        """The pools that overrides give."""
+        lines = sorted(f"{key},{pool}\n" for key, pool in rows)
+        self.overrides = hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
+        """The SHA-256 of the overrides, "" if there are none."""
+        self._clear_shared()
+        self._pairs.clear()
+
+    def of_name(self, name: str) -> int | None:
+        """The index of the pool that an override gives to destinations of this name, by the most
+        specific pattern; None if none does."""
+        for one in patterns_of(name) if self.by_name else ():
+            if one in self.by_name:
+                return self._add(self.by_name[one])
+        return None
+
+    def of_names(self, names: Sequence[str]) -> np.ndarray:
+        """The same for many, int32 [n], -1 for none; empty if no override is of a name."""
+        found = map(self.of_name, names) if self.by_name else ()
+        return np.array([-1 if one is None else one for one in found], np.int32)
 
     def know(self, names: Iterable[str]) -> None:
         """Set the pools that models know by name; a multicast group among them has its own pool."""

@@ -109,7 +109,7 @@ class Pipeline:
         self.announced = self.timeline.tracker.announced
         self.facts = Facts(self.identity, self.announced, self.listening)
         """What is known of the host in a slot beside its sessions."""
-        self._destinations = Lookup(pools)
+        self._destinations = Lookup(pools, self.names)
         self._verdicts = Verdicts(self.decider, self.annotations, pools)
         self._lines = StepLines(
             Lines(
@@ -208,10 +208,9 @@ class Pipeline:
     def _step(self, step: Step) -> list[Verdict]:
         """Take a step through the stages; the first one, hosts, is part of the timeline."""
         lines = self._announce(step) + self._annotate(step)
-        to = self._destinations(step.sessions)
-        to = to._replace(name=self.names.ids(step.slot, to.dst, step.answers))
+        to = self._destinations(step.sessions, step.slot, step.answers)
         self.counters.answers += len(step.answers)
-        self.wider.see(step.sessions, step.slot, to.pool)
+        self.wider.see(step.sessions, step.slot, to.address_pool)
         self.listening.see(step.sessions, step.slot, self.first_seen.first_seen)
         for part, to_part in self.site.parts(step, to):
             lines += self._part(part, to_part)
@@ -228,7 +227,7 @@ class Pipeline:
         columns = to._asdict() | {"dport": sessions.dport, "uid": texts(sessions.uid)}
         windows = self.windows.push(slot, sessions.ts, **columns)
         windows = self.site.decisive(step, windows)
-        context = self._verdicts.context(slot, sessions.ts, *to)
+        context = self._verdicts.context(slot, sessions.ts, to.pool, to.dst, to.name)
         scores = self._score(step, windows, context)
         anomalies = self._judge(step, columns, context)
         # Before the verdicts: a host's first session of an hour is its first in this step, too.

@@ -88,4 +88,4 @@ class Site:
 
 
 def _sessions(step: Step, to: Destinations) -> SiteSessions:
-    return SiteSessions(step.slot, step.sessions.ts, to.pool, step.sessions.dport, to.dst)
+    return SiteSessions(step.slot, step.sessions.ts, to.address_pool, step.sessions.dport, to.dst)

@@ -72,8 +72,9 @@ class Observer:
     def __init__(self, pools: Pools, slots: Collection[int]) -> None:
         self._pools = pools
         self._observed = np.array(sorted(slots), np.int64)
-        self._tracker, self._lookup, self._columns = Tracker(), Lookup(pools), Slots()
+        self._tracker, self._columns = Tracker(), Slots()
         self._names = NameTable(self._columns)
+        self._lookup = Lookup(pools, self._names)
         self._known: dict[tuple[int, str, int, int], Contact] = {}
 
     def see(self, archive: Archive) -> Iterator[Seen]:
@@ -85,14 +86,13 @@ class Observer:
             tracker.askers.hear(names)
             for part in tracker.track(batch):
                 self._columns.reserve(tracker.identity.capacity)
-                to = self._lookup(part.sessions)
-                number = self._names.ids(part.slot, to.dst, part.answers)
+                to = self._lookup(part.sessions, part.slot, part.answers)
                 rows = np.flatnonzero(np.isin(part.slot, self._observed))
                 if not len(rows):
                     continue
                 dst = list(map(part.sessions.dst.__getitem__, rows.tolist()))
                 dport = part.sessions.dport[rows]
-                contacts = self._contacts(to.pool[rows], dst, number[rows], dport)
+                contacts = self._contacts(to.address_pool[rows], dst, to.name[rows], dport)
                 yield Seen(part.sessions.ts[rows], part.slot[rows], dst, dport, contacts)
 
     def would(self, host: str, slot: int, dst: list[str], dport: np.ndarray) -> list[Contact]:

@@ -77,7 +77,7 @@ class Filters:
                 raise ValueError(f"{name} {value!r} is not one of {', '.join(values)}")
         made.begin(0.0)
         if made.name:
-            pattern(made.name)
+            pattern(made.name, for_addresses="q")
         return made
 
     def query(self, **changes: object) -> str:

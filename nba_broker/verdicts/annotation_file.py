@@ -266,7 +266,7 @@ def _parse(row: dict[str, str]) -> Annotation:
         pool=_pool(pool),
         reason=row.get("reason", ""),
         expires=expires,
-        name=pattern(name) if name else "",
+        name=pattern(name, for_addresses="pool") if name else "",
     )
 
 

@@ -33,7 +33,8 @@ class Settings:
     """ASN and country databases in MaxMind format; the embedded one by default."""
 
     overrides: Path | None = None
-    """A CSV file ``cidr,pool`` that names the site's own destinations."""
+    """A CSV file ``cidr,name,pool`` that gives networks and names pools of the site's own; read
+    again when it changes."""
 
     local: tuple[Network, ...] = ()
     """The site's own public networks: their addresses are hosts in an archive, and ``local`` as

@@ -1,4 +1,5 @@
-"""Takes over IP databases, annotations and models whose files change while the worker runs."""
+"""Takes over IP databases, overrides, annotations and models whose files change while the worker
+runs."""
 
 from __future__ import annotations
 
@@ -7,10 +8,11 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nba_broker.destinations import overrides
 from nba_broker.destinations.databases import Database
 from nba_broker.model.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
 from nba_broker.model.scorer import Scorer
-from nba_broker.records.errors import AnnotationError, DatabaseError, ModelError
+from nba_broker.records.errors import AnnotationError, ConfigError, DatabaseError, ModelError
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.worker.invalid import InvalidMessages
@@ -20,7 +22,7 @@ from nba_broker.worker.publisher import Publisher
 LOG = logging.getLogger(__name__)
 
 DATABASES_PERIOD = 10.0
-"""Seconds between two looks at the IP databases."""
+"""Seconds between two looks at the IP databases, and at the overrides."""
 
 ANNOTATIONS_PERIOD = 2.0
 """The same for annotations: an analyst waits for the effect."""
@@ -62,6 +64,32 @@ class DatabaseWatcher:
                 LOG.error("%s; the old one stays in use", error)
                 continue
             LOG.info("took over %s", ", ".join(map(str, editions)))
+
+
+class OverrideWatcher:
+    """Takes over overrides that were changed; if a line is bad, the old ones stay in use."""
+
+    def __init__(self, thread: PipelineThread, path: Path | None) -> None:
+        self._thread = thread
+        self._path = path
+        self._edition = _edition(path) if path else None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while self._path is not None:
+            await asyncio.sleep(DATABASES_PERIOD)
+            edition = _edition(self._path)
+            if edition == self._edition:
+                continue
+            self._edition = edition
+            try:
+                rows = await asyncio.to_thread(overrides.read, self._path)
+                await self._thread.call(self._thread.pipeline.pools.override, rows)
+            except ConfigError as error:
+                LOG.error("%s; the old overrides stay in use", error)
+                continue
+            LOG.info("took over %s", self._path)
+        await asyncio.Event().wait()
 
 
 class AnnotationWatcher:

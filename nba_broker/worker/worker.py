@@ -40,7 +40,12 @@ from nba_broker.worker.presence import Presence
 from nba_broker.worker.publisher import VERDICT_RATE, Publisher
 from nba_broker.worker.reports import Backlog, Reports
 from nba_broker.worker.saver import Saver
-from nba_broker.worker.watchers import AnnotationWatcher, DatabaseWatcher, ModelWatcher
+from nba_broker.worker.watchers import (
+    AnnotationWatcher,
+    DatabaseWatcher,
+    ModelWatcher,
+    OverrideWatcher,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -79,7 +84,7 @@ class Worker:
     """Connects one pipeline to one link.
 
     name: made by :func:`worker_name`; it contains the partition.
-    databases, annotations, model: files and the model's folder, watched for changes.
+    databases, overrides, annotations, model: files and the model's folder, watched for changes.
     load: makes a scorer of a model folder.
     state: the snapshot's file, written every ``snapshot_interval`` seconds and at the end.
     positions: those of the snapshot that the pipeline started from.
@@ -93,6 +98,7 @@ class Worker:
         *,
         name: str,
         databases: Sequence[Path] = (),
+        overrides: Path | None = None,
         annotations: Path | None = None,
         model: Path | None = None,
         load: Callable[[Path], Scorer] = Scorer,
@@ -129,6 +135,7 @@ class Worker:
             self.thread, self._publisher, self.invalid, annotations
         )
         self._databases = DatabaseWatcher(self.thread, databases)
+        self._overrides = OverrideWatcher(self.thread, overrides)
         self._models = ModelWatcher(self.thread, model, load, self._saver.saving)
         self._inbox: asyncio.Queue[Arrived] = asyncio.Queue(INBOX)
         self._waited = 0.0  # seconds that the oldest message of the last step waited
@@ -175,6 +182,7 @@ class Worker:
                 self._report,
                 self.presence.run,
                 self._databases.run,
+                self._overrides.run,
                 self._annotations.run,
                 self._models.run,
                 self._saver.run,

@@ -69,6 +69,24 @@ def test_hosts_learn_the_same_names_live_and_from_dns_log(
         assert any("pool.ntp.org (" in str(evidence) for *_, evidence in ours)
 
 
+def test_an_override_of_a_name_gives_the_same_pools_live_and_from_dns_log(
+    lsif_day: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "overrides.csv"
+    path.write_text("name,pool\n*.ntp.org,time\n*.ring.com,doorbells\n")
+    overrides = ["--overrides", str(path)]
+    assert main.main(["pcap", str(lsif_day), "--out", str(tmp_path / "live"), *overrides]) == 0
+    logs = zeek_logs(lsif_day, tmp_path / "zeek")
+    assert main.main(["score", str(logs), "--out", str(tmp_path / "offline"), *overrides]) == 0
+    columns = ("host", "ts", "state", "device", "evidence", "evidence_pool")
+    live, offline = (
+        [tuple(row[name] for name in columns) for row in read_rows(tmp_path / way / LOG)]
+        for way in ("live", "offline")
+    )
+    assert live == offline
+    assert {"time", "doorbells"} <= {pool for row in live for pool in row[-1].split(",")}
+
+
 def last(zeek: Standalone | Cluster, kind: str) -> list[dict[str, str]]:
     """The last row of each node of this kind in nba_stats.log."""
     rows = {row["node"]: row for row in zeek.rows("nba_stats") if row["kind"] == kind}

@@ -93,7 +93,7 @@ def run(given: argparse.Namespace) -> None:
             origin,
             thresholds,
             every=given.every * DAY,
-            public=archive.background(given, pools.scheme),
+            public=archive.background(given, pools),
             seed=given.seed,
             say=say,
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from nba_broker.archive import conn_log
 from nba_broker.cli import config
+from nba_broker.destinations import overrides
 from nba_broker.destinations.databases import SCHEMES, Database
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ConfigError
@@ -25,20 +26,23 @@ from training.data.public_counts import Pairs
 
 def pools(arguments: argparse.Namespace, scheme: str, known: Sequence[str] = ()) -> Pools:
     """The pools of an archive; ``known``: names of pools in a model."""
-    names = "pools", "lans", "nat64"
+    names = "pools", "overrides", "lans", "nat64"
     settings = config.load(None, {}, {name: getattr(arguments, name) for name in names})
     made = Pools(
         [Database(path) for path in settings.pools],
         scheme=scheme,
         lans=settings.lans,
+        overrides=overrides.read(settings.overrides) if settings.overrides else (),
         nat64=settings.nat64,
     )
     made.know(known)
     return made
 
 
-def background(arguments: argparse.Namespace, scheme: str) -> list[Pairs]:
-    """The counts of other networks' devices; none if the shipped ones are of other pools."""
+def background(arguments: argparse.Namespace, pools: Pools) -> list[Pairs]:
+    """The counts of other networks' devices, with the pools that overrides give to names; none if
+    the shipped ones are of other pools."""
+    scheme = pools.scheme
     given: Path | None = arguments.background
     if given == Path("none") or (given is None and scheme != SCHEMES[0]):
         return []
@@ -47,7 +51,9 @@ def background(arguments: argparse.Namespace, scheme: str) -> list[Pairs]:
     left_out = set(arguments.background_without)
     if wrong := left_out - {one.source for one in devices}:
         raise ConfigError(f"--background-without: {path} has no source {', '.join(sorted(wrong))}")
-    return [one.pairs for one in devices if one.source not in left_out]
+    return [
+        public_counts.overridden(one.pairs, pools) for one in devices if one.source not in left_out
+    ]
 
 
 def load(

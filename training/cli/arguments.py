@@ -55,6 +55,12 @@ def archive() -> argparse.ArgumentParser:
         help="IP database in MaxMind format (default: the embedded one)",
     )
     parser.add_argument(
+        "--overrides",
+        type=Path,
+        metavar="F.csv",
+        help="the worker's file of pools of the site's own: [cidr,][name,]pool",
+    )
+    parser.add_argument(
         "--lans",
         action="append",
         metavar="CIDR",

@@ -97,7 +97,7 @@ def _of_recipe(given: argparse.Namespace) -> dict[str, Any]:
         origin,
         pools,
         origins,
-        public=archive.background(given, pools.scheme),
+        public=archive.background(given, pools),
         seed=given.seed,
         each=given.each or map,
         say=say,

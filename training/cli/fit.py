@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     pools = archive.pools(arguments, SCHEMES[0])
     labelled, origin = archive.load(arguments, pools, arguments.annotations)
     sessions, left_out = enough(labelled, DEFAULT.min_sessions, say, strict=arguments.strict)
-    each, public = arguments.each or map, archive.background(arguments, pools.scheme)
+    each, public = arguments.each or map, archive.background(arguments, pools)
     fitted = fit(
         sessions,
         public=public,

@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise ArchiveError(report.refused(reports[-1]))
         fitted = fit(
             earlier,
-            public=archive.background(arguments, pools.scheme),
+            public=archive.background(arguments, pools),
             unlabelled=origin.unlabelled,
             seed=arguments.seed,
             say=say,

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
             sessions,
             ood=ood,
             confusable=arguments.confusable,
-            public=archive.background(arguments, pools.scheme),
+            public=archive.background(arguments, pools),
             seed=arguments.seed,
             say=say,
         ),

@@ -114,6 +114,7 @@ def load_rows(
         table=pools.table,
         name=read.name[labelled],
         names=read.names,
+        of_name=pools.of_names(read.names),
     )
     origin = Origin(
         since=since,
@@ -133,8 +134,8 @@ def load_rows(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """Sessions that may have a label: rows [n], slot int64 [n], pool int32 [n], name int32 [n] into
-    ``names``.
+    """Sessions that may have a label: rows [n], slot int64 [n], pool of the address int32 [n], name
+    int32 [n] into ``names``.
 
     span: the times of the first and of the last session, of all; infinite without any. others:
     slots of sessions that have none; unlabelled: of each of these, its sessions that tell
@@ -176,17 +177,17 @@ def _read(
         digest.update("\n".join([*batch.host, *batch.dst]).encode())
         answers = until(float(batch.ts[-1]))
         parts = [
-            (part.slot, part.pool, named.places(part.name))
+            (part.slot, part.to.address_pool, part.to.pool, named.places(part.to.name))
             for part in tracker.track(batch, answers)
         ]
-        slot, pool, name = map(np.concatenate, zip(*parts, strict=True))
+        slot, pool, named_pool, name = map(np.concatenate, zip(*parts, strict=True))
         if batch.segment is not None:
             for number, segment in zip(slot.tolist(), batch.segment, strict=True):
                 if segment:
                     segment_of.setdefault(number, segment)
         keep = labelling.possibly(rows, slot, tracker.identity)
         others.update(np.unique(slot[~keep]).tolist())
-        columns_of_others = (rows["dport"][~keep], pool[~keep], pools.table)
+        columns_of_others = (rows["dport"][~keep], named_pool[~keep], pools.table)
         more = pairs(slot[~keep], *columns_of_others, name[~keep], named.texts)
         for number, of_host in more.items():
             unlabelled[number].update(of_host)

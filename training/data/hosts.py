@@ -21,10 +21,9 @@ from nba_broker.model.windows import HostWindows, Schedule
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.hints import NO_HINT, Hint
 from nba_broker.records.ports import port_code
-from nba_broker.records.sessions import Sessions
 from nba_broker.verdicts import similarity
 from training.data.announced import Announced
-from training.data.tracking import Tracking
+from training.data.tracking import Placed, Tracking
 
 _LATEST = 256  # sessions of each host to compare: enough, and a large site fits in memory
 _NAMED = 64  # the last of them, whose names hints use: as many as the shipped model's window has
@@ -139,14 +138,14 @@ def _read(archive: conn_log.Archive, pools: Pools) -> _Read:
         tracker.announce(announced(float(batch.ts[-1])))
         for part in tracker.track(batch, answers):
             sessions = part.sessions
-            columns = {"pool": part.pool, "dport": sessions.dport, "name": part.name}
+            columns = {"pool": part.to.pool, "dport": sessions.dport, "name": part.to.name}
             read.windows.push(part.slot, sessions.ts, **columns)
             for slot, row in zip(*np.unique(part.slot, return_index=True), strict=True):
                 read.first.setdefault(int(slot), float(sessions.ts[row]))
             for row in np.flatnonzero(sessions.dport == _MDNS).tolist():
                 read.speaker[sessions.uid[row]] = int(part.slot[row])
             known = len(read.organisations)
-            read.organisations.extend(_organisations(pools, known, sessions, part.pool))
+            read.organisations.extend(_organisations(pools, known, part))
     tracker.announce(announced(math.inf))
     tracker.finish()
     return read
@@ -186,13 +185,13 @@ def _host(slot: int, read: _Read, announced: Announced) -> Host:
     )
 
 
-def _organisations(pools: Pools, known: int, sessions: Sessions, pool: np.ndarray) -> list[str]:
+def _organisations(pools: Pools, known: int, part: Placed) -> list[str]:
     """The organisations of the pools that are new in these sessions, in the order of the table."""
     found = []
     for number in range(known, len(pools.table)):
-        row = int((pool == number).argmax())
+        row = int(((part.to.address_pool == number) | (part.to.pool == number)).argmax())
         public = of_database(pools.table[number])
-        found.append(pools.place(sessions.dst[row]).organisation if public else "")
+        found.append(pools.place(part.sessions.dst[row]).organisation if public else "")
     return found
 
 

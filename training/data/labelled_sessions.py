@@ -24,10 +24,11 @@ class LabelledSessions:
 
     ts: float64 [n], seconds since the epoch. series: int64 [n] into ``labels``: one series of
     sessions per row of labels, and one more for each further segment of the network in which a
-    host has the row's address. pool: int32 [n] into ``table``. dport: int32 [n], see
-    nba_broker.records.ports.port_code. name: of the destination, int32 [n] into ``names``, of which
-    the first is "" for none, with the bit of nba_broker.destinations.names.asked_itself; by default
-    no session has one.
+    host has the row's address. pool: of the address, int32 [n] into ``table``. dport: int32 [n],
+    see nba_broker.records.ports.port_code. name: of the destination, int32 [n] into ``names``, of
+    which the first is "" for none, with the bit of nba_broker.destinations.names.asked_itself; by
+    default no session has one. of_name: the pools that overrides give to ``names``, int32 into
+    ``table``, negative for none; by default there are none of names.
     """
 
     ts: np.ndarray
@@ -38,6 +39,7 @@ class LabelledSessions:
     table: list[str]
     name: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
     names: list[str] = field(default_factory=lambda: [""])
+    of_name: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
         if not len(self.name):
@@ -58,6 +60,11 @@ class LabelledSessions:
             dport=self.dport[keep],
             name=self.name[keep],
         )
+
+    @property
+    def named_pool(self) -> np.ndarray:
+        """The pools with those of names in place of the address's, int32 [n]: what models see."""
+        return named_pools(self.pool, self.name, self.of_name)
 
     def text(self, number: int) -> str:
         """The name of a destination by its number."""
@@ -92,7 +99,7 @@ class LabelledSessions:
         The windows of every series start empty, so windows of disjoint selections share no session.
         """
         host_windows = HostWindows(schedule, evidence=False)
-        columns = {"pool": self.pool, "dport": self.dport, "name": self.name}
+        columns = {"pool": self.named_pool, "dport": self.dport, "name": self.name}
         return host_windows.push(self.series, self.ts, **columns)
 
     def apart(
@@ -136,6 +143,14 @@ class LabelledSessions:
         group = ((np.cumsum(sizes) - sizes) // _TOGETHER)[self.series]
         order = np.argsort(group, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
+
+def named_pools(pool: np.ndarray, name: np.ndarray, of_name: np.ndarray) -> np.ndarray:
+    """See :attr:`LabelledSessions.named_pool`."""
+    if not len(of_name):
+        return pool
+    found = of_name[whoever_asked(name)]
+    return np.where(found < 0, pool, found)
 
 
 def inputs(

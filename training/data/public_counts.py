@@ -19,6 +19,7 @@ import numpy as np
 from nba_broker.archive import results
 from nba_broker.destinations.domains import form
 from nba_broker.destinations.names import whoever_asked
+from nba_broker.destinations.pools import Pools
 from nba_broker.model.background import tells
 from nba_broker.records.errors import ModelError
 from nba_broker.records.ports import service_codes, service_name
@@ -69,9 +70,21 @@ def pairs(
     return found
 
 
+def overridden(pairs: Pairs, pools: Pools) -> Pairs:
+    """The same sessions in the pools that overrides give to their names."""
+    if not pools.by_name:
+        return pairs
+    found: Counter[Key] = Counter()
+    for (service, pool, name), number in pairs.items():
+        own = pools.of_name(name)
+        found[service, pool if own is None else pools.table[own], name] += number
+    return found
+
+
 def by_class(sessions: LabelledSessions, truth: np.ndarray, classes: int) -> list[Pairs]:
     """The pairs of each class; truth: of each session, int64 [n]."""
-    columns = (sessions.dport, sessions.pool, sessions.table, sessions.name, sessions.names)
+    pool = sessions.named_pool
+    columns = (sessions.dport, pool, sessions.table, sessions.name, sessions.names)
     found = pairs(truth, *columns)
     return [found[number] for number in range(classes)]
 

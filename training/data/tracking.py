@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nba_broker.destinations.lookup import Lookup
+from nba_broker.destinations.lookup import Destinations, Lookup
 from nba_broker.destinations.names import NO_NAME, NameTable, whoever_asked
 from nba_broker.destinations.pools import Pools
 from nba_broker.hosts.facts import Facts
@@ -24,13 +24,12 @@ from nba_broker.records.slots import Slots
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Sessions with the slot of each one's host, int64 [n], its pool, int32 [n], and the number of
-    its destination's name, int32 [n], in the tracking's ``names``."""
+    """Sessions with the slot of each one's host, int64 [n], and where they go; names are numbers in
+    the tracking's ``names``."""
 
     sessions: Sessions
     slot: np.ndarray
-    pool: np.ndarray
-    name: np.ndarray
+    to: Destinations
 
 
 class Tracking:
@@ -38,9 +37,9 @@ class Tracking:
 
     def __init__(self, pools: Pools) -> None:
         self._tracker = Tracker()
-        self._lookup = Lookup(pools)
         self._slots = Slots()
         self.names = NameTable(self._slots)
+        self._lookup = Lookup(pools, self.names)
         self.wider = WiderLans(pools, self.identity)
         self._first_seen = FirstSeen(self._slots)
         self._listening = Listening(self.identity)
@@ -68,13 +67,12 @@ class Tracking:
         the DNS answers until the last of them."""
         self._tracker.askers.hear(names)
         for part in self._tracker.track(sessions):
-            to = self._lookup(part.sessions)
-            self.wider.see(part.sessions, part.slot, to.pool)
             self._slots.reserve(self.identity.capacity)
             self._first_seen.see(part.slot, part.sessions.ts, part.sessions.host, UNSPECIFIED)
             self._listening.see(part.sessions, part.slot, self._first_seen.first_seen)
-            name = self.names.ids(part.slot, to.dst, part.answers)
-            yield Placed(part.sessions, part.slot, to.pool, name)
+            to = self._lookup(part.sessions, part.slot, part.answers)
+            self.wider.see(part.sessions, part.slot, to.address_pool)
+            yield Placed(part.sessions, part.slot, to)
 
 
 class NameList:

@@ -29,7 +29,7 @@ def describe(material: Material, pair: tuple[int, int]) -> dict[str, Any]:
     """
     segments, sessions = material.segments, material.traffic.sessions
     truth = material.truth[segments.segment]
-    pool = sessions.pool[segments.row]
+    pool = sessions.named_pool[segments.row]
     share = np.zeros((2, len(sessions.table)))
     bins = np.zeros((2, len(_EDGES) - 1))
     for side, one in enumerate(pair):

@@ -55,6 +55,7 @@ def stream_of(sessions: LabelledSessions) -> Stream:
         sessions.table,
         sessions.name,
         sessions.names,
+        sessions.of_name,
     )
 
 

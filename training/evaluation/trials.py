@@ -79,7 +79,8 @@ def trials(followed: Followed, name: str, number: int, seed: int) -> Trials:
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[1], kind="stable")
     slot, ts, pool, dport, names, foreign = (column[order] for column in columns)
-    whole = Stream(slot, ts, pool, dport, sessions.table, names, sessions.names)
+    named = (names, sessions.names, sessions.of_name)
+    whole = Stream(slot, ts, pool, dport, sessions.table, *named)
     return Trials(whole, foreign.astype(bool), np.array(trial, int), np.array(begins))
 
 

@@ -33,6 +33,7 @@ from nba_broker.verdicts.site_changes import Change as SiteChange
 from nba_broker.verdicts.site_changes import SiteSessions
 from nba_broker.verdicts.site_events import SiteEvents
 from nba_broker.verdicts.states import LEARNING, NO_DEVICE
+from training.data.labelled_sessions import named_pools
 
 _CHUNK = 65_536  # sessions per step, so that windows take little memory
 
@@ -194,7 +195,8 @@ def at_the_end(
 @dataclass(frozen=True, slots=True)
 class Stream:
     """Sessions of hosts, in time order: slot int64 [n], ts float64 [n], pool int32 [n] into
-    ``table``, dport int32 [n], name int32 [n] into ``names``, by default the number of none."""
+    ``table``, dport int32 [n], name int32 [n] into ``names``, by default the number of none.
+    of_name: see LabelledSessions."""
 
     slot: np.ndarray
     ts: np.ndarray
@@ -203,6 +205,7 @@ class Stream:
     table: list[str]
     name: np.ndarray | None = None
     names: Sequence[str] = ("",)
+    of_name: np.ndarray | None = None
 
     def first_seen(self) -> np.ndarray:
         """Each host's first session, float64 [slots]; infinity for one without any."""
@@ -256,8 +259,12 @@ def replay(
             row = row if explained is None else row[~explained]
             slot, ts = stream.slot[row], stream.ts[row]
             columns = {"pool": stream.pool[row], "dport": stream.dport[row]}
+            columns["address_pool"] = columns["pool"]
             if stream.name is not None:
                 columns["name"] = stream.name[row]
+            if stream.name is not None and stream.of_name is not None:
+                named = named_pools(columns["pool"], columns["name"], stream.of_name)
+                columns["pool"] = named
             windows = host_windows.push(slot, ts, **columns)
             held = site.held(windows, ts[windows.index], table)
             windows = windows if held is None else windows.take(~held)

@@ -49,7 +49,7 @@ def class_likelihoods(
     estimation of population parameters", 1953). Intervals are counted per class and service, with
     those of the class as a prior.
     """
-    pool = vocabulary.ids(sessions.pool, sessions.table)
+    pool = vocabulary.ids(sessions.named_pool, sessions.table)
     service = services.ids(sessions.dport)
     pairs, number = np.unique(service * len(vocabulary) + pool, return_inverse=True)
     service_of_pair = pairs // len(vocabulary)

@@ -186,6 +186,7 @@ def _manifest(
             "settings": _fields(settings),
         },
         "databases": [database.describe() for database in pools.databases],
+        "overrides": pools.overrides,
         "versions": {
             "nba_broker": nba_broker.__version__,
             "python": platform.python_version(),

@@ -135,5 +135,5 @@ def train(
 
 
 def _vocabularies(sessions: LabelledSessions) -> tuple[Vocabulary, Services]:
-    pools = sorted({sessions.table[pool] for pool in np.unique(sessions.pool)})
+    pools = sorted({sessions.table[pool] for pool in np.unique(sessions.named_pool)})
     return Vocabulary(pools), Services.of(np.unique(sessions.dport))

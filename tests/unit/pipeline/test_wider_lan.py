@@ -6,7 +6,6 @@ import ipaddress
 
 import numpy as np
 
-from nba_broker.destinations.lookup import Lookup
 from nba_broker.pipeline.tracker import Tracker
 from nba_broker.pipeline.wider_lan import WiderLans
 from nba_broker.records.ports import port_code
@@ -25,7 +24,7 @@ Row = tuple[str, str, int]  # host, destination, port
 
 def hints(*rows: Row, macs: bool = True, lans: tuple[str, ...] = ()) -> list[str]:
     known = pools(lans=tuple(map(ipaddress.ip_network, lans)))
-    tracker, lookup = Tracker(), Lookup(known)
+    tracker = Tracker()
     wider = WiderLans(known, tracker.identity)
     hosts = sorted({host for host, *_ in rows})
     mac = {host: MAC.format(number) if macs else "" for number, host in enumerate(hosts)}
@@ -38,7 +37,7 @@ def hints(*rows: Row, macs: bool = True, lans: tuple[str, ...] = ()) -> list[str
         np.array([row[2] for row in rows], np.int32),
     )
     for part in tracker.track(sessions):
-        wider.see(part.sessions, part.slot, lookup(part.sessions).pool)
+        wider.see(part.sessions, part.slot, known.ids(part.sessions.host, part.sessions.dst))
     found = wider.hints("score again with --lans {lan}")
     assert wider.hints("again") == []
     return found
@@ -110,7 +109,7 @@ def test_a_host_that_queries_every_address_has_no_server() -> None:
 
 def test_a_scan_of_private_space_grows_nothing() -> None:
     tracker, known = Tracker(), pools()
-    lookup, wider = Lookup(known), WiderLans(known, tracker.identity)
+    wider = WiderLans(known, tracker.identity)
     dst = [f"10.{a}.{b}.9" for a in range(1, 101) for b in range(250)]
     number = len(dst)
     sessions = Sessions(
@@ -122,6 +121,6 @@ def test_a_scan_of_private_space_grows_nothing() -> None:
         np.full(number, HTTPS, np.int32),
     )
     for part in tracker.track(sessions):
-        wider.see(part.sessions, part.slot, lookup(part.sessions).pool)
+        wider.see(part.sessions, part.slot, known.ids(part.sessions.host, part.sessions.dst))
     assert len(wider._hosts) < 100
     assert wider.hints("") == []

@@ -18,6 +18,7 @@ import pytest
 
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.cli import main
+from nba_broker.destinations import overrides
 from nba_broker.model import store
 from nba_broker.model.scorer import Scorer
 from nba_broker.pipeline.pipeline import Pipeline
@@ -409,6 +410,40 @@ def test_answers_are_taken_over_while_the_worker_works(
         {"@data-type": "string", "data": "label of 1970-01-01T00:00:01.500000Z: seen it"}
     ]
     assert caplog.text.count("the old annotations stay") <= 2  # refused once, gone at most once
+
+
+def test_overrides_are_taken_over_while_the_worker_works(
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr("nba_broker.worker.watchers.DATABASES_PERIOD", 0.02)
+    path = tmp_path / "overrides.csv"
+    path.write_text("cidr,pool\n10.0.0.0/8,cameras\n")
+    made = pipeline(model_folder())
+    made.pools.override(overrides.read(path))
+
+    async def until_taken() -> None:
+        worker = Worker(Zeek(), made, name="w", overrides=path)  # type: ignore[arg-type]
+        running = asyncio.create_task(worker.run())
+        path.write_text("name,pool\n10.0.0.1,time\n")
+        while ":2: name '10.0.0.1' is an address" not in caplog.text:
+            await asyncio.sleep(0.02)
+        assert made.pools.own == {"cameras"}
+        path.unlink()
+        while "No such file" not in caplog.text:
+            await asyncio.sleep(0.02)
+        path.write_text("name,pool\n*.ntp.org,time\n")
+        while "took over" not in caplog.text:
+            await asyncio.sleep(0.02)
+        worker.stop()
+        await running
+
+    asyncio.run(asyncio.wait_for(until_taken(), 20))
+    assert made.pools.by_name == {"*.ntp.org": "time"}
+    assert caplog.text.count("the old overrides stay in use") == 2
 
 
 def test_a_worker_does_not_start_with_answers_that_are_no_use(

@@ -31,7 +31,7 @@ OFTEN = 3
 
 def asn(traffic: Traffic, train: np.ndarray) -> Names:
     """The pools of the shipped model."""
-    return traffic.sessions.pool.astype(np.int64), traffic.sessions.table
+    return traffic.sessions.named_pool.astype(np.int64), traffic.sessions.table
 
 
 def scheme(databases: Sequence[Database], name: str) -> Mapping:
