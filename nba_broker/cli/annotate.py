@@ -9,7 +9,7 @@ import time
 from collections import Counter
 
 from nba_broker.cli import live_state, options
-from nba_broker.destinations.pools import of_database
+from nba_broker.destinations import overrides
 from nba_broker.model.manifest import Manifest
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import ConfigError, ModelError, SnapshotError
@@ -64,17 +64,15 @@ def annotate(arguments: argparse.Namespace, settings: Settings) -> int:
     }
     row["at"] = row["at"] or print_time(round(time.time(), 3))
     annotation = annotation_file.parse(row | {"action": arguments.command}, arguments.command)
+    rows = overrides.read(settings.overrides) if settings.overrides else []
+    annotation_file.check_pool(annotation, {pool for _, pool in rows})
     annotation, known = _compared(annotation, settings)
     if other := annotation_file.misspelt(annotation.device, known):
         LOG.warning("the model's class is spelt %s; %s is another device", other, annotation.device)
     annotation_file.append(settings.annotations, annotation)
-    # A hostname and a pool may be any word, even a misspelt one: print how each was understood.
+    # A hostname may be any word, even a misspelt one: print how it was understood.
     host = f"hostname {annotation.host}" if annotation.hostname else annotation.host
     pool = f"pool {annotation.pool}" if annotation.pool else ""
-    if of_database(annotation.pool) and not annotation_file.is_database_name(annotation.pool):
-        LOG.warning(
-            "%s: no database uses this form of name (as:15169, cc:de); only an override may", pool
-        )
     name = f"name {annotation.name}" if annotation.name else ""
     meant = " ".join(filter(None, (host, pool, name, annotation.device)))
     print(f"{settings.annotations}: {arguments.command} {meant}, from {row['at']} on")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from nba_broker.cli import extras, options
+from nba_broker.destinations import overrides
 from nba_broker.records.errors import ConfigError
 from nba_broker.worker.settings import Settings
 
@@ -19,6 +20,7 @@ def add_to(commands: options.Commands) -> None:
         parents=[options.configuration(), options.annotation_file()],
         help="serve a page of the hosts that need attention, and annotate them there",
     )
+    parser.add_argument("--overrides", metavar="F.csv", help="the worker's file of pools")
     parser.add_argument("logs", type=Path, metavar="LOGDIR", help="folder with Zeek's logs")
     parser.add_argument(
         "--listen",
@@ -46,7 +48,8 @@ def triage(arguments: argparse.Namespace, settings: Settings) -> int:
         raise ConfigError(
             "--filter: only for --html; the served page has its filters in its address"
         )
-    views = Views(arguments.logs, settings.annotations)
+    rows = overrides.read(settings.overrides) if settings.overrides else []
+    views = Views(arguments.logs, settings.annotations, {pool for _, pool in rows})
     if arguments.html:
         shown = static_page.write(views, arguments.html, arguments.filter)
         print(f"{shown} of {len(views.store.hosts)} hosts in {arguments.logs} -> {arguments.html}")

@@ -46,6 +46,11 @@ SOLICITED = "mcast:ff02::1:ff00:0/104"
 """The pool of all solicited-node groups (RFC 4291, 2.7.1): there is one for every IPv6 address that
 a host looks up."""
 
+FIXED = frozenset(
+    {"gw", "lan", "private", "local", "none", "bcast", "bcast:lan", ANY_GROUP, SOLICITED}
+)
+"""The pools of every site, besides those that are named by a database or by a group."""
+
 _SOLICITED = ipaddress.IPv6Network("ff02::1:ff00:0/104")
 _GROUP = "mcast:"
 

@@ -84,6 +84,8 @@ def make(views: Views, listen: str) -> Starlette:
             return shown(request, key, filters, 409, error=why)
         try:
             annotation = annotation_of(form, host.latest)
+            seen = {pool for verdict in host.verdicts() for pool in verdict.evidence_pool}
+            annotation_file.check_pool(annotation, seen.union(views.pools))
             if known := annotation_file.misspelt(annotation.device, views.devices()):
                 raise AnnotationError(
                     f"label: there is already a device {known}; use that spelling, or a name "

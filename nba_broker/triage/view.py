@@ -9,7 +9,7 @@ import re
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,9 +124,9 @@ class Pages:
 
 
 class Views:
-    """The pages, each made anew for every request."""
+    """The pages, each made anew for every request. pools: those of the site's overrides."""
 
-    def __init__(self, folder: Path, annotations: Path | None) -> None:
+    def __init__(self, folder: Path, annotations: Path | None, pools: Collection[str] = ()) -> None:
         if not folder.is_dir():
             raise ConfigError(
                 f"{folder}: there is no such folder; give the one with nba_device.log"
@@ -134,6 +134,7 @@ class Views:
         if annotations and not annotations.parent.is_dir():
             raise ConfigError(f"{annotations}: there is no folder {annotations.parent}")
         self.folder = folder
+        self.pools = pools
         self.store = Store(folder)
         self.site = Site(folder)
         self.annotations = Annotations(annotations)

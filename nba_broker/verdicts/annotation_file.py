@@ -11,11 +11,12 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TextIO
 
+from nba_broker.destinations.pools import FIXED
 from nba_broker.records.addresses import Network, canonical, canonical_mac
 from nba_broker.records.errors import AnnotationError
 from nba_broker.records.name_patterns import pattern
@@ -118,6 +119,20 @@ def parse(row: Mapping[str, str], place: str) -> Annotation:
 def is_database_name(pool: str) -> bool:
     """Whether a pool's name is one of the schemes asn, asn+cc and cc."""
     return bool(_ASN.fullmatch(pool) or _COUNTRY.fullmatch(pool))
+
+
+def check_pool(annotation: Annotation, own: Collection[str]) -> None:
+    """Raise AnnotationError if the annotation ignores a pool in which no destination can be; own:
+    the pools of the site's overrides."""
+    pool = annotation.pool
+    if not pool or annotation.destinations is not None or is_database_name(pool):
+        return
+    if pool not in FIXED and pool not in own:
+        raise AnnotationError(
+            f"{annotation.action}: no destination can be in the pool {pool!r}; give the pool as "
+            "the evidence has it (as:15169), an address or network, or a pool of the overrides "
+            "file (--overrides F.csv)"
+        )
 
 
 def misspelt(device: str, known: Iterable[str]) -> str:
@@ -307,8 +322,8 @@ def canonical_host(text: str) -> str:
 
 
 def _pool(text: str) -> str:
-    """A pool as in :class:`Annotation`; raises ValueError. It may be any word: operators name
-    networks as they like."""
+    """A pool as in :class:`Annotation`; raises ValueError. It may be any word here: which pools
+    there are depends on the overrides, see :func:`check_pool`."""
     network = _network(text)
     if network is not None:
         if not network.prefixlen:

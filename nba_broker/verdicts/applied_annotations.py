@@ -25,13 +25,14 @@ from nba_broker.hosts.first_seen import FirstSeen
 from nba_broker.hosts.identity import Identity
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.records.classes import Class
+from nba_broker.records.errors import AnnotationError
 from nba_broker.records.evidence import (
     AcceptedDevice,
     AnnotationApplied,
     Evidence,
     SimilarHost,
 )
-from nba_broker.verdicts.annotation_file import Annotation, misspelt
+from nba_broker.verdicts.annotation_file import Annotation, check_pool, misspelt
 from nba_broker.verdicts.annotation_index import AnnotationIndex
 from nba_broker.verdicts.decision import Decider, Decision
 from nba_broker.verdicts.decision_rules import similar_device
@@ -94,7 +95,8 @@ class AppliedAnnotations:
         # By slot: the names under which a host was looked up.
         self._looked_up: dict[int, set[tuple[str, ...]]] = defaultdict(set)
         self.ignored_destinations = IgnoredDestinations(pools, names)
-        self._warned: set[tuple[str, str]] = set()  # a device in the file, the class's spelling
+        # A device in the file, and the class's spelling; or a pool in it.
+        self._warned: set[tuple[str, str]] = set()
 
     @property
     def waiting(self) -> int:
@@ -148,6 +150,7 @@ class AppliedAnnotations:
         ]
         self._set_next_at()
         self._warn_of_misspelt()
+        self._warn_of_pools()
         self._index = AnnotationIndex(self._identity, self._annotations)
         slots = cache(self._index.hosts_of)  # a network is looked up again for each of its hosts
         self._looked_up.clear()
@@ -287,6 +290,17 @@ class AppliedAnnotations:
                 LOG.warning(
                     "annotations name a device %s; the model's class is spelt %s", name, known
                 )
+
+    def _warn_of_pools(self) -> None:
+        """Warn once of each ignored pool in which no destination can be. Its row may become right
+        with other overrides, so it does not make the file invalid."""
+        for annotation in self._annotations:
+            if annotation.pool and (annotation.pool, "") not in self._warned:
+                try:
+                    check_pool(annotation, self._pools.own)
+                except AnnotationError as error:
+                    self._warned.add((annotation.pool, ""))
+                    LOG.warning("annotations: %s", error)
 
     def _withdraw_labels(self, slots: Callable[[Annotation], Sequence[int]]) -> list[Applied]:
         """Withdraw the labels whose rows are no longer in the file."""

@@ -138,6 +138,17 @@ def test_who_ignores_a_pool_of_a_name_ignores_the_sessions_that_have_it(
         assert ignored.sum() == number
 
 
+def test_a_pool_that_no_destination_can_be_in_is_warned_of_once(
+    model_folder: ModelFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = made(model_folder(), TIME)
+    for _ in range(2):
+        one.annotate([Annotation(0.0, "", "ignore", pool=pool) for pool in ("time", "google")])
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        "annotations: ignore: no destination can be in the pool 'google'"
+    ]
+
+
 def answers(table: Sessions, rng: random.Random) -> Names:
     """Answers about destinations to the hosts of some of these sessions, shortly after them."""
     rows = sorted(rng.sample(range(len(table)), len(table) // 2))

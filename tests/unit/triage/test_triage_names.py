@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nba_broker.verdicts import annotation_file
-from tests.unit.triage.test_triage_app import client, form, opened, posted, shown
+from tests.unit.triage.test_triage_app import BASE, client, form, opened, posted, shown
 from tests.unit.triage.test_triage_store import verdict, written
 
 HOSTILE = "=cmd|'/c_calc'!a1,<script>alert(1)</script>\"'>.example"
@@ -80,6 +80,27 @@ def test_a_hostile_name_stays_text(logs: Path) -> None:
     ):
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert" in page
+
+
+@pytest.mark.parametrize(
+    ("what", "complaint"),
+    [
+        ({"pool": "google"}, "no destination can be in the pool"),
+        ({"name": "http://a.b"}, "give a name alone, such as a.b"),
+        ({"name": "10.0.0.1"}, "is an address or network; give it as pool"),
+    ],
+)
+def test_what_no_session_can_match_is_not_ignored(
+    logs: Path, what: dict[str, str], complaint: str
+) -> None:
+    browser = client(logs)
+    fields = form(opened(browser, 1), "ignore") | {"target": "any", "reason": "allowed"}
+    answer = browser.post(
+        "/annotate", data=fields | {"expires": ""} | what, headers={"origin": BASE}
+    )
+    assert answer.status_code == 400
+    assert complaint in answer.text
+    assert not (logs / "annotations.csv").exists()
 
 
 def test_sessions_to_a_name_are_ignored_for_any_host(logs: Path) -> None:

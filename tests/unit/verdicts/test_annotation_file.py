@@ -220,6 +220,8 @@ def test_a_name_is_kept_as_the_log_has_it(name: str, meant: str) -> None:
         ({"name": "a b.org"}, "not a name"),
         ({"name": "a..org"}, "not a name"),
         ({"name": "x" * 300}, "too long"),
+        ({"name": "http://a.b"}, "is a URL, or has a port or path; give a name alone, such as a.b"),
+        ({"name": "10.0.0.1"}, "is an address or network; give it as pool"),
         ({"name": "a.org", "pool": "as:1"}, "pool and name exclude each other"),
         ({"name": "a.org", "action": "confirm", "host": "h"}, "only for ignore"),
     ],
@@ -264,3 +266,20 @@ def test_a_file_without_the_column_name_asks_for_it(tmp_path: Path) -> None:
     row = annotation_file.parse({"at": "", "host": "", "action": "ignore", "name": "a.org"}, "here")
     with pytest.raises(AnnotationError, match="there is no column name; add it"):
         annotation_file.append(path, row)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    ["as:15169", "AS15169", "as:1/de", "cc:de", "gw", "bcast:lan", "mcast:224.0.0.251", "10.0.0.1",
+     "10.0.0.0/8", "mcast:other", "fe80::1", "cameras", ""],
+)  # fmt: skip
+def test_a_pool_that_a_destination_can_be_in_may_be_ignored(pool: str) -> None:
+    row = {"at": "", "host": "h", "action": "ignore", "pool": pool}
+    annotation_file.check_pool(annotation_file.parse(row, "here"), {"cameras"})
+
+
+@pytest.mark.parametrize("pool", ["google", "Google LLC", "as:x", "asn:15169", "cc:deu", "GW"])
+def test_a_pool_that_no_destination_can_be_in_is_refused_with_what_to_write(pool: str) -> None:
+    row = {"at": "", "host": "h", "action": "ignore", "pool": pool}
+    with pytest.raises(AnnotationError, match=f"pool '{pool}'; give the pool as the evidence has"):
+        annotation_file.check_pool(annotation_file.parse(row, "here"), {"cameras"})
