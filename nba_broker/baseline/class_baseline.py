@@ -45,10 +45,12 @@ class ClassBaseline:
     the group of all new pairs of that service, or, with a service such as ``/udp``, of all new
     pairs at an ephemeral port of that transport; with an empty pool and service it is the group of
     all new pairs. A pool such as ``*.ring.com`` is the domain of the destination's name, and ``*.``
-    the group of all new domains of that service. Raises ValueError where a table is malformed.
+    the group of all new domains of that service. secret: see :mod:`nba_broker.baseline.keys`.
+    Raises ValueError where a table is malformed.
     """
 
-    def __init__(self, tables: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, tables: Sequence[dict[str, Any]] = (), secret: bytes = b"") -> None:
+        self._tables = tables
         size = max((len(table["pairs"]) for table in tables), default=0)
         if size > MAX_PAIRS:
             raise ValueError(f"a class has more than {MAX_PAIRS} pairs")
@@ -64,7 +66,7 @@ class ClassBaseline:
         )
         for number, table in enumerate(tables):
             for place, (pool, service, *counted) in enumerate(table["pairs"]):
-                self._key[number, place] = _key(str(pool), str(service))
+                self._key[number, place] = _key(str(pool), str(service), secret)
                 first, second, third = map(float, counted)
                 sums[:, number, place] = first, second, third
         for column in (self._span, sums):
@@ -85,6 +87,10 @@ class ClassBaseline:
             raise ModelError(
                 f"model {manifest.id}: its class baseline is malformed ({error!r})"
             ) from error
+
+    def keyed(self, secret: bytes) -> ClassBaseline:
+        """The same tables with the keys of another secret."""
+        return ClassBaseline(self._tables, secret)
 
     def __len__(self) -> int:
         return len(self._key)
@@ -111,7 +117,7 @@ class ClassBaseline:
         return ClassHours(*found)
 
 
-def _key(pool: str, service: str) -> int:
+def _key(pool: str, service: str, secret: bytes) -> int:
     """The key of a pair, or of a group of new pairs; raises ValueError for any other text."""
     if not pool and not service:
         return keys.ANY
@@ -120,6 +126,8 @@ def _key(pool: str, service: str) -> int:
     if protocol not in PROTOCOL_CODES or not 0 <= number < 65_536 or (pool and not port):
         raise ValueError(f"not a pair: {pool!r}, {service!r}")
     code = np.array([port_code(number, protocol)], np.int32)
+    if pool == IN_DOMAIN:
+        return int(keys.domain_services(code)[0])
     if pool:
-        return int(keys.pairs(np.array([keys.pool_hash(pool)], np.uint64), code)[0])
+        return int(keys.pairs(np.array([keys.pool_hash(pool, secret)], np.uint64), code)[0])
     return int((keys.services(code) if port else keys.ephemeral(code))[0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -85,7 +86,7 @@ class HostBaseline:
     """The baselines of all hosts, a few hundred bytes each.
 
     classes: those of the device classes, see :meth:`use`. slots: the store that its columns are
-    added to; its own by default.
+    added to; its own by default. secret: see :meth:`rekey`.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class HostBaseline:
         settings: BaselineSettings | None = None,
         classes: ClassBaseline | None = None,
         slots: Slots | None = None,
+        secret: bytes = b"",
     ) -> None:
         self.settings = settings = settings or BaselineSettings()
         self.slots = slots or Slots()
@@ -111,9 +113,8 @@ class HostBaseline:
         self._cusum = Cusum(self.columns, settings)
         self._evidence = Evidence(self.columns)
         self._scoring = Scoring(self._table, classes or ClassBaseline(), settings)
-        self._pools = _Pools()
-        self._domains = NameValues(keys.domain_hash, np.uint64)
         self._regular: list[Regular] = []
+        self.rekey(secret)
 
     @property
     def evidence(self) -> dict[int, np.ndarray]:
@@ -121,10 +122,20 @@ class HostBaseline:
         :class:`nba_broker.baseline.evidence.Evidence`."""
         return self._evidence.sessions
 
+    def rekey(self, secret: bytes) -> None:
+        """Use the secret of a state (see :mod:`nba_broker.baseline.keys`), before the first
+        session: the keys in tables are of one secret. Raises ValueError for one that is too
+        long."""
+        keys.pool_hash("", secret)
+        self.secret = secret
+        self._pools = _Pools(secret)
+        self._domains = NameValues(partial(keys.domain_hash, secret=secret), np.uint64)
+        self._scoring.classes = self._scoring.classes.keyed(secret)
+
     def use(self, classes: ClassBaseline, number: np.ndarray) -> None:
         """Go on with the classes of another model. number: what the number of each class is now,
         int16 [classes], negative for one that the model does not have."""
-        self._scoring.classes = classes
+        self._scoring.classes = classes.keyed(self.secret)
         now = np.append(0, np.where(number < len(classes), number, -1) + 1).astype(np.int16)
         column = self.columns["device_class"]
         column[:] = now[column]
@@ -337,7 +348,8 @@ class _Pools:
     """What the baseline has to know of each pool in the table: the hash of its name, whether it is
     of the Internet, and whether DHCP is asked there."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
         self._hash = np.zeros(0, np.uint64)
         self._outside = np.zeros(0, bool)
         self._serves = np.zeros(0, bool)
@@ -345,7 +357,7 @@ class _Pools:
     def learn(self, table: Sequence[str]) -> None:
         """Take the pools that the table has got since the last time."""
         if added := table[len(self._hash) :]:
-            hashes = np.array(list(map(keys.pool_hash, added)), np.uint64)
+            hashes = np.array([keys.pool_hash(one, self._secret) for one in added], np.uint64)
             self._hash = np.concatenate([self._hash, hashes])
             outside = [of_database(name) or name == "none" for name in added]
             self._outside = np.append(self._outside, outside)

@@ -2,11 +2,14 @@
 the groups that a new pair belongs to.
 
 A key is a hash of 16 bits, so that a host's table stays small. A new pair has the key of one in a
-full table of 44 by chance in 0.07 % of cases, and is then taken for that one.
+full table of 44 by chance in 0.07 % of cases, and is then taken for that one. So the hash of pools
+and domains depends on a secret of the worker's state: nobody else can find a name that is taken for
+another. An archive has no secret, so that the same archive always gives the same result.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
 
@@ -24,9 +27,12 @@ ANY = 1
 """The key of the group of all new pairs; no pair has it."""
 
 
-def pool_hash(pool: str) -> int:
-    """The CRC-32 of a pool's name: the same in every worker and model, unlike a pool's index."""
-    return zlib.crc32(pool.encode())
+def pool_hash(pool: str, secret: bytes = b"") -> int:
+    """A number of 40 bits for a pool's name, keyed by a secret of at most 64 bytes; without one,
+    its CRC-32. Unlike a pool's index, it is the same after a restart."""
+    if not secret:
+        return zlib.crc32(pool.encode())
+    return int.from_bytes(hashlib.blake2b(pool.encode(), key=secret, digest_size=5).digest())
 
 
 def domain_of(name: str) -> str:
@@ -36,10 +42,10 @@ def domain_of(name: str) -> str:
     return IN_DOMAIN + registered if registered and not _ADDRESS.search(name) else ""
 
 
-def domain_hash(name: str) -> int:
+def domain_hash(name: str, secret: bytes = b"") -> int:
     """The :func:`pool_hash` of the domain of a name, 0 for a name without one."""
     found = domain_of(name)
-    return pool_hash(found) if found else 0
+    return pool_hash(found, secret) if found else 0
 
 
 def pairs(pool: np.ndarray, dport: np.ndarray) -> np.ndarray:

@@ -39,12 +39,14 @@ def build_pipeline(
     reorder: Reorder | None = None,
     scorer: Scorer | None = None,
     shadow: Shadow | None = None,
+    secret: bytes = b"",
     threads: int = 1,
 ) -> Pipeline:
     """A pipeline with the model, pools and decision of the settings.
 
     worker: the name in its verdicts.
     reorder, scorer: in place of those of the settings.
+    secret: see Pipeline; random for a live worker, none for an archive or a capture.
     threads: of the model, without ``scorer``.
 
     Raises NBAError if a part cannot be built.
@@ -74,6 +76,7 @@ def build_pipeline(
         max_hosts=settings.max_hosts,
         worker=worker,
         shadow=shadow,
+        secret=secret,
     )
 
 

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import gc
 import logging
+import secrets
 import signal
 
 from nba_broker.archive import results
@@ -48,7 +49,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         results.require_apart(settings.state, "--state", settings.shadow, "--shadow")
     state = snapshot_file.path_in(settings.state) if settings.state else None
     scorer = metrics.TimedScorer(settings.model)
-    pipeline = build_pipeline(settings, worker=name, scorer=scorer, shadow=_shadow(settings))
+    build = functools.partial(
+        build_pipeline, settings, worker=name, scorer=scorer, secret=secrets.token_bytes(16)
+    )
+    pipeline = build(shadow=_shadow(settings))
     LOG.info("model %s, worker %s", pipeline.scorer.manifest.id, name)
     if pipeline.shadow is not None:
         LOG.info("shadow %s", pipeline.shadow.scorer.manifest.id)
@@ -63,9 +67,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             except SnapshotError as error:
                 bad = snapshot_file.set_aside(state)
                 LOG.error("%s; moved to %s, starting without hosts", error, bad)
-                pipeline = build_pipeline(
-                    settings, worker=name, scorer=scorer, shadow=_shadow(settings)
-                )
+                pipeline = build(shadow=_shadow(settings))
         worker = Worker(
             Link(settings.url, partition=settings.partition, tls=build_tls(settings)),
             pipeline,

@@ -59,7 +59,8 @@ class Pipeline:
     lead to, in event-time order.
 
     max_hosts: hosts kept at most; the longest idle leave first. worker: a name for the log. shadow:
-    compares a candidate model on the same sessions.
+    compares a candidate model on the same sessions. secret: of the baseline's keys, see
+    :mod:`nba_broker.baseline.keys`.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Pipeline:
         max_hosts: int = 1_000_000,
         worker: str = "",
         shadow: Shadow | None = None,
+        secret: bytes = b"",
     ) -> None:
         manifest = scorer.manifest
         self.pools = pools
@@ -89,7 +91,8 @@ class Pipeline:
         self.names = NameTable(self.slots)
         self.windows = HostWindows(manifest.schedule, slots=self.slots)
         self.drift = Drift(manifest.raw.get("usual"))
-        self.baseline = HostBaseline(classes=ClassBaseline.of_model(manifest), slots=self.slots)
+        classes = ClassBaseline.of_model(manifest)
+        self.baseline = HostBaseline(classes=classes, slots=self.slots, secret=secret)
         self.site = Site(self.slots, self.identity, pools, self.baseline, worker)
         self.site_events = self.site.records
         self.decider = Decider(len(manifest.classes), settings, self.slots)

@@ -43,7 +43,7 @@ from nba_broker.wire.accounting import Position
 from nba_broker.worker import snapshot_tables
 from nba_broker.worker.snapshot_file import verified
 
-FORMAT = 7
+FORMAT = 8
 
 # Errors that the content of a wrong file may raise; they become SnapshotErrors.
 _UNREADABLE = (
@@ -143,6 +143,7 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
         "wide": pipeline.windows.wide,
         "model": manifest.sha256,
         "model_id": manifest.id,
+        "secret": pipeline.baseline.secret.hex(),
         "decision": str(pipeline.decider.columns.layout),
         "decision_bytes": pipeline.decider.columns.layout.itemsize,
     }
@@ -199,19 +200,17 @@ def _restore(
     partition: int | None,
     only_shown: bool,
 ) -> dict[str, Position]:
-    header, manifest, settings = (
-        _read_line(file),
-        pipeline.scorer.manifest,
-        pipeline.decider.settings,
-    )
-    theirs = header.get("partition", 0)
-    if not isinstance(theirs, int):
+    header, settings = _read_line(file), pipeline.decider.settings
+    manifest = pipeline.scorer.manifest
+    if not isinstance(theirs := header.get("partition", 0), int):
         raise TypeError("a partition that is no number")
     if partition not in (None, theirs):
         raise ConfigError(
             f"state: {path} has the hosts of partition {theirs}, and this worker is of partition "
             f"{partition}; give each partition a folder of its own"
         )
+    if header["format"] == 7:  # of 0.2.0, whose keys have no secret; nothing else differs
+        header |= {"format": 8, "secret": ""}
     ours = _header(pipeline)
     another = any(header[name] != ours[name] for name in ("model", "window", "classes"))
     if another:
@@ -225,6 +224,7 @@ def _restore(
             # A layout is a page of text that does not help an operator.
             of = "" if name == "layout" else f" {header[name]}, not {ours[name]}"
             raise SnapshotError(f"{path}: another version of this worker wrote it ({name}{of})")
+    pipeline.baseline.rekey(bytes.fromhex(header["secret"]))
     # If the decision of that version has other columns, hosts start in ``learning`` again.
     same_decision = header["decision"] == ours["decision"]
     decision_bytes = int(header["decision_bytes"])

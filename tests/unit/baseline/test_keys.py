@@ -26,6 +26,38 @@ def test_a_pair_depends_on_pool_port_and_transport() -> None:
     assert len(set(found.tolist())) == 4
 
 
+def colliding() -> tuple[str, str]:
+    """Two domains whose pairs have the same key without a secret."""
+    https = np.full(3000, port_code(443, "tcp"), np.int32)
+    names = [f"*.maker{number}.example" for number in range(len(https))]
+    found = keys.pairs(np.array(list(map(keys.pool_hash, names)), np.uint64), https)
+    order = np.argsort(found, kind="stable")
+    at = int(np.flatnonzero(np.diff(found[order]) == 0)[0])
+    return names[order[at]], names[order[at + 1]]
+
+
+def test_a_secret_parts_names_that_anyone_can_find_to_have_one_key() -> None:
+    https = np.full(2, port_code(443, "tcp"), np.int32)
+
+    def same(secret: bytes) -> bool:
+        hashes = [keys.pool_hash(name, secret) for name in colliding_names]
+        return len(set(keys.pairs(np.array(hashes, np.uint64), https).tolist())) == 1
+
+    colliding_names = colliding()
+    assert same(b"")
+    assert not any(same(bytes([number]) * 16) for number in range(20))
+
+
+def test_equal_crcs_do_not_make_equal_hashes_with_a_secret() -> None:
+    """CRC-32 is linear: a public hash below the secret would leave its collisions."""
+    assert keys.pool_hash("plumless") == keys.pool_hash("buckeroo")
+    assert keys.pool_hash("plumless", b"s" * 16) != keys.pool_hash("buckeroo", b"s" * 16)
+
+
+def test_a_hash_with_a_secret_has_room_beside_the_port() -> None:
+    assert max(keys.pool_hash(f"as:{n}", b"s" * 16) for n in range(1000)) < 1 << 40
+
+
 def test_a_probation_longer_than_the_age_of_a_pair_is_counted_is_refused() -> None:
     BaselineSettings(probation=OLDEST_PAIR)
     with pytest.raises(ValueError, match="probation must be at most 127 hours"):

@@ -206,3 +206,18 @@ def test_the_names_of_a_cloud_for_its_addresses_are_of_no_domain() -> None:
     assert domain_of("203.0.113.9.bc.googleusercontent.com") == ""
     assert domain_of("cdn7.maker.com") == "*.maker.com"
     assert domain_of("www.163.com") != domain_of("www.8888.com")
+
+
+def test_a_secret_changes_nothing_but_the_keys() -> None:
+    rows = sorted([*often(8, name=TIME), *often(2, name=MAKER, pool=9, begin=LATER)])
+    rows += often(1, name=EVIL, begin=BEGIN + 8 * DAY)
+    plain = HostBaseline(classes=NIGHTLY_BY_NAME)
+    keyed = HostBaseline(classes=NIGHTLY_BY_NAME, secret=b"a secret")
+    expected, found = (push(rows, one, 0) for one in (plain, keyed))
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert found[1] == expected[1]
+    assert expected[0].sum() > 1
+    assert (keyed.columns["key"][0] != plain.columns["key"][0]).any()
+    for name, column in plain.columns.items():
+        if name != "key":
+            np.testing.assert_array_equal(keyed.columns[name], column, err_msg=name)

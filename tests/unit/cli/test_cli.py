@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nba_broker.cli.main import main
 from nba_broker.model.manifest import Manifest
+from nba_broker.records.errors import ConfigError
 from nba_broker.verdicts import annotation_file
 from nba_broker.verdicts.annotation_file import Annotation
 from nba_broker.worker import snapshot, snapshot_file
@@ -350,3 +352,16 @@ def test_score_names_an_unknown_host_alike_in_the_table_and_in_the_list(
     out = capsys.readouterr().out
     assert out.count("192.168.1.5 ") == 1
     assert "1 (192.168.1.5), mostly" in out
+
+
+def test_each_worker_has_a_secret_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def build(*_: Any, secret: bytes, **__: Any) -> None:
+        made.append(secret)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("nba_broker.cli.run.build_pipeline", build)
+    assert [main(["run"]), main(["run"])] == [1, 1]
+    assert len(set(made)) == 2
+    assert min(map(len, made)) == 16

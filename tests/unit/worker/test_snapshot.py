@@ -63,6 +63,37 @@ def test_a_restored_worker_goes_on_as_if_it_had_never_stopped(
     assert {v.state for v in whole} >= {"learning", "identified"}
 
 
+def test_a_restored_worker_goes_on_with_the_secret_of_the_state(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    table = traffic()
+    whole = pipeline(model_folder(), secret=b"of the state")
+    whole.process(table)
+    first = pipeline(model_folder(), secret=b"of the state")
+    first.process(take(table, np.arange(300)))
+    save(tmp_path / "s", first)
+    second = restored(tmp_path / "s", pipeline(model_folder(), secret=b"of a new worker"))
+    second.process(take(table, np.arange(300, 600)))
+    assert second.baseline.secret == b"of the state"
+    keys = [set(one.baseline.columns["key"][:12].ravel().tolist()) for one in (whole, second)]
+    assert keys[0] == keys[1] != {0, 1}
+
+
+def test_a_state_of_before_goes_on_without_a_secret(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    first = pipeline(model_folder())
+    first.process(traffic())
+    save(tmp_path / "s", first)
+    header, _, rest = (tmp_path / "s").read_bytes()[:-32].partition(b"\n")
+    before = orjson.loads(header) | {"format": 7}
+    del before["secret"]
+    data = orjson.dumps(before) + b"\n" + rest
+    (tmp_path / "s").write_bytes(data + hashlib.sha256(data).digest())
+    second = restored(tmp_path / "s", pipeline(model_folder(), secret=b"of a new worker"))
+    assert (second.hosts, second.baseline.secret) == (first.hosts, b"")
+
+
 def test_what_leases_say_of_clients_outlives_a_restart(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
