@@ -258,6 +258,7 @@ class Bench:
         def read(path: Path) -> None:
             pools = Pools([embedded()], overrides=overrides.read(path))
             pools.ids(["10.0.0.1", "fe80::1"], ["192.0.2.1", "::1"])
+            pools.of_names(["pool.ntp.org", "..", ""])
 
         return self._file("overrides.csv", read)
 

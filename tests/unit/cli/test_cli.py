@@ -365,3 +365,14 @@ def test_each_worker_has_a_secret_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert [main(["run"]), main(["run"])] == [1, 1]
     assert len(set(made)) == 2
     assert min(map(len, made)) == 16
+
+
+def test_a_model_that_was_trained_without_the_overrides_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = tmp_path / "overrides.csv"
+    rows.write_text("name,pool\n*.ntp.org,time\n")
+    score = ["score", str(ROOT / "models/sample"), "--out", str(tmp_path)]
+    for more, number in (([], 0), (["--overrides", str(rows)], 1)):
+        assert main([*score, *more]) == 0
+        assert caplog.text.count("train it with nba-train fit --overrides") == number

@@ -14,6 +14,8 @@ from nba_broker.destinations.overrides import Override
 from nba_broker.model.windows import Schedule
 from nba_broker.records.classes import Class
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, pipeline, pools
+from training.cli import arguments
+from training.cli.archive import pools as of_archive
 from training.data import dataset, public_counts
 from training.data.labelled_sessions import LabelledSessions
 from training.data.labels import Label
@@ -101,6 +103,15 @@ def test_a_stream_has_the_pools_of_both(archive: Path) -> None:
     stream = stream_of(sessions)
     assert stream.pool is sessions.pool
     assert stream.of_name is sessions.of_name
+
+
+def test_commands_that_read_an_archive_take_the_overrides_file(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.csv"
+    path.write_text("name,pool\n*.ntp.org,time\n")
+    given = arguments.archive().parse_args([str(tmp_path), "--overrides", str(path)])
+    made = of_archive(given, "asn")
+    assert made.by_name == {"*.ntp.org": "time"}
+    assert made.overrides == pools(overrides=TIME).overrides != pools().overrides
 
 
 def test_counts_of_other_networks_get_the_pools_of_their_names() -> None:
