@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.offline import Figure
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
@@ -31,7 +31,7 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
     """
     from distributed import LocalCluster
 
-    from training.data import cluster
+    from nba_broker.archive import cluster
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

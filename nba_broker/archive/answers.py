@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.archive import dns_rows, log_rows, log_values
+from nba_broker.archive import dns_rows, elsewhere, log_rows, log_values
 from nba_broker.archive.announcements import Announcements, announcements
 from nba_broker.archive.diagnostics import Diagnostics
+from nba_broker.archive.elsewhere import Elsewhere
 from nba_broker.archive.external_sort import MEMORY, Sorter
 from nba_broker.archive.log_values import is_unset, text
-from nba_broker.archive.processes import Processes, read_elsewhere
 from nba_broker.archive.report import Report, failure
 from nba_broker.records.announcements import Announcement
 from nba_broker.records.errors import ArchiveError
@@ -79,13 +79,13 @@ class ArchivedNames:
         report: Report,
         since: float | None = None,
         until: float | None = None,
-        processes: Processes | None = None,
+        others: Elsewhere | None = None,
     ) -> None:
         """Take the answers of these files with since <= ts < until. The report says which file
-        cannot be read, and what is not understood. processes: read those files that are not too
-        large for that."""
+        cannot be read, and what is not understood. others: reads files outside this
+        process."""
         there = partial(_read_alone, since=since, until=until)
-        for path, part in zip(paths, read_elsewhere(processes, there, paths), strict=True):
+        for path, part in zip(paths, elsewhere.read(others, there, paths), strict=True):
             if part is None:
                 for rows in self._rows(path, report, since, until):
                     self._sorter.add(rows)

@@ -6,16 +6,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nba_broker.archive import discover, repeats
+from nba_broker.archive import discover, elsewhere, repeats
 from nba_broker.archive.answers import ArchivedNames
 from nba_broker.archive.codes import ROW
+from nba_broker.archive.elsewhere import Elsewhere
 from nba_broker.archive.external_sort import MEMORY, Sorter
 from nba_broker.archive.file_times import FileTimes
-from nba_broker.archive.processes import Processes, read_elsewhere
 from nba_broker.archive.reader import Part, Reader
 from nba_broker.archive.report import Report
 from nba_broker.records import uids
@@ -24,10 +23,7 @@ from nba_broker.records.errors import ArchiveError
 from nba_broker.records.names import Names
 from nba_broker.records.sessions import Lease, Sessions
 
-__all__ = ["ROW", "Archive", "Each", "Report", "read"]
-
-Each = Callable[..., Iterable[Any]]
-"""Applies a function to things and gives the results in order: ``map``, or a cluster's."""
+__all__ = ["ROW", "Archive", "Report", "read"]
 
 
 class Archive:
@@ -145,8 +141,7 @@ def read(
     until: float | None = None,
     memory: int = MEMORY,
     progress: Callable[[int, int, int], None] | None = None,
-    each: Each | None = None,
-    processes: Processes | None = None,
+    others: Elsewhere | None = None,
     names: bool = False,
 ) -> Archive:
     """Read files, folders and ``-`` (standard input) as one archive.
@@ -154,9 +149,8 @@ def read(
     local: networks whose addresses are hosts, besides those that Zeek calls local and private
     space. Sessions with since <= ts < until are kept. memory: bytes for sessions; more are sorted
     on disk, in the same order. progress: called after each file with (files read, all files,
-    sessions so far). each: reads the files on other machines, each as a whole, with the same
-    result; by default they are read here, block by block. processes: read those files that are not
-    too large for that, also with the same result. names: also read the DNS answers. A bad file is
+    sessions so far). others: reads files outside this process, each as a whole, with the same
+    result; the rest is read here, block by block. names: also read the DNS answers. A bad file is
     named in ``errors``, and the others are read; raises ArchiveError if no file can be read.
     """
     paths = list(paths)
@@ -167,24 +161,16 @@ def read(
     sorter = Sorter(ROW, "ts", reader.ties, memory)
     sample = repeats.Repeats()
     times = FileTimes()
-    parts: Iterable[Iterable[np.ndarray]]
     alone = partial(
         _read_alone, local=tuple(local), since=since, until=until, guessed=found.guessed
     )
-    if each is not None:
-        taken = each(partial(_read_there, alone), [_for_others(path) for path in found.conn])
-        parts = (
-            reader.take(part, number, path)
-            for number, (path, part) in enumerate(zip(found.conn, taken, strict=True))
-        )
-    else:
-        elsewhere = read_elsewhere(processes, alone, found.conn)
-        parts = (
-            reader.read(path, number, _absolute(path) in found.guessed)
-            if part is None
-            else reader.take(part, number, path)
-            for number, (path, part) in enumerate(zip(found.conn, elsewhere, strict=True))
-        )
+    taken = elsewhere.read(others, alone, found.conn)
+    parts = (
+        reader.read(path, number, _absolute(path) in found.guessed)
+        if part is None
+        else reader.take(part, number, path)
+        for number, (path, part) in enumerate(zip(found.conn, taken, strict=True))
+    )
     guessed = []
     for number, part in enumerate(parts):
         files = report.files
@@ -202,8 +188,8 @@ def read(
             where = ", ".join(str(path) for path in paths)
             seen = f"; {found.unread_line}" if found.unread else ""
             raise ArchiveError(f"{where}: no conn logs found (conn.* or *.conn.log*){seen}")
-        others = len(report.errors) - 1
-        behind = f" (and {others} more such files)" if others else ""
+        further = len(report.errors) - 1
+        behind = f" (and {further} more such files)" if further else ""
         raise ArchiveError(report.errors[0] + behind)
     for path in found.dhcp:
         reader.read_leases(path)
@@ -216,7 +202,7 @@ def read(
     report.warnings += [*found.warnings, *_warnings(findings)]
     archive = Archive(reader, sorter, found, findings, times, memory)
     if names:
-        archive.names.read(archive.dns_logs, report, since, until, processes)
+        archive.names.read(archive.dns_logs, report, since, until, others)
     return archive
 
 
@@ -237,24 +223,6 @@ def _warnings(findings: repeats.Findings) -> Iterator[str]:
 
 def _absolute(path: str | Path) -> str:
     return os.path.abspath(path)
-
-
-def _for_others(path: str | Path) -> Path:
-    """A file's name for another process."""
-    if str(path) == "-":
-        raise ArchiveError("standard input cannot be read by another process: name a file")
-    return Path(path).absolute()
-
-
-def _read_there(read_alone: Callable[[Path], Part], path: Path) -> Part:
-    """Read a file on what may be another machine. Raises ArchiveError if it is not readable there:
-    without the error its sessions would be missing silently."""
-    if not os.access(path, os.R_OK):
-        raise ArchiveError(
-            f"{path}: not readable on {os.uname().nodename}: every worker needs the archive under "
-            "the same path"
-        )
-    return read_alone(path)
 
 
 def _read_alone(

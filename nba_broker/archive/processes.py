@@ -49,6 +49,17 @@ class Processes:
                 "--processes"
             ) from None
 
+    def read(
+        self, function: Callable[[str | Path], Result], paths: Sequence[str | Path]
+    ) -> Iterator[Result | None]:
+        """As :meth:`nba_broker.archive.elsewhere.Elsewhere.read`. The caller reads a large file,
+        which it does in parts, and one that other processes do not see."""
+        alone = [_is_large(path) or not _is_everywhere(path) for path in paths]
+        others = [path for path, here in zip(paths, alone, strict=True) if not here]
+        results = self.map(function, others)
+        for here in alone:
+            yield None if here else next(results)
+
     def close(self) -> None:
         """End the processes, which have nothing to do."""
         self._pool.shutdown()
@@ -74,21 +85,6 @@ def started(number: int) -> Iterator[Processes | None]:
         processes.kill()
         raise
     processes.close()
-
-
-def read_elsewhere(
-    processes: Processes | None, read: Callable[[str | Path], Result], paths: Sequence[str | Path]
-) -> Iterator[Result | None]:
-    """What processes ``read`` of each file, in order; None for a file that this process has to read
-    itself: a large one, which is read in parts, or one that other processes do not see."""
-    if processes is None:
-        yield from [None] * len(paths)
-        return
-    alone = [_is_large(path) or not _is_everywhere(path) for path in paths]
-    others = [path for path, here in zip(paths, alone, strict=True) if not here]
-    results = processes.map(read, others)
-    for here in alone:
-        yield None if here else next(results)
 
 
 def _is_everywhere(path: str | Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import math
 import os
@@ -10,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nba_broker.archive import device_log, processes, results, site_log
+from nba_broker.archive import cluster, device_log, processes, results, site_log
+from nba_broker.archive.elsewhere import Elsewhere
 from nba_broker.cli import options, summary, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
@@ -40,12 +42,18 @@ def add_to(commands: options.Commands) -> None:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder, or - for stdin")
     parser.add_argument("--format", choices=("tsv", "json"), default="tsv")
-    parser.add_argument(
+    elsewhere = parser.add_mutually_exclusive_group()
+    elsewhere.add_argument(
         "--processes",
         type=_number,
         default=1,
         metavar="N",
         help="processes that read the logs (default: 1)",
+    )
+    elsewhere.add_argument(
+        "--scheduler",
+        metavar="URL",
+        help="read the logs with the workers of a Dask cluster (tcp://HOST:8786; default: here)",
     )
     parser.set_defaults(action=score)
 
@@ -73,13 +81,13 @@ def _score(
 
     log = folder / options.DEVICE_LOG
     local = [str(network) for network in settings.local]
-    with processes.started(arguments.processes) as some:
+    with _elsewhere(arguments) as others:
         archive = conn_log.read(
             arguments.paths,
             local=local,
             since=arguments.since,
             until=arguments.until,
-            processes=some,
+            others=others,
             names=True,
         )
     for line in archive.errors:
@@ -109,6 +117,17 @@ def _score(
     written = arguments.out / options.DEVICE_LOG
     lines = summary.lines(pipeline, log, events, read, written)
     return 1 if report.errors else 0, lines
+
+
+@contextlib.contextmanager
+def _elsewhere(arguments: argparse.Namespace) -> Iterator[Elsewhere | None]:
+    """What reads the logs beside this process."""
+    if arguments.scheduler is None:
+        with processes.started(arguments.processes) as some:
+            yield some
+    else:
+        with cluster.connected(arguments.scheduler, LOG.info) as each:
+            yield cluster.workers(each)
 
 
 def _verdicts(archive: Archive, pipeline: Pipeline, events: list[SiteEvent]) -> Iterator[Verdict]:

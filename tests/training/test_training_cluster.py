@@ -22,7 +22,9 @@ pytest.importorskip("distributed")
 from distributed import Client, LocalCluster
 
 import nba_broker
-from nba_broker.archive import conn_log
+from nba_broker.archive import cluster, conn_log
+from nba_broker.archive.cluster import workers
+from nba_broker.archive.elsewhere import Each
 from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
 from nba_broker.destinations.pools import Pools
@@ -31,7 +33,7 @@ from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ConfigError, ModelError
 from tests.commands import RUN_ELSEWHERE, words
 from training.cli.main import main
-from training.data import cluster, dataset, labelled_sessions, labelling, labels
+from training.data import dataset, labelled_sessions, labelling, labels
 from training.data.labelled_sessions import LabelledSessions
 from training.evaluation.evaluate import evaluate
 
@@ -61,14 +63,14 @@ def doomed() -> Iterator[str]:
 
 
 @pytest.fixture
-def each_doomed(doomed: str) -> Iterator[conn_log.Each]:
+def each_doomed(doomed: str) -> Iterator[Each]:
     with cluster.connected(doomed) as found:
         assert found is not None
         yield found
 
 
 @pytest.fixture
-def each(scheduler: str) -> Iterator[conn_log.Each]:
+def each(scheduler: str) -> Iterator[Each]:
     with cluster.connected(scheduler) as found:
         assert found is not None
         yield found
@@ -96,7 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(
-    site: Path, each: conn_log.Each | None = None, logs: str = ""
+    site: Path, each: Each | None = None, logs: str = ""
 ) -> tuple[LabelledSessions, dataset.Origin]:
     """The labelled sessions of a site, or of those of its folders that match ``logs``."""
     paths = sorted(site.glob(logs)) if logs else [site]
@@ -119,7 +121,7 @@ def assert_same_windows(one: Windows, other: Windows) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def killing(each: conn_log.Each, scheduler: str, after: int, killed: list[int]) -> conn_log.Each:
+def killing(each: Each, scheduler: str, after: int, killed: list[int]) -> Each:
     """As ``each``, but a worker is killed when so many items have been handed out: some are done,
     and not yet asked for, some are not."""
 
@@ -139,8 +141,10 @@ def kill_one(scheduler: str) -> int:
     return pid
 
 
-def test_workers_read_the_same_archive(site: Path, each: conn_log.Each) -> None:
-    here, there = (conn_log.read([site], memory=1 << 16, each=one) for one in (None, each))
+def test_workers_read_the_same_archive(site: Path, each: Each) -> None:
+    here, there = (
+        conn_log.read([site], memory=1 << 16, others=workers(one)) for one in (None, each)
+    )
     assert here.report.skipped_in == there.report.skipped_in != {}
     assert here.report.rows == there.report.rows == 8 * 301
     assert len(here.report.errors) == len(there.report.errors) == 1
@@ -152,7 +156,7 @@ def test_workers_read_the_same_archive(site: Path, each: conn_log.Each) -> None:
 
 
 def test_workers_make_the_same_windows(
-    site: Path, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
+    site: Path, each: Each, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labelled_sessions, "_TOGETHER", 500)  # so that there is more than one part
     sessions, origin = load(site)
@@ -164,7 +168,7 @@ def test_workers_make_the_same_windows(
 
 
 def test_an_evaluation_has_the_same_figures_wherever_it_runs(
-    site: Path, each: conn_log.Each, monkeypatch: pytest.MonkeyPatch
+    site: Path, each: Each, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labelled_sessions, "_TOGETHER", 500)
     sessions, _ = load(site)
@@ -172,7 +176,7 @@ def test_an_evaluation_has_the_same_figures_wherever_it_runs(
 
 
 def test_a_worker_that_is_killed_costs_no_session(
-    site: Path, doomed: str, each_doomed: conn_log.Each
+    site: Path, doomed: str, each_doomed: Each
 ) -> None:
     killed: list[int] = []
     there, origin = load(site, killing(each_doomed, doomed, 3, killed))
@@ -185,7 +189,7 @@ def test_a_worker_that_is_killed_costs_no_session(
 
 
 def test_a_worker_that_is_killed_costs_no_window(
-    site: Path, doomed: str, each_doomed: conn_log.Each, monkeypatch: pytest.MonkeyPatch
+    site: Path, doomed: str, each_doomed: Each, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labelled_sessions, "_TOGETHER", 500)
     sessions, _ = load(site)
@@ -225,17 +229,17 @@ def test_a_fit_is_the_same_on_three_workers_of_which_one_after_another_is_killed
         assert (here / name).read_bytes() == (there / name).read_bytes()
 
 
-def test_results_come_in_order_whichever_is_ready_first(each: conn_log.Each) -> None:
+def test_results_come_in_order_whichever_is_ready_first(each: Each) -> None:
     assert list(each(_sleepy, [0.4, 0.0, 0.2, 0.0, 0.1, 0.0])) == [0.4, 0.0, 0.2, 0.0, 0.1, 0.0]
 
 
-def test_a_part_that_kills_every_worker_is_one_clear_error(each_doomed: conn_log.Each) -> None:
+def test_a_part_that_kills_every_worker_is_one_clear_error(each_doomed: Each) -> None:
     with pytest.raises(ArchiveError, match="more memory"):
         list(each_doomed(_deadly, ["anything"]))
 
 
 def test_a_file_that_a_worker_cannot_see_is_an_error_and_not_left_out(
-    site: Path, each: conn_log.Each, tmp_path: Path
+    site: Path, each: Each, tmp_path: Path
 ) -> None:
     path = tmp_path / "conn.log"
     path.write_text((site / "conn.0.log").read_text())
@@ -245,16 +249,16 @@ def test_a_file_that_a_worker_cannot_see_is_an_error_and_not_left_out(
         return each(function, items)
 
     with pytest.raises(ArchiveError, match=r"conn\.log: not readable on .*same path"):
-        conn_log.read([site / "conn.1.log", path], each=vanishing)
+        conn_log.read([site / "conn.1.log", path], others=workers(vanishing))
 
 
-def test_standard_input_is_of_this_process_alone(each: conn_log.Each) -> None:
+def test_standard_input_is_of_this_process_alone(each: Each) -> None:
     with pytest.raises(ArchiveError, match="standard input"):
-        conn_log.read(["-"], each=each)
+        conn_log.read(["-"], others=workers(each))
 
 
 def test_a_worker_with_another_model_under_the_same_name_is_an_error(
-    site: Path, model_folder: Callable[..., Path], each: conn_log.Each
+    site: Path, model_folder: Callable[..., Path], each: Each
 ) -> None:
     scorer = Scorer(model_folder())
     model_folder(thresholds={"known": 0.9})
@@ -343,7 +347,7 @@ def test_real_days_are_the_same_on_three_workers_one_of_which_is_killed(data: Pa
         there, same = load(site, killing(each, local.scheduler_address, 2, killed), days)
         (made,) = there.apart(windows, killing(each, local.scheduler_address, 2, killed))
         figures = evaluate(Scorer(MODEL), there, each)
-    assert len(killed) == 3  # as they read, labelled, and made windows
+    assert len(killed) == 4  # as they read conn and dns logs, labelled, and made windows
     assert_same(sessions, there)
     assert origin == same
     assert_same_windows(made, sessions.windows(EVERY))

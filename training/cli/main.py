@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from nba_broker.archive import cluster
 from nba_broker.cli import terminal
 from training.cli import (
     ablate,
@@ -24,7 +25,6 @@ from training.cli import (
     stress,
     unknowns,
 )
-from training.data import cluster
 
 _COMMANDS = (
     labels,

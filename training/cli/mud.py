@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from nba_broker.archive import conn_log
+from nba_broker.archive.cluster import workers
 from nba_broker.cli import options
 from nba_broker.destinations.databases import SCHEMES
 from nba_broker.policy.profile import REPEATS
@@ -55,7 +56,7 @@ def run(given: argparse.Namespace) -> None:
         since=given.since,
         until=given.until,
         memory=given.memory,
-        each=given.each,
+        others=workers(given.each),
         names=True,
     )
     given.incomplete = bool(read.errors)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
 from nba_broker.archive import conn_log
+from nba_broker.archive.cluster import workers
+from nba_broker.archive.elsewhere import Each
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
@@ -55,7 +57,7 @@ def load(
     since: float | None = None,
     until: float | None = None,
     memory: int = MEMORY,
-    each: conn_log.Each | None = None,
+    each: Each | None = None,
 ) -> tuple[LabelledSessions, Origin]:
     """Read an archive's sessions with since <= ts < until and keep those of labelled hosts.
 
@@ -84,12 +86,14 @@ def load_rows(
     since: float | None = None,
     until: float | None = None,
     memory: int = MEMORY,
-    each: conn_log.Each | None = None,
+    each: Each | None = None,
     columns: Sequence[str] = conn_log.ROW.names or (),
 ) -> tuple[LabelledSessions, Origin, conn_log.Archive, np.ndarray]:
     """As :func:`load`, with the archive and each session's row of it, conn_log.ROW [n]: only these
     ``columns`` of it, which are kept in memory. ts, host, dport and log must be among them."""
-    archive = conn_log.read(paths, since=since, until=until, memory=memory, each=each, names=True)
+    archive = conn_log.read(
+        paths, since=since, until=until, memory=memory, others=workers(each), names=True
+    )
     tracker = Tracking(pools)
     for lease in archive.leases:
         tracker.lease(lease)

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from nba_broker.archive import conn_log
+from nba_broker.archive.cluster import workers
+from nba_broker.archive.elsewhere import Each
 from nba_broker.destinations.pools import Pools, of_database
 from nba_broker.hosts.hints import hint
 from nba_broker.hosts.identity import UNSPECIFIED
@@ -86,13 +88,13 @@ def find(
     *,
     since: float | None = None,
     until: float | None = None,
-    each: conn_log.Each | None = None,
+    each: Each | None = None,
 ) -> Found:
     """The hosts of an archive in groups, the one with the most sessions first.
 
     Raises ArchiveError when nothing can be read or there is no host.
     """
-    archive = conn_log.read(paths, since=since, until=until, each=each, names=True)
+    archive = conn_log.read(paths, since=since, until=until, others=workers(each), names=True)
     read = _read(archive, pools)
     announced = Announced()
     warnings = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.destinations.names import whoever_asked
 from nba_broker.model import features
 from nba_broker.model.features import IntervalScale, Services, Vocabulary

@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
-from nba_broker.archive.conn_log import Archive, Each, Report
+from nba_broker.archive.conn_log import Archive, Report
+from nba_broker.archive.elsewhere import Each
 from nba_broker.hosts.identity import Identity
 from nba_broker.records.macs import is_mac
 from nba_broker.records.segments import bare

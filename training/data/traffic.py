@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nba_broker.archive import conn_log, json_lines, log_rows, log_values, parquet, zeek_log
+from nba_broker.archive import json_lines, log_rows, log_values, parquet, zeek_log
+from nba_broker.archive.elsewhere import Each
 from nba_broker.archive.external_sort import MEMORY
 from nba_broker.archive.log_columns import flat, kind
 from nba_broker.archive.tsv_blocks import named
@@ -67,7 +68,7 @@ def load(
     since: float | None = None,
     until: float | None = None,
     memory: int = MEMORY,
-    each: conn_log.Each | None = None,
+    each: Each | None = None,
 ) -> tuple[Traffic, Origin]:
     """Read as training.data.dataset does, then read the same files again for the other columns.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.model.scorer import Scorer, Scores
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ModelError

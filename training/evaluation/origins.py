@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import training.model.fit as fitting
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.destinations.pools import Pools
 from nba_broker.model.scorer import Scorer
 from nba_broker.records.times import DAY

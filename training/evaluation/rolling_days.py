@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.destinations.pools import Pools
 from nba_broker.records.errors import ArchiveError
 from nba_broker.records.times import DAY

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.model.background import Background, LikelihoodRatios, background_of
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.model.features import FIRST_ID, NEVER_SEEN, PADDING, Services, Vocabulary
 from nba_broker.model.windows import NO_INTERVAL, Schedule
 from nba_broker.records.classes import Class

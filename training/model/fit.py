@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.model.background import Background
 from nba_broker.model.features import NEVER_SEEN, PADDING
 from nba_broker.records.classes import Class

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.model.features import Services, Vocabulary
 from nba_broker.model.windows import Schedule
 from nba_broker.records.classes import Class

@@ -33,7 +33,7 @@ def two() -> Iterator[Processes]:
 
 
 def read(folder: Path, made: Processes | None) -> conn_log.Archive:
-    return conn_log.read([folder], processes=made, memory=1 << 16, names=True)
+    return conn_log.read([folder], others=made, memory=1 << 16, names=True)
 
 
 def assert_same(one: conn_log.Archive, other: conn_log.Archive) -> None:
@@ -136,10 +136,8 @@ def test_what_other_processes_cannot_see_is_read_here(tmp_path: Path, two: Proce
     write(log, [conn(n, START + n, 5) for n in range(9)])
     with log.open("rb") as stream:
         path = f"/dev/fd/{stream.fileno()}"
-        assert (
-            list(processes.read_elsewhere(two, len, [path, "-", tmp_path / "no.log"])) == [None] * 3
-        )
-        assert len(conn_log.read([path], processes=two)) == 9
+        assert list(two.read(len, [path, "-", tmp_path / "no.log"])) == [None] * 3
+        assert len(conn_log.read([path], others=two)) == 9
 
 
 def test_a_large_file_is_read_here_in_parts(
@@ -149,7 +147,7 @@ def test_a_large_file_is_read_here_in_parts(
         (tmp_path / f"{number}").write_bytes(bytes(10 * number))
     monkeypatch.setattr(processes, "_LARGEST", 10)
     paths = [tmp_path / f"{number}" for number in (2, 1, 0, 2)]
-    assert list(processes.read_elsewhere(two, os.path.getsize, paths)) == [None, 10, 0, None]
+    assert list(two.read(os.path.getsize, paths)) == [None, 10, 0, None]
 
 
 def test_a_killed_process_is_one_clear_error() -> None:

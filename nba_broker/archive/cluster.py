@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import nba_broker
-from nba_broker.archive.conn_log import Each
+from nba_broker.archive.elsewhere import Each
 from nba_broker.records.errors import ArchiveError, ConfigError
 
 Item = TypeVar("Item")
@@ -30,10 +33,14 @@ class Cluster:
     """
 
     def __init__(self, scheduler: str, say: Callable[[str], None] = print) -> None:
-        # Takes a second to load, and few users have a cluster.
-        from distributed import Client
-        from distributed.comm import get_address_host_port
-
+        try:  # an extra: a sensor has no cluster. It also takes a second to load.
+            from distributed import Client
+            from distributed.comm import get_address_host_port
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"--scheduler needs {error.name}: install the extra with pip install "
+                "'nba-broker[cluster]', here and where the workers run"
+            ) from error
         try:
             get_address_host_port(scheduler)  # a client of an invalid address cannot be closed
             self._client = Client(scheduler, timeout=_TIMEOUT, set_as_default=False)
@@ -101,6 +108,43 @@ def connected(scheduler: str | None, say: Callable[[str], None] = print) -> Iter
         yield cluster.map
     finally:
         cluster.close()
+
+
+class Workers:
+    """The workers of a cluster as readers of files, by its ``map``."""
+
+    def __init__(self, each: Each) -> None:
+        self._each = each
+
+    def read(
+        self, function: Callable[[str | Path], Result], paths: Sequence[str | Path]
+    ) -> Iterator[Result | None]:
+        """As :meth:`nba_broker.archive.elsewhere.Elsewhere.read`, but all files are read by
+        workers. Raises ArchiveError if a worker does not find one."""
+        yield from self._each(partial(_read, function), list(map(_for_others, paths)))
+
+
+def workers(each: Each | None) -> Workers | None:
+    """The same; None if there is no cluster."""
+    return None if each is None else Workers(each)
+
+
+def _for_others(path: str | Path) -> Path:
+    """A file's name for another process."""
+    if str(path) == "-":
+        raise ArchiveError("standard input cannot be read by another process: name a file")
+    return Path(path).absolute()
+
+
+def _read(function: Callable[[str | Path], Result], path: Path) -> Result:
+    """Read a file on what may be another machine. Raises ArchiveError if it is not readable there:
+    without the error its sessions would be missing silently."""
+    if not os.access(path, os.R_OK):
+        raise ArchiveError(
+            f"{path}: not readable on {os.uname().nodename}: every worker needs the archive under "
+            "the same path"
+        )
+    return function(path)
 
 
 def _version() -> str:
