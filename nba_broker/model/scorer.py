@@ -20,6 +20,11 @@ from nba_broker.records.errors import ModelError
 
 _BATCH = 48  # windows per inference; a thread is about fastest with this number
 
+# onnxruntime adds up in another order for a single window, and for lengths that do not fill the
+# processor's registers. So with these a window's scores do not depend on the windows beside it.
+_LEAST = 2  # windows per inference
+_ALIGNED = 16  # sessions: the numbers that the widest register holds
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -43,9 +48,10 @@ class Scores:
 class Scorer:
     """Scores windows in the model's own vocabulary and interval scale.
 
-    threads: the number of batches that are scored at once; the scores do not depend on it. A sensor
-    uses one thread, because Zeek uses the other cores. Raises ModelError if the folder's files are
-    missing, damaged or do not belong together.
+    The scores of a window are the same, bit by bit on one machine, whichever windows are scored
+    with it. threads: the number of batches that are scored at once. A sensor uses one thread,
+    because Zeek uses the other cores. Raises ModelError if the folder's files are missing, damaged
+    or do not belong together.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -86,7 +92,7 @@ class Scorer:
         if not set(self._inputs).issubset(INPUTS):
             raise ModelError(f"{path}: inputs {self._inputs}, expected some of {list(INPUTS)}")
         # A model that takes any length gives the same scores without the padding.
-        self._any_length = not any(
+        self._any_length = self.manifest.window % _ALIGNED == 0 and not any(
             isinstance(one.shape[1], int) for one in self._session.get_inputs()
         )
         self._try(path)
@@ -153,16 +159,17 @@ class Scorer:
 
         def score(at: int) -> None:
             rows = slice(at, at + _BATCH)
-            padding = window - int(length[rows][-1])
-            batch = {name: array[rows, padding:] for name, array in arrays.items()}
-            probability, attention, context, known = self._session.run(OUTPUTS, batch)
             places = order[rows]
-            scores.probability[places] = probability
-            scores.attention[places, padding:] = attention
-            scores.context[places] = context
-            scores.known[places] = known
+            padding = (window - int(length[rows][-1])) // _ALIGNED * _ALIGNED
+            batch = {name: array[rows, padding:] for name, array in arrays.items()}
+            if len(places) < _LEAST:
+                batch = {name: np.repeat(array, _LEAST, 0) for name, array in batch.items()}
+            probability, attention, context, known = self._session.run(OUTPUTS, batch)
+            scores.probability[places] = probability[: len(places)]
+            scores.attention[places, padding:] = attention[: len(places)]
+            scores.context[places] = context[: len(places)]
+            scores.known[places] = known[: len(places)]
 
-        # One thread scores a whole batch, so that sums do not depend on the number of threads.
         each = self._threads.map if self._threads else map
         list(each(score, range(0, len(windows), _BATCH)))
         return scores

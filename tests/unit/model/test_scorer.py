@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
+from nba_broker.cli.config import shipped
 from nba_broker.model.features import NEVER_SEEN, IntervalScale, Services, Vocabulary
 from nba_broker.model.manifest import Manifest
 from nba_broker.model.scorer import Scorer
@@ -74,6 +76,28 @@ def test_scores_do_not_depend_on_the_number_of_threads(model_folder: ModelFolder
     assert np.array_equal(one.probability, three.probability)
     assert np.array_equal(one.attention, three.attention)
     assert np.array_equal(one.known, three.known)
+
+
+def test_the_scores_of_a_window_do_not_depend_on_the_windows_beside_it() -> None:
+    scorer = Scorer(shipped("default"))
+    window, table = scorer.manifest.window, list(scorer.manifest.pools)
+    rng = np.random.default_rng(0)
+    number, hosts = 400, 12  # most windows are full, those of the last hosts are not
+    slot = np.sort(rng.choice(hosts, number, p=[0.4, 0.4, *[0.02] * 10]))
+    pool = rng.integers(0, len(table), number).astype(np.int32)
+    dport = rng.choice([port_code(443, "tcp"), port_code(53, "udp")], number).astype(np.int32)
+    ts = np.cumsum(rng.exponential(9, number))
+    windows = HostWindows(Schedule(window, 1), evidence=False).push(
+        slot, ts, pool=pool, dport=dport
+    )
+    assert {1, window}.issubset(windows.count.tolist())
+    together = scorer(windows, table)
+    for size in (1, 2, 3, 47, 49, 97):
+        for rows in np.split(rng.permutation(len(windows)), range(size, len(windows), size)):
+            apart = scorer(windows.take(rows), table)
+            for field in fields(together):
+                one, other = (getattr(scores, field.name) for scores in (together, apart))
+                assert np.array_equal(one[rows], other), (field.name, size)
 
 
 @pytest.mark.parametrize(
