@@ -89,6 +89,9 @@ RUN_ELSEWHERE = {
     " --html rolling.html": "tests/training/test_training_rolling_days.py",
     "nba-train evaluate /lake/zeek --labels labels.csv --model mymodel --json report.json"
     " --scheduler tcp://10.0.0.1:8786": "tests/training/test_training_cluster.py",
+    "nba-broker score /lake/zeek --scheduler tcp://10.0.0.1:8786 --out results": (
+        "tests/training/test_training_score.py"
+    ),
 }
 """Run by a test that needs more than Python, which is skipped without that."""
 
@@ -110,6 +113,7 @@ NOT_RUN = {
     "make lint": "is what CI runs beside the tests",
     ".venv/bin/pytest tests/unit/wire": "is what runs the tests",
     "make test": "is what runs the tests",
+    "pip install 'nba-broker[cluster]'": _NETWORK,
     "pip install 'nba-broker[train]'": _NETWORK,
     "pip install 'nba-broker[netbox]'": _NETWORK,
     "pip install 'nba-broker[triage]'": _NETWORK,

@@ -33,14 +33,10 @@ class Cluster:
     """
 
     def __init__(self, scheduler: str, say: Callable[[str], None] = print) -> None:
-        try:  # an extra: a sensor has no cluster. It also takes a second to load.
-            from distributed import Client
-            from distributed.comm import get_address_host_port
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"--scheduler needs {error.name}: install the extra with pip install "
-                "'nba-broker[cluster]', here and where the workers run"
-            ) from error
+        # Takes a second to load, and few users have a cluster.
+        from distributed import Client
+        from distributed.comm import get_address_host_port
+
         try:
             get_address_host_port(scheduler)  # a client of an invalid address cannot be closed
             self._client = Client(scheduler, timeout=_TIMEOUT, set_as_default=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nba_broker.archive import cluster, device_log, processes, results, site_log
 from nba_broker.archive.elsewhere import Elsewhere
-from nba_broker.cli import options, summary, terminal
+from nba_broker.cli import extras, options, summary, terminal
 from nba_broker.cli.build import build_pipeline
 from nba_broker.pipeline.pipeline import Pipeline
 from nba_broker.records.errors import ArchiveError
@@ -126,6 +126,8 @@ def _elsewhere(arguments: argparse.Namespace) -> Iterator[Elsewhere | None]:
         with processes.started(arguments.processes) as some:
             yield some
     else:
+        with extras.needed("--scheduler", "cluster"):
+            import distributed  # noqa: F401  # a sensor has no cluster
         with cluster.connected(arguments.scheduler, LOG.info) as each:
             yield cluster.workers(each)
 

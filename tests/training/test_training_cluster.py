@@ -32,6 +32,7 @@ from nba_broker.model.scorer import Scorer
 from nba_broker.model.windows import Schedule, Windows
 from nba_broker.records.errors import ArchiveError, ConfigError, ModelError
 from tests.commands import RUN_ELSEWHERE, words
+from tests.training.workers import killing
 from training.cli.main import main
 from training.data import dataset, labelled_sessions, labelling, labels
 from training.data.labelled_sessions import LabelledSessions
@@ -119,26 +120,6 @@ def assert_same(one: LabelledSessions, other: LabelledSessions) -> None:
 def assert_same_windows(one: Windows, other: Windows) -> None:
     for name in ("slot", "index", "count", "pool", "interval", "dport"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-
-
-def killing(each: Each, scheduler: str, after: int, killed: list[int]) -> Each:
-    """As ``each``, but a worker is killed when so many items have been handed out: some are done,
-    and not yet asked for, some are not."""
-
-    def kill(items: Iterable[Any]) -> Iterator[Any]:
-        for number, item in enumerate(items):
-            if number == after:
-                killed.append(kill_one(scheduler))
-            yield item
-
-    return lambda function, items: each(function, kill(items))
-
-
-def kill_one(scheduler: str) -> int:
-    with Client(scheduler, set_as_default=False) as client:
-        pid = min(client.run(os.getpid).values())
-    os.kill(pid, signal.SIGKILL)
-    return pid
 
 
 def test_workers_read_the_same_archive(site: Path, each: Each) -> None:

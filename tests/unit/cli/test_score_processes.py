@@ -2,78 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import signal
-from itertools import groupby
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nba_broker.archive import conn_log, site_log
 from nba_broker.cli.main import main
-from tests.unit.helpers import MAC, ROOT
-from tests.unit.pipeline.test_site import CLOUDS, DAY, HOUR, START, home, outage
-
-ANNOTATIONS = f"""at,host,action,device,category,pool,reason,expires,name
-{START + DAY},{MAC.format(0)},label,Own_Sensor,sensor,,,,
-{START + DAY},192.168.1.12,confirm,,,,,,
-{START + DAY},,ignore,,,,,,*.cloud-1.example
-"""
-
-
-def write(path: Path, rows: list[dict[str, object]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+from tests.unit.cli import site_logs
+from tests.unit.helpers import ROOT
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four days of four hosts with names and leases, an outage, and annotations."""
-    folder = tmp_path_factory.mktemp("site")
-    sessions = sorted(outage(home()))
-    for day, rows in groupby(enumerate(sessions), lambda row: int((row[1][0] - START) // DAY)):
-        write(
-            folder / f"conn.{day}.log",
-            [
-                {
-                    "ts": ts,
-                    "uid": f"C{number}",
-                    "id.orig_h": f"192.168.1.{10 + host}",
-                    "id.resp_h": dst,
-                    "id.resp_p": int(service.partition("/")[0]),
-                    "proto": service.partition("/")[2],
-                    "orig_l2_addr": MAC.format(host),
-                }
-                for number, (ts, host, dst, service) in rows
-            ],
-        )
-        begin = START + day * DAY
-        write(
-            folder / f"dns.{day}.log",
-            [
-                {
-                    "ts": begin + hour * HOUR + 7 * host,
-                    "id.orig_h": f"192.168.1.{10 + host}",
-                    "query": f"host-{host}.cloud-{number}.example",
-                    "qtype_name": "A",
-                    "answers": [address],
-                    "TTLs": [60.0],
-                }
-                for hour in range(24)
-                for host in range(4)
-                for number, address in enumerate(CLOUDS)
-            ],
-        )
-    write(
-        folder / "dhcp.log",
-        [
-            {"ts": START + n * HOUR, "assigned_addr": "192.168.1.11", "mac": MAC.format(1)}
-            | {"host_name": "lamp"}
-            for n in range(90)
-        ],
-    )
-    (folder / "annotations.csv").write_text(ANNOTATIONS)
-    return folder
+    return site_logs.write(tmp_path_factory.mktemp("site"))
 
 
 def scored(
@@ -134,3 +80,30 @@ def test_a_number_of_processes_that_is_none_is_wrong_usage(
 
 def _deadly(*_: object, **__: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+_WITHOUT = """
+import importlib.abc
+import sys
+
+class NoCluster(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "distributed":
+            raise ModuleNotFoundError("No module named 'distributed'", name=name)
+
+sys.meta_path.insert(0, NoCluster())
+from nba_broker.cli.main import main
+sys.exit(main(["score", sys.argv[1], "--scheduler", "tcp://127.0.0.1:1", "--out", sys.argv[2]]))
+"""
+
+
+def test_only_a_scheduler_needs_dask_and_score_says_how_to_get_it(
+    site: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", _WITHOUT, str(site), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"nba-broker: --scheduler needs distributed: install the extra with .*\[cluster\]'\n",
+        done.stderr,
+    )
