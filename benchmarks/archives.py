@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.offline import Figure
+from benchmarks.workers import started
+from nba_broker.archive import cluster
 from nba_broker.archive.elsewhere import Each
 from nba_broker.cli import config
 from nba_broker.destinations.databases import Database
@@ -29,10 +31,6 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
     the process that asks and of the scheduler in it, which more workers do not share; ``theirs``:
     in that of the workers.
     """
-    from distributed import LocalCluster
-
-    from nba_broker.archive import cluster
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = traffic.Traffic(HOSTS)
@@ -43,12 +41,9 @@ def workers(rows: int, most: int = 2) -> Iterator[Figure]:
         yield from _figures(folder, rows, "here", None, [])
         for number in range(1, most + 1):
             with (
-                LocalCluster(number, threads_per_worker=1, dashboard_address=":0") as local,
-                cluster.connected(local.scheduler_address) as each,
+                started(number, "training.evaluation.evaluate") as (scheduler, pids),
+                cluster.connected(scheduler) as each,
             ):
-                assert each is not None
-                list(each(_warm, range(4 * number)))
-                pids = [nanny.pid for nanny in local.workers.values()]
                 yield from _figures(folder, rows, f"{number}_workers", each, pids)
                 yield f"archive.memory.{number}_workers", max(map(highest, pids)) / 1e6, "MB/worker"
 
@@ -86,10 +81,3 @@ def _figures(
         figures["windows"] / (time.perf_counter() - began),
         "windows/s",
     )
-
-
-def _warm(_: int) -> str:
-    """Let a worker import what its first task needs."""
-    from training.evaluation import evaluate
-
-    return evaluate.__name__

@@ -10,12 +10,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks import workers
 from nba_broker.cli import config
 from nba_broker.cli.build import build_pipeline
 from nba_broker.destinations.databases import Database
@@ -29,6 +31,7 @@ from nba_broker.wire.codec import decode
 from nba_broker.wire.reorder import Reorder
 from nba_broker.worker import snapshot, snapshot_file
 from testing import traffic
+from testing.processes import highest, processor
 from testing.traffic import Traffic
 from tools import generate
 
@@ -198,7 +201,10 @@ def archive(rows: int) -> Iterator[Figure]:
 
 def processes(rows: int) -> Iterator[Figure]:
     """``nba-broker score`` over conn logs of so many rows, and dns logs of half as many, in many
-    files, which one process reads, or two."""
+    files, which one process reads, or two, or one or two workers of a Dask cluster.
+
+    ``theirs``: in processor time of these workers; ``cpu`` is without it.
+    """
     with tempfile.TemporaryDirectory() as name:
         logs, out = Path(name) / "logs", Path(name) / "out"
         logs.mkdir()
@@ -206,12 +212,27 @@ def processes(rows: int) -> Iterator[Figure]:
         for number in range(FILES):
             traffic.conn_log(logs / f"conn.{number}.log", rows // FILES, source)
             traffic.dns_log(logs / f"dns.{number}.log", rows // FILES, asked)
+        command = ("-m", "nba_broker.cli.main", "score", str(logs), "--out", str(out))
         for number in (1, 2):
-            arguments = (str(logs), "--processes", str(number), "--out", str(out))
-            score = _child("-m", "nba_broker.cli.main", "score", *arguments)
-            yield f"score.{number}_processes", rows / score.wall, "sessions/s"
-            yield f"score.cpu.{number}_processes", rows / score.cpu, "sessions/cpu-s"
-            yield f"score.memory.{number}_processes", score.memory / 1e6, "MB"
+            score = _child(*command, "--processes", str(number))
+            yield from _rates(f"{number}_processes", rows, score)
+        if find_spec("distributed") is None:
+            return
+        for number in (1, 2):
+            with workers.started(number, "nba_broker.archive.conn_log") as (scheduler, pids):
+                theirs = sum(map(processor, pids))
+                score = _child(*command, "--scheduler", scheduler)
+                theirs = sum(map(processor, pids)) - theirs
+                yield from _rates(f"{number}_workers", rows, score)
+                yield f"score.theirs.{number}_workers", rows / theirs, "sessions/cpu-s"
+                memory = max(map(highest, pids))
+                yield f"score.memory.theirs.{number}_workers", memory / 1e6, "MB/worker"
+
+
+def _rates(name: str, rows: int, score: _Cost) -> Iterator[Figure]:
+    yield f"score.{name}", rows / score.wall, "sessions/s"
+    yield f"score.cpu.{name}", rows / score.cpu, "sessions/cpu-s"
+    yield f"score.memory.{name}", score.memory / 1e6, "MB"
 
 
 _READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
