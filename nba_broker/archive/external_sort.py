@@ -6,8 +6,10 @@ Knuth, The Art of Computer Programming, vol. 3, section 5.4.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from typing import IO
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -42,11 +44,11 @@ class Sorter:
         self._limit = max(memory // (_COPIES * dtype.itemsize), 1)
         self._waiting: list[np.ndarray] = []
         self._number = 0
-        self._runs: list[tuple[int, int]] = []  # offset in the file and length, in rows
+        self._runs: list[_Stored] = []
         self._file: IO[bytes] | None = None
 
     def __len__(self) -> int:
-        return self._number + sum(length for _, length in self._runs)
+        return self._number + sum(run.length for run in self._runs)
 
     def add(self, rows: np.ndarray) -> None:
         """Take some rows."""
@@ -59,16 +61,18 @@ class Sorter:
         self._hold(rows)
 
     def _hold(self, rows: np.ndarray) -> None:
-        self._waiting.append(rows)
-        self._number += len(rows)
+        if len(rows):
+            self._waiting.append(rows)
+            self._number += len(rows)
 
     def _spill(self) -> None:
         """Write the rows in memory to the file, as one run."""
-        offset = sum(length for _, length in self._runs)
+        offset = self._runs[-1].offset + self._runs[-1].length if self._runs else 0
+        pieces = self._in_order()
         try:
             self._file = self._file or tempfile.TemporaryFile(prefix="nba-")  # noqa: SIM115
             self._file.seek(offset * self._dtype.itemsize)
-            for rows in self._in_order():
+            for rows in pieces:
                 rows.tofile(self._file)
         except OSError as error:
             where = f"in {tempfile.tempdir}" if tempfile.tempdir else "on disk"
@@ -76,7 +80,8 @@ class Sorter:
                 f"sorting {where}: {error.strerror or error}; set TMPDIR to a folder with more "
                 "room, or allow more memory"
             ) from error
-        self._runs.append((offset, self._number))
+        first, last = pieces[0][self._by][0], pieces[-1][self._by][-1]
+        self._runs.append(_Stored(offset, self._number, first.item(), last.item()))
         self._waiting, self._number = [], 0
 
     def _in_order(self) -> list[np.ndarray]:
@@ -111,24 +116,35 @@ class Sorter:
         """All rows in order, in parts of any length."""
         if self._runs and self._number:
             self._spill()
-        share = min(max(self._limit // max(len(self._runs), 1), _LEAST), _MOST)
+        runs: list[_Run] = []
+        share = _MOST
         if self._runs:
-            sources = [self._read(*run, share) for run in self._runs]
+            share = min(max(self._limit // _together(self._runs), _LEAST), _MOST)
         else:
             self._waiting = self._in_order()
-            sources = [_slices(self._waiting, share)]
-        runs = [_Run(source, np.empty(0, self._dtype), self._by) for source in sources]
-        while runs := [run for run in runs if run.fill()]:
-            # No row that is still to come has a smaller key.
-            limit = min(run.reached for run in runs)
+            runs = [_Run(0, _slices(self._waiting, share), np.empty(0, self._dtype), self._by)]
+        later = deque(sorted(enumerate(self._runs), key=lambda run: run[1].first))
+        while True:
+            runs = [run for run in runs if run.fill()]
+            # No row that is still to come has a smaller key. Runs that begin later are not read
+            # yet: most archives are in order, so that few runs are read at once.
+            limit = min((run.reached for run in runs), default=-np.inf)
+            while later and (not runs or later[0][1].first < limit):
+                number, stored = later.popleft()
+                run = _Run(number, self._read(stored, share), np.empty(0, self._dtype), self._by)
+                run.fill()
+                insort(runs, run, key=lambda run: run.number)
+                limit = min(run.reached for run in runs)
+            if not runs:
+                return
             taken = [run.take(limit) for run in runs]
             yield self._settled(taken[0] if len(taken) == 1 else np.concatenate(taken))
 
-    def _read(self, offset: int, length: int, size: int) -> Iterator[np.ndarray]:
+    def _read(self, run: _Stored, size: int) -> Iterator[np.ndarray]:
         assert self._file is not None
-        for at in range(0, length, size):
-            self._file.seek((offset + at) * self._dtype.itemsize)
-            yield np.fromfile(self._file, self._dtype, min(size, length - at))
+        for at in range(0, run.length, size):
+            self._file.seek((run.offset + at) * self._dtype.itemsize)
+            yield np.fromfile(self._file, self._dtype, min(size, run.length - at))
 
     def _settled(self, rows: np.ndarray) -> np.ndarray:
         """Rows in the order of all keys. Ties are rare, so only tied rows are sorted by them."""
@@ -148,11 +164,31 @@ def _slices(pieces: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
     return (rows[at : at + size] for rows in pieces for at in range(0, len(rows), size))
 
 
+class _Stored(NamedTuple):
+    """A sorted run in the file: offset and length, in rows, and the keys of its first and last."""
+
+    offset: int
+    length: int
+    first: float
+    last: float
+
+
+def _together(runs: Sequence[_Stored]) -> int:
+    """How many runs are read at once, at most: those that reach the first key of another one."""
+    first, last = np.sort([run.first for run in runs]), np.sort([run.last for run in runs])
+    begun = np.arange(1, len(runs) + 1)
+    return int((begun - np.searchsorted(last, first)).max())
+
+
 class _Run:
     """The rows of a sorted run that are in memory. ``reached`` is the key of the last of them, of
-    which more rows may follow; infinite after the run's end."""
+    which more rows may follow; infinite after the run's end. number: its place among the runs in
+    the order in which they came."""
 
-    def __init__(self, source: Iterator[np.ndarray], rows: np.ndarray, by: str) -> None:
+    def __init__(
+        self, number: int, source: Iterator[np.ndarray], rows: np.ndarray, by: str
+    ) -> None:
+        self.number = number
         self._source, self._rows, self._by = source, rows, by
         self.reached = -np.inf
 

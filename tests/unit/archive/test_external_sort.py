@@ -68,6 +68,22 @@ def test_rows_are_given_again_as_often_as_asked_also_after_more_came(memory: int
     assert np.concatenate(list(made.parts(8)))["ts"].tolist() == list(range(50))
 
 
+def test_runs_of_an_archive_in_order_are_read_one_or_two_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together = []
+
+    class Run(external_sort._Run):
+        def take(self, limit: float) -> np.ndarray:
+            together.append(self.number)
+            return super().take(limit)
+
+    monkeypatch.setattr(external_sort, "_Run", Run)
+    made = sorter(10 * ONE_ROW, rows_of([(ts, 0, 0) for ts in range(1000)]))
+    assert np.concatenate(list(made.parts(64)))["ts"].tolist() == list(range(1000))
+    assert len(together) < 3 * 100
+
+
 def test_what_fits_in_memory_touches_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
         raise AssertionError("a temporary file")
