@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -21,14 +22,19 @@ Result = TypeVar("Result")
 # in its worker's memory until it is fetched.
 _PREFETCH = 2
 _TIMEOUT = "5s"  # for the scheduler to reply
+# Seconds until a task without a result is given to another worker, too, or so many times what the
+# slowest task has taken so far. These are the backup tasks of J. Dean and S. Ghemawat, "MapReduce",
+# 2004.
+_PATIENCE = 120.0
+_SLOWEST = 3.0
 
 
 class Cluster:
     """The workers of a Dask scheduler, such as ``tcp://scheduler:8786``.
 
     The workers need this package in the same version, and the files under the same paths. Another
-    worker repeats the task of a lost one; without any worker, tasks wait, and ``say`` gets a line
-    when there is none at the beginning. Raises ConfigError when the scheduler does not reply or a
+    worker repeats the task of a lost one, or of one that does not get on. Without any worker, tasks
+    wait, and ``say`` gets a line. Raises ConfigError when the scheduler does not reply or a
     worker has another version.
     """
 
@@ -37,6 +43,8 @@ class Cluster:
         from distributed import Client
         from distributed.comm import get_address_host_port
 
+        self._waits = partial(say, f"waiting for a worker of {scheduler}")
+        self._slowest = 0.0  # seconds
         try:
             get_address_host_port(scheduler)  # a client of an invalid address cannot be closed
             self._client = Client(scheduler, timeout=_TIMEOUT, set_as_default=False)
@@ -44,7 +52,7 @@ class Cluster:
             raise ConfigError(f"--scheduler {scheduler}: {error or 'does not reply'}") from error
         try:
             if not self._client.nthreads():
-                say(f"waiting for a worker of {scheduler}")
+                self._waits()
                 self._client.wait_for_workers(1)
             self._require_same(scheduler)
         except BaseException:
@@ -71,15 +79,16 @@ class Cluster:
         or ArchiveError when an item kills one worker after another or the scheduler is lost."""
         from distributed import CancelledError, KilledWorker
 
-        waiting: deque[Any] = deque()
+        waiting: deque[tuple[float, Callable[[], Any]]] = deque()
         try:
             for item in items:
                 # Not pure: a file of the same name may have changed since the last call.
-                waiting.append(self._client.submit(function, item, pure=False))
+                submit = partial(self._client.submit, function, item, pure=False)
+                waiting.append((time.monotonic(), partial(self._result, submit, submit())))
                 if len(waiting) >= _PREFETCH * max(sum(self._client.nthreads().values()), 1):
-                    yield waiting.popleft().result()
+                    yield self._timed(*waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield self._timed(*waiting.popleft())
         except KilledWorker as error:
             raise ArchiveError(
                 "the same part of the archive killed several workers, the last of them "
@@ -87,6 +96,30 @@ class Cluster:
             ) from error
         except (CancelledError, OSError, TimeoutError) as error:
             raise ArchiveError(f"the connection to the scheduler is lost ({error})") from error
+
+    def _timed(self, since: float, result: Callable[[], Result]) -> Result:
+        """A result, noting how long it took since its task was submitted."""
+        found = result()
+        self._slowest = max(self._slowest, time.monotonic() - since)
+        return found
+
+    def _result(self, submit: Callable[[], Any], task: Any) -> Any:
+        """The result of a task; ``submit`` submits it once more."""
+        from distributed import wait
+
+        tasks, patience = [task], max(_PATIENCE, _SLOWEST * self._slowest)
+        while True:
+            try:
+                with self._client.as_current():
+                    done = wait(tasks, timeout=patience, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                if not self._client.nthreads():
+                    self._waits()
+                else:
+                    tasks.append(submit())
+                patience *= 2
+            else:
+                return done.pop().result()
 
     def close(self) -> None:
         """Disconnect from the scheduler and give up unfinished tasks."""

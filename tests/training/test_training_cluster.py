@@ -219,6 +219,14 @@ def test_a_part_that_kills_every_worker_is_one_clear_error(each_doomed: Each) ->
         list(each_doomed(_deadly, ["anything"]))
 
 
+def test_a_task_that_does_not_get_on_is_given_to_another_worker(
+    each_doomed: Each, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_PATIENCE", 1.0)
+    items = [tmp_path / f"{number}" for number in range(4)]
+    assert list(each_doomed(_stuck_the_first_time, items)) == items
+
+
 def test_a_file_that_a_worker_cannot_see_is_an_error_and_not_left_out(
     site: Path, each: Each, tmp_path: Path
 ) -> None:
@@ -333,6 +341,15 @@ def test_real_days_are_the_same_on_three_workers_one_of_which_is_killed(data: Pa
     assert origin == same
     assert_same_windows(made, sessions.windows(EVERY))
     assert figures == evaluate(Scorer(MODEL), sessions)
+
+
+def _stuck_the_first_time(item: Path) -> Path:
+    try:
+        (item.parent / "begun").touch(exist_ok=False)
+    except FileExistsError:
+        return item
+    time.sleep(600)
+    raise AssertionError
 
 
 def _sleepy(seconds: float) -> float:
