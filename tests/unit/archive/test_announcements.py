@@ -127,7 +127,7 @@ def test_an_archive_gives_them_until_a_time_however_many_processes_read_it(tmp_p
     (tmp_path / "dns.log").write_text("\n".join(map(json.dumps, rows)))
     with processes.started(2) as some:
         for how in (None, some):
-            archive = conn_log.read([tmp_path], names=True, processes=how)
+            archive = conn_log.read([tmp_path], names=True, others=how)
             until = archive.names.announced.reader()
             assert [one.what for one in until(START + 5)] == ["_hue._tcp"]
             assert [one.what for one in until(START + 5)] == []
