@@ -209,8 +209,6 @@ def _restore(
             f"state: {path} has the hosts of partition {theirs}, and this worker is of partition "
             f"{partition}; give each partition a folder of its own"
         )
-    if header["format"] == 7:  # of 0.2.0, whose keys have no secret; nothing else differs
-        header |= {"format": 8, "secret": ""}
     ours = _header(pipeline)
     another = any(header[name] != ours[name] for name in ("model", "window", "classes"))
     if another:

@@ -79,21 +79,6 @@ def test_a_restored_worker_goes_on_with_the_secret_of_the_state(
     assert keys[0] == keys[1] != {0, 1}
 
 
-def test_a_state_of_before_goes_on_without_a_secret(
-    model_folder: ModelFolder, tmp_path: Path
-) -> None:
-    first = pipeline(model_folder())
-    first.process(traffic())
-    save(tmp_path / "s", first)
-    header, _, rest = (tmp_path / "s").read_bytes()[:-32].partition(b"\n")
-    before = orjson.loads(header) | {"format": 7}
-    del before["secret"]
-    data = orjson.dumps(before) + b"\n" + rest
-    (tmp_path / "s").write_bytes(data + hashlib.sha256(data).digest())
-    second = restored(tmp_path / "s", pipeline(model_folder(), secret=b"of a new worker"))
-    assert (second.hosts, second.baseline.secret) == (first.hosts, b"")
-
-
 def test_what_leases_say_of_clients_outlives_a_restart(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
