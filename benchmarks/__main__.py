@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "overload": lambda _: cluster.overload(),
     "latency": lambda _: cluster.latency(),
     "sensor": lambda _: sensor.cost(),
+    "sensor-days": lambda arguments: sensor.cost_of_days(arguments.capture),
     "report": lambda _: sensor.reports(),
     "outage": lambda _: sensor.outage(),
 }
@@ -49,6 +50,7 @@ NEED_ZEEK = (
     "overload",
     "latency",
     "sensor",
+    "sensor-days",
     "report",
     "outage",
 )
@@ -78,6 +80,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--archive", type=Path, metavar="DIR", help="what fit learns from")
     parser.add_argument("--labels", type=Path, metavar="L.csv", help="and its labels")
+    parser.add_argument("--capture", type=Path, metavar="F.pcap", help="a day for sensor-days")
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(BENCHMARKS):
@@ -91,6 +94,8 @@ def main() -> int:
         options = ["--archive", str(arguments.archive), "--labels", str(arguments.labels)]
     elif arguments.archive or arguments.labels:
         parser.error("--archive and --labels go together")
+    if arguments.capture:
+        options += ["--capture", str(arguments.capture)]
     about = processes.about()
     for name in arguments.names or BENCHMARKS:
         if name in NEED_ZEEK and zeek_path() is None:

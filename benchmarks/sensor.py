@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import signal
+import struct
 import tempfile
 import threading
 import time
@@ -39,6 +41,7 @@ from testing.zeek import (
 from tools import capture
 
 FLOWS = 200_000
+DAYS = 50  # of a real capture
 REPORTS = 500_000
 HOSTS = 1_000
 SECONDS = 100.0  # that the capture lasts
@@ -58,16 +61,44 @@ def make_capture(path: Path, flows: int, seconds: float) -> None:
     capture.write(path, sessions)
 
 
+def repeat(day: Path, path: Path, days: int) -> None:
+    """A capture so many times, each time a day later. ``day``: pcap, packed with gzip or not."""
+    packed = day.read_bytes()
+    content = gzip.decompress(packed) if day.suffix == ".gz" else packed
+    order = "<" if content[0] in (0xD4, 0x4D) else ">"
+    with path.open("wb") as file:
+        file.write(content[:24])
+        for number in range(days):
+            rows, at = bytearray(content[24:]), 0
+            while at < len(rows):
+                seconds, _, size = struct.unpack_from(f"{order}III", rows, at)
+                struct.pack_into(f"{order}I", rows, at, seconds + number * 86_400)
+                at += 16 + size
+            file.write(rows)
+
+
 def cost() -> Iterator[Figure]:
-    """A sensor of a cluster over a capture, with and without the package: processor time."""
+    """A sensor of a cluster over flows of one packet, with and without the package."""
     with tempfile.TemporaryDirectory(prefix="nba-") as name:
-        folder = Path(name)
-        make_capture(folder / "flows.pcap", FLOWS, SECONDS)
-        without = _without(folder / "without", folder / "flows.pcap")
-        with_it = _with(folder / "with", folder / "flows.pcap")
-    yield "sensor.without", without, "cpu-s"
-    yield "sensor.with", with_it, "cpu-s"
-    yield "sensor.with_against_without", with_it / without, "ratio"
+        make_capture(Path(name) / "flows.pcap", FLOWS, SECONDS)
+        yield from _cost("sensor", Path(name), Path(name) / "flows.pcap")
+
+
+def cost_of_days(day: Path | None) -> Iterator[Figure]:
+    """The same over ``DAYS`` days that are like the one of a capture."""
+    if day is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="nba-") as name:
+        repeat(day, Path(name) / "days.pcap", DAYS)
+        yield from _cost("sensor_days", Path(name), Path(name) / "days.pcap")
+
+
+def _cost(title: str, folder: Path, flows: Path) -> Iterator[Figure]:
+    without = _without(folder / "without", flows)
+    with_it = _with(folder / "with", flows)
+    yield f"{title}.without", without, "cpu-s"
+    yield f"{title}.with", with_it, "cpu-s"
+    yield f"{title}.with_against_without", with_it / without, "ratio"
 
 
 def reports() -> Iterator[Figure]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import cluster, sensor, soak
-from nba_broker.archive import conn_log
+from nba_broker.archive import captures, conn_log
 from nba_broker.wire.codec import SessionBatch, decode
 from testing import processes, traffic, worker
 from testing.traffic import Traffic
@@ -146,3 +146,15 @@ def test_a_capture_of_the_benchmark_lasts_as_long_as_it_is_told(tmp_path: Path) 
     assert len(content) == 24 + 1000 * (16 + 54)
     last = content[-70:-62]
     assert int.from_bytes(last[:4], "little") == 1_700_000_009
+
+
+def test_a_capture_is_repeated_a_day_later(tmp_path: Path) -> None:
+    sensor.make_capture(tmp_path / "day.pcap", flows=100, seconds=10.0)
+    sensor.repeat(tmp_path / "day.pcap", tmp_path / "days.pcap", 3)
+    day = (tmp_path / "day.pcap").read_bytes()
+    days = (tmp_path / "days.pcap").read_bytes()
+    assert captures.whole(tmp_path / "days.pcap", tmp_path).packets == 300
+    assert days[: len(day)] == day
+    third = len(day) + (len(day) - 24)
+    begun = [int.from_bytes(days[at : at + 4], "little") for at in (24, third)]
+    assert begun[1] - begun[0] == 2 * 86_400
