@@ -19,7 +19,8 @@ REPEAT = 12 * HOUR
 MOST = 32
 """Different ones that count in this time, likewise."""
 
-_TEXT = re.compile(r"TXT (\d+) ")
+_TEXT = re.compile(rb"TXT (\d{1,3}) ")
+_NEXT = re.compile(rb" (?=TXT \d{1,3} )")
 
 Place = tuple[str, str]
 """The address of a host, and its segment."""
@@ -105,9 +106,14 @@ def _whats(row: Row) -> Iterator[str]:
 
 
 def _texts(answer: str) -> Iterator[str]:
-    """The texts of a TXT record as Zeek writes it: ``TXT 12 md=Wemo Mini TXT 6 pv=1.1``."""
-    at = 0
-    while match := _TEXT.match(answer, at):
-        at = match.end() + int(match[1])
-        yield answer[match.end() : at]
-        at += 1
+    """The texts of a TXT record as Zeek writes it: ``TXT 12 md=Wemo Mini TXT 6 pv=1.1``; without
+    those that are no UTF-8, whose bytes a log does not have."""
+    data, at = answer.encode("utf-8", "replace"), 0
+    while match := _TEXT.match(data, at):
+        end = match.end() + int(match[1])
+        if end >= len(data) or _NEXT.match(data, end):
+            yield data[match.end() : end].decode("utf-8", "replace")
+        else:  # the length is that of the bytes that were sent
+            following = _NEXT.search(data, match.end())
+            end = following.start() if following else len(data)
+        at = end + 1

@@ -83,6 +83,23 @@ def test_a_text_that_looks_like_a_service_is_none() -> None:
     assert said(row("TXT 16 x._hue._tcp.local")) == []
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "TXT 10 note=Büro",
+        "TXT 7 note=��",  # bytes that are no UTF-8, as a log in TSV is read
+        r"TXT 7 note=\xff\xfe",  # as Zeek writes them in JSON
+        r"TXT 5 md=\xff\xfe",
+    ],
+)
+def test_texts_count_behind_one_that_is_not_ascii(before: str) -> None:
+    assert said(row(f"{before} TXT 8 md=TXT 1 TXT 4 ty=x")) == ["md=TXT 1", "ty=x"]
+
+
+def test_a_length_that_no_text_has_ends_a_description() -> None:
+    assert said(row(f"TXT {10**20} md=x", f"TXT 0  TXT {'9' * 5000} md=x")) == []
+
+
 def test_the_time_is_that_of_the_answer_and_the_segment_that_of_the_row() -> None:
     (found,) = announcements([row("x._hue._tcp.local", rtt=0.5, vlan=20, _node_name="oslo-1")])
     assert found == Announcement(START + 1.5, HOST, "_hue._tcp", "oslo-1/20")
