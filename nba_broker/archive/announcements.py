@@ -14,7 +14,8 @@ from nba_broker.records.announcements import GROUPS, PORT, Announcement, descrip
 from nba_broker.records.times import END_OF_TIME, HOUR
 
 REPEAT = 12 * HOUR
-"""Seconds for which a host's announcements count once, as in zeek-scripts/announcements.zeek."""
+"""Seconds for which a host's announcements count once, as in zeek-scripts/announcements.zeek; but
+from a multiple of them on, so that it does not matter which files are read together."""
 
 MOST = 32
 """Different ones that count in this time, likewise."""
@@ -31,24 +32,25 @@ class Announcements:
     at most."""
 
     def __init__(self) -> None:
-        self._found: list[Announcement] = []
+        self.found: list[Announcement] = []
+        """Those that count, in the order in which they were taken."""
         self._lately: dict[Place, tuple[float, set[str]]] = {}
 
     def take(self, announcements: Iterable[Announcement]) -> None:
         """Take announcements in about the order of their time."""
         for one in announcements:
-            place = one.host, one.segment
-            since, lately = self._lately.get(place, (one.ts, set[str]()))
-            if abs(one.ts - since) >= REPEAT:
-                since, lately = one.ts, set()
+            place, period = (one.host, one.segment), one.ts // REPEAT
+            of, lately = self._lately.get(place, (period, set[str]()))
+            if of != period:
+                lately = set()
             if one.what not in lately and len(lately) < MOST:
                 lately.add(one.what)
-                self._lately[place] = since, lately
-                self._found.append(one)
+                self._lately[place] = period, lately
+                self.found.append(one)
 
     def listed(self) -> list[Announcement]:
         """All of them, in the order of their time."""
-        return sorted(self._found, key=lambda one: one.ts)
+        return sorted(self.found, key=lambda one: one.ts)
 
     def reader(self) -> Callable[[float], list[Announcement]]:
         """A function that gives those until a time that it has not given before."""

@@ -118,7 +118,7 @@ class ArchivedNames:
         """One file, for another object to take."""
         report = Report()
         rows = np.concatenate([np.empty(0, _ROW), *self._rows(path, report, since, until)])
-        said = self.announced.listed()
+        said = self.announced.found
         return _Part(rows, list(self._names), list(self._segments), said, report)
 
     def _own(self, part: _Part) -> np.ndarray:

@@ -138,6 +138,20 @@ def test_the_same_announcement_counts_once_in_half_a_day() -> None:
     assert [one.ts for one in collected.listed()] == [0, REPEAT]
 
 
+TIMES = st.floats(0, 3 * REPEAT).map(lambda ts: Announcement(ts, HOST, f"_{int(ts) % 50}._tcp"))
+
+
+@given(st.lists(st.lists(TIMES, max_size=99), max_size=9))
+def test_the_same_ones_count_however_they_are_read(files: list[list[Announcement]]) -> None:
+    together, apart = Announcements(), Announcements()
+    for file in files:
+        together.take(file)
+        alone = Announcements()
+        alone.take(file)
+        apart.take(alone.found)
+    assert apart.found == together.found
+
+
 def test_an_archive_gives_them_until_a_time_however_many_processes_read_it(tmp_path: Path) -> None:
     conn(tmp_path)
     rows = [row("x._hue._tcp.local"), row("x._ipp._tcp.local", ts=START + 9)]
