@@ -76,14 +76,17 @@ class Cluster:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """``function`` of every item, in order, as the builtin does. Raises the function's errors,
-        or ArchiveError when an item kills one worker after another or the scheduler is lost."""
+        or ArchiveError when an item kills one worker after another, a worker has another version or
+        the scheduler is lost."""
         from distributed import CancelledError, KilledWorker
+
+        same = partial(_same, nba_broker.__version__, function)
 
         waiting: deque[tuple[float, Callable[[], Any]]] = deque()
         try:
             for item in items:
                 # Not pure: a file of the same name may have changed since the last call.
-                submit = partial(self._client.submit, function, item, pure=False)
+                submit = partial(self._client.submit, same, item, pure=False)
                 waiting.append((time.monotonic(), partial(self._result, submit, submit())))
                 if len(waiting) >= _PREFETCH * max(sum(self._client.nthreads().values()), 1):
                     yield self._timed(*waiting.popleft())
@@ -174,6 +177,16 @@ def _read(function: Callable[[str | Path], Result], path: Path) -> Result:
             "the same path"
         )
     return function(path)
+
+
+def _same(version: str, function: Callable[[Item], Result], item: Item) -> Result:
+    """``function`` of an item, by a worker of this version: it may have come after the check."""
+    if version != nba_broker.__version__:
+        raise ArchiveError(
+            f"nba-broker is {version} here and {nba_broker.__version__} on {os.uname().nodename}: "
+            "install the same"
+        )
+    return function(item)
 
 
 def _version() -> str:

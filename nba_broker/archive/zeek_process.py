@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import shutil
@@ -16,6 +15,7 @@ from nba_broker.records.errors import ZeekError
 
 INSTALL = "run: zkg install zeek-nba (in a checkout: zkg install .)"
 _PORTS = range(20000, 32768)
+_TRIES = 100
 _USUAL = (Path("/opt/zeek/bin/zeek"), Path("/usr/local/zeek/bin/zeek"))
 
 
@@ -69,13 +69,18 @@ def free_port() -> int:
     """A TCP port on the loopback interface that is free now.
 
     It is none of those that systems give to connections, from 32768 on. There a client that waits
-    for a server could take the server's port, and would even be connected to itself.
+    for a server could take the server's port, and would even be connected to itself. Raises
+    ZeekError if none can be had.
     """
-    while True:
-        port = secrets.choice(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    for port in secrets.SystemRandom().sample(_PORTS, _TRIES):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                failure = error
+            else:
+                return port
+    raise ZeekError(f"zeek: no free port on 127.0.0.1 ({failure})")
 
 
 async def start(

@@ -264,6 +264,12 @@ def test_a_worker_of_another_version_is_an_error(
         cluster.Cluster(scheduler)
 
 
+def test_so_is_one_that_comes_later(each: Each, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nba_broker, "__version__", "99.0")
+    with pytest.raises(ArchiveError, match=r"99\.0 here and .* install the same"):
+        list(each(_sleepy, [0.0]))
+
+
 def test_the_command_takes_a_scheduler(site: Path, scheduler: str, tmp_path: Path) -> None:
     [shown] = [
         command for command, test in RUN_ELSEWHERE.items() if test.endswith(Path(__file__).name)

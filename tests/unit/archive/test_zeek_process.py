@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from pathlib import Path
 
@@ -80,3 +81,12 @@ def test_btests_take_the_folder_of_the_zeek_that_nba_broker_takes(tmp_path: Path
             ["sh", script], env={"NBA_ZEEK": str(given)}, capture_output=True, check=True, text=True
         )
         assert said.stdout == f"{chosen.parent}:\n"
+
+
+def test_where_no_port_can_be_had_nobody_waits_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(zeek_process, "_PORTS", range(port, port + 1))
+        monkeypatch.setattr(zeek_process, "_TRIES", 1)
+        with pytest.raises(ZeekError, match=r"no free port on 127\.0\.0\.1 \(.*in use"):
+            zeek_process.free_port()
