@@ -22,7 +22,7 @@ def read(path: Path) -> list[Override]:
     Raises ConfigError with the file and line when it is unreadable or invalid.
     """
     found: list[Override] = []
-    pool_of: dict[str, str] = {}
+    pool_of: dict[Network | str, str] = {}
     for where, row in cidr_file.rows(path, _fits, " or ".join(map(",".join, _FIRST_LINES))):
         cidr, name, pool = (row.get(column, "") for column in ("cidr", "name", "pool"))
         if bool(cidr) == bool(name):
@@ -35,11 +35,10 @@ def read(path: Path) -> list[Override]:
                 key = pattern(name, for_addresses="cidr")
             except ValueError as error:
                 raise ConfigError(f"{where}: {error}") from None
-            if pool_of.setdefault(key, pool) != pool:
-                raise ConfigError(
-                    f"{where}: {key} has the pool {pool_of[key]} already; leave one of the two "
-                    "lines out"
-                )
+        if pool_of.setdefault(key, pool) != pool:
+            raise ConfigError(
+                f"{where}: {key} has the pool {pool_of[key]} already; leave one of the two out"
+            )
         if not pool:
             raise ConfigError(f"{where}: no pool name for {key}")
         found.append((key, pool))

@@ -105,6 +105,14 @@ def test_overrides_are_read_from_a_csv_file(tmp_path: Path) -> None:
         ("network,name\n", "first line must be cidr,pool"),
         ("cidr,pool\n10.0.0.300/8,x\n", r"overrides\.csv:2"),
         ("cidr,pool\n10.0.0.0/8,\n", "no pool name"),
+        (
+            "cidr,pool\n10.0.0.0/8,a\n10.0.0.0/8,a\n10.0.0.0/8,b\n",
+            r"overrides\.csv:4: 10\.0\.0\.0/8 has the pool a already; leave one",
+        ),
+        (
+            "name,pool\n*.ntp.org,a\n*.ntp.org,b\n",
+            r"overrides\.csv:3: \*\.ntp\.org has the pool a already; leave one",
+        ),
     ],
 )
 def test_a_bad_override_names_its_file_and_line(
