@@ -1,5 +1,7 @@
 ##! Lets a worker join a single Zeek: selects a cluster backend if there is none, and listens.
 
+# In bare mode, Zeek 8.2 does not load this for its ZeroMQ backend.
+@load base/utils/addrs
 @load ./__load__
 @load ./compat
 
