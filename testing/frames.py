@@ -27,6 +27,21 @@ def frames(capture: Path) -> list[bytes]:
     return found
 
 
+def as_ethernet(cooked: Path, out: Path) -> None:
+    """Write the frames of a capture that Linux "cooked", with Ethernet headers.
+
+    A cooked frame has no MAC address of its destination; that of a gateway stands for it.
+    """
+    content, at, frames = cooked.read_bytes(), 24, []
+    while at < len(content):
+        (size,) = struct.unpack_from("=I", content, at + 8)
+        frame = content[at + 16 : at + 16 + size]
+        frame = bytes.fromhex("02aa00000001") + frame[6:12] + frame[14:]
+        frames.append(content[at : at + 8] + struct.pack("=II", len(frame), len(frame)) + frame)
+        at += 16 + size
+    out.write_bytes(content[:24] + b"".join(frames))
+
+
 def flow(frame: bytes) -> int:
     """A number that both directions of a flow share, of its two IPv4 addresses."""
     return zlib.crc32(bytes(sorted((*frame[26:30], *frame[30:34]))))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from testing.frames import as_ethernet
 from testing.zeek import zeek_path
-from tests.zeek.helpers import as_ethernet, sample_sessions
+from tests.zeek.helpers import sample_sessions
 from tools import capture
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -81,18 +80,3 @@ def clone_of_checkout(folder: Path) -> Path:
     run("git", "init", "-q", folder)
     commit(folder)
     return folder
-
-
-def as_ethernet(cooked: Path, out: Path) -> None:
-    """Write the frames of a capture that Linux "cooked", with Ethernet headers.
-
-    A cooked frame has no MAC address of its destination; that of a gateway stands for it.
-    """
-    content, at, frames = cooked.read_bytes(), 24, []
-    while at < len(content):
-        (size,) = struct.unpack_from("=I", content, at + 8)
-        frame = content[at + 16 : at + 16 + size]
-        frame = bytes.fromhex("02aa00000001") + frame[6:12] + frame[14:]
-        frames.append(content[at : at + 8] + struct.pack("=II", len(frame), len(frame)) + frame)
-        at += 16 + size
-    out.write_bytes(content[:24] + b"".join(frames))

@@ -113,7 +113,8 @@ def test_a_node_whose_clock_is_an_hour_off_stalls_no_other_and_is_named(
     assert f"worker-2's clock is 3600 s {'behind' if off < 0 else 'ahead of'} the others" in text
     assert "worker-1's clock" not in text
     assert all(float(row["lag"]) < 10 for row in stats)
-    assert sum(int(row["late"]) for row in stats[-1:]) == 0
+    # On a busy machine a few come later than the hold; by the wrong clock half of them would.
+    assert int(stats[-1]["late"]) < 0.05 * int(stats[-1]["received"])
 
 
 def without(rows: list[dict[str, Any]], host: str) -> list[dict[str, Any]]:
