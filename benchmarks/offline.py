@@ -181,13 +181,13 @@ def archive(rows: int) -> Iterator[Figure]:
             "import pandas, sys; pandas.read_csv(sys.argv[1], sep='\\t', comment='#', header=None,"
             f"usecols={[traffic.COLUMNS.index(name) for name in _READ]})"
         )
-        pandas = _child("-c", read, str(log))
+        pandas = child("-c", read, str(log))
         sort = (
             "import sys; from nba_broker.archive import conn_log;"
             "sum(map(len, conn_log.read(sys.argv[1:]).batches()))"
         )
-        reading = _child("-c", sort, str(log))
-        score = _child("-m", "nba_broker.cli.main", "score", str(log), "--out", folder)
+        reading = child("-c", sort, str(log))
+        score = child("-m", "nba_broker.cli.main", "score", str(log), "--out", folder)
     name = f"{rows}_rows"
     yield f"read_csv.{name}", rows / pandas.wall, "rows/s"
     yield f"read_csv.cpu.{name}", rows / pandas.cpu, "rows/cpu-s"
@@ -214,14 +214,14 @@ def processes(rows: int) -> Iterator[Figure]:
             traffic.dns_log(logs / f"dns.{number}.log", rows // FILES, asked)
         command = ("-m", "nba_broker.cli.main", "score", str(logs), "--out", str(out))
         for number in (1, 2):
-            score = _child(*command, "--processes", str(number))
+            score = child(*command, "--processes", str(number))
             yield from _rates(f"{number}_processes", rows, score)
         if find_spec("distributed") is None:
             return
         for number in (1, 2):
             with workers.started(number, "nba_broker.archive.conn_log") as (scheduler, pids):
                 theirs = sum(map(processor, pids))
-                score = _child(*command, "--scheduler", scheduler)
+                score = child(*command, "--scheduler", scheduler)
                 theirs = sum(map(processor, pids)) - theirs
                 yield from _rates(f"{number}_workers", rows, score)
                 yield f"score.theirs.{number}_workers", rows / theirs, "sessions/cpu-s"
@@ -229,7 +229,7 @@ def processes(rows: int) -> Iterator[Figure]:
                 yield f"score.memory.theirs.{number}_workers", memory / 1e6, "MB/worker"
 
 
-def _rates(name: str, rows: int, score: _Cost) -> Iterator[Figure]:
+def _rates(name: str, rows: int, score: Cost) -> Iterator[Figure]:
     yield f"score.{name}", rows / score.wall, "sessions/s"
     yield f"score.cpu.{name}", rows / score.cpu, "sessions/cpu-s"
     yield f"score.memory.{name}", score.memory / 1e6, "MB"
@@ -238,7 +238,7 @@ def _rates(name: str, rows: int, score: _Cost) -> Iterator[Figure]:
 _READ = ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "local_orig", "orig_l2_addr")
 
 
-class _Cost(NamedTuple):
+class Cost(NamedTuple):
     """The cost of a process: seconds, processor seconds, and bytes resident at most."""
 
     wall: float
@@ -246,7 +246,7 @@ class _Cost(NamedTuple):
     memory: int
 
 
-def _child(*arguments: str) -> _Cost:
+def child(*arguments: str) -> Cost:
     """The cost of a piece of Python in a process of its own."""
     began = time.perf_counter()
     child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
@@ -254,7 +254,7 @@ def _child(*arguments: str) -> _Cost:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, child.args)
-    return _Cost(
+    return Cost(
         time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
     )
 

@@ -18,9 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.checks import Check, report
 from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker.archive.zeek_process import free_port
@@ -34,30 +34,6 @@ DOWN = 3.0  # seconds until a service manager starts a killed worker again
 NOTICE = 15.0  # seconds in which a replaced file is noticed
 ANNOTATED = "02:00:00:00:00:07"
 DEVICE = "Soak_Camera"
-
-
-@dataclass(frozen=True)
-class Check:
-    """A figure, and the range it has to be in."""
-
-    name: str
-    value: float
-    unit: str
-    least: float = float("-inf")
-    most: float = float("inf")
-
-    @property
-    def holds(self) -> bool:
-        """Whether the figure is in the range; NaN is in none."""
-        return self.least <= self.value <= self.most
-
-    def line(self) -> dict[str, object]:
-        """The figure as it is printed."""
-        bounds = {"at_least": self.least, "at_most": self.most}
-        finite = {name: bound for name, bound in bounds.items() if abs(bound) != float("inf")}
-        holds = {"holds": self.holds} if finite else {}
-        value = float(f"{self.value:.8g}")
-        return {"name": self.name, "value": value, "unit": self.unit} | finite | holds
 
 
 Node = str
@@ -330,19 +306,15 @@ def main() -> int:
     if arguments.minutes < 5:
         # A replaced file is looked for every ten seconds, a snapshot written every minute.
         parser.error("it takes 5 minutes at least for everything to be noticed")
-    about = {"minutes": arguments.minutes} | processes.about()
-    good = True
+    about = {"minutes": arguments.minutes}
     with tempfile.TemporaryDirectory(prefix="nba-") as name:
         folder = arguments.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            for check in run(folder, arguments.minutes, arguments.rate):
-                print(json.dumps(check.line() | about), flush=True)
-                good &= check.holds
+            return report(run(folder, arguments.minutes, arguments.rate), about)
         except (ChildProcessError, TimeoutError, OSError) as error:
             say(f"the soak broke off: {error!r}")
             return 1
-    return 0 if good else 1
 
 
 if __name__ == "__main__":

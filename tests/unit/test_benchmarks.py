@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cluster, sensor, soak
+from benchmarks import cluster, same_log, sensor, soak
+from benchmarks.checks import Check
 from nba_broker.archive import captures, conn_log
 from nba_broker.wire.codec import SessionBatch, decode
 from testing import processes, traffic, worker
@@ -133,11 +135,30 @@ def test_the_longest_pause_is_what_zeek_says_at_its_end() -> None:
 
 
 def test_a_figure_outside_its_range_does_not_hold() -> None:
-    assert soak.Check("a", 1.04, "ratio", most=1.05).holds
-    assert not soak.Check("a", 1.06, "ratio", most=1.05).holds
-    assert not soak.Check("a", float("nan"), "ratio", most=1.05).holds
-    assert "holds" not in soak.Check("a", 1.0, "MB").line()
-    assert soak.Check("a", 3.0, "files", 2, 2).line()["holds"] is False
+    assert Check("a", 1.04, "ratio", most=1.05).holds
+    assert not Check("a", 1.06, "ratio", most=1.05).holds
+    assert not Check("a", float("nan"), "ratio", most=1.05).holds
+    assert "holds" not in Check("a", 1.0, "MB").line()
+    assert Check("a", 3.0, "files", 2, 2).line()["holds"] is False
+
+
+def test_logs_are_the_same_but_for_the_times_of_their_writing(tmp_path: Path) -> None:
+    def digest(name: str, content: str) -> str:
+        (tmp_path / name).write_text(content)
+        return same_log.digest(tmp_path / name)
+
+    one = digest("one", "#open\t1\na\tb\n#close\t2\n")
+    assert one == digest("later", "#open\t3\na\tb\n#close\t4\n")
+    assert one != digest("other", "#open\t1\na\tc\n#close\t2\n")
+    assert one != digest("shorter", "#open\t1\n#close\t2\n")
+    assert same_log.different({"a": one, "b": one}, {"a": one}) == 1
+
+
+def test_a_process_is_killed_while_it_works(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    with same_log.Killer(child.pid, after=0.05) as killer:
+        assert child.wait() == -signal.SIGKILL
+    assert killer.killed
 
 
 def test_a_capture_of_the_benchmark_lasts_as_long_as_it_is_told(tmp_path: Path) -> None:
