@@ -6,10 +6,12 @@ A host is a Device Inventory Info (class 5001). A host that needs attention is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from nba_broker import __version__
+from nba_broker.records.evidence import Destination, Evidence, NamedDestinations
 from nba_broker.records.segments import zoned
 from nba_broker.records.sessions import segment_name
 from nba_broker.records.verdicts import Verdict
@@ -42,6 +44,10 @@ _TYPES = {
 } | dict.fromkeys(("mobile", "phone", "watch"), (5, "Mobile"))
 _TYPES |= {kind: (_OTHER, kind) for kind in ("access-point", "nas", "non-iot", "pc")}
 
+# Fields of a destination that the schema has attributes for.
+_ENDPOINT = {"address": "ip", "port": "port", "name": "hostname"}
+_CONNECTION = {"transport": "protocol_name", "uid": "uid"}
+
 # What the schema has no attribute for, by the names of the log's columns.
 _UNMAPPED = ("state", "previous", "category", "confidence", "sessions", "hints", "worker")
 
@@ -58,24 +64,44 @@ def events(verdict: Verdict, now: float) -> Iterator[Event]:
         "message": f"{_name(verdict)} is {_state(verdict)}",
     }
     if verdict.state in _ALERTS:
-        severity, notice, title = _ALERTS[verdict.state]
-        before = f"; it was {verdict.previous} before" if verdict.previous else ""
-        message = f"{_name(verdict)} is {_state(verdict)}{before}"
-        since = _milliseconds(verdict.since)
-        yield _event(_FINDING, _CREATE, severity, verdict.since, verdict) | {
-            "device": device,
-            "message": message,
-            "is_alert": True,
-            "status_id": _NEW,
-            "finding_info": {
-                "uid": f"{_uid(verdict)} {verdict.state} {since}",
-                "title": title,
-                "desc": message,
-                "analytic": {"name": notice, "type_id": _BEHAVIORAL, "version": verdict.model},
-                "first_seen_time": since,
-                "last_seen_time": _milliseconds(verdict.ts),
-            },
-        }
+        yield _finding(verdict) | {"device": device}
+
+
+def _finding(verdict: Verdict) -> Event:
+    severity, notice, title = _ALERTS[verdict.state]
+    before = f"; it was {verdict.previous} before" if verdict.previous else ""
+    message = f"{_name(verdict)} is {_state(verdict)}{before}"
+    since = _milliseconds(verdict.since)
+    # Where a host goes today is no evidence of a state that began before.
+    why = [one for one in verdict.evidence if not isinstance(one, NamedDestinations)]
+    event = _event(_FINDING, _CREATE, severity, verdict.since, verdict) | {
+        "message": message,
+        "is_alert": True,
+        "status_id": _NEW,
+        "finding_info": {
+            "uid": f"{_uid(verdict)} {verdict.state} {since}",
+            "title": title,
+            "desc": "; ".join([message, *(one.text for one in why)]),
+            "analytic": {"name": notice, "type_id": _BEHAVIORAL, "version": verdict.model},
+            "first_seen_time": since,
+            "last_seen_time": _milliseconds(verdict.ts),
+        },
+    }
+    return event | ({"evidences": [_artifact(one) for one in why]} if why else {})
+
+
+def _artifact(evidence: Evidence) -> Event:
+    """A piece of evidence: an end of a connection by the schema's names, all else by ours."""
+    values = {name: value for name, value in asdict(evidence).items() if value != ""}
+
+    def taken(names: Mapping[str, str]) -> Event:
+        return {theirs: values.pop(ours) for ours, theirs in names.items() if ours in values}
+
+    artifact: Event = {"name": type(evidence).__name__, "data": values}
+    if isinstance(evidence, Destination):
+        artifact["dst_endpoint"] = taken(_ENDPOINT)
+        artifact["connection_info"] = {"direction_id": _UNKNOWN} | taken(_CONNECTION)
+    return artifact
 
 
 def _event(kind: int, activity: int, severity: int, time: float, verdict: Verdict) -> Event:

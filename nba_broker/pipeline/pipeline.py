@@ -49,6 +49,7 @@ from nba_broker.verdicts.decision import Decider
 from nba_broker.verdicts.decision_settings import DecisionSettings
 from nba_broker.verdicts.shadow import Shadow, Watched
 from nba_broker.verdicts.stage import Context, Verdicts
+from nba_broker.verdicts.state_evidence import StateEvidence
 from nba_broker.wire.reorder import Reorder
 
 _SUMMARIES = 8  # kept until they are read; nothing reads an archive's
@@ -96,6 +97,7 @@ class Pipeline:
         self.site = Site(self.slots, self.identity, pools, self.baseline, worker)
         self.site_events = self.site.records
         self.decider = Decider(len(manifest.classes), settings, self.slots)
+        self.state_evidence = StateEvidence()
         self.annotations = AppliedAnnotations(
             manifest.classes,
             pools,
@@ -124,6 +126,7 @@ class Pipeline:
             pools,
             self.names,
             self._destinations,
+            self.state_evidence,
         )
         if shadow is not None:
             shadow.watch(
@@ -323,7 +326,8 @@ class Pipeline:
         return self.identity.routers()
 
     def standing(self) -> Iterator[Verdict]:
-        """The present verdict of every host, as of its latest session, with where it goes."""
+        """The present verdict of every host, as of its latest session, with the evidence with which
+        a state that needs attention began, and with where it goes."""
         announced = self.first_seen.announced
         slots = self.identity.names(0, self.identity.capacity)
         return self._lines.standing([slot for slot in slots if announced[slot]])
@@ -417,6 +421,7 @@ class Pipeline:
         self.names.forget(slots)
         self.announced.forget(slots.tolist())
         self.listening.forget(slots.tolist())
+        self.state_evidence.forget(slots.tolist())
         self.slots.reset(slots)
         if self.shadow is not None:
             self.shadow.forget(slots)

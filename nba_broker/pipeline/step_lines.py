@@ -19,18 +19,20 @@ from nba_broker.model.scorer import Scores
 from nba_broker.model.windows import HostWindows, Windows
 from nba_broker.pipeline.lines import At, Lines
 from nba_broker.pipeline.timeline import Step
-from nba_broker.records.evidence import NamedByAnalyst, uids
+from nba_broker.records.evidence import Evidence, NamedByAnalyst, uids
 from nba_broker.records.verdicts import STATES, SessionCount, Verdict
 from nba_broker.verdicts import evidence
 from nba_broker.verdicts.applied_annotations import Applied, AppliedAnnotations
 from nba_broker.verdicts.decision import NO_ROW, Decider, Decision
+from nba_broker.verdicts.state_evidence import StateEvidence
 from nba_broker.verdicts.states import IMPOSTOR, NO_DEVICE
 
 
 class StepLines:
-    """Makes the lines of a step. It changes no state.
+    """Makes the lines of a step. It changes no state but ``state_evidence``.
 
     lines: makes one line from a decision. destinations: knows an address in each pool.
+    state_evidence: keeps the evidence of lines with which a state began.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class StepLines:
         pools: Pools,
         names: NameTable,
         destinations: Lookup,
+        state_evidence: StateEvidence,
     ) -> None:
         self._lines = lines
         self._windows = windows
@@ -50,6 +53,7 @@ class StepLines:
         self._pools = pools
         self._names = names
         self._destinations = destinations
+        self._state_evidence = state_evidence
 
     def use(self, model: str) -> None:
         """Name another model in the lines."""
@@ -113,6 +117,7 @@ class StepLines:
             named = self._annotations.devices[decision.label].device
             why = (NamedByAnalyst(named), *why)
         at = self._lines.at(step, int(windows.index[row]), int(windows.count[row]))
+        self._keep(decision, at, why)
         # Other lines of a step know no names: the present window may have sessions after the line.
         asked = self._names.asked(windows.columns["name"][row])
         return self._lines.decided(decision, at, why, uids(why), asked)
@@ -120,7 +125,13 @@ class StepLines:
     def _alarm(self, step: Step, anomaly: Anomaly, decision: Decision) -> Verdict:
         """The line of an alarm."""
         why = evidence.of_anomaly(anomaly, self._pools, self._names)
-        return self._lines.decided(decision, self._at(step, anomaly.index), why, uids(why))
+        at = self._at(step, anomaly.index)
+        self._keep(decision, at, why)
+        return self._lines.decided(decision, at, why, uids(why))
+
+    def _keep(self, decision: Decision, at: At, why: tuple[Evidence, ...]) -> None:
+        began = decision.since == at.ts
+        self._state_evidence.take(decision.slot, decision.state, why, began)
 
     def regular(self, step: Step, regular: Regular) -> Verdict:
         """The line of a regular destination that is missing or back; the host's state stays."""
@@ -142,15 +153,18 @@ class StepLines:
         return self._lines.ended(slot, at, previous, ended.evidence, step.sessions.uid[-1])
 
     def standing(self, slots: Sequence[int]) -> Iterator[Verdict]:
-        """The present verdict of these hosts, as of each one's latest session, with where it
-        goes."""
+        """The present verdict of these hosts, as of each one's latest session, with the evidence
+        with which a state that needs attention began, and with where it goes."""
         for slot in slots:
             ts, count = float(self._windows.last_ts[slot]), int(self._windows.count[slot])
             at = self._lines.latest(slot, ts, count)
             goes = evidence.of_host(self._windows, slot, self._names)
             asked = self._names.asked(self._windows.latest(np.array([slot])).columns["name"][0])
             standing = self._decider.standing(slot)
-            yield self._lines.decided(standing, at, goes, asked=asked, before=np.inf)
+            why = self._state_evidence.of(slot, standing.state)
+            yield self._lines.decided(
+                standing, at, (*why, *goes), uids(why), asked=asked, before=np.inf
+            )
 
     def session_counts(self, slots: Sequence[int]) -> Iterator[SessionCount]:
         """How many sessions each of these hosts has had, as in :meth:`standing`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from nba_broker.records.times import print_time
 
@@ -13,7 +13,9 @@ _NAME = 80  # characters of a name in a text, which has 256 in all
 
 
 class Evidence(Protocol):
-    """A piece of evidence."""
+    """A piece of evidence, a dataclass of texts and numbers."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def text(self) -> str:

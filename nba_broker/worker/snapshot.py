@@ -40,7 +40,7 @@ from nba_broker.verdicts.prototypes import Prototype
 from nba_broker.verdicts.similarity import Profiles
 from nba_broker.verdicts.states import NO_DEVICE
 from nba_broker.wire.accounting import Position
-from nba_broker.worker import snapshot_tables
+from nba_broker.worker import snapshot_evidence, snapshot_tables
 from nba_broker.worker.snapshot_file import verified
 
 FORMAT = 8
@@ -81,9 +81,10 @@ def parts(
         labelled = slots[decided["label"] != NO_DEVICE].tolist()
         by = [pipeline.annotations.labelled_by[slot] for slot in labelled]
         odd = {row: surprising[slot] for row, slot in enumerate(names) if slot in surprising}
+        line = {"hosts": list(names.values()), "odd": list(odd), "labelled_by": by}
         yield b"".join(
             [
-                _line({"hosts": list(names.values()), "odd": list(odd), "labelled_by": by}),
+                _line(line | {"evidence": _evidence(pipeline, slots, decided["state"])}),
                 *(one.records(slots).tobytes() for one in _stages(pipeline).values()),
                 *(sessions.tobytes() for sessions in odd.values()),
                 decided.tobytes(),
@@ -147,6 +148,14 @@ def _header(pipeline: Pipeline) -> dict[str, Any]:
         "decision": str(pipeline.decider.columns.layout),
         "decision_bytes": pipeline.decider.columns.layout.itemsize,
     }
+
+
+def _evidence(pipeline: Pipeline, slots: np.ndarray, states: np.ndarray) -> list[list[Any]]:
+    """The rows of hosts with evidence of their state, each with the evidence."""
+    of = pipeline.state_evidence.of
+    pairs = enumerate(zip(slots.tolist(), states.tolist(), strict=True))
+    kept = ((row, of(slot, state)) for row, (slot, state) in pairs)
+    return [[row, snapshot_evidence.written(why)] for row, why in kept if why]
 
 
 def _devices(pipeline: Pipeline) -> dict[str, Any]:
@@ -323,6 +332,9 @@ class _Hosts:
         labelled = slots[records["label"] != NO_DEVICE].tolist()
         by = zip(labelled, map(str, line["labelled_by"]), strict=True)
         pipeline.annotations.labelled_by.update(by)
+        for row, pieces in line.get("evidence", ()):  # 0.2.0 wrote none
+            why, state = snapshot_evidence.read(pieces), int(records["state"][row])
+            pipeline.state_evidence.take(int(slots[row]), state, why, began=True)
 
 
 def _saved_row(row: Sequence[Any], slot_of: Mapping[str, int]) -> SavedRow:

@@ -15,11 +15,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
+from nba_broker.cli import config
+from nba_broker.cli.build import build_pipeline
 from nba_broker.cli.main import main
 from nba_broker.hosts import hint_table
 from nba_broker.inventory import ocsf
+from nba_broker.records.evidence import (
+    AlarmSum,
+    Attended,
+    NamedByAnalyst,
+    NamedDestinations,
+    Surprising,
+    WindowExtent,
+)
 from nba_broker.records.hints import Hint
 from nba_broker.records.verdicts import STATES, Verdict
+from nba_broker.verdicts import state_evidence
+from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.worker import snapshot, snapshot_file
+from tests.unit.helpers import LAMP_CLOUD, MAC, host, sessions
 from tests.unit.inventory.verdicts import verdict
 
 INVENTORY, FINDING = 5001, 2004
@@ -105,6 +119,48 @@ def test_a_finding_keeps_its_uid_and_its_time_while_the_state_lasts() -> None:
     assert [event["time"] for event in found] == [100_000, 100_000, 800_000]
 
 
+ATTENDED = Attended(
+    "2.0.0.7", 443, "tcp", "as:2", "Amazon", 100.0, "C1", name="fw.ring.com", sessions=3, weight=0.5
+)
+EVIDENCE = (NamedByAnalyst("Ring_Doorbell"), ATTENDED, WindowExtent(8, 50.0))
+
+
+def test_a_finding_has_the_evidence_as_text_and_as_data() -> None:
+    goes = NamedDestinations(("time.example",))
+    inventory, finding = events(verdict(state="impostor", evidence=(*EVIDENCE, goes)))
+    assert complaints(finding) == []
+    assert finding["evidences"] == [
+        {"name": "NamedByAnalyst", "data": {"device": "Ring_Doorbell"}},
+        {
+            "name": "Attended",
+            "dst_endpoint": {"ip": "2.0.0.7", "port": 443, "hostname": "fw.ring.com"},
+            "connection_info": {"uid": "C1", "protocol_name": "tcp", "direction_id": 0},
+            "data": {
+                "pool": "as:2",
+                "organisation": "Amazon",
+                "ts": 100.0,
+                "sessions": 3,
+                "weight": 0.5,
+            },
+        },
+        {"name": "WindowExtent", "data": {"sessions": 8, "since": 50.0}},
+    ]
+    texts = "; ".join(one.text for one in EVIDENCE)
+    assert finding["finding_info"]["desc"] == f"{finding['message']}; {texts}"
+    assert "evidences" not in inventory
+
+
+def test_a_finding_without_known_evidence_has_none() -> None:
+    _, finding = events(verdict(state="changed", evidence=(NamedDestinations(("a.example",)),)))
+    assert complaints(finding) == []
+    assert "evidences" not in finding
+    assert finding["finding_info"]["desc"] == finding["message"]
+
+
+def test_every_state_with_a_finding_has_its_evidence_kept() -> None:
+    assert {STATES[state] for state in state_evidence.KEPT} == ALERTS
+
+
 def test_a_hint_gives_the_type_and_the_maker_of_a_host_without_a_device() -> None:
     hint = Hint(maker="HP", kind="printer")
     (event,) = events(verdict(state="unknown", device="", category="", hint=hint))
@@ -134,6 +190,24 @@ def test_every_kind_of_the_hints_has_a_type_whose_caption_is_the_schemas() -> No
 
 
 text = st.text(max_size=12)
+number = st.floats(0, 4e9)
+destination = (
+    st.ip_addresses().map(str),
+    st.integers(0, 65535),
+    text,
+    text,
+    text,
+    number,
+    text,
+)
+evidence = st.one_of(
+    st.builds(Attended, *destination, name=text, sessions=st.integers(0, 64), weight=number),
+    st.builds(Surprising, *destination, name=text, surprise=number),
+    st.builds(AlarmSum, st.integers(0, 99), number, number),
+    st.builds(WindowExtent, st.integers(0, 99), number),
+    st.builds(NamedByAnalyst, text),
+    st.builds(NamedDestinations, st.tuples(text)),
+)
 
 
 @given(
@@ -151,6 +225,7 @@ text = st.text(max_size=12)
         site=text,
         confidence=st.floats(0, 1),
         since=st.floats(0, 4e9),
+        evidence=st.lists(evidence, max_size=4).map(tuple),
     )
 )
 def test_whatever_a_host_calls_itself_its_events_follow_the_schema(one: Verdict) -> None:
@@ -164,3 +239,27 @@ def test_hosts_prints_an_event_a_line(state: Path, capsys: pytest.CaptureFixture
     assert [event["device"]["ip"] for event in printed] == ["192.168.1.7", "192.168.1.9"]
     for event in printed:
         assert complaints(event) == []
+
+
+def test_a_host_that_misbehaves_is_printed_with_the_evidence_that_the_log_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = build_pipeline(config.load(None, {}, {}), worker="w")
+    made.annotate([Annotation(5.0, MAC.format(7), "label", "Hall_Lamp", "bulb")])
+    begin, day = 1_600_000_000, 86_400
+    odd = [
+        (begin + 4 * day + n / 10, "192.168.1.7", MAC.format(7), f"9.0.{n // 250}.{n % 250}")
+        for n in range(600)
+    ]
+    own = host(7, times=list(range(begin, begin + 5 * day, 1200)), dst=LAMP_CLOUD)
+    lines = made.process(sessions(sorted(own + odd)))
+    snapshot_file.write(tmp_path / "hosts.snapshot", snapshot.parts(made, {}))
+    assert main(["hosts", "--state", str(tmp_path), "--format", "ocsf"]) == 0
+    _, finding = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert complaints(finding) == []
+    (logged,) = [one.row() for one in lines if one.state == "misbehaving" and one.ts == one.since]
+    shown = [one["dst_endpoint"]["ip"] for one in finding["evidences"] if "dst_endpoint" in one]
+    uids = [one["connection_info"]["uid"] for one in finding["evidences"] if "dst_endpoint" in one]
+    assert (tuple(shown), tuple(uids)) == (logged.evidence_dst, logged.uids)
+    assert len(shown) == 3
+    assert all(text in finding["finding_info"]["desc"] for text in logged.evidence)
