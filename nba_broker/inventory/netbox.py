@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
 from nba_broker.inventory.host import Host
-from nba_broker.inventory.netbox_api import NetBox, Object, Table
-from nba_broker.records.errors import ConfigError, InventoryError
+from nba_broker.inventory.netbox_api import NetBox, Object, RefusedError, Table
+from nba_broker.records.errors import ConfigError
 from nba_broker.records.verdicts import STATES
 
 OURS, STALE, LAST = "nba-broker", "nba-stale", "nba_last"
@@ -46,6 +46,7 @@ class Inventory:
         self._role, self._stale, self._today = role, timedelta(days=stale), today
         self._say, self._dry = report, dry
         self._made: dict[tuple[str, str], Object] = {}
+        self._called: dict[tuple[str, int], str] = {}  # by field and id, for a person to read
         self._untagged = False  # whether no object can have our tag, since there is none
 
     def bring(self, hosts: Iterable[Host]) -> None:
@@ -55,13 +56,13 @@ class Inventory:
         or refuses tags or the custom field. What it refuses of one host is reported and counted.
         """
         hosts = list(hosts)
-        sites = {slug: self._site(slug) for slug in {host.site for host in hosts}}
+        sites = {slug: self._site(slug) for slug in sorted({host.site for host in hosts})}
         self._prepare()
         done = set()
         for host in hosts:
             try:
                 done.add(self._host(host, sites[host.site]))
-            except InventoryError as error:
+            except RefusedError as error:
                 self.refused += 1
                 self._say(f"refused {host.mac} {host.address}: {error}")
         for device in self._ours(self.netbox.devices):
@@ -86,7 +87,7 @@ class Inventory:
         number = on[0]["assigned_object"]["device"]["id"]
         devices = self.netbox.devices.find(id=number)
         if not devices:
-            raise InventoryError(f"its device {number} is hidden; the token needs dcim.view_device")
+            raise RefusedError(f"its device {number} is hidden; the token needs dcim.view_device")
         device = devices[0]
         self._device(host, device, site)
         if _is_ours(device):
@@ -155,6 +156,7 @@ class Inventory:
 
     def _address(self, host: Host, device: Object, interface: int) -> None:
         """Have the address of a host on its interface; others of its family are deprecated."""
+        self._called["device", interface] = device["name"]
         table = self.netbox.addresses
         wanted = {"assigned_object_id": interface, "status": "active"}
         found = table.find(address=host.address, vrf_id="null")
@@ -239,19 +241,24 @@ class Inventory:
 
     def _type(self, host: Host) -> int:
         maker = self._named(self.netbox.manufacturers, host.manufacturer)
-        return self._named(self.netbox.types, host.model, manufacturer=maker)
+        number = self._named(self.netbox.types, host.model, manufacturer=maker)
+        self._called["device_type", number] = host.model
+        return number
 
     def _named(self, table: Table, name: str, **more: object) -> int:
-        """The id of the object with the slug of this name; it is made with ``more`` if there is
-        none. With a manufacturer only the objects of that manufacturer count."""
+        """The id of the object with the slug of this name, or else with this name; it is made with
+        ``more`` if there is none. With a manufacturer only the objects of that manufacturer
+        count."""
         slug, maker = _slug(name), more.get("manufacturer")
         key = (table.kind, f"{maker} {slug}")
         if key not in self._made:
             within = {} if maker is None else {"manufacturer_id": maker}
-            found = [] if maker == _DRY else table.find(slug=slug, **within)
-            given = {"name": name, "slug": slug, "tags": _slugs(OURS)} | more
-            if maker is not None:
-                given["model"] = given.pop("name")
+            called = "name" if maker is None else "model"
+            found = []
+            if maker != _DRY:
+                alike = {f"{called}__ie": name}
+                found = table.find(slug=slug, **within) or table.find(**alike, **within)
+            given = {called: name, "slug": slug, "tags": _slugs(OURS)} | more
             self._made[key] = found[0] if found else self._create(table, name, given)
         return int(self._made[key]["id"])
 
@@ -261,7 +268,9 @@ class Inventory:
             raise ConfigError(
                 f"sites: NetBox has no site {slug!r}; make it there, or correct the file"
             )
-        return int(found[0]["id"])
+        number = int(found[0]["id"])
+        self._called["site", number] = found[0]["name"]
+        return number
 
     def _prepare(self) -> None:
         """Make the tags and the custom field, where they are missing."""
@@ -292,7 +301,7 @@ class Inventory:
 
     def _update(self, table: Table, what: str, before: Object, change: Object) -> None:
         shown = [
-            f"{name} {_text(before.get(name))} -> {_text(value)}"
+            self._shown(name, before, value)
             for name, value in change.items()
             if name != "custom_fields"
         ]
@@ -300,6 +309,14 @@ class Inventory:
             self._say(f"update {table.kind} {what}: {', '.join(shown)}")
         if change and not self._dry:
             table.update(before["id"], change)
+
+    def _shown(self, name: str, before: Object, value: object) -> str:
+        """A change of a field, with names instead of ids."""
+        was = before.get(name)
+        if name == "assigned_object_id":  # an address has one interface of a device
+            name, was = "device", (before.get("assigned_object") or {}).get("device")
+        then = self._called.get((name, value)) if isinstance(value, int) else None
+        return f"{name} {_text(was)} -> {then or _text(value)}"
 
 
 def _is_ours(one: Object) -> bool:

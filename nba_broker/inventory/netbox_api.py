@@ -19,35 +19,42 @@ _TIMEOUT = 30.0  # seconds for an answer
 _OLDEST = (4, 2)  # since then a MAC is an object of its own
 
 
+class RefusedError(InventoryError):
+    """NetBox answers, and does not do what it is asked for."""
+
+
 class Table:
-    """The objects of one kind. Every method raises InventoryError if NetBox refuses or is gone."""
+    """The objects of one kind. Every method raises RefusedError if NetBox refuses, and another
+    InventoryError if it is gone."""
 
     def __init__(self, endpoint: Any, kind: str) -> None:
         self._endpoint, self.kind = endpoint, kind
 
     def find(self, **filters: object) -> list[Object]:
         """The objects that match all filters, in NetBox's order."""
-        with _errors():
+        with _errors(f"view {self.kind}"):
             return [dict(one) for one in self._endpoint.filter(**filters)]
 
     def create(self, fields: Object) -> Object:
         """Make an object, and return it as NetBox has it."""
-        with _errors():
+        with _errors(f"add {self.kind}"):
             return dict(self._endpoint.create(fields))
 
     def update(self, number: int, fields: Object) -> None:
         """Change fields of the object with that id, and no others."""
-        with _errors():
+        with _errors(f"change {self.kind}"):
             self._endpoint.update([{"id": number} | fields])
 
 
 @contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    """The errors of pynetbox and of the connection as ours, which are one line."""
+def _errors(doing: str) -> Iterator[None]:
+    """The errors of pynetbox and of the connection as ours, which are one line. ``doing`` is what
+    NetBox was asked for, in the words of its permissions."""
     try:
         yield
     except pynetbox.RequestError as error:
-        raise InventoryError(f"NetBox refuses: {' '.join(str(error).split())[:400]}") from error
+        said = " ".join(str(error).split())[:400]
+        raise RefusedError(f"NetBox refuses ({doing}): {said}") from error
     except (pynetbox.ContentError, requests.RequestException) as error:
         raise InventoryError(f"NetBox does not answer: {error}") from error
 
@@ -62,6 +69,8 @@ class NetBox:
             version = str(api.version)
         except (pynetbox.RequestError, pynetbox.ContentError, requests.RequestException) as error:
             raise InventoryError(f"{url}: no NetBox answers there ({error})") from error
+        if not version:
+            raise InventoryError(f"{url}: no NetBox answers there (no API-Version in the answer)")
         if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
             raise InventoryError(f"{url}: NetBox {version} is too old; 4.2 or later is needed")
         self.devices = Table(api.dcim.devices, "device")

@@ -1,22 +1,26 @@
 """A NetBox in memory, behind pynetbox's HTTP session, as strict as the real one where we write.
 
-What each kind of object requires and takes, and how it is filtered and shown, follows the
-serializers, filter sets and models of NetBox 4.7.
+``tests/contract/test_netbox.py`` compares its answers with those of a real NetBox.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
 Row = dict[str, Any]
 
+INVALID_TOKEN = "Invalid v1 token"
+
 CHOICES = {
+    ("sites", "status"): {"active", "planned", "retired"},
     ("devices", "status"): {
         "offline", "active", "planned", "staged", "failed", "inventory", "decommissioning",
     },
@@ -26,6 +30,21 @@ CHOICES = {
     ("custom-fields", "ui_visible"): {"always", "if-set", "hidden"},
     ("custom-fields", "ui_editable"): {"yes", "no", "hidden"},
 }  # fmt: skip
+LABELS = {"json": "JSON", "dhcp": "DHCP", "slaac": "SLAAC", "1000base-t": "1000BASE-T (1GE)"}
+
+DEFAULTS: dict[str, Row] = {
+    "tags": {"color": "9e9e9e", "weight": 1000},
+    "custom-fields": {"required": False},
+    "sites": {"status": "active"},
+    "device-types": {"u_height": 1.0},
+    "device-roles": {"color": "9e9e9e"},
+    "devices": {"status": "active"},
+    "interfaces": {"enabled": True},
+    "ip-addresses": {"status": "active"},
+}
+
+LENGTHS = {("devices", "name"): 64, ("interfaces", "name"): 64}
+"""Characters of a name, a model or a slug at most, where that is not 100."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,8 @@ class Kind:
     optional: set[str]
     nested: dict[str, str] = field(default_factory=dict)
     unique: tuple[str, ...] = ()
+    brief: tuple[str, ...] = ("name", "slug")
+    """What another object shows of it, besides its id."""
 
 
 _TAGGED = {"tags", "custom_fields", "description"}
@@ -56,6 +77,7 @@ KINDS = {
         {*_TAGGED, "u_height"},
         {"manufacturer": "manufacturers"},
         ("manufacturer", "slug"),
+        ("model", "slug", "manufacturer"),
     ),
     "device-roles": Kind({"name", "slug"}, {*_TAGGED, "color"}, {}, ("slug",)),
     "devices": Kind(
@@ -63,6 +85,7 @@ KINDS = {
         {*_TAGGED, "name", "status", "serial"},
         {"device_type": "device-types", "role": "device-roles", "site": "sites"},
         ("site", "name"),
+        ("name",),
     ),
     "interfaces": Kind(
         {"device", "name", "type"},
@@ -71,7 +94,9 @@ KINDS = {
         ("device", "name"),
     ),
     "mac-addresses": Kind(
-        {"mac_address"}, {*_TAGGED, "assigned_object_type", "assigned_object_id"}
+        {"mac_address"},
+        {*_TAGGED, "assigned_object_type", "assigned_object_id"},
+        brief=("mac_address",),
     ),
     "ip-addresses": Kind(
         {"address"},
@@ -84,6 +109,7 @@ KINDS = {
 Filter = Callable[["FakeNetBox", Row, str], bool]
 FILTERS: dict[tuple[str, str], Filter] = {
     ("devices", "id"): lambda _, row, value: row["id"] == int(value),
+    ("devices", "name"): lambda _, row, value: (row["name"] or "").lower() == value.lower(),
     ("devices", "name__ie"): lambda _, row, value: (row["name"] or "").lower() == value.lower(),
     ("devices", "site_id"): lambda _, row, value: row["site"] == int(value),
     ("interfaces", "device_id"): lambda _, row, value: row["device"] == int(value),
@@ -98,6 +124,11 @@ FILTERS: dict[tuple[str, str], Filter] = {
     ("ip-addresses", "interface_id"): lambda _, row, value: row["assigned_object_id"] == int(value),
     ("custom-fields", "name"): lambda _, row, value: row["name"] == value,
 } | {
+    (kind, f"{name}__ie"): lambda _, row, value, name=name: row[name].lower() == value.lower()
+    for kind, name in (
+        ("manufacturers", "name"), ("device-roles", "name"), ("device-types", "model")
+    )
+} | {
     (kind, "slug"): lambda _, row, value: row["slug"] == value
     for kind in ("tags", "sites", "manufacturers", "device-types", "device-roles")
 }  # fmt: skip
@@ -110,8 +141,9 @@ class Refused(Exception):
 class FakeNetBox(requests.Session):
     """A session that answers as NetBox would; ``writes``: the requests that changed something."""
 
-    def __init__(self, version: str = "4.7") -> None:
+    def __init__(self, version: str = "4.7", page: int = 1000) -> None:
         super().__init__()
+        self._page = page  # objects in an answer at most
         self.version, self.rows = version, {kind: {} for kind in KINDS}
         self.writes: list[tuple[str, str, Row]] = []
         self.writes_left: int | None = None
@@ -121,8 +153,8 @@ class FakeNetBox(requests.Session):
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Answer one request."""
         url = urlsplit(str(request.url))
-        if request.headers.get("authorization") != "Token secret" and url.path != "/api/":
-            return self._answer(request, 403, {"detail": "Invalid token"})
+        if request.headers.get("authorization") != "Token secret":
+            return self._answer(request, 403, {"detail": INVALID_TOKEN})
         if url.path in ("/api/", "/api"):
             return self._answer(request, 200, {})
         _, _, _, kind, *rest = url.path.split("/")
@@ -130,7 +162,7 @@ class FakeNetBox(requests.Session):
             return self._answer(request, 404, {"detail": "Not found."})
         try:
             if request.method == "GET":
-                return self._answer(request, 200, self._list(kind, parse_qs(url.query)))
+                return self._answer(request, 200, self._list(kind, str(request.url)))
             body = json.loads(request.body or "null")
             if self.writes_left is not None:
                 if self.writes_left == 0:
@@ -168,8 +200,10 @@ class FakeNetBox(requests.Session):
         answer._content = json.dumps(body).encode()
         return answer
 
-    def _list(self, kind: str, query: Mapping[str, list[str]]) -> Row:
-        rows = list(self.rows[kind].values())
+    def _list(self, kind: str, address: str) -> Row:
+        path, _, asked = address.partition("?")
+        query = parse_qs(asked)
+        rows = sorted(self.rows[kind].values(), key=lambda row: (_order(kind, row), row["id"]))
         for name, values in query.items():
             if name in ("limit", "offset"):
                 continue
@@ -181,17 +215,22 @@ class FakeNetBox(requests.Session):
             if (kind, name) not in FILTERS:  # the real one ignores it, and would give all objects
                 raise Refused({name: ["no such filter"]})
             rows = [row for row in rows if FILTERS[kind, name](self, row, values[0])]
-        shown = [self._shown(kind, row) for row in rows]
-        return {"count": len(shown), "next": None, "previous": None, "results": shown}
+        start = int(query.get("offset", ["0"])[0])
+        stop = start + min(int(query.get("limit", ["0"])[0]) or self._page, self._page)
+        more = {name: values[0] for name, values in query.items()}
+        more |= {"limit": str(stop - start), "offset": str(stop)}
+        return {
+            "count": len(rows),
+            "next": f"{path}?{urlencode(sorted(more.items()))}" if stop < len(rows) else None,
+            "results": [self._shown(kind, row) for row in rows[start:stop]],
+        }
 
     def _post(self, kind: str, body: Row) -> Row:
         missing = KINDS[kind].required - body.keys()
         if missing:
             raise Refused({name: ["This field is required."] for name in missing})
         row = dict.fromkeys(KINDS[kind].required | KINDS[kind].optional)
-        row |= {"id": self._next, "tags": [], "custom_fields": {}}
-        if kind in ("devices", "ip-addresses"):
-            row["status"] = "active"
+        row |= {"id": self._next, "tags": [], "custom_fields": {}} | DEFAULTS.get(kind, {})
         self._check(kind, row, body)
         self._next += 1
         self.rows[kind][row["id"]] = row
@@ -217,11 +256,16 @@ class FakeNetBox(requests.Session):
                 raise Refused({name: [f"{value} is not a valid choice."]})
             if name in what.nested and value not in self.rows[what.nested[name]]:
                 raise Refused({name: [f"Related object not found: {value!r}"]})
-            if name in ("name", "model", "slug") and not 0 < len(value) <= 100:
-                raise Refused({name: ["Ensure this field has no more than 100 characters."]})
+            longest = LENGTHS.get((kind, name), 100)
+            if name in ("name", "model", "slug") and not 0 < len(value) <= longest:
+                complaint = f"Ensure this field has no more than {longest} characters."
+                raise Refused({name: [complaint]})
             if name == "tags":
-                known = {tag["slug"] for tag in self.rows["tags"].values()}
-                row["tags"] = [tag["slug"] for tag in value]
+                tags = self.rows["tags"]
+                known = {tag["slug"] for tag in tags.values()}
+                row["tags"] = [
+                    tag["slug"] if "slug" in tag else tags[tag["id"]]["slug"] for tag in value
+                ]
                 if not set(row["tags"]) <= known:
                     raise Refused({"tags": [f"Related object not found: {value}"]})
             elif name == "custom_fields":
@@ -230,7 +274,7 @@ class FakeNetBox(requests.Session):
                     raise Refused({"custom_fields": ["Unknown field name"]})
                 row["custom_fields"] = row["custom_fields"] | value
             else:
-                row[name] = value
+                row[name] = value.upper() if name == "mac_address" else value
         if kind in ("mac-addresses", "ip-addresses") and row["assigned_object_id"] is not None:
             if row["assigned_object_type"] != "dcim.interface":
                 raise Refused({"assigned_object_type": ["not given, or not known here"]})
@@ -249,7 +293,10 @@ class FakeNetBox(requests.Session):
                 shown[name] = self._brief(other, row[name])
         for name in row:
             if (kind, name) in CHOICES and row[name] is not None:
-                shown[name] = {"value": row[name], "label": row[name].title()}
+                shown[name] = {
+                    "value": row[name],
+                    "label": LABELS.get(row[name], row[name].title()),
+                }
         shown["tags"] = [self._tag(slug) for slug in row["tags"]]
         if kind in ("mac-addresses", "ip-addresses"):
             number = row["assigned_object_id"]
@@ -266,12 +313,24 @@ class FakeNetBox(requests.Session):
         return {"url": f"http://netbox/api/x/{kind}/{row['id']}/"} | shown
 
     def _brief(self, kind: str, number: int) -> Row:
-        row = self.rows[kind][number]
-        name = row.get("name") or row.get("model") or row.get("mac_address")
+        row, what = self.rows[kind][number], KINDS[kind]
+        shown = {
+            name: self._brief(what.nested[name], row[name]) if name in what.nested else row[name]
+            for name in what.brief
+        }
         url = f"http://netbox/api/dcim/{kind}/{number}/"
-        return {"id": number, "url": url, "display": name, "name": name}
+        return {"id": number, "url": url, "display": row[what.brief[0]]} | shown
 
     def _tag(self, slug: str) -> Row:
         (tag,) = [one for one in self.rows["tags"].values() if one["slug"] == slug]
         url = f"http://netbox/api/extras/tags/{tag['id']}/"
         return {"id": tag["id"], "url": url, "display": slug, "name": slug, "slug": slug}
+
+
+def _order(kind: str, row: Row) -> Any:
+    """What the objects of a kind are sorted by."""
+    if kind == "ip-addresses":
+        address = ipaddress.ip_interface(row["address"])
+        return address.version, int(address.ip), address.network.prefixlen
+    text = row.get("name") or row.get("model") or row.get("mac_address") or ""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text.lower())]

@@ -14,7 +14,7 @@ from nba_broker.inventory.netbox_api import NetBox, Table
 from nba_broker.records.errors import ConfigError, InventoryError
 from nba_broker.records.hints import Hint
 from nba_broker.records.verdicts import STATES
-from tests.unit.inventory.fake_netbox import FakeNetBox, Row
+from tests.unit.inventory.fake_netbox import INVALID_TOKEN, FakeNetBox, Row
 from tests.unit.inventory.verdicts import verdict
 
 TODAY = date(2026, 11, 30)
@@ -305,6 +305,25 @@ def test_what_netbox_refuses_of_one_host_is_said_and_the_others_come_in(site: Si
     assert site.device("cam2")
 
 
+def test_a_netbox_that_is_gone_ends_the_run_and_refuses_no_host(site: Site) -> None:
+    site.fake.writes_left = 12  # tags and the field, then the first host's
+    with pytest.raises(InventoryError, match="NetBox does not answer: cut off"):
+        site.run(host(1), host(2))
+    assert site.refused == 0
+
+
+def test_an_object_that_a_person_named_so_is_used_whatever_its_slug(site: Site) -> None:
+    maker = site.fake.add("manufacturers", name="TENVIS", slug="tenvis-ltd")["id"]
+    role = site.fake.add("device-roles", name="IoT", slug="things")["id"]
+    kind = site.fake.add(
+        "device-types", manufacturer=maker, model="tenvis_cam", slug="tenvis-camera"
+    )["id"]
+    site.run(host())
+    device = site.device()
+    assert (device["device_type"]["id"], device["role"]["id"]) == (kind, role)
+    assert len(site.fake.shown("manufacturers")) == 1
+
+
 def test_a_site_that_netbox_does_not_have_is_one_clear_error(site: Site) -> None:
     with pytest.raises(ConfigError, match="NetBox has no site 'kiel'; make it there"):
         site.run(host(site="kiel"))
@@ -314,7 +333,9 @@ def test_a_site_that_netbox_does_not_have_is_one_clear_error(site: Site) -> None
 def test_a_netbox_that_is_too_old_or_refuses_the_token_is_one_clear_error() -> None:
     with pytest.raises(InventoryError, match=r"NetBox 4\.1 is too old; 4\.2 or later"):
         NetBox("http://netbox", "secret", FakeNetBox("4.1"))
-    with pytest.raises(InventoryError, match="Invalid token"):
+    with pytest.raises(InventoryError, match="no NetBox answers there"):
+        NetBox("http://netbox", "secret", FakeNetBox(""))
+    with pytest.raises(InventoryError, match=INVALID_TOKEN):
         NetBox("http://netbox", "wrong", FakeNetBox()).tags.find(slug=OURS)
     with pytest.raises(InventoryError, match="no NetBox answers there"):
         NetBox("http://127.0.0.1:1", "secret")
