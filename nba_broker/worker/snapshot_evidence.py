@@ -42,5 +42,7 @@ def _piece(kind: str, values: dict[str, Any]) -> Evidence:
         if not isinstance(value, str) and not 0 <= value < END_OF_TIME:
             raise ValueError(f"evidence with a wrong {field.name}")
     if "address" in values:
+        if values["port"] > 0xFFFF:
+            raise ValueError("evidence with a wrong port")
         snapshot_tables.check_address(values["address"])
     return made

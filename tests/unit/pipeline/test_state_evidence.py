@@ -138,7 +138,9 @@ def test_a_snapshot_with_evidence_that_is_none_is_refused(
     first, hosts, rest = b"".join(snapshot.parts(made, {})).split(b"\n", 2)
     line = orjson.loads(hosts)
     ((row, good),) = line["evidence"]
-    for what in [good, *BROKEN]:
+    kind, session = good[1]
+    wrong = [[[kind, session | {"port": 65536}]], [[kind, session | {"address": "x"}]]]
+    for what in [good, *BROKEN, *wrong]:
         line["evidence"] = [[row, what]]
         snapshot_file.write(tmp_path / "s", [b"\n".join([first, orjson.dumps(line), rest])])
         with contextlib.nullcontext() if what is good else pytest.raises(SnapshotError):
