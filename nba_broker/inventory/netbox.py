@@ -205,7 +205,8 @@ class Inventory:
                 change[name] = value
             else:
                 what = before.get("name") or before.get("address")
-                self._say(f"keep {what}: a person set {name} to {_text(before.get(name))}")
+                field, value = _readable(before, name)
+                self._say(f"keep {what}: a person set {field} to {_text(value)}")
         return change
 
     def _change(self, table: Table, what: str, before: Object, wanted: Object) -> None:
@@ -312,11 +313,9 @@ class Inventory:
 
     def _shown(self, name: str, before: Object, value: object) -> str:
         """A change of a field, with names instead of ids."""
-        was = before.get(name)
-        if name == "assigned_object_id":  # an address has one interface of a device
-            name, was = "device", (before.get("assigned_object") or {}).get("device")
-        then = self._called.get((name, value)) if isinstance(value, int) else None
-        return f"{name} {_text(was)} -> {then or _text(value)}"
+        field, was = _readable(before, name)
+        then = self._called.get((field, value)) if isinstance(value, int) else None
+        return f"{field} {_text(was)} -> {then or _text(value)}"
 
 
 def _is_ours(one: Object) -> bool:
@@ -351,6 +350,13 @@ def _plain(value: object) -> object:
     if isinstance(value, dict):
         return value.get("value", value.get("id"))
     return value
+
+
+def _readable(one: Object, name: str) -> tuple[str, object]:
+    """A field with its value; instead of the interface of an address, the device."""
+    if name == "assigned_object_id":
+        return "device", (one.get("assigned_object") or {}).get("device")
+    return name, one.get(name)
 
 
 def _text(value: object) -> str:

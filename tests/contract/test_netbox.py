@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import requests
 
 from tests.contract.netbox_play import Play, play
 from tests.contract.netbox_recording import FOLDER, URL, Exchange, Recorded, asked, read
+from tests.unit.helpers import ROOT
 from tests.unit.inventory import fake_netbox
 from tests.unit.inventory.fake_netbox import FakeNetBox
 
 RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
+DOCS = ROOT / "docs" / "inventory.md"
 PAGE = 3  # objects in an answer of the recorded NetBox
 EMPTY = ("", None, [], {})  # a recording leaves these out
 recorded = pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
@@ -37,6 +40,23 @@ def test_a_recording_answers_no_other_request(path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("nba_broker.inventory.netbox._GREY", "000000")
     with pytest.raises(AssertionError, match="was asked something else"):
         play(replay(iter(read(path))))
+
+
+@recorded
+def test_the_documentation_has_the_permissions_that_the_recorded_user_needed(path: Path) -> None:
+    actions = {"GET": "view", "POST": "add", "PATCH": "change"}
+    needed: dict[str, set[str]] = {}
+    for one in read(path):
+        if one["by"] == "command" and one["status"] < 400 and one["path"] != "/api/":
+            kind = one["path"].split("/")[-2]
+            needed.setdefault(kind, set()).add(actions[one["method"]])
+    table = re.findall(r"^\| (view[a-z, ]*) \| (.+) \|$", DOCS.read_text(), re.MULTILINE)
+    documented = {
+        kind.lower().replace(" ", "-"): set(said.split(", "))
+        for said, kinds in table
+        for kind in kinds.split(", ")
+    }
+    assert documented == needed
 
 
 class Compared(requests.Session):

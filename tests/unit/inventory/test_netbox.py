@@ -218,6 +218,16 @@ def test_an_address_follows_to_the_host_that_has_it_now(site: Site) -> None:
     assert on == {"10.0.0.2/32": ("cam2", "active"), "10.0.0.3/32": ("cam1", "active")}
 
 
+def test_lines_about_an_address_name_devices(site: Site) -> None:
+    site.run(host(1), host(2))
+    said = site.run(host(1, address="10.0.0.3"))
+    assert "update address 10.0.0.3: device cam2 -> cam1" in said
+    mac = site.one("mac-addresses", mac_address="02:00:00:00:00:02")
+    address = site.one("ip-addresses", address="10.0.0.3/32")["id"]
+    site.fake.edit("ip-addresses", address, assigned_object_id=mac["assigned_object_id"])
+    assert "keep 10.0.0.3/32: a person set device to cam2" in site.run(host(1, address="10.0.0.3"))
+
+
 def test_a_host_has_an_address_of_each_family(site: Site) -> None:
     site.run(host())
     site.run(host(address="2001:db8::2"))
