@@ -27,6 +27,10 @@ from nba_broker.wire.partitions import name_in
 
 LOG = logging.getLogger(__name__)
 
+# Seconds between two tries at most, but for the jitter. Zeek raises NBA::No_Worker after 30 s, also
+# if it was Zeek that was away.
+_LONGEST_PAUSE = 5.0
+
 _FAILURES = (OSError, WebSocketException, TimeoutError, ValueError, MessageError)
 
 
@@ -34,8 +38,8 @@ class Link:
     """A connection to Zeek's WebSocket API that reconnects until it is closed.
 
     partition: subscribe to the sessions and names of this partition only.
-    pause: seconds before the first retry. The pauses grow to 30 s, with jitter, so that many
-    workers do not return at the same moment.
+    pause: seconds before the first retry. The pauses grow, with jitter, so that many workers do not
+    return at the same moment.
 
     Raises ConfigError if ``url`` is not a WebSocket URL.
     """
@@ -98,7 +102,7 @@ class Link:
                     complained = str(error)
                     LOG.warning("no connection to Zeek at %s (%s); retrying", self.url, error)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 2, 30.0)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def listen(self, seconds: float, hear: Callable[[bytes], None]) -> None:
         """Call ``hear`` with every frame for this many seconds, and send nothing.

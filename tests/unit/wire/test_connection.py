@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from nba_broker.wire import connection
 from nba_broker.wire.connection import Link
 from nba_broker.wire.partitions import name_in, partition_of
 
@@ -101,3 +102,29 @@ def test_a_refused_subscription_is_logged_once_and_retried_after_growing_pauses(
     assert asyncio.run(joins(zeek, 1.0)) == 0
     assert 1 < tries < 10
     assert caplog.text.count("Zeek refused it") == 1
+
+
+def test_a_link_tries_again_so_soon_that_a_zeek_that_was_away_raises_no_notice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Zeek's default for NBA::no_worker_timeout is 30 s, and a worker says hello every 5 s."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 12:
+            raise TimeoutError
+
+    async def away() -> None:
+        async for _ in Link("ws://127.0.0.1:1/", pause=0.5).frames(joined):
+            pass
+
+    async def joined() -> None:
+        raise AssertionError("nobody listens there")
+
+    monkeypatch.setattr(connection.asyncio, "sleep", sleep)
+    monkeypatch.setattr(connection.random, "uniform", lambda low, high: high)
+    with pytest.raises(TimeoutError):
+        asyncio.run(away())
+    assert pauses[0] < pauses[1] < pauses[2]
+    assert max(pauses) + 5 < 30 / 2
