@@ -113,6 +113,8 @@ class Reports:
     def _report_losses(self, rejoined: bool, backlog: Backlog) -> None:
         """Say which sensors' sessions did not arrive since the last time, and why."""
         for node, account in self._ledger.accounts.items():
+            # A sensor that this worker hears for the first time counts since its own start.
+            since = "" if node in self._counts else " since it started"
             lost, skipped, at_start = self._counts.get(node, (0, 0, 0))
             self._counts[node] = account.lost, account.skipped, account.skipped_at_start
             if account.lost > lost:
@@ -135,4 +137,4 @@ class Reports:
                 reasons = {"no worker was connected": new}
             for reason, sessions in reasons.items():
                 if sessions > 0:
-                    LOG.warning("%s skipped %d sessions: %s", node, sessions, reason)
+                    LOG.warning("%s skipped %d sessions%s: %s", node, sessions, since, reason)

@@ -333,7 +333,7 @@ def test_a_loss_is_logged_with_its_reason(
 
     work(Losing(), pipeline(model_folder()))
     text = caplog.text
-    assert "worker-1 skipped 3 sessions: no worker was connected" in text
+    assert "worker-1 skipped 3 sessions since it started: no worker was connected" in text
     assert "worker-1 skipped 4 sessions: this worker does not keep up" in text
     assert "worker-1 skipped 2 sessions: the sensor had just started" in text
     assert text.count("skipped") == 3
