@@ -118,10 +118,12 @@ NOT_RUN = {
     "pip install 'nba-broker[netbox]'": _NETWORK,
     "pip install 'nba-broker[triage]'": _NETWORK,
     "nba-broker run --model /etc/nba/model --shadow candidate --state /var/lib/nba": _SENSOR,
+    "python -m benchmarks.same_log [--rows 10000000] [--archive DIR]": "takes 20 minutes",
     "python -m benchmarks.soak --minutes 20 --rate 20000 [--keep DIR]": "takes 20 minutes",
     "python3 -m venv /opt/nba": _ROOT,
-    "/opt/nba/bin/pip install -c constraints.txt '.[train,triage]'"
-    " --extra-index-url https://download.pytorch.org/whl/cpu": _NETWORK,
+    "/opt/nba/bin/pip install --no-deps -c constraints.txt"
+    " --index-url https://download.pytorch.org/whl/cpu torch": _NETWORK,
+    "/opt/nba/bin/pip install -c constraints.txt '.[train,triage]'": _NETWORK,
     "mkdir -p logs && cd logs && zeek -i eth1 local": "needs a network interface to capture from",
     "pip wheel -c constraints.txt --wheel-dir wheels '.[triage]'": _NETWORK,
     "python3 -m venv /opt/nba && /opt/nba/bin/pip install nba-broker": _NETWORK,

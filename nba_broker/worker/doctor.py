@@ -148,7 +148,10 @@ def _model(manifest: Manifest) -> str:
 def state(settings: Settings) -> Iterator[Finding]:
     """Whether a restart keeps the hosts' state, and whether there is room for it."""
     if settings.state is None:
-        yield Finding("a restart forgets all hosts", "set a folder for snapshots with --state")
+        yield Finding(
+            "without a folder for snapshots a restart forgets all hosts",
+            "give the worker and the doctor the same --state",
+        )
         return
     if not settings.state.is_dir():
         yield Finding(

@@ -223,7 +223,9 @@ def test_a_state_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path) 
 def test_a_state_that_is_missing_or_was_damaged_is_named(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    assert advised(list(doctor.state(Settings()))) == ["a restart forgets all hosts"]
+    assert advised(list(doctor.state(Settings()))) == [
+        "without a folder for snapshots a restart forgets all hosts"
+    ]
     (tmp_path / "hosts.snapshot.bad-1").write_text("")
     settings = Settings(model=model_folder(), state=tmp_path, max_hosts=16)
     assert advised(list(doctor.state(settings))) == [
