@@ -17,7 +17,6 @@ import numpy as np
 
 from benchmarks import live
 from benchmarks.offline import Figure
-from nba_broker.archive import captures
 from nba_broker.archive.zeek_process import free_port
 from nba_broker.records.errors import ZeekError
 from nba_broker.records.sessions import Sessions, concatenate
@@ -26,7 +25,7 @@ from nba_broker.wire.connection import Link
 from nba_broker.worker.worker import ACK_PERIOD
 from testing import processes
 from testing.client import Client
-from testing.frames import as_ethernet
+from testing.frames import ethernet
 from testing.traffic import Traffic
 from testing.worker import Measured, measured_worker
 from testing.zeek import (
@@ -38,6 +37,7 @@ from testing.zeek import (
     read,
     replay,
     wait_until,
+    zeek_path,
 )
 from tools import capture
 
@@ -50,7 +50,6 @@ HANG = 60.0  # seconds without the worker, of these
 SLOWER = 10.0  # times too slow is a slow worker
 BEATS = Path(__file__).with_name("beats.zeek")
 _START = 1.7e9
-_COOKED = (113,)  # link types of captures on all of Linux's interfaces, LINKTYPE_LINUX_SLL
 
 
 def make_capture(path: Path, flows: int, seconds: float) -> None:
@@ -86,17 +85,12 @@ def cost() -> Iterator[Figure]:
 
 def cost_of_days(day: Path | None) -> Iterator[Figure]:
     """The same over ``DAYS`` days that are like the one of a capture."""
-    if day is None:
+    zeek = zeek_path()
+    if day is None or zeek is None:
         return
     with tempfile.TemporaryDirectory(prefix="nba-") as name:
         folder = Path(name)
-        # Zeek reads every format, and writes the one that repeat() reads.
-        whole = captures.whole(day, folder)
-        _ended(ZeekProcess(folder / "zeek", ("-b", "-r", whole.path, "-w", folder / "one.pcap")))
-        one = folder / "one.pcap"
-        if whole.link in _COOKED:  # whose headers Zeek writes as if they were of Ethernet
-            as_ethernet(one, folder / "ethernet.pcap")
-            one = folder / "ethernet.pcap"
+        one = ethernet(zeek, day, folder)
         repeat(one, folder / "days.pcap", DAYS)
         yield from _cost("sensor_days", folder, folder / "days.pcap")
 

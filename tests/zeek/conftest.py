@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from testing.frames import as_ethernet
+from testing.frames import ethernet
 from testing.zeek import zeek_path
 from tests.zeek.helpers import sample_sessions
 from tools import capture
@@ -51,8 +50,4 @@ def household(
         day: Path = request.getfixturevalue("lsif_day")
     except pytest.skip.Exception:
         return Path(request.getfixturevalue("sample_capture"))
-    folder = tmp_path_factory.mktemp("household")
-    cooked, out = folder / "cooked.pcap", folder / "day.pcap"
-    subprocess.run([zeek, "-b", "-r", day, "-w", cooked], cwd=folder, check=True)
-    as_ethernet(cooked, out)
-    return out
+    return ethernet(zeek, day, tmp_path_factory.mktemp("household"))

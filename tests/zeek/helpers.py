@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
 
 from nba_broker.archive import conn_log, zeek_log
 from nba_broker.records.sessions import Sessions
+from testing.checkout import CHECKOUT
+from testing.installed import Installed
 from testing.zeek import Cluster, Standalone, zeek_path
-
-CHECKOUT = Path(__file__).parents[2]
 
 SAMPLE = CHECKOUT / "models" / "sample" / "conn.log.gz"
 """The conn.log of the embedded sample."""
+
+Machine = TypeVar("Machine", bound=Installed)
 
 APART = ("uids", "worker")  # columns in which two runs over the same traffic may differ
 
@@ -54,29 +59,12 @@ def identified(zeek: Standalone | Cluster) -> set[str]:
     return {row["host"] for row in zeek.rows("nba_device") if row["state"] == "identified"}
 
 
-def run(*command: str | Path, **settings: Any) -> str:
-    """Run a command that has to succeed; returns what it prints."""
-    result = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, check=False, **settings
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
-def commit(clone: Path) -> None:
-    """Commit all files of a repository."""
-    run("git", "-C", clone, "add", "-A")
-    author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    run("git", "-C", clone, *author, "commit", "-qm", "as it is")
-
-
-def clone_of_checkout(folder: Path) -> Path:
-    """A repository with what the checkout holds now, committed or not."""
-    listed = run("git", "-C", CHECKOUT, "ls-files", "-co", "--exclude-standard").splitlines()
-    for name in listed:
-        if (CHECKOUT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, folder / name)
-    run("git", "init", "-q", folder)
-    commit(folder)
-    return folder
+@contextlib.contextmanager
+def started(installed: Machine) -> Iterator[Machine]:
+    """An installation on its machine; the test is skipped where there can be none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(installed)
+        except OSError as error:
+            pytest.skip(f"this user may have no machine of its own: {error}")
+        yield installed

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nba_broker.archive.zeek_process import free_port
+from testing.checkout import run
 from testing.worker import broker, running_worker
 from testing.zeek import PACKAGE, Cluster, ZeekProcess, listens, replay, wait_until
-from tests.zeek.helpers import run
 
 
 def wait_until_heard(sensors: str, port: int, state: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from testing.checkout import CHECKOUT, clone_of_checkout
+from testing.installed import Installed
 from testing.zeek import wait_until
-from tests.zeek.helpers import CHECKOUT, clone_of_checkout
-from tests.zeek.installed import Installed
+from tests.zeek.helpers import started
 
 DOCUMENT = CHECKOUT / "docs/deploy.md"
 
@@ -27,7 +28,7 @@ def units(zeek: Path, tmp_path: Path) -> Iterator[tuple[Installed, Path]]:
     (tmp_path / "zeek.conf").write_text(f"{configuration}user = root\ngroup = root\n")
     folder = tmp_path / "units"
     folder.mkdir()
-    with Installed.on(tmp_path, zeek, ("var/spool/zeek/logger-1",)) as installed:
+    with started(Installed(tmp_path, zeek, ("var/spool/zeek/logger-1",))) as installed:
         installed.install(clone_of_checkout(tmp_path / "nba-broker"))
         installed.do(generator, "--config", tmp_path / "zeek.conf", folder)
         yield installed, folder

@@ -8,17 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from testing.checkout import clone_of_checkout, commit
+from testing.installed import BROKER, LOCAL
 from testing.zeek import has_broker, wait_until
-from tests.zeek.helpers import clone_of_checkout, commit
-from tests.zeek.installed import BROKER, LOCAL, TAPS, Installed
-
-SENSORS = ("worker-1", "worker-2")
-NODES = (
-    ("logger-1", "type=logger"),
-    ("manager", "type=manager"),
-    ("proxy-1", "type=proxy"),
-    *((name, f"type=worker\ninterface={tap}") for name, tap in zip(SENSORS, TAPS, strict=True)),
-)
+from testing.zeekctl import SENSORS, Zeekctl
+from tests.zeek.helpers import started
 
 
 @pytest.fixture(scope="module")
@@ -28,41 +22,31 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(
-    zeek: Path, clone: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installed]:
+def cluster(zeek: Path, clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zeekctl]:
     """A cluster that runs, and a worker; tests leave both running, but for the last one."""
     if not zeek.with_name("zeekctl").exists():
         pytest.skip("no zeekctl beside this Zeek")
-    logs = ("logs/20*", "spool/logger-1")
-    with Installed.on(tmp_path_factory.mktemp("zeekctl"), zeek, logs) as cluster:
+    with started(Zeekctl(tmp_path_factory.mktemp("zeekctl"), zeek)) as cluster:
         cluster.install(clone)
-        cluster.path("etc/node.cfg").write_text(
-            "".join(f"[{name}]\nhost=localhost\n{kind}\n" for name, kind in NODES)
-        )
-        cluster.do("zeekctl", "deploy")
+        cluster.deploy()
         with cluster.worker():
             yield cluster
 
 
-def pid(cluster: Installed, node: str) -> str:
-    return cluster.path(f"spool/{node}/.pid").read_text().strip()
-
-
-def received(cluster: Installed) -> list[int]:
+def received(cluster: Zeekctl) -> list[int]:
     """Sessions that the worker has received, of each sensor."""
     found = cluster.metrics("nba_received_sessions_total")
     return [found.get(name, 0) for name in SENSORS]
 
 
-def wait_until_more_is_received(cluster: Installed) -> None:
+def wait_until_more_is_received(cluster: Zeekctl) -> None:
     """Return as soon as more sessions have come from both sensors."""
     before = received(cluster)
     wait_until(lambda: all(map(gt, received(cluster), before)))
 
 
 def test_every_session_of_both_sensors_is_accounted_for(
-    zeek: Path, cluster: Installed, household: Path
+    zeek: Path, cluster: Zeekctl, household: Path
 ) -> None:
     with cluster.traffic(household):
         wait_until(lambda: min(received(cluster)) > 100)
@@ -76,7 +60,7 @@ def test_every_session_of_both_sensors_is_accounted_for(
 
 
 def test_an_upgrade_deployed_under_load_loses_no_session_that_is_not_counted(
-    cluster: Installed, clone: Path, household: Path
+    cluster: Zeekctl, clone: Path, household: Path
 ) -> None:
     with (clone / "zeek-scripts/__load__.zeek").open("a") as script:
         script.write('\nevent zeek_init() { Reporter::info("NBA: the next version"); }\n')
@@ -97,30 +81,30 @@ def test_an_upgrade_deployed_under_load_loses_no_session_that_is_not_counted(
 
 
 def test_a_sensor_that_crashes_is_named_and_counted_when_zeekctl_has_started_it_again(
-    cluster: Installed, household: Path
+    cluster: Zeekctl, household: Path
 ) -> None:
     with cluster.traffic(household):
-        crashed = pid(cluster, "worker-1")
+        crashed = cluster.pid("worker-1")
         cluster.do("kill", "-9", crashed)
         silent = cluster.doctor()
         assert silent.returncode == 1
         assert "needs attention  worker-1 is not heard" in silent.stdout
         cluster.do("zeekctl", "cron")
-        assert pid(cluster, "worker-1") != crashed
+        assert cluster.pid("worker-1") != crashed
         wait_until_more_is_received(cluster)
     wait_until(lambda: cluster.sensors("seen")["worker-2"] == cluster.accounts()["worker-2"])
     wait_until(cluster.skips_are_logged)
     assert set(cluster.metrics("nba_lost_sessions_total").values()) == {0}
 
 
-def test_zeek_runs_on_after_the_package_is_removed(cluster: Installed, clone: Path) -> None:
-    running = pid(cluster, "manager")
+def test_zeek_runs_on_after_the_package_is_removed(cluster: Zeekctl, clone: Path) -> None:
+    running = cluster.pid("manager")
     cluster.do("zkg", "remove", "--force", clone.name)
     refused = cluster.machine.run("zeekctl", "deploy")
     assert refused.returncode == 1
     assert "can't find zeek-nba" in refused.stdout + refused.stderr
-    cluster.do("kill", "-0", pid(cluster, "manager"))
-    assert pid(cluster, "manager") == running
+    cluster.do("kill", "-0", cluster.pid("manager"))
+    assert cluster.pid("manager") == running
     local = cluster.path("share/zeek/site/local.zeek")
     local.write_text(local.read_text().replace(LOCAL, ""))
     cluster.do("zeekctl", "deploy")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.zeek.helpers import clone_of_checkout, run
+from testing.checkout import clone_of_checkout, run
 
 ZKG = Path(sys.executable).with_name("zkg")
 

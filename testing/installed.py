@@ -10,23 +10,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-import pytest
-
+from testing.checkout import CHECKOUT
 from testing.separate import SeparateMachine, terminate
 from testing.worker import ACCOUNTS, parse
 from testing.zeek import read_rows, wait_until
-from tests.zeek.helpers import CHECKOUT
 
 METRICS = "127.0.0.1:9477"
 TAPS = ("tap1", "tap2")
 BROKER = (sys.executable, "-m", "nba_broker.cli.main")
 LOCAL = "@load zeek-nba\nredef NBA::stats_interval = 1sec;\n"
+_CONNECTED = "connected to Zeek"
 _SKIPPED = re.compile(r"worker-\d skipped (\d+) sessions: ")
 _FETCH = f"import urllib.request as u; print(u.urlopen('http://{METRICS}/metrics').read().decode())"
 
 
 class Installed:
-    """What an operator does and sees on the machine of a Zeek.
+    """What an operator does and sees on the machine of a Zeek, which lives as long as the context;
+    entering it raises OSError where there can be none.
 
     folder: for its files that are not in Zeek's prefix. logs: patterns, below the prefix, of the
     folders where logs are, the archive first.
@@ -50,17 +50,12 @@ class Installed:
             },
         )
 
-    @classmethod
-    @contextlib.contextmanager
-    def on(cls, folder: Path, zeek: Path, logs: tuple[str, ...]) -> Iterator[Self]:
-        """One that lives as long as the context; the test is skipped where there can be none."""
-        installed = cls(folder, zeek, logs)
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(installed.machine)
-            except OSError as error:
-                pytest.skip(f"this user may have no machine of its own: {error}")
-            yield installed
+    def __enter__(self) -> Self:
+        self.machine.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.machine.__exit__(*error)
 
     def path(self, name: str) -> Path:
         """A file below Zeek's prefix."""
@@ -80,16 +75,28 @@ class Installed:
             # Made traffic has no checksums.
             local.write(f"\nredef ignore_checksums = T;\n{LOCAL}")
 
-    @contextlib.contextmanager
-    def worker(self) -> Iterator[None]:
-        """A worker as its systemd unit starts it, connected to Zeek."""
+    def start_worker(self, *command: str | Path) -> subprocess.Popen[bytes]:
+        """Start a worker as its systemd unit does; returns when it is connected to Zeek, or has
+        ended. command: what runs it, by default ``nba-broker``."""
         unit = (CHECKOUT / "packaging/nba-broker.service").read_text()
         line = re.search(r"^ExecStart=/opt/nba/bin/nba-broker (.*)", unit, re.MULTILINE)
         assert line is not None
         arguments = line[1].replace("${STATE_DIRECTORY}", str(self.state)).split()
-        process = self.machine.start(*BROKER, *arguments, output=self.folder / "worker")
+        output = self.folder / "worker"
+        output.touch()
+        before = self.said().count(_CONNECTED)
+        process = self.machine.start(*(command or BROKER), *arguments, output=output)
+        wait_until(
+            lambda: self.said().count(_CONNECTED) > before or process.poll() is not None,
+            what="the worker to connect",
+        )
+        return process
+
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[None]:
+        """A worker for as long as the context."""
+        process = self.start_worker()
         try:
-            wait_until(lambda: "connected to Zeek" in self.said() or process.poll() is not None)
             yield
         finally:
             assert terminate(process) == 0, self.said()
@@ -119,8 +126,9 @@ class Installed:
         """A capture's frames, balanced over some taps, for as long as the context."""
         output = self.folder / "frames"
         inputs = [f"{tap}in" for tap in taps]
-        command = (sys.executable, "-m", "testing.frames", capture, "90", *inputs)
-        process = self.machine.start(*command, output=output)
+        process = self.machine.start(
+            sys.executable, "-m", "testing.frames", capture, "90", *inputs, output=output
+        )
         try:
             yield
             assert process.poll() is None, output.read_text()
@@ -150,10 +158,14 @@ class Installed:
             found[node] = found.get(node, 0) + int(row[column])
         return found
 
+    def labelled(self) -> dict[tuple[str, str], float]:
+        """Metrics of the worker by name and labels."""
+        return parse(self.do(sys.executable, "-c", _FETCH))
+
     def metrics(self, *names: str) -> dict[str, int]:
         """Metrics of the worker, added up, by node; by "" if they are not of nodes."""
         found: dict[str, int] = {}
-        for (metric, labels), value in parse(self.do(sys.executable, "-c", _FETCH)).items():
+        for (metric, labels), value in self.labelled().items():
             if metric in names:
                 node = labels.removeprefix('{node="').removesuffix('"}')
                 found[node] = found.get(node, 0) + int(value)
