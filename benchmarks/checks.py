@@ -1,10 +1,15 @@
-"""Figures of a long run that have to be in a range, and their report."""
+"""Figures that have to be in a range, and how a benchmark made of them ends."""
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Iterable, Mapping
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from testing import processes
 
@@ -33,10 +38,34 @@ class Check:
         return {"name": self.name, "value": value, "unit": self.unit} | finite | holds
 
 
-def report(checks: Iterable[Check], about: Mapping[str, object] | None = None) -> int:
-    """Print a JSON line for each; returns the exit status, 1 when one is out of range."""
+def add_keep(parser: argparse.ArgumentParser) -> None:
+    """The option of the folder that :func:`conclude` is given."""
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and state there")
+
+
+def conclude(
+    what: str,
+    keep: Path | None,
+    run: Callable[[Path], Iterable[Check]],
+    context: Mapping[str, object],
+) -> int:
+    """Run in ``keep``, or in a folder that goes, and print each figure with its context; the exit
+    status, 1 when one is out of its range or ``what`` broke off."""
+    about = {**context, **processes.about()}
     good = True
-    for check in checks:
-        print(json.dumps(check.line() | dict(about or {}) | processes.about()), flush=True)
-        good &= check.holds
+    with tempfile.TemporaryDirectory(prefix="nba-") as name:
+        folder = keep or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for check in run(folder):
+                print(json.dumps(check.line() | about), flush=True)
+                good &= check.holds
+        except (subprocess.SubprocessError, TimeoutError, OSError) as error:
+            say(f"{what} broke off: {error!r}")
+            return 1
     return 0 if good else 1
+
+
+def say(text: str) -> None:
+    """Print progress."""
+    print(text, file=sys.stderr, flush=True)

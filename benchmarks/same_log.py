@@ -16,12 +16,11 @@ import hashlib
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import offline, workers
-from benchmarks.checks import Check, report
+from benchmarks.checks import Check, conclude
 from testing.processes import Background, highest, processor
 from testing.traffic import Traffic, conn_log, dns_log
 
@@ -126,8 +125,9 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--archive", type=Path, metavar="DIR", help="score this archive instead")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="nba-") as folder:
-        return report(run(Path(folder), arguments.archive, arguments.rows))
+    return conclude(
+        "the comparison", None, lambda folder: run(folder, arguments.archive, arguments.rows), {}
+    )
 
 
 if __name__ == "__main__":

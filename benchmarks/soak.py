@@ -15,12 +15,11 @@ import lzma
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.checks import Check, report
+from benchmarks.checks import Check, add_keep, conclude, say
 from benchmarks.cluster import SENSORS
 from benchmarks.live import PUBLISH
 from nba_broker.archive.zeek_process import free_port
@@ -51,14 +50,24 @@ def counts(metrics: Mapping[tuple[str, str], float]) -> dict[Node, Counts]:
     return found
 
 
-def unaccounted(row: Mapping[str, str], known: int, heard: Counts, before: Counts) -> int:
+def unaccounted(sent: int, known: int, heard: Counts, before: Counts) -> int:
     """Sessions that a sensor's run sent and that no counter includes.
 
-    row: the run's last in nba_stats.log. known: of this run, in the snapshot that the worker began
-    with. heard: the worker's counters at the end of the run; before: at its beginning.
+    known: of this run, in the snapshot that the worker began with. heard: the worker's counters at
+    the end of the run; before: at its beginning.
     """
     told = sum(heard[name] - before.get(name, 0) for name in ("received", "lost", "missed"))
-    return int(row["sent"]) - known - told
+    return sent - known - told
+
+
+def positions(state: Path) -> dict[Node, tuple[str, int]]:
+    """The run, and how much of what it sent, that the snapshot in a folder holds of each sensor."""
+    file = state / snapshot_file.FILE
+    if not file.exists():
+        return {}
+    with file.open("rb") as content:
+        found = json.loads(content.readline())["positions"]
+    return {node: (run, sent) for node, (run, sent) in found.items()}
 
 
 class Soak:
@@ -97,17 +106,8 @@ class Soak:
         zeek.start()
         return zeek
 
-    def _positions(self) -> dict[Node, tuple[str, int]]:
-        """The run, and how much of what it sent, that the last snapshot holds of each sensor."""
-        file = self.state / snapshot_file.FILE
-        if not file.exists():
-            return {}
-        with file.open("rb") as content:
-            positions = json.loads(content.readline())["positions"]
-        return {node: (run, sent) for node, (run, sent) in positions.items()}
-
     def _start_worker(self) -> Measured:
-        self._known = self._positions()
+        self._known = positions(self.state)
         self._before = {}
         return start_measured(
             self.zeek.url,
@@ -149,7 +149,7 @@ class Soak:
         self.worker = self._start_worker()
 
     def _saved(self) -> bool:
-        runs = {run for run, _ in self._positions().values()}
+        runs = {run for run, _ in positions(self.state).values()}
         return len(runs) == SENSORS and runs.isdisjoint(self._past)
 
     def restart_zeek(self) -> None:
@@ -174,7 +174,7 @@ class Soak:
             self.seen += int(row["seen"])
             self.skipped += int(row["skipped"])
             before = self._before.get(node, {})
-            difference = unaccounted(row, known, heard[node], before)
+            difference = unaccounted(int(row["sent"]), known, heard[node], before)
             self.unaccounted += abs(difference)
             if difference:
                 say(f"{node}: {difference} of {row['sent']} sessions, {row} {heard[node]} {before}")
@@ -284,11 +284,6 @@ def run(folder: Path, minutes: float, rate: float) -> Iterator[Check]:
         yield Check(f"soak.memory_against_quarter.{name}", growth, "ratio", most=1.05)
 
 
-def say(text: str) -> None:
-    """Print progress."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -298,7 +293,7 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=20_000.0, help="sessions per second")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and state there")
+    add_keep(parser)
     arguments = parser.parse_args()
     if zeek_path() is None:
         say("the soak needs Zeek and is left out")
@@ -306,15 +301,12 @@ def main() -> int:
     if arguments.minutes < 5:
         # A replaced file is looked for every ten seconds, a snapshot written every minute.
         parser.error("it takes 5 minutes at least for everything to be noticed")
-    about = {"minutes": arguments.minutes}
-    with tempfile.TemporaryDirectory(prefix="nba-") as name:
-        folder = arguments.keep or Path(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            return report(run(folder, arguments.minutes, arguments.rate), about)
-        except (ChildProcessError, TimeoutError, OSError) as error:
-            say(f"the soak broke off: {error!r}")
-            return 1
+    return conclude(
+        "the soak",
+        arguments.keep,
+        lambda folder: run(folder, arguments.minutes, arguments.rate),
+        {"minutes": arguments.minutes},
+    )
 
 
 if __name__ == "__main__":

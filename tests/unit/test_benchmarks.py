@@ -96,8 +96,8 @@ def test_a_run_is_accounted_for_over_a_restart_of_the_worker() -> None:
     """Of 100 sent, the snapshot knew 40, 10 were sent before the worker was back, 2 were lost."""
     before = {"received": 500, "lost": 1, "missed": 0, "skipped": 9}
     heard = {"received": 548, "lost": 3, "missed": 10, "skipped": 9}
-    assert soak.unaccounted({"sent": "100"}, 40, heard, before) == 0
-    assert soak.unaccounted({"sent": "101"}, 40, heard, before) == 1
+    assert soak.unaccounted(100, 40, heard, before) == 0
+    assert soak.unaccounted(101, 40, heard, before) == 1
 
 
 def test_latencies_of_the_warm_up_do_not_count(tmp_path: Path) -> None:
