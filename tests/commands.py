@@ -119,6 +119,9 @@ NOT_RUN = {
     "pip install 'nba-broker[triage]'": _NETWORK,
     "nba-broker run --model /etc/nba/model --shadow candidate --state /var/lib/nba": _SENSOR,
     "python -m benchmarks.same_log [--rows 10000000] [--archive DIR]": "takes 20 minutes",
+    "python -m benchmarks.day --capture F.pcap.gz [--speed 72] [--undisturbed] [--keep DIR]": (
+        "takes 20 minutes"
+    ),
     "python -m benchmarks.soak --minutes 20 --rate 20000 [--keep DIR]": "takes 20 minutes",
     "python3 -m venv /opt/nba": _ROOT,
     "/opt/nba/bin/pip install --no-deps -c constraints.txt"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import cluster, same_log, sensor, soak
+from benchmarks import cluster, day_logs, same_log, sensor, soak
 from benchmarks.checks import Check
+from benchmarks.own_time import OwnTime
 from nba_broker.archive import captures, conn_log
 from nba_broker.wire.codec import SessionBatch, decode
 from testing import processes, traffic, worker
 from testing.traffic import Traffic
+from testing.zeekctl import SENSORS
 
 
 def test_a_synthetic_frame_is_what_zeek_would_send() -> None:
@@ -179,3 +182,81 @@ def test_a_capture_is_repeated_a_day_later(tmp_path: Path) -> None:
     third = len(day) + (len(day) - 24)
     begun = [int.from_bytes(days[at : at + 4], "little") for at in (24, third)]
     assert begun[1] - begun[0] == 2 * 86_400
+
+
+def test_traffic_that_is_sent_faster_keeps_its_own_time() -> None:
+    clock = OwnTime(first=1000.0, start=5000.0, speed=60.0)
+    assert (clock.at(5000.0), clock.at(5001.0)) == (1000.0, 1060.0)
+    assert clock.sent(1060.0) == 5001.0
+    (sessions,) = Traffic(10).random(100)
+    batch = SessionBatch("worker-1", "R", 1, 100, 0, 5002.0, replace(sessions, ts=sessions.ts * 0))
+    told = clock.message(batch)
+    assert isinstance(told, SessionBatch)
+    assert told.now == 1120.0
+    assert set(told.sessions.ts) == {1000.0 - 60 * 5000.0}
+
+
+def test_a_sensor_killed_in_a_second_has_seen_so_much_in_it(tmp_path: Path) -> None:
+    notes = tmp_path / "worker-1.notes"
+    notes.write_text("R1, 10.0, 0, 0, 0\nR1, 12.5, 4, 4, 0\nR1, 13.9, 9, 6, 1\nR2, 20.0, 0, 0, 0\n")
+    first, second = day_logs.runs(notes)
+    assert first == day_logs.Run("R1", 10.0, 13.9, 9, 6, 1, 5)
+    assert (second.name, second.began, second.seen) == ("R2", 20.0, 0)
+
+
+def row(since: float, until: float, port: str = "4000") -> day_logs.Row:
+    return day_logs.Row("C", ("10.0.0.1", port, "10.0.0.2", "80", "tcp"), since, until)
+
+
+def test_a_session_matches_one_with_the_same_ends_at_nearly_the_same_time() -> None:
+    traffic = [row(100, 100), row(101, 101), row(200, 200), row(300, 300, "4001")]
+    logged = [row(100.5, 100.5), row(102, 102), row(290, 290)]
+    assert day_logs.unmatched(traffic, logged, 5) == [traffic[2], traffic[3]]
+    assert day_logs.unmatched(logged, traffic, 5) == [logged[2]]
+
+
+def test_a_session_without_a_row_is_explained_by_what_was_away() -> None:
+    """Ten times as fast: the sensor ran from 0 to 100 s and was killed, and again from 130 s; the
+    logger was away from 200 to 210 s."""
+    sensor = row(0, 0).sensor
+    other = next(name for name in SENSORS if name != sensor)
+    ran = [day_logs.Run("R1", 0, 100, 9, 9, 0, 0), day_logs.Run("R2", 130, 400, 9, 9, 0, 0)]
+    logger = [day_logs.Away("logger-1", 200, 210, 211)]
+    gaps = day_logs.Gaps({sensor: ran, other: []}, {"R1"}, logger, OwnTime(0, 0, 10))
+    assert gaps.why(row(1150, 1150), [], 10) == "sensor away"
+    assert gaps.why(row(600, 900), [], 10) == "sensor killed"
+    assert gaps.why(row(600, 600), [], 10) == ""
+    assert gaps.why(row(600, 600), [row(400, 400)], 10) == "joined"
+    assert gaps.why(row(1500, 2050), [], 10) == "logger away"
+    assert gaps.why(row(1500, 1600), [], 10) == ""
+    assert gaps.why_unlogged(day_logs.Received(sensor, 60, "10.0.0.1")) == "sensor killed"
+    assert gaps.why_unlogged(day_logs.Received(sensor, 205, "10.0.0.1")) == "logger away"
+    assert gaps.why_unlogged(day_logs.Received(sensor, 300, "10.0.0.1")) == ""
+    assert gaps.what(row(1400, 1500), [row(1200, 1450)]) == "rest"
+    assert gaps.what(row(1460, 1460), [row(1380, 1450)]) == "split"
+    assert gaps.what(row(1380, 1380), [row(1460, 1470)]) == ""
+
+
+def test_sessions_that_are_in_one_only_of_conn_log_and_worker_may_explain_a_verdict() -> None:
+    clock = OwnTime(0, 0, 10)
+    logged = [replace(row(at, at), uid=f"C{at}") for at in range(100) if at != 70]
+    sensor = row(0, 0).sensor
+    received = {
+        f"C{at}": day_logs.Received(sensor, at / 10, "10.0.0.1")
+        for at in range(100)
+        if at not in (15, 16, 79, 80)
+    }
+    hosts = day_logs.by_host(logged, received, clock)
+    line = {"ts": "79.5", "host": "10.0.0.1"}
+    assert day_logs.apart([line], hosts) == 3
+    assert day_logs.apart([line, line | {"ts": "14.0"}], hosts) == 3
+    assert day_logs.apart([line | {"host": "10.0.0.2"}], hosts) == 0
+
+
+def test_a_log_at_its_own_time_keeps_all_but_its_times(tmp_path: Path) -> None:
+    log = tmp_path / "conn.log"
+    head = "#fields\tts\tuid\tduration\tid.orig_p\n"
+    log.write_text(f"{head}5001.0\tC1\t0.5\t22\n5002.0\tC2\t-\t23\n")
+    day_logs.at_own_time([log], OwnTime(1000, 5000, 60), tmp_path / "own.log")
+    times = "1060.000000\tC1\t30.000000\t22\n1120.000000\tC2\t-\t23\n"
+    assert (tmp_path / "own.log").read_text() == head + times
