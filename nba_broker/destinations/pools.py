@@ -141,6 +141,8 @@ class Pools:
     def _pair(self, host: str, dst: str) -> int:
         """The pool of one destination, remembered without the host where it is the same for all."""
         known = self._pairs.get((host, dst))
+        if known is None and self._is_private_host(host):
+            known = self._shared.get(dst)  # since this batch began, in which destinations repeat
         if known is not None:
             return known
         name, shared = self._name(host, dst)

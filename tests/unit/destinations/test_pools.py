@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nba_broker.destinations import overrides
+from nba_broker.destinations.databases import Database, Place
+from nba_broker.destinations.databases import look_up as real_look_up
 from nba_broker.destinations.pools import ANY_GROUP, GROUPS, SOLICITED, Pools
 from nba_broker.records.errors import ConfigError
 from tests.unit.helpers import pools
@@ -91,6 +94,23 @@ def test_a_full_cache_costs_look_ups_and_changes_no_pool() -> None:
     dst = ["1.0.0.1", "2.0.0.1", "1.0.0.2", "192.168.1.7", "192.168.1.1", "1.0.0.1"]
     names = [mapped.table[i] for i in mapped.ids([HOST] * 6, dst)]
     assert names == ["as:1", "as:2", "as:1", "lan", "gw", "as:1"]
+
+
+def test_a_destination_is_looked_up_once_however_often_a_batch_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_up = []
+
+    def look_up(databases: Sequence[Database], address: str) -> Place:
+        looked_up.append(address)
+        return real_look_up(databases, address)
+
+    mapped = pools()
+    monkeypatch.setattr("nba_broker.destinations.pools.look_up", look_up)
+    dst = ["1.0.0.1", "2.0.0.1"] * 3
+    ids = mapped.ids([HOST, HOST, "10.0.0.5"] * 2, dst)
+    assert [mapped.table[one] for one in ids] == ["as:1", "as:2"] * 3
+    assert looked_up == ["1.0.0.1", "2.0.0.1"]
 
 
 def test_overrides_are_read_from_a_csv_file(tmp_path: Path) -> None:
