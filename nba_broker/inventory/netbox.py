@@ -66,8 +66,13 @@ class Inventory:
                 self.refused += 1
                 self._say(f"refused {host.mac} {host.address}: {error}")
         for device in self._ours(self.netbox.devices):
-            if device["id"] not in done:
+            if device["id"] in done:
+                continue
+            try:
                 self._age(device)
+            except RefusedError as error:
+                self.refused += 1
+                self._say(f"refused {device['name']}: {error}")
 
     # One host.
 

@@ -54,6 +54,9 @@ def _errors(doing: str) -> Iterator[None]:
         yield
     except pynetbox.RequestError as error:
         said = " ".join(str(error).split())[:400]
+        # A proxy answers for a NetBox that is gone; too many requests are not this host's fault.
+        if error.req.status_code >= 500 or error.req.status_code == requests.codes.too_many:
+            raise InventoryError(f"NetBox does not answer ({doing}): {said}") from error
         raise RefusedError(f"NetBox refuses ({doing}): {said}") from error
     except (pynetbox.ContentError, requests.RequestException) as error:
         raise InventoryError(f"NetBox does not answer: {error}") from error

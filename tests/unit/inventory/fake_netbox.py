@@ -147,7 +147,9 @@ class FakeNetBox(requests.Session):
         self.version, self.rows = version, {kind: {} for kind in KINDS}
         self.writes: list[tuple[str, str, Row]] = []
         self.writes_left: int | None = None
-        """So many writes more until the connection breaks."""
+        """So many writes more until the connection breaks, or until ``proxy`` answers instead."""
+        self.proxy: int | None = None
+        """The status with which a proxy answers for a NetBox that is gone."""
         self._next = 1
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
@@ -165,6 +167,8 @@ class FakeNetBox(requests.Session):
                 return self._answer(request, 200, self._list(kind, str(request.url)))
             body = json.loads(request.body or "null")
             if self.writes_left is not None:
+                if self.writes_left == 0 and self.proxy is not None:
+                    return self._answer(request, self.proxy, {})
                 if self.writes_left == 0:
                     raise requests.ConnectionError("cut off")
                 self.writes_left -= 1

@@ -10,7 +10,7 @@ import pytest
 
 from nba_broker.inventory.host import Host, of
 from nba_broker.inventory.netbox import LAST, OURS, STALE, Inventory
-from nba_broker.inventory.netbox_api import NetBox, Table
+from nba_broker.inventory.netbox_api import NetBox, Object, RefusedError, Table
 from nba_broker.records.errors import ConfigError, InventoryError
 from nba_broker.records.hints import Hint
 from nba_broker.records.verdicts import STATES
@@ -320,6 +320,35 @@ def test_a_netbox_that_is_gone_ends_the_run_and_refuses_no_host(site: Site) -> N
     with pytest.raises(InventoryError, match="NetBox does not answer: cut off"):
         site.run(host(1), host(2))
     assert site.refused == 0
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_proxy_that_answers_for_netbox_ends_the_run_and_refuses_no_host(
+    site: Site, status: int
+) -> None:
+    site.fake.writes_left, site.fake.proxy = 12, status
+    with pytest.raises(InventoryError, match=f"NetBox does not answer .*{status}"):
+        site.run(host(1), host(2))
+    assert site.refused == 0
+
+
+def test_a_device_whose_ageing_netbox_refuses_keeps_no_other_from_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.run(host(1), host(2), host(3))
+    age = Inventory._age
+
+    def refused(inventory: Inventory, device: Object) -> None:
+        if device["name"] == "cam1":
+            raise RefusedError("no")
+        age(inventory, device)
+
+    monkeypatch.setattr(Inventory, "_age", refused)
+    said = site.run(host(3, seen=TODAY + timedelta(days=40)), days=40)
+    assert site.refused == 1
+    assert "refused cam1: no" in said
+    status = [site.device(f"cam{number}")["status"]["value"] for number in (1, 2, 3)]
+    assert status == ["active", "offline", "active"]
 
 
 def test_an_object_that_a_person_named_so_is_used_whatever_its_slug(site: Site) -> None:
