@@ -406,6 +406,7 @@ class Pipeline:
         self.site.events.look_back(limit, now)
         self.names.look_back(limit, now)
         self.listening.look_back(limit, now)
+        self.state_evidence.look_back(limit, now)
         slots = np.flatnonzero(self.windows.last_ts > limit)
         if len(slots):
             for stage in (self.windows, self.first_seen, self.baseline, self.decider):

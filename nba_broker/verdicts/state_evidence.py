@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from nba_broker.records.evidence import Evidence
 from nba_broker.verdicts.states import CHANGED, IMPOSTOR, MISBEHAVING
@@ -30,7 +31,18 @@ class StateEvidence:
         kept, evidence = self._of.get(slot, (state, ()))
         return evidence if kept == state else ()
 
+    def look_back(self, limit: float, now: float) -> None:
+        """A clock was set back: times later than ``limit`` become ``now``."""
+        for slot, (state, evidence) in self._of.items():
+            self._of[slot] = state, tuple(_no_later(one, limit, now) for one in evidence)
+
     def forget(self, slots: Iterable[int]) -> None:
         """These hosts left."""
         for slot in slots:
             self._of.pop(slot, None)
+
+
+def _no_later(evidence: Evidence, limit: float, now: float) -> Evidence:
+    times = {name: getattr(evidence, name, 0.0) for name in ("ts", "since")}
+    late = {name: now for name, value in times.items() if value > limit}
+    return replace(evidence, **late)

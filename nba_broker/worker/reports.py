@@ -114,7 +114,7 @@ class Reports:
         """Say which sensors' sessions did not arrive since the last time, and why."""
         for node, account in self._ledger.accounts.items():
             # A sensor that this worker hears for the first time counts since its own start.
-            since = "" if node in self._counts else " since it started"
+            since = " since it started" if rejoined and node not in self._counts else ""
             lost, skipped, at_start = self._counts.get(node, (0, 0, 0))
             self._counts[node] = account.lost, account.skipped, account.skipped_at_start
             if account.lost > lost:

@@ -24,8 +24,18 @@ _TYPES: dict[object, tuple[type, ...]] = {"str": (str,), "int": (int,), "float":
 
 
 def written(evidence: Sequence[Evidence]) -> list[list[Any]]:
-    """The evidence of one state."""
-    return [[type(one).__name__, dataclasses.asdict(one)] for one in evidence]
+    """The evidence of one state, without what :func:`read` would refuse: another maker's model may
+    give weights that are none, and no piece of one host may cost a snapshot."""
+    pieces = [[type(one).__name__, dataclasses.asdict(one)] for one in evidence]
+    return [piece for piece in pieces if _is_readable(piece)]
+
+
+def _is_readable(piece: Sequence[Any]) -> bool:
+    try:
+        _piece(*piece)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def read(pieces: Sequence[Sequence[Any]]) -> tuple[Evidence, ...]:

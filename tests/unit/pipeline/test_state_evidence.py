@@ -17,8 +17,9 @@ from nba_broker.records.evidence import AlarmSum, Attended, Evidence, NamedByAna
 from nba_broker.records.sessions import Sessions
 from nba_broker.records.verdicts import Verdict
 from nba_broker.verdicts.annotation_file import Annotation
+from nba_broker.verdicts.state_evidence import StateEvidence
 from nba_broker.verdicts.states import MISBEHAVING
-from nba_broker.worker import snapshot, snapshot_file
+from nba_broker.worker import snapshot, snapshot_evidence, snapshot_file
 from tests.unit.helpers import LAMP_CLOUD, LENS_CLOUD, MAC, host, pipeline, sessions
 
 ModelFolder = Callable[..., Path]
@@ -160,3 +161,19 @@ def test_a_snapshot_of_0_2_0_has_none_and_is_read(
     new = pipeline(folder)
     snapshot.restore(tmp_path / "s", new)
     assert [replace(one, evidence=(), uids=()) for one in made.standing()] == list(new.standing())
+
+
+def test_a_clock_that_was_set_back_leaves_no_evidence_of_the_future() -> None:
+    kept = StateEvidence()
+    pieces = (AlarmSum(20, 5000.0, 30.0), NamedByAnalyst("Lamp"))
+    kept.take(3, MISBEHAVING, pieces, began=True)
+    kept.look_back(limit=2000.0, now=1000.0)
+    assert kept.of(3, MISBEHAVING) == (replace(pieces[0], since=1000.0), pieces[1])
+    kept.look_back(limit=2000.0, now=500.0)
+    assert kept.of(3, MISBEHAVING)[0] == replace(pieces[0], since=1000.0)
+
+
+def test_a_piece_that_cannot_be_read_again_is_not_written() -> None:
+    good = AlarmSum(20, 5000.0, 30.0)
+    bad = [replace(good, since=np.nan), replace(good, since=-1.0)]
+    assert snapshot_evidence.read(snapshot_evidence.written([*bad, good])) == (good,)
