@@ -33,7 +33,7 @@ def written(evidence: Sequence[Evidence]) -> list[list[Any]]:
 def _is_readable(piece: Sequence[Any]) -> bool:
     try:
         _piece(*piece)
-    except (TypeError, ValueError):
+    except (OSError, TypeError, ValueError):  # an OSError is an address that is none
         return False
     return True
 

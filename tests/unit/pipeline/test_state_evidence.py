@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -118,6 +119,12 @@ def test_it_leaves_with_its_host(model_folder: ModelFolder) -> None:
     assert made.state_evidence.of(slot, MISBEHAVING) == ()
 
 
+def lines_of(made: Pipeline) -> tuple[bytes, dict[str, Any], bytes]:
+    """A snapshot's header, the line of its hosts, and the rest."""
+    first, hosts, rest = b"".join(snapshot.parts(made, {})).split(b"\n", 2)
+    return first, orjson.loads(hosts), rest
+
+
 BROKEN = [
     [["Attended", {}]],
     [["Nothing", {}]],
@@ -136,8 +143,7 @@ def test_a_snapshot_with_evidence_that_is_none_is_refused(
     folder = model_folder()
     made = pipeline(folder)
     made.process(sessions(scanner()))
-    first, hosts, rest = b"".join(snapshot.parts(made, {})).split(b"\n", 2)
-    line = orjson.loads(hosts)
+    first, line, rest = lines_of(made)
     ((row, good),) = line["evidence"]
     kind, session = good[1]
     wrong = [[[kind, session | {"port": 65536}]], [[kind, session | {"address": "x"}]]]
@@ -154,8 +160,7 @@ def test_a_snapshot_of_0_2_0_has_none_and_is_read(
     folder = model_folder()
     made = pipeline(folder)
     made.process(sessions(scanner()))
-    first, hosts, rest = b"".join(snapshot.parts(made, {})).split(b"\n", 2)
-    line = orjson.loads(hosts)
+    first, line, rest = lines_of(made)
     del line["evidence"]
     snapshot_file.write(tmp_path / "s", [b"\n".join([first, orjson.dumps(line), rest])])
     new = pipeline(folder)
@@ -175,5 +180,6 @@ def test_a_clock_that_was_set_back_leaves_no_evidence_of_the_future() -> None:
 
 def test_a_piece_that_cannot_be_read_again_is_not_written() -> None:
     good = AlarmSum(20, 5000.0, 30.0)
-    bad = [replace(good, since=np.nan), replace(good, since=-1.0)]
+    there = Attended("1.2.3.4", 443, "tcp", "as:1", "", 1.0, "C1", sessions=1, weight=0.5)
+    bad = [replace(good, since=np.nan), replace(there, address="x"), replace(there, weight=-1.0)]
     assert snapshot_evidence.read(snapshot_evidence.written([*bad, good])) == (good,)
