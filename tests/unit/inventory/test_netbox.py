@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,21 +14,9 @@ from nba_broker.inventory.netbox_api import NetBox, Object, RefusedError, Table
 from nba_broker.records.errors import ConfigError, InventoryError
 from nba_broker.records.hints import Hint
 from nba_broker.records.verdicts import STATES
+from tests.contract.netbox_play import CAM, TODAY
 from tests.unit.inventory.fake_netbox import INVALID_TOKEN, FakeNetBox, Row
 from tests.unit.inventory.verdicts import verdict
-
-TODAY = date(2026, 11, 30)
-CAM = Host(
-    mac="02:00:00:00:00:01",
-    address="10.0.0.2",
-    name="cam",
-    site="hamburg",
-    manufacturer="Tenvis",
-    model="Tenvis_Cam",
-    known=True,
-    state="identified",
-    seen=TODAY,
-)
 
 
 def host(number: int = 1, **changes: Any) -> Host:
