@@ -145,7 +145,7 @@ def _without(folder: Path, flows: Path) -> float:
 def _with(folder: Path, flows: Path) -> float:
     """Every session is published and acknowledged; the sensor hardly waits."""
     # A capture of days is read in seconds. What is logged every ten seconds of the capture would
-    # cost as if a sensor did it a thousand times a second.
+    # cost as if a sensor did it thousands of times a second.
     settings = ("NBA::stats_interval=1day",)
     with Cluster(folder, [read(flows)], settings=settings) as zeek:
         ended = threading.Event()
